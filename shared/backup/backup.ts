@@ -1,0 +1,38 @@
+import type { ArchiveName } from "./archive-name.ts";
+import { VERIFICATION_LEVELS, type BackupManifest, type VerificationLevel } from "./manifest.ts";
+
+/** One completed, restorable backup: it exists only if its manifest does. */
+export type Backup = {
+  readonly name: ArchiveName;
+  readonly database: string;
+  readonly sequence: number;
+  readonly startedAt: Date;
+  readonly finishedAt: Date;
+  readonly sizeBytes: number;
+  readonly manifest: BackupManifest;
+};
+
+export function backupOf(manifest: BackupManifest): Backup {
+  return {
+    name: manifest.name,
+    database: manifest.database,
+    sequence: manifest.sequence,
+    startedAt: new Date(manifest.startedAt),
+    finishedAt: new Date(manifest.finishedAt),
+    sizeBytes: manifest.archive.sizeBytes,
+    manifest,
+  };
+}
+
+/** Newest first: by sequence, then by the end in UTC, then by name. Never by mtime, which copying changes. */
+export function newestFirst(a: Backup, b: Backup): number {
+  return (
+    b.sequence - a.sequence ||
+    b.finishedAt.getTime() - a.finishedAt.getTime() ||
+    (a.name < b.name ? 1 : a.name > b.name ? -1 : 0)
+  );
+}
+
+export function isVerified({ manifest }: Backup, level: VerificationLevel = "read"): boolean {
+  return VERIFICATION_LEVELS.indexOf(manifest.verification.level) >= VERIFICATION_LEVELS.indexOf(level);
+}

@@ -1,0 +1,77 @@
+import type { ArchiveName } from "./archive-name.ts";
+import type { Backup } from "./backup.ts";
+import type { ArchiveFormat, BackupManifest } from "./manifest.ts";
+
+/** An archive of the old pod: its name is ours, its manifest is missing, its content is a plain dump. */
+export type LegacyFile = {
+  readonly name: ArchiveName;
+  readonly database: string;
+  readonly minuteAt: Date;
+  readonly sizeBytes: number;
+  readonly format: Exclude<ArchiveFormat, "custom">;
+};
+
+/** Whatever else lies below BACKUP_DIR. It is reported, never followed, never counted and never removed. */
+export type ForeignEntry = {
+  /** Relative to BACKUP_DIR. */
+  readonly path: string;
+  readonly reason:
+    | "unknown_file"
+    | "folder"
+    | "link"
+    | "special_file"
+    /** `.bak` with our name, but neither a manifest nor the content of a plain dump: a crash between the two. */
+    | "archive_without_manifest"
+    | "manifest_without_archive"
+    | "manifest_unreadable"
+    /** Another size than the manifest says. */
+    | "archive_size_differs"
+    | "temporary";
+  readonly detail: string;
+};
+
+export type CatalogListing = {
+  /** All databases, newest first. */
+  readonly backups: readonly Backup[];
+  readonly legacy: readonly LegacyFile[];
+  readonly foreign: readonly ForeignEntry[];
+};
+
+export type Space = { readonly availableBytes: number; readonly availableInodes: number };
+
+/** Bytes on the volume that are not a backup yet: complete, synced and read back, under a temporary name. */
+export type StagedArchive = {
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /**
+   * Gives the archive the first free name of `startedAt`'s minute, then writes the manifest that `describe` makes
+   * of that name. The backup exists when this resolves, and not before. Each manifest already there stays.
+   */
+  publish(startedAt: Date, describe: (name: ArchiveName) => BackupManifest): Promise<Backup>;
+  /** Removes the temporary file. After `publish` it does nothing. */
+  discard(): Promise<void>;
+};
+
+export type Catalog = {
+  /** Complete, or it throws `catalog_unreadable`: a partial list would make old backups look like the newest. */
+  list(signal: AbortSignal): Promise<CatalogListing>;
+  /**
+   * Writes `archive` to a temporary file owned by `run`, syncs it, reads it back and compares the hash. Throws
+   * `disk_full`, `volume_unwritable` or `archive_damaged`, and whatever `archive` throws, with the file removed.
+   */
+  stage(
+    database: string,
+    run: string,
+    archive: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<StagedArchive>;
+  /** The archive as stored. Throws `backup_not_found` unless it is a regular file of the catalog. */
+  open(name: ArchiveName): Promise<AsyncIterable<Uint8Array>>;
+  /** Replaces the manifest of an existing backup, as one durable step: pins, verification. */
+  rewrite(manifest: BackupManifest): Promise<void>;
+  /** Removes the manifest first, so that a half-removed backup is never offered for a restore. */
+  remove(name: ArchiveName): Promise<void>;
+  /** Removes the temporary files that `run` left. Only for a run that is known to have ended. */
+  sweep(run: string): Promise<void>;
+  space(): Promise<Space>;
+};

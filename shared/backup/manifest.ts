@@ -1,0 +1,116 @@
+import * as z from "zod";
+import { DormouseError } from "../errors.ts";
+import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
+
+/**
+ * What has been proved about an archive, each level including those before it.
+ * - `hashed`: the bytes read back from the volume are those that pg_dump wrote
+ * - `read`: pg_restore (or, for a legacy file, the decompressor and the trailer) read it to its end
+ * - `restored`: a restore into a scratch database exited 0
+ * - `compared`: and the rows of each table were those in the manifest
+ */
+export const VERIFICATION_LEVELS = ["hashed", "read", "restored", "compared"] as const;
+export type VerificationLevel = (typeof VERIFICATION_LEVELS)[number];
+
+/** `custom` is pg_dump -Fc; the other two are what the old pod wrote. */
+export const ARCHIVE_FORMATS = ["custom", "gzip-sql", "plain-sql"] as const;
+export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number];
+
+/** What a dump cannot or could not hold; see `inspection.ts`. `data` is true where rows are missing. */
+const lack = z.looseObject({
+  kind: z.string(),
+  data: z.boolean(),
+  names: z.array(z.string()),
+  detail: z.string(),
+});
+
+const instant = z.iso.datetime();
+const count = z.int().nonnegative();
+
+const archiveNameSchema = z
+  .string()
+  .refine((text) => parseArchiveName(text) !== undefined, "is not the name of a backup")
+  .transform((text) => text as ArchiveName);
+
+/** Unknown fields are kept: an older Dormouse that pins a newer backup must not forget what it cannot read. */
+const manifestSchema = z.looseObject({
+  formatVersion: z.literal(1),
+  name: archiveNameSchema,
+  database: z.string(),
+  /** Counts the backups of one database; it orders them where clocks do not. */
+  sequence: z.int().positive(),
+  startedAt: instant,
+  finishedAt: instant,
+  /** By a monotonic clock, in milliseconds; differs from finishedAt - startedAt when the clock was set. */
+  elapsedMs: count,
+  /** The run that made it, or that adopted it. */
+  run: z.string(),
+  trigger: z.looseObject({ source: z.string(), id: z.string(), at: instant.optional() }),
+  label: z.string().optional(),
+  pin: z.looseObject({ at: instant, by: z.string(), reason: z.string().optional() }).optional(),
+  versions: z.looseObject({ dormouse: z.string(), pgDump: z.string(), server: z.string() }),
+  archive: z.looseObject({
+    format: z.enum(ARCHIVE_FORMATS),
+    /** As pg_dump is told it: `zstd:1`, `gzip:1`. */
+    compression: z.string(),
+    /** age recipients; absent when the archive is not encrypted. */
+    recipients: z.array(z.string()).min(1).optional(),
+    sizeBytes: count,
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    /** Bytes of the SQL script that pg_restore makes of its data: the cap against decompression bombs. */
+    plainBytes: count,
+  }),
+  content: z.looseObject({
+    databaseBytes: count,
+    tables: z.array(z.looseObject({ schema: z.string(), name: z.string(), rows: count })),
+    rows: count,
+    largeObjects: count,
+    extensions: z.array(z.looseObject({ name: z.string(), version: z.string() })),
+  }),
+  lacks: z.array(lack),
+  warnings: z.array(z.string()),
+  verification: z.looseObject({ level: z.enum(VERIFICATION_LEVELS), at: instant }),
+  /** One command line that restores the archive without Dormouse. */
+  restoreByHand: z.string(),
+});
+
+/** The JSON beside an archive that completes a backup and describes it. */
+export type BackupManifest = z.infer<typeof manifestSchema>;
+
+/**
+ * Parses what stands beside the archive `name`. Throws `catalog_unreadable` for JSON that is broken, of another
+ * format version, or of another archive; the caller decides whether that damages one backup or the listing.
+ */
+export function parseManifest(name: ArchiveName, json: string): BackupManifest {
+  const manifest = manifestSchema.safeParse(parseJson(name, json));
+  if (!manifest.success) {
+    const faults = manifest.error.issues.map(({ path, message }) => `${path.join(".") || "it"}: ${message}`);
+    throw unreadable(name, faults.join("; "));
+  }
+  if (manifest.data.name !== name || manifest.data.database !== parseArchiveName(name)?.database) {
+    throw unreadable(name, `it belongs to ${manifest.data.name}`);
+  }
+  return manifest.data;
+}
+
+/** Throws, before anything is written, for a manifest that `parseManifest` would refuse. */
+export function serialiseManifest(manifest: BackupManifest): string {
+  const json = `${JSON.stringify(manifest, null, 2)}\n`;
+  parseManifest(manifest.name, json);
+  return json;
+}
+
+function parseJson(name: ArchiveName, json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw unreadable(name, "it is not JSON", error);
+  }
+}
+
+function unreadable(name: ArchiveName, why: string, cause?: unknown): DormouseError {
+  return new DormouseError("catalog_unreadable", `manifest of ${name} cannot be used: ${why}`, {
+    hint: "the archive beside it may be good: verify it and restore it by hand, see docs/restore-by-hand.md",
+    cause,
+  });
+}

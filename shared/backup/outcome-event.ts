@@ -1,0 +1,23 @@
+import type { BackupManifest } from "./manifest.ts";
+import type { RunProblem } from "./run.ts";
+
+/** What became of a run, as others hear of it. */
+export type OutcomeEvent =
+  | {
+      readonly type: "dev.dormouse.backup.completed";
+      readonly subject: string;
+      readonly data: BackupManifest;
+    }
+  | {
+      readonly type: "dev.dormouse.backup.failed";
+      readonly subject: string;
+      readonly data: { readonly run: string; readonly database: string; readonly problem: RunProblem };
+    };
+
+export type EventSink = {
+  /**
+   * Delivers once or more, within a bound, or throws. `id` is the run's, so that a receiver can tell a repeat; the
+   * caller reports a failure and never lets it fail a good backup.
+   */
+  send(event: OutcomeEvent, id: string, signal: AbortSignal): Promise<void>;
+};

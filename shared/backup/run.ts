@@ -1,0 +1,64 @@
+import type { ErrorCode } from "../errors.ts";
+
+export const RUN_STATES = ["accepted", "running", "succeeded", "failed", "interrupted"] as const;
+/**
+ * `accepted` is recorded but holds no lock yet; `running` holds the lock of its database. `interrupted` ended without
+ * an answer, by a kill or by SIGTERM, and is taken up again while it is young.
+ */
+export type RunState = (typeof RUN_STATES)[number];
+
+/** What asked for a run: an event's source and id, or a caller's Idempotency-Key, or nothing but a request. */
+export type Trigger = {
+  readonly source: string;
+  readonly id: string;
+  /** The event's own time. With a source it names the slot of a schedule: the minute. */
+  readonly at?: Date | undefined;
+};
+
+export type RunStep = {
+  readonly step: string;
+  readonly at: Date;
+  readonly detail?: Readonly<Record<string, unknown>>;
+};
+
+export type RunProblem = {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string | undefined;
+};
+
+/** One execution of a function, as it lies on the volume. */
+export type Run = {
+  readonly id: string;
+  readonly kind: "backup" | "cull" | "restore";
+  readonly state: RunState;
+  readonly database: string;
+  readonly trigger: Trigger;
+  /** The parsed request, so that a run can be taken up again. */
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly attempt: number;
+  readonly acceptedAt: Date;
+  readonly updatedAt: Date;
+  readonly finishedAt?: Date | undefined;
+  readonly steps: readonly RunStep[];
+  /** Present when `succeeded`. */
+  readonly result?: unknown;
+  /** Present when `failed` or `interrupted`. */
+  readonly problem?: RunProblem | undefined;
+};
+
+export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request">;
+
+export type RunStore = {
+  /**
+   * The run that this trigger has already, or a new one in state `accepted`, on disk before it resolves. Two callers
+   * with one trigger get one run, also from two processes. A trigger is the same by source and id, or by source and
+   * the minute of `at`. Throws `idempotency_key_reused` when the same source and id come with another request.
+   */
+  begin(run: NewRun): Promise<{ readonly run: Run; readonly isNew: boolean }>;
+  /** Replaces the record durably. */
+  update(run: Run): Promise<void>;
+  find(id: string): Promise<Run | undefined>;
+  /** Those in state `accepted`, `running` or `interrupted`, oldest first. */
+  unfinished(kind: Run["kind"]): Promise<readonly Run[]>;
+};

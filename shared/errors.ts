@@ -1,0 +1,67 @@
+/** Every way to stop. The HTTP status of each stands in `events/problem.ts`, its meaning in `docs/errors.md`. */
+export type ErrorCode =
+  // what a caller can mend
+  | "request_invalid"
+  | "event_invalid"
+  | "event_unsupported"
+  | "media_type_unsupported"
+  | "body_too_large"
+  | "method_not_allowed"
+  | "route_unknown"
+  | "run_unknown"
+  | "backup_not_found"
+  | "idempotency_key_reused"
+  // configuration, at start-up
+  | "configuration_invalid"
+  // the server
+  | "server_unreachable"
+  | "server_starting"
+  | "connection_lost"
+  | "password_rejected"
+  | "permission_denied"
+  | "database_missing"
+  | "database_busy"
+  | "lock_timeout"
+  | "query_failed"
+  // the client tools
+  | "client_tools_missing"
+  | "dump_failed"
+  | "dump_stalled"
+  | "dump_timed_out"
+  | "backup_incomplete"
+  // the volume
+  | "disk_full"
+  | "volume_unwritable"
+  | "catalog_unreadable"
+  | "archive_damaged"
+  // the run
+  | "interrupted"
+  | "internal";
+
+type Details = ErrorOptions & { readonly hint?: string | undefined };
+
+/**
+ * The only error that leaves a layer. `message` is lower case and says what failed, on what and why; `hint` says
+ * what to do. Neither ever holds a secret or a command line: both are shown to callers and written to logs.
+ */
+export class DormouseError extends Error {
+  override readonly name = "DormouseError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, { hint, ...options }: Details = {}) {
+    super(message, options);
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** For `catch` blocks: our own errors unchanged, anything else as `internal` with its cause kept. */
+export function asDormouseError(error: unknown): DormouseError {
+  if (error instanceof DormouseError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new DormouseError("internal", message, {
+    cause: error,
+    hint: "please report this with the log lines",
+  });
+}
