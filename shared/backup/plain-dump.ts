@@ -1,0 +1,117 @@
+import { copyRows, type CopyRows } from "./copy-rows.ts";
+import { scriptScanner, type ScriptListener } from "./sql-script.ts";
+
+export type TableRows = { readonly schema: string; readonly name: string; readonly rows: number };
+
+/** What a plain SQL dump holds, found without a server. */
+export type PlainDump = {
+  /** In the order of the dump; each partition is a table of its own. */
+  readonly tables: readonly TableRows[];
+  readonly largeObjects: number;
+  readonly plainBytes: number;
+  /**
+   * Whether the dump ends as pg_dump ends one: with its closing comment, behind it nothing but the `\unrestrict` of
+   * the key that its `\restrict` named. psql takes the end of a file as the end of its COPY data, so nothing else
+   * tells a whole dump from one cut short.
+   */
+  readonly isComplete: boolean;
+  /** Backslash commands other than those two: psql would run them. The first twenty. */
+  readonly metaCommands: readonly string[];
+};
+
+type CopyTarget = Omit<TableRows, "rows">;
+
+const TRAILER = "PostgreSQL database dump complete";
+const IDENTIFIER = '(?:"(?:[^"]|"")*"|[^\\s."(]+)';
+const COPY_FROM_STDIN = new RegExp(
+  `^COPY\\s+(?:(?<schema>${IDENTIFIER})\\.)?(?<name>${IDENTIFIER})\\s.*\\bFROM\\s+stdin\\b[^"]*$`,
+  "is",
+);
+const OPEN_LARGE_OBJECT = /^SELECT\s+(?:pg_catalog\.)?lo_open\(/i;
+const MAX_META_COMMANDS = 20;
+
+/** Reads a plain dump as a stream, in bounded memory: `push` each chunk, then `end` once. */
+export function plainDumpScanner(): { push(chunk: Uint8Array): void; end(): PlainDump } {
+  const tables: TableRows[] = [];
+  const notes = dumpNotes();
+  const script = scriptScanner({ ...notes, lineEnd: () => startCopy() });
+  let copying: { readonly table: CopyTarget; readonly rows: CopyRows } | undefined;
+  let plainBytes = 0;
+
+  function startCopy(): boolean {
+    const table = notes.takeCopyTarget();
+    copying = table && { table, rows: copyRows() };
+    return copying !== undefined;
+  }
+
+  function readChunk(chunk: Uint8Array, from: number): number {
+    if (copying === undefined) return script.scan(chunk, from);
+    const { table, rows } = copying;
+    const at = rows.read(chunk, from);
+    if (rows.isAtEnd()) {
+      tables.push({ ...table, rows: rows.count() });
+      copying = undefined;
+    }
+    return at;
+  }
+
+  return {
+    push(chunk) {
+      plainBytes += chunk.length;
+      for (let at = 0; at < chunk.length;) at = readChunk(chunk, at);
+    },
+    end() {
+      const isComplete = copying === undefined && script.isAtRest() && notes.hasTrailer();
+      const { largeObjects, metaCommands } = notes;
+      return { tables, largeObjects: largeObjects(), plainBytes, isComplete, metaCommands };
+    },
+  };
+}
+
+/** What there is to remember of a script besides its rows. */
+function dumpNotes() {
+  const metaCommands: string[] = [];
+  const keys = new Map<string, string>();
+  let largeObjects = 0;
+  let hasTrailer = false;
+  let target: CopyTarget | undefined;
+
+  const listener: Omit<ScriptListener, "lineEnd"> = {
+    statement(text) {
+      hasTrailer = false;
+      target = copyTarget(text);
+      if (OPEN_LARGE_OBJECT.test(text)) largeObjects++;
+    },
+    comment(text) {
+      if (text === TRAILER) hasTrailer = true;
+    },
+    metaCommand(text) {
+      const [command = "", key = "", ...rest] = text.split(/\s+/);
+      const isOurs = (command === "restrict" || command === "unrestrict") && /^\w+$/.test(key);
+      if (isOurs && rest.length === 0) keys.set(command, key);
+      else if (metaCommands.length < MAX_META_COMMANDS) metaCommands.push(`\\${text}`);
+    },
+  };
+  return {
+    ...listener,
+    metaCommands,
+    largeObjects: () => largeObjects,
+    hasTrailer: () => hasTrailer && keys.get("restrict") === keys.get("unrestrict"),
+    takeCopyTarget() {
+      const taken = target;
+      target = undefined;
+      return taken;
+    },
+  };
+}
+
+function copyTarget(statement: string): CopyTarget | undefined {
+  const { schema = "", name } = COPY_FROM_STDIN.exec(statement)?.groups ?? {};
+  return name === undefined ? undefined : { schema: unquote(schema), name: unquote(name) };
+}
+
+/** Identifiers come one character a byte; names are UTF-8. */
+function unquote(identifier: string): string {
+  const bare = identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
+  return new TextDecoder().decode(Uint8Array.from(bare, (character) => character.charCodeAt(0)));
+}

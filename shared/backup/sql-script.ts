@@ -1,0 +1,70 @@
+import { NOT_YET, openingAt, type NoteListener, type Opening } from "./sql-quotes.ts";
+
+/** What a script holds outside its quotes, as psql would see it. Text is one character a byte (latin1). */
+export type ScriptListener = NoteListener & {
+  /** A whole statement without its `;`, comments and the contents of literals left out. */
+  statement(text: string): void;
+  /** Called at the end of each line outside quotes; `true` says that COPY data begin with the next byte. */
+  lineEnd(): boolean;
+};
+
+export type ScriptScanner = {
+  /** Reads from `from` on and returns where it stopped: the end of `bytes`, or the first byte of COPY data. */
+  scan(bytes: Uint8Array, from: number): number;
+  /** Whether the script could end here: no quote, comment or statement is open. */
+  isAtRest(): boolean;
+};
+
+/** No statement of pg_dump that matters is longer: COPY with 1,600 columns stays below. */
+const MAX_STATEMENT_LENGTH = 1 << 20;
+const SPACE = /^\s$/;
+
+/**
+ * Finds statements, comments and meta-commands in a stream of SQL, by the lexical rules of PostgreSQL
+ * (https://www.postgresql.org/docs/current/sql-syntax-lexical.html). Its memory is bounded whatever it reads.
+ */
+export function scriptScanner(listener: ScriptListener): ScriptScanner {
+  let statement = "";
+  let quote: Opening | undefined;
+
+  /** Returns whether COPY data follow. */
+  function take(character: string): boolean {
+    if (character === ";") {
+      const text = statement;
+      statement = "";
+      listener.statement(text);
+      return false;
+    }
+    if (statement !== "" || !SPACE.test(character)) statement = bounded(statement + character);
+    if (character === "\n") return listener.lineEnd();
+    quote = openingAt(statement, listener);
+    statement = quote?.statement ?? statement;
+    return false;
+  }
+
+  function closeQuote(bytes: Uint8Array, from: number, opened: Opening): number {
+    const end = opened.skip(bytes, from);
+    if (end === NOT_YET) return bytes.length;
+    statement = bounded(statement + opened.closed());
+    quote = undefined;
+    return end;
+  }
+
+  return {
+    scan(bytes, from) {
+      let at = from;
+      while (at < bytes.length) {
+        if (quote !== undefined) at = closeQuote(bytes, at, quote);
+        else if (take(String.fromCharCode(bytes[at++] ?? 0))) break;
+      }
+      return at;
+    },
+    isAtRest: () => quote === undefined && statement.trim() === "",
+  };
+}
+
+function bounded(statement: string): string {
+  return statement.length > MAX_STATEMENT_LENGTH
+    ? statement.slice(0, 100) + statement.slice(-100)
+    : statement;
+}
