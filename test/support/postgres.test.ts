@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { execa } from "execa";
+import { existsSync } from "node:fs";
+import { describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { startPostgres } from "./postgres.ts";
+
+describe("startPostgres", () => {
+  it("starts, stops, starts again and leaves nothing behind", async () => {
+    const server = await startPostgres();
+    const database = await server.createDatabase();
+
+    await server.kill();
+    await server.start();
+    const { rows } = await server.query(database, "SHOW data_directory");
+    const folder = (rows as { data_directory: string }[])[0]?.data_directory ?? "";
+    await server[Symbol.asyncDispose]();
+
+    assert.match(folder, /dormouse-pg-/);
+    assert.equal(existsSync(folder), false);
+  });
+
+  it("ends with the process that started it, also when that is killed", async () => {
+    const script = `import { startPostgres } from ${JSON.stringify(new URL("postgres.ts", import.meta.url))};
+      const server = await startPostgres();
+      console.log(JSON.stringify({ pid: server.pid() }));
+      process.kill(process.pid, "SIGKILL");`;
+
+    const { stdout } = await execa(process.execPath, ["--input-type=module", "-e", script], {
+      reject: false,
+    });
+
+    const { pid } = JSON.parse(stdout) as { pid: number };
+    for (let waited = 0; existsSync(`/proc/${pid}`) && waited < 100; waited++) await pause(100);
+    assert.equal(existsSync(`/proc/${pid}`), false);
+  });
+});
