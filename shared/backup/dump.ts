@@ -21,6 +21,8 @@ export type RunningDump = {
 export type DumpTool = {
   /** `15.18` */
   readonly version: string;
+  /** Set when the release lacks known security fixes. */
+  readonly warning: string | undefined;
   /** `zstd:1` where the client has it (16 and later), else `gzip:1`. */
   readonly compression: string;
   dump(request: DumpRequest, signal: AbortSignal): RunningDump;

@@ -27,7 +27,7 @@ export type LackKind = keyof typeof LACK_KINDS;
 export type Lack = {
   readonly kind: LackKind;
   readonly data: boolean;
-  /** Qualified and quoted as SQL writes them; for large objects their OIDs. At most the first 100. */
+  /** Qualified and quoted as SQL writes them; for large objects the first hundred OIDs. */
   readonly names: readonly string[];
   readonly detail: string;
 };

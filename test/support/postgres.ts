@@ -5,7 +5,6 @@ import { chown, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import { installation, type Installation } from "./installation.ts";
@@ -79,16 +78,16 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
   };
 }
 
-let shared: Promise<OwnServer> | undefined;
+let shared: Promise<TestServer> | undefined;
 
-/** The server that all test files of a run share, or one of this file's own when it runs alone. */
+/**
+ * The server that all test files of a run share, or one of this file's own when it runs alone; that one ends with the
+ * process, by its guard.
+ */
 export async function sharedServer(): Promise<TestServer> {
   const given = process.env["DORMOUSE_TEST_SERVER"];
-  if (given !== undefined) return testServer(JSON.parse(given) as ServerAddress);
-  if (shared === undefined) {
-    shared = startPostgres();
-    after(async () => (await shared)?.[Symbol.asyncDispose]());
-  }
+  shared ??=
+    given === undefined ? startPostgres() : Promise.resolve(testServer(JSON.parse(given) as ServerAddress));
   return shared;
 }
 
@@ -150,6 +149,7 @@ async function startOnFreePort(
       ["-D", `${inside}/data`, "-p", `${port}`, "-c", `unix_socket_directories=${inside}`, ...options],
       log.fd,
     );
+    postgres.unref();
     await log.close();
     await accepting(postgres, port);
   }

@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import type pg from "pg";
+import type { DatabaseLock } from "../backup/database-lock.ts";
+import { DormouseError } from "../errors.ts";
+import { connect, type ConnectionSettings } from "./connection.ts";
+import { serverError } from "./server-errors.ts";
+
+const HEARTBEAT_MS = 5_000;
+/** How long a heartbeat may take before the session counts as lost. */
+const SILENCE_MS = 15_000;
+const FAREWELL_MS = 2_000;
+
+/**
+ * A session-level advisory lock on the maintenance database: advisory locks belong to one database, and the one that
+ * is backed up may be renamed. The server drops it when the holder's session ends, however the holder died.
+ */
+export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
+  return {
+    async hold(database, signal, work) {
+      const client = await connect(settings, settings.maintenanceDatabase, signal);
+      const lost = new AbortController();
+      const lose = (why: string) => lost.abort(connectionLost(database, why));
+      client.on("error", (error) => lose(error.message));
+      client.on("end", () => lose("the session ended"));
+      try {
+        await take(client, database);
+        const ended = new AbortController();
+        void beat(client, lose, ended.signal);
+        try {
+          return await work({ lost: lost.signal });
+        } finally {
+          ended.abort();
+        }
+      } finally {
+        // The end of the session releases the lock; a server that no longer answers must not keep us.
+        await Promise.race([client.end(), pause(FAREWELL_MS, undefined, { ref: false })]);
+      }
+    },
+  };
+}
+
+async function take(client: pg.Client, database: string): Promise<void> {
+  const key = lockKey(database);
+  const isTaken = await client
+    .query<{ taken: boolean }>("SELECT pg_try_advisory_lock($1::bigint) AS taken", [key])
+    .catch((error: unknown) => {
+      throw serverError(error, `lock of database ${JSON.stringify(database)}`);
+    });
+  if (isTaken.rows[0]?.taken === true) return;
+  throw new DormouseError("database_busy", `another run works on database ${JSON.stringify(database)}`, {
+    hint: "wait for it: GET /runs/<id> tells how it stands",
+  });
+}
+
+async function beat(client: pg.Client, lose: (why: string) => void, ended: AbortSignal): Promise<void> {
+  try {
+    for (;;) {
+      await pause(HEARTBEAT_MS, undefined, { signal: ended, ref: false });
+      const silence = pause(SILENCE_MS, "silent", { signal: ended, ref: false });
+      if ((await Promise.race([client.query("SELECT 1"), silence])) === "silent")
+        lose("the server fell silent");
+    }
+  } catch (error) {
+    if (!ended.aborted) lose(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** 64 bits of the name's hash, signed as bigint is. */
+export function lockKey(database: string): string {
+  return createHash("sha256").update(`dormouse:${database}`).digest().readBigInt64BE(0).toString();
+}
+
+function connectionLost(database: string, why: string): DormouseError {
+  return new DormouseError(
+    "connection_lost",
+    `the lock of database ${JSON.stringify(database)} was lost: ${why}`,
+    {
+      hint: "look at the server's log: was it restarted, or the session ended?",
+    },
+  );
+}

@@ -1,0 +1,77 @@
+import { glob } from "node:fs/promises";
+import { execa } from "execa";
+import { DormouseError } from "../errors.ts";
+
+/** The client tools of one PostgreSQL release in one folder. */
+export type ClientTools = {
+  readonly binDir: string;
+  /** `15.18` */
+  readonly version: string;
+  readonly major: number;
+  /** Set when the release lacks known security fixes. */
+  readonly warning?: string | undefined;
+};
+
+/** Below these, psql or pg_restore can be made to run what a hostile dump or server says (releases of 12 November 2026). */
+const SECURITY_FLOOR: Readonly<Record<number, number>> = { 15: 20, 16: 16, 17: 12, 18: 7 };
+const OLDEST_MAINTAINED = 15;
+
+/**
+ * The tools for a server of `serverMajor`: of the same major if there are any, else of the next newer one; never
+ * older, which pg_dump itself refuses. `binDir` (PG_BIN_DIR), when given, is the only place looked at.
+ */
+export async function findClientTools(
+  serverMajor: number,
+  binDir: string | undefined,
+  searchPath: string,
+): Promise<ClientTools> {
+  const folders = binDir === undefined ? await installedFolders(searchPath) : [binDir];
+  const found = (await Promise.all(folders.map(inspectFolder))).filter((tools) => tools !== undefined);
+  const suitable = found.filter(({ major }) => major >= serverMajor).toSorted((a, b) => a.major - b.major);
+  if (suitable[0] !== undefined) return suitable[0];
+
+  const others = found.map(({ version, binDir: folder }) => `${version} in ${folder}`).join(", ") || "none";
+  throw new DormouseError(
+    "client_tools_missing",
+    `no pg_dump for a server of version ${serverMajor}: found ${others}; looked in ${folders.join(", ")}`,
+    { hint: `install the PostgreSQL ${serverMajor} client tools, or set PG_BIN_DIR to their folder` },
+  );
+}
+
+/** Where Debian and Red Hat put each major, then PATH. */
+async function installedFolders(searchPath: string): Promise<string[]> {
+  const folders: string[] = [];
+  for await (const path of glob(["/usr/lib/postgresql/*/bin/pg_dump", "/usr/pgsql-*/bin/pg_dump"])) {
+    folders.push(path.slice(0, -"/pg_dump".length));
+  }
+  return [...folders.toSorted(), ...searchPath.split(":").filter((folder) => folder.startsWith("/"))];
+}
+
+/** Both tools must be there and of one version: an archive is read by the release that wrote it. */
+async function inspectFolder(binDir: string): Promise<ClientTools | undefined> {
+  const [dump, restore] = await Promise.all([
+    toolVersion(binDir, "pg_dump"),
+    toolVersion(binDir, "pg_restore"),
+  ]);
+  if (dump === undefined || dump !== restore) return undefined;
+  const major = Number.parseInt(dump, 10);
+  return { binDir, version: dump, major, warning: securityWarning(dump, major) };
+}
+
+async function toolVersion(binDir: string, tool: string): Promise<string | undefined> {
+  const { stdout, failed } = await execa(`${binDir}/${tool}`, ["--version"], {
+    reject: false,
+    extendEnv: false,
+    env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
+    timeout: 10_000,
+  });
+  return failed ? undefined : /\(PostgreSQL\) (\d+(?:\.\d+)?)/.exec(stdout)?.[1];
+}
+
+function securityWarning(version: string, major: number): string | undefined {
+  if (major < OLDEST_MAINTAINED) return `client tools ${version}: this major gets no security fixes any more`;
+  const floor = SECURITY_FLOOR[major];
+  const minor = Number(version.split(".")[1] ?? 0);
+  if (floor === undefined || minor >= floor) return undefined;
+  return `client tools ${version} lack security fixes: use ${major}.${floor} or newer`;
+}

@@ -1,0 +1,78 @@
+import type { DumpRequest, RunningDump } from "../backup/dump.ts";
+import type { Lack } from "../backup/inspection.ts";
+import { DormouseError } from "../errors.ts";
+import { runTool, type Limits } from "./child-process.ts";
+import type { ClientTools } from "./client-tools.ts";
+import type { Libpq } from "./libpq.ts";
+import { knownKind } from "./server-errors.ts";
+
+export type DumpOptions = Limits & {
+  /** How long pg_dump may wait for the lock of a table. */
+  readonly lockWaitMs: number;
+  readonly secrets: readonly string[];
+};
+
+/** pg_dump compresses with zstd since 16; level 1 is faster and smaller than gzip at any level. */
+export function compressionOf({ major }: ClientTools): string {
+  return major >= 16 ? "zstd:1" : "gzip:1";
+}
+
+/** Starts `pg_dump -Fc` to its standard output. */
+export function startDump(
+  tools: ClientTools,
+  libpq: Libpq,
+  options: DumpOptions,
+  { request, signal }: { readonly request: DumpRequest; readonly signal: AbortSignal },
+): RunningDump {
+  const running = runTool(
+    {
+      file: `${tools.binDir}/pg_dump`,
+      arguments: dumpArguments(tools, libpq, options, request),
+      environment: libpq.environment,
+      secrets: options.secrets,
+    },
+    options,
+    (exit, stderr) => explainDump(request.database, exit, stderr),
+    signal,
+  );
+  running.stdin.end();
+  return { archive: running.output, report: () => ({ warnings: running.stderr.lines() }) };
+}
+
+function dumpArguments(
+  tools: ClientTools,
+  libpq: Libpq,
+  options: DumpOptions,
+  request: DumpRequest,
+): string[] {
+  return [
+    "--format=custom",
+    `--compress=${tools.major >= 16 ? compressionOf(tools) : "1"}`,
+    "--no-password",
+    `--lock-wait-timeout=${options.lockWaitMs}`,
+    ...request.leaveOut.flatMap((lack) => leftOut(tools.major, lack)),
+    `--dbname=${libpq.conninfo(request.database)}`,
+  ];
+}
+
+/** On a standby pg_dump leaves out the rows of unlogged tables by itself. */
+function leftOut(major: number, { kind, names }: Lack): string[] {
+  if (kind === "large-objects") return [major >= 16 ? "--no-large-objects" : "--no-blobs"];
+  if (kind === "row-security") return names.map((name) => `--exclude-table-data=${name}`);
+  if (kind === "unreadable-tables") return names.map((name) => `--exclude-table=${name}`);
+  return [];
+}
+
+function explainDump(database: string, exit: string, stderr: readonly string[]): DormouseError {
+  const said = stderr.filter((line) => /error|fatal|detail|failed/i.test(line)).slice(-3);
+  const text = (said.length > 0 ? said : stderr.slice(-1)).join("; ").replaceAll("pg_dump: ", "");
+  const kind = knownKind(stderr.join("\n"));
+  const why = text === "" ? exit : `${exit}: ${text}`;
+  return new DormouseError(
+    kind?.code ?? "dump_failed",
+    `pg_dump failed for ${JSON.stringify(database)}: ${why}`,
+    {
+      hint: kind?.hint ?? "the message is pg_dump's own: look at the server's log for the same minute",
+    },
+  );
+}

@@ -1,0 +1,125 @@
+import type pg from "pg";
+import { LACK_KINDS, type InspectDatabase, type Lack, type LackKind } from "../backup/inspection.ts";
+import { connect, type ConnectionSettings } from "./connection.ts";
+import { serverError } from "./server-errors.ts";
+
+/** Each query answers one row for each object that a dump by this role would lack. */
+const LACKS: readonly { readonly kind: LackKind; readonly detail: string; readonly sql: string }[] = [
+  {
+    kind: "large-objects",
+    detail: "large objects that the role may not read",
+    // has_largeobject_privilege exists from 18 on, so the privilege is worked out for all versions alike.
+    sql: `SELECT lo.oid::text AS name FROM pg_largeobject_metadata lo
+      WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+        AND current_setting('lo_compat_privileges') = 'off'
+        AND NOT pg_has_role(lo.lomowner, 'USAGE')
+        AND NOT EXISTS (SELECT FROM aclexplode(lo.lomacl) acl WHERE acl.privilege_type = 'SELECT'
+          AND (acl.grantee = 0 OR pg_has_role(acl.grantee, 'USAGE')))
+      ORDER BY lo.oid LIMIT 100`,
+  },
+  {
+    kind: "row-security",
+    detail: "tables of which row security shows this role only a part",
+    sql: `SELECT format('%I.%I', n.nspname, c.relname) AS name
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND row_security_active(c.oid)
+      ORDER BY name`,
+  },
+  {
+    kind: "unreadable-tables",
+    detail: "tables and sequences without the right to SELECT, or in schemas without USAGE",
+    // Members of an extension are made by CREATE EXTENSION; only its configuration tables are dumped.
+    sql: `SELECT format('%I.%I', n.nspname, c.relname) AS name
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p', 'S')
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+        AND NOT (has_schema_privilege(n.oid, 'USAGE') AND CASE c.relkind
+          WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT') ELSE has_table_privilege(c.oid, 'SELECT') END)
+        AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+          WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+            AND NOT c.oid = ANY (coalesce(e.extconfig, '{}')))
+      ORDER BY name`,
+  },
+  {
+    kind: "unlogged-tables",
+    detail: "unlogged tables, which this standby does not hold",
+    sql: `SELECT format('%I.%I', n.nspname, c.relname) AS name
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE pg_is_in_recovery() AND c.relpersistence = 'u' AND c.relkind = 'r' ORDER BY name`,
+  },
+  {
+    kind: "subscriptions",
+    detail: "subscriptions, which only a superuser can dump",
+    sql: `SELECT quote_ident(subname) AS name FROM pg_subscription
+      WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) ORDER BY name`,
+  },
+  {
+    kind: "user-mappings",
+    detail: "options of user mappings (often passwords) that the role may not see",
+    sql: `SELECT format('%I for %s', srvname, CASE WHEN umuser = 0 THEN 'public' ELSE usename END) AS name
+      FROM pg_user_mappings WHERE umoptions IS NULL
+        AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) ORDER BY name`,
+  },
+  {
+    kind: "foreign-tables",
+    detail: "foreign tables: their rows stay on the foreign server",
+    sql: `SELECT format('%I.%I', n.nspname, c.relname) AS name
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'f' ORDER BY name`,
+  },
+  {
+    kind: "roles",
+    detail: "roles of the server that own or may use something here: pg_dumpall --roles-only has them",
+    sql: `SELECT DISTINCT quote_ident(r.rolname) AS name FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
+      WHERE d.refclassid = 'pg_authid'::regclass
+        AND (d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+          OR (d.classid = 'pg_database'::regclass
+            AND d.objid = (SELECT oid FROM pg_database WHERE datname = current_database())))
+      ORDER BY name`,
+  },
+  {
+    kind: "tablespaces",
+    detail: "tablespaces of the server that hold something here: pg_dumpall --tablespaces-only has them",
+    sql: `SELECT DISTINCT quote_ident(t.spcname) AS name FROM pg_class c JOIN pg_tablespace t ON t.oid = c.reltablespace
+      WHERE t.spcname NOT IN ('pg_default', 'pg_global') ORDER BY name`,
+  },
+];
+
+/** Looks at a database, as the role that will dump it, in one read-only transaction. */
+export function databaseInspector(settings: ConnectionSettings): InspectDatabase {
+  return async (database, signal) => {
+    const client = await connect(settings, database, signal);
+    try {
+      await client.query("BEGIN READ ONLY");
+      const server = await describe(client);
+      const lacks: Lack[] = [];
+      for (const { kind, detail, sql } of LACKS) {
+        signal.throwIfAborted();
+        const { rows } = await client.query<{ name: string }>(sql);
+        const names = rows.map(({ name }) => name);
+        if (names.length > 0) lacks.push({ kind, data: LACK_KINDS[kind].data, names, detail });
+      }
+      return { ...server, lacks };
+    } catch (error) {
+      throw serverError(error, `inspection of database ${JSON.stringify(database)}`);
+    } finally {
+      await client.end();
+    }
+  };
+}
+
+async function describe(client: pg.Client) {
+  type Row = { version: string; bytes: string; extensions: { name: string; version: string }[] };
+  const { rows } = await client.query<Row>(`
+    SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes,
+      coalesce((SELECT json_agg(json_build_object('name', extname, 'version', extversion) ORDER BY extname)
+        FROM pg_extension), '[]') AS extensions`);
+  const { version = "", bytes = "0", extensions = [] } = rows[0] ?? {};
+  const serverVersion = version.split(" ")[0] ?? version;
+  return {
+    serverVersion,
+    serverMajor: Number.parseInt(version, 10),
+    databaseBytes: Number(bytes),
+    extensions,
+  };
+}

@@ -1,0 +1,86 @@
+import type { Writable } from "node:stream";
+import type { ArchiveContents, ArchiveReading } from "../backup/dump.ts";
+import { plainDumpScanner } from "../backup/plain-dump.ts";
+import { DormouseError } from "../errors.ts";
+import { runTool, stalled, type Limits, type RunningTool } from "./child-process.ts";
+import type { ClientTools } from "./client-tools.ts";
+import { watchdog, type Watchdog } from "./watchdog.ts";
+
+/**
+ * Reads an archive to its end with pg_restore while it passes by, and counts the rows of each table. `--data-only`
+ * loses nothing: the table of contents is read whole in any case, and what is printed is then data and no function
+ * body that looks like data.
+ */
+export function readArchive(
+  tools: ClientTools,
+  archive: AsyncIterable<Uint8Array>,
+  limits: Limits,
+  signal: AbortSignal,
+): ArchiveReading {
+  const restore = runTool(
+    {
+      file: `${tools.binDir}/pg_restore`,
+      arguments: ["--data-only", "--file=-"],
+      environment: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
+      secrets: [],
+    },
+    // It waits for its input as long as the dump takes; `guard` below bounds what is its own time.
+    { deadlineMs: limits.deadlineMs, stallMs: limits.deadlineMs },
+    explainRestore,
+    signal,
+  );
+  const guard = watchdog(limits.stallMs, () => restore.stop(stalled("pg_restore", limits.stallMs)));
+  const contents = scan(restore.output).finally(() => guard.clear());
+  // Whoever reads the archive learns of it there, too; without a reader it must not end the process.
+  contents.catch(() => undefined);
+  return { archive: passThrough(archive, restore, contents, guard), contents };
+}
+
+async function* passThrough(
+  archive: AsyncIterable<Uint8Array>,
+  restore: RunningTool,
+  contents: Promise<ArchiveContents>,
+  guard: Watchdog,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of archive) {
+      // Both may take their time at once: the reader of this stream, and pg_restore.
+      guard.waiting();
+      const taken = feed(restore.stdin, chunk).finally(() => guard.busy());
+      yield chunk;
+      // A pg_restore that went away early has either read enough or found damage: its end tells.
+      if (!(await taken)) await contents;
+    }
+    guard.waiting();
+  } catch (error) {
+    restore.stop(error instanceof Error ? error : new Error(String(error)));
+    throw error;
+  } finally {
+    restore.stdin.end();
+  }
+}
+
+/** Resolves when the chunk has left us, to false when nobody reads any more. */
+function feed(stdin: Writable, chunk: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) =>
+    stdin.write(chunk, (error) => resolve(error === null || error === undefined)),
+  );
+}
+
+async function scan(script: AsyncIterable<Uint8Array>): Promise<ArchiveContents> {
+  const scanner = plainDumpScanner();
+  for await (const chunk of script) scanner.push(chunk);
+  const { tables, largeObjects, plainBytes, isComplete } = scanner.end();
+  if (!isComplete) throw damaged("pg_restore printed no end of the dump");
+  return { tables, largeObjects, plainBytes };
+}
+
+function explainRestore(exit: string, stderr: readonly string[]): DormouseError {
+  return damaged([exit, ...stderr.slice(-2)].join(": ").replaceAll("pg_restore: ", ""));
+}
+
+function damaged(why: string): DormouseError {
+  return new DormouseError("archive_damaged", `the archive cannot be read to its end: ${why}`, {
+    hint: "take another backup; if it happens again, check the volume and the client tools",
+  });
+}

@@ -1,0 +1,74 @@
+import { DormouseError, type ErrorCode } from "../errors.ts";
+
+type Kind = { readonly code: ErrorCode; readonly pattern: RegExp; readonly hint: string };
+
+/**
+ * What servers and libpq say, by SQLSTATE where there is one (`@28P01`) and by message where there is only text.
+ * The first match wins.
+ */
+const KINDS: readonly Kind[] = [
+  {
+    code: "server_starting",
+    pattern: /@57P03|system is (?:starting up|shutting down|in recovery)|not yet accepting connections/,
+    hint: "wait until the server accepts connections",
+  },
+  {
+    code: "password_rejected",
+    pattern: /@28(?:P01|000)|password authentication failed|no pg_hba\.conf entry|no password supplied|SCRAM/,
+    hint: "check POSTGRESQL_USER and POSTGRESQL_PASSWORD against the server",
+  },
+  {
+    code: "database_missing",
+    pattern: /@3D000|database ".*" does not exist/s,
+    hint: "check POSTGRESQL_DATABASE",
+  },
+  {
+    code: "lock_timeout",
+    pattern: /@55P03|lock timeout|LOCK TABLE[^]*statement timeout|statement timeout[^]*LOCK TABLE/,
+    hint: "another session holds a table exclusively: end it, or raise LOCK_WAIT_SECONDS",
+  },
+  {
+    code: "permission_denied",
+    pattern: /@42501|permission denied|must be (?:owner|superuser)|row-level security/,
+    hint: "grant the backup role what is missing, for example pg_read_all_data",
+  },
+  {
+    code: "connection_lost",
+    pattern:
+      /@(?:57P0[12]|08\w{3})|ECONNRESET|EPIPE|server closed the connection|terminating connection|Connection terminated|Connection reset|connection not open|no connection to the server|SSL SYSCALL|Query read timeout|could not receive data/i,
+    hint: "look at the server's log: was it restarted, or the session ended?",
+  },
+  {
+    code: "server_unreachable",
+    pattern:
+      /@53300|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT|timeout expired|connection timeout|Connection refused|could not translate host name|No route to host|too many (?:clients|connections)|No such file or directory/i,
+    hint: "check DATABASE_SERVICE_NAME and PGPORT, and that a network policy lets this pod through",
+  },
+];
+
+/** The code and hint for what a server or libpq said, if we know it. */
+export function knownKind(text: string): { readonly code: ErrorCode; readonly hint: string } | undefined {
+  return KINDS.find(({ pattern }) => pattern.test(text));
+}
+
+/** An error of node-postgres or of a socket as ours; what is ours already stays as it is. */
+export function serverError(error: unknown, what: string): DormouseError {
+  if (error instanceof DormouseError) return error;
+  const text = textOf(error);
+  const kind = knownKind(`${codeOf(error)} ${text}`);
+  return new DormouseError(kind?.code ?? "query_failed", `${what} failed: ${text}`, {
+    hint: kind?.hint ?? "look at the server's log",
+    cause: error,
+  });
+}
+
+/** A host with several addresses fails with one error for each, and no message of its own. */
+function textOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(textOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
+}
+
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return `@${code} ${code}`;
+}

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { findClientTools } from "../../shared/postgres/client-tools.ts";
+
+/** A folder whose tools say that they are of `version`. */
+async function toolFolder(version: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "dormouse-tools-"));
+  for (const tool of ["pg_dump", "pg_restore"]) {
+    await writeFile(join(folder, tool), `#!/bin/sh\necho "${tool} (PostgreSQL) ${version} (Debian)"\n`);
+    await chmod(join(folder, tool), 0o755);
+  }
+  return folder;
+}
+
+describe("findClientTools", () => {
+  const cases: readonly (readonly [number, readonly string[], string | undefined])[] = [
+    [99, ["99.1"], "99.1"],
+    [98, ["97.5", "99.1", "98.2"], "98.2"],
+    [98, ["99.3", "101.1"], "99.3"],
+    [99, ["98.9"], undefined],
+    [99, [], undefined],
+  ];
+  for (const [serverMajor, versions, expected] of cases) {
+    it(`finds ${expected ?? "nothing"} for a server ${serverMajor} among ${versions.join(", ") || "none"}`, async () => {
+      const folders = await Promise.all(versions.map(toolFolder));
+      try {
+        const found = await findClientTools(serverMajor, undefined, folders.join(":")).catch(
+          (error: { code?: string }) => error.code,
+        );
+
+        if (expected === undefined) assert.equal(found, "client_tools_missing");
+        else assert.equal(typeof found === "object" ? found.version : found, expected);
+      } finally {
+        await Promise.all(folders.map((folder) => rm(folder, { recursive: true })));
+      }
+    });
+  }
+
+  it("looks nowhere but in PG_BIN_DIR when that is given, and names both versions", async () => {
+    const folder = await toolFolder("14.2");
+    try {
+      await assert.rejects(findClientTools(15, folder, process.env["PATH"] ?? ""), (error: Error) => {
+        return error.message.includes("version 15") && error.message.includes("14.2");
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  for (const [version, isSafe] of [
+    ["15.19", false],
+    ["15.20", true],
+    ["17.11", false],
+    ["18.7", true],
+    ["14.99", false],
+  ] as const) {
+    it(`${isSafe ? "trusts" : "warns about"} client tools ${version}`, async () => {
+      const folder = await toolFolder(version);
+      try {
+        const { warning } = await findClientTools(14, folder, "");
+
+        assert.equal(warning === undefined, isSafe);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+  }
+});

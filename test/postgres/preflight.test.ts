@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { DatabaseInspection, LackKind } from "../../shared/backup/inspection.ts";
+import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
+import { openLibpq } from "../../shared/postgres/libpq.ts";
+import { databaseInspector } from "../../shared/postgres/preflight.ts";
+import { collect, dumpOptions, settingsOf } from "../support/postgres-adapter.ts";
+import { sharedServer, type TestServer } from "../support/postgres.ts";
+
+const never = new AbortController().signal;
+
+describe("databaseInspector", () => {
+  let server: TestServer;
+  let database: string;
+  const role = `reader_${process.pid}`;
+
+  before(async () => {
+    server = await sharedServer();
+    database = await server.createDatabase();
+    await server.query("postgres", `CREATE ROLE ${role} LOGIN PASSWORD 'reader'`);
+    await server.query(
+      database,
+      `GRANT pg_read_all_data TO ${role};
+       CREATE TABLE plain AS SELECT 1 AS a;`,
+    );
+  });
+
+  after(async () => {
+    await server.dropDatabase(database);
+    await server.query("postgres", `DROP ROLE ${role}`);
+  });
+
+  const asRole = () => settingsOf(server, { user: role, password: "reader" });
+  const inspect = () => databaseInspector(asRole())(database, never);
+
+  async function dumpAsRole(inspection: DatabaseInspection, kinds: readonly LackKind[]): Promise<void> {
+    await using libpq = await openLibpq(asRole());
+    const find = dumpToolFinder(libpq, dumpOptions(server), { binDir: server.binDir, searchPath: "" });
+    const tool = await find(inspection.serverMajor, never);
+    const leaveOut = inspection.lacks.filter(({ kind }) => kinds.includes(kind));
+    await collect(tool.dump({ database, inspection, leaveOut }, never).archive);
+  }
+
+  it("tells version, size and extensions, and finds nothing amiss in a plain database", async () => {
+    const inspection = await inspect();
+
+    assert.equal(inspection.serverMajor, server.major);
+    assert.ok(inspection.serverVersion.startsWith(`${server.major}`));
+    assert.ok(inspection.databaseBytes > 1_000_000);
+    assert.deepEqual(
+      inspection.extensions.map(({ name }) => name),
+      ["plpgsql"],
+    );
+    assert.deepEqual(
+      inspection.lacks.filter(({ data }) => data),
+      [],
+    );
+  });
+
+  const cases: readonly (readonly [LackKind, string, string, RegExp])[] = [
+    ["large-objects", "SELECT lo_from_bytea(424242, 'x')", "SELECT lo_unlink(424242)", /^424242$/],
+    [
+      "row-security",
+      `CREATE TABLE "Row ""sec" (a int); ALTER TABLE "Row ""sec" ENABLE ROW LEVEL SECURITY`,
+      `DROP TABLE "Row ""sec"`,
+      /^public\."Row ""sec"$/,
+    ],
+  ];
+  for (const [kind, create, drop, name] of cases) {
+    it(`names ${kind} that the role cannot dump, and pg_dump agrees`, async () => {
+      await server.query(database, create);
+      try {
+        const inspection = await inspect();
+        const lack = inspection.lacks.find((found) => found.kind === kind);
+
+        assert.match(lack?.names.join() ?? "", name);
+        assert.equal(lack?.data, true);
+        await assert.rejects(dumpAsRole(inspection, []), { code: "permission_denied" });
+        await dumpAsRole(inspection, [kind]);
+      } finally {
+        await server.query(database, drop);
+      }
+    });
+  }
+
+  it("names tables and sequences that the role may not read, and pg_dump agrees", async () => {
+    await server.query(
+      database,
+      `REVOKE pg_read_all_data FROM ${role}; GRANT SELECT ON plain TO ${role};
+       CREATE SCHEMA "Closed"; CREATE TABLE "Closed".inside (id int GENERATED ALWAYS AS IDENTITY);
+       CREATE TABLE denied (a int)`,
+    );
+    try {
+      const inspection = await inspect();
+      const lack = inspection.lacks.find(({ kind }) => kind === "unreadable-tables");
+
+      assert.deepEqual(lack?.names, ['"Closed".inside', '"Closed".inside_id_seq', "public.denied"]);
+      await assert.rejects(dumpAsRole(inspection, []), { code: "permission_denied" });
+      await dumpAsRole(inspection, ["unreadable-tables"]);
+    } finally {
+      await server.query(
+        database,
+        `DROP SCHEMA "Closed" CASCADE; DROP TABLE denied; GRANT pg_read_all_data TO ${role}`,
+      );
+    }
+  });
+
+  it("names subscriptions, user mappings and foreign tables, which are no rows of this database", async () => {
+    await server.query(
+      database,
+      `CREATE EXTENSION postgres_fdw; CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw;
+       CREATE USER MAPPING FOR postgres SERVER far OPTIONS (password 'secret');
+       CREATE FOREIGN TABLE away (a int) SERVER far;
+       CREATE SUBSCRIPTION sub CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false);`,
+    );
+    try {
+      const { lacks } = await inspect();
+      const names = new Map(lacks.map((lack) => [lack.kind, lack.names]));
+
+      assert.deepEqual(names.get("subscriptions"), ["sub"]);
+      assert.deepEqual(names.get("user-mappings"), ["far for postgres"]);
+      assert.deepEqual(names.get("foreign-tables"), ["public.away"]);
+      assert.ok(names.get("roles")?.includes(role));
+      assert.ok(lacks.every(({ data }) => !data));
+    } finally {
+      await server.query(database, "ALTER SUBSCRIPTION sub SET (slot_name = NONE)");
+      await server.query(database, "DROP SUBSCRIPTION sub; DROP EXTENSION postgres_fdw CASCADE");
+    }
+  });
+});

@@ -1,0 +1,51 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+
+export type TcpProxy = {
+  readonly port: number;
+  /** From now on bytes vanish in both directions, and no connection ends: a cable pulled out. */
+  blackhole(): void;
+  /** From now on bytes pass again, those that vanished excepted. */
+  pass(): void;
+  /** Resets every connection. */
+  reset(): void;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/** A network between a client and a server on this machine, to be broken. */
+export async function tcpProxy(targetPort: number): Promise<TcpProxy> {
+  const sockets = new Set<Socket>();
+  let isOpen = true;
+  const server = createServer((near) => {
+    const far = connect(targetPort, "127.0.0.1");
+    join(near, far);
+    join(far, near);
+  });
+
+  function join(from: Socket, to: Socket): void {
+    sockets.add(from);
+    from.on("data", (chunk) => {
+      if (isOpen && !to.write(chunk)) from.pause();
+    });
+    to.on("drain", () => from.resume());
+    from.on("error", () => to.destroy());
+    from.on("close", () => {
+      sockets.delete(from);
+      if (isOpen) to.end();
+    });
+  }
+
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : 0,
+    blackhole: () => void (isOpen = false),
+    pass: () => void (isOpen = true),
+    reset: () => sockets.forEach((socket) => socket.resetAndDestroy()),
+    async [Symbol.asyncDispose]() {
+      server.close();
+      sockets.forEach((socket) => socket.destroy());
+    },
+  };
+}
