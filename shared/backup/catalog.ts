@@ -39,37 +39,45 @@ export type CatalogListing = {
 
 export type Space = { readonly availableBytes: number; readonly availableInodes: number };
 
+/** What is about to be written: whose it is decides its temporary name, its beginning decides its final one. */
+export type ArchiveDraft = {
+  readonly database: string;
+  readonly run: string;
+  readonly startedAt: Date;
+};
+
 /** Bytes on the volume that are not a backup yet: complete, synced and read back, under a temporary name. */
 export type StagedArchive = {
   readonly sizeBytes: number;
   readonly sha256: string;
   /**
-   * Gives the archive the first free name of `startedAt`'s minute, then writes the manifest that `describe` makes
-   * of that name. The backup exists when this resolves, and not before. Each manifest already there stays.
+   * Gives the archive the first free name of its minute, then writes the manifest that `describe` makes of that name.
+   * The backup exists when this resolves, and not before. Nothing that is there already is replaced.
    */
-  publish(startedAt: Date, describe: (name: ArchiveName) => BackupManifest): Promise<Backup>;
+  publish(describe: (name: ArchiveName) => BackupManifest): Promise<Backup>;
   /** Removes the temporary file. After `publish` it does nothing. */
   discard(): Promise<void>;
 };
 
+/** All backups below one folder or bucket. Names from callers are parsed, never joined to a path. */
 export type Catalog = {
   /** Complete, or it throws `catalog_unreadable`: a partial list would make old backups look like the newest. */
   list(signal: AbortSignal): Promise<CatalogListing>;
+  /** The backup of that name as it stands now; `undefined` unless both its files are there and agree. */
+  find(name: ArchiveName): Promise<Backup | undefined>;
   /**
-   * Writes `archive` to a temporary file owned by `run`, syncs it, reads it back and compares the hash. Throws
-   * `disk_full`, `volume_unwritable` or `archive_damaged`, and whatever `archive` throws, with the file removed.
+   * Writes `archive` to a temporary file, syncs it, reads it back and compares the hash. Throws `disk_full`,
+   * `volume_unwritable` or `archive_damaged`, and whatever `archive` throws, with the file removed.
    */
-  stage(
-    database: string,
-    run: string,
-    archive: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<StagedArchive>;
-  /** The archive as stored. Throws `backup_not_found` unless it is a regular file of the catalog. */
+  stage(draft: ArchiveDraft, archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StagedArchive>;
+  /** The archive as stored, legacy files too. Throws `backup_not_found` unless it is a regular file. */
   open(name: ArchiveName): Promise<AsyncIterable<Uint8Array>>;
   /** Replaces the manifest of an existing backup, as one durable step: pins, verification. */
   rewrite(manifest: BackupManifest): Promise<void>;
-  /** Removes the manifest first, so that a half-removed backup is never offered for a restore. */
+  /**
+   * Removes the manifest first, so that a half-removed backup is never offered for a restore. Throws
+   * `backup_not_found` for what is no backup of ours.
+   */
   remove(name: ArchiveName): Promise<void>;
   /** Removes the temporary files that `run` left. Only for a run that is known to have ended. */
   sweep(run: string): Promise<void>;

@@ -1,0 +1,44 @@
+import * as z from "zod";
+import { DormouseError, type ErrorCode } from "../errors.ts";
+import { RUN_STATES, type Run } from "./run.ts";
+
+const instant = z.iso.datetime().transform((text) => new Date(text));
+const fields = z.record(z.string(), z.unknown());
+
+const runSchema = z.object({
+  id: z.string().regex(/^[a-z]+-[0-9a-f]{24}$/),
+  kind: z.enum(["backup", "cull", "restore"]),
+  state: z.enum(RUN_STATES),
+  database: z.string(),
+  trigger: z.object({ source: z.string(), id: z.string(), at: instant.optional() }),
+  request: fields,
+  attempt: z.int().positive(),
+  acceptedAt: instant,
+  updatedAt: instant,
+  finishedAt: instant.optional(),
+  steps: z.array(z.object({ step: z.string(), at: instant, detail: fields.optional() })),
+  result: z.unknown().optional(),
+  problem: z
+    .object({
+      code: z.string().transform((code) => code as ErrorCode),
+      message: z.string(),
+      hint: z.string().optional(),
+    })
+    .optional(),
+});
+
+/** Throws `catalog_unreadable` for what is no record of ours: nothing but a person or a broken disk makes such. */
+export function parseRun(id: string, json: string): Run {
+  try {
+    return runSchema.parse(JSON.parse(json)) as Run;
+  } catch (error) {
+    throw new DormouseError("catalog_unreadable", `record of run ${id} cannot be read`, {
+      hint: "move the file away from .dormouse/runs; it is not needed for any restore",
+      cause: error,
+    });
+  }
+}
+
+export function serialiseRun(run: Run): string {
+  return `${JSON.stringify(run, null, 2)}\n`;
+}

@@ -1,0 +1,154 @@
+import { createHash } from "node:crypto";
+import * as promises from "node:fs/promises";
+import { join } from "node:path";
+import { parseRun, serialiseRun } from "../backup/run-record.ts";
+import type { NewRun, Run, RunStore, Trigger } from "../backup/run.ts";
+import { asDormouseError, DormouseError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import * as file from "./files.ts";
+import { runsFolder } from "./open-volume.ts";
+
+const RUN_ID = /^(?:backup|cull|restore)-[0-9a-f]{24}$/;
+/** Records of ended runs beyond these are removed, oldest first: some months of daily work. */
+const KEPT_RECORDS = 500;
+
+type Begun = { readonly run: Run; readonly isNew: boolean };
+
+/** Run records as files: `.dormouse/runs/<run>.json`. The name follows from the trigger, so that it is taken once. */
+export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore {
+  const folder = runsFolder(backupDir);
+  let previous: Promise<unknown> = Promise.resolve();
+
+  const begin = async (wanted: NewRun): Promise<Begun> => {
+    const records = await readAll(folder, log);
+    const known = records.find((run) => isSameTrigger(run, wanted)) ?? (await find(folder, runId(wanted)));
+    if (known !== undefined) return { run: sameRequest(known, wanted), isNew: false };
+    await prune(folder, records);
+
+    const at = now();
+    const run: Run = {
+      ...wanted,
+      id: runId(wanted),
+      state: "accepted",
+      attempt: 1,
+      acceptedAt: at,
+      updatedAt: at,
+      steps: [],
+    };
+    if (await create(folder, run)) return { run, isNew: true };
+    const winner = await find(folder, run.id);
+    return { run: winner === undefined ? run : sameRequest(winner, wanted), isNew: winner === undefined };
+  };
+
+  return {
+    begin(wanted) {
+      // One after the other: a retry may come with the time of another minute, and only a scan finds its run.
+      const begun = previous.then(() => begin(wanted));
+      previous = begun.catch(() => undefined);
+      return begun;
+    },
+    update: (run) => replace(folder, { ...run, updatedAt: now() }),
+    find: (id) => find(folder, id),
+    async unfinished(kind) {
+      const records = await readAll(folder, log);
+      return records.filter((run) => run.kind === kind && isUnfinished(run)).toSorted(byAcceptance);
+    },
+  };
+}
+
+/** A schedule's tick is known by its minute, everything else by what its source calls it. */
+function runId({ kind, trigger: { source, id, at } }: NewRun): string {
+  const key = at === undefined ? `id\0${source}\0${id}` : `slot\0${source}\0${at.toISOString().slice(0, 16)}`;
+  return `${kind}-${createHash("sha256").update(key).digest("hex").slice(0, 24)}`;
+}
+
+function isSameTrigger(run: Run, { kind, trigger }: NewRun): boolean {
+  const same = (a: Trigger, b: Trigger) => a.source === b.source && a.id === b.id;
+  return run.kind === kind && same(run.trigger, trigger);
+}
+
+/** Only a person's key can be used twice with another meaning; ticks of one slot mean the same. */
+function sameRequest(run: Run, { trigger, request }: NewRun): Run {
+  if (trigger.at !== undefined || JSON.stringify(run.request) === JSON.stringify(request)) return run;
+  throw new DormouseError(
+    "idempotency_key_reused",
+    `key ${trigger.id} belongs to run ${run.id} with another request`,
+    {
+      hint: "use a new Idempotency-Key for a new request",
+    },
+  );
+}
+
+async function create(folder: string, run: Run): Promise<boolean> {
+  const temporary = join(folder, file.temporaryName(run.id));
+  try {
+    await file.writeNew(promises, temporary, serialiseRun(run));
+    const isFirst = await file.moveWithoutClobbering(promises, temporary, pathOf(folder, run.id));
+    if (!isFirst) await file.removeIfThere(promises, temporary);
+    await file.syncFolder(promises, folder);
+    return isFirst;
+  } catch (error) {
+    throw file.volumeError(error, `record of run ${run.id}`);
+  }
+}
+
+async function replace(folder: string, run: Run): Promise<void> {
+  const temporary = join(folder, file.temporaryName(run.id));
+  try {
+    await file.writeNew(promises, temporary, serialiseRun(run));
+    await promises.rename(temporary, pathOf(folder, run.id));
+    await file.syncFolder(promises, folder);
+  } catch (error) {
+    await file.clearUp(() => file.removeIfThere(promises, temporary));
+    throw file.volumeError(error, `record of run ${run.id}`);
+  }
+}
+
+async function find(folder: string, id: string): Promise<Run | undefined> {
+  if (!RUN_ID.test(id)) return undefined;
+  try {
+    return parseRun(id, await promises.readFile(pathOf(folder, id), "utf8"));
+  } catch (error) {
+    if (file.codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** A record that cannot be read is reported and passed over: it must not keep the next backup from being taken. */
+async function readAll(folder: string, log: Log): Promise<Run[]> {
+  const names = await promises.readdir(folder).catch((error: unknown) => {
+    throw new DormouseError("catalog_unreadable", `run records in ${folder} cannot be listed`, {
+      hint: "check the volume and its mount",
+      cause: error,
+    });
+  });
+  const runs: Run[] = [];
+  for (const id of names.map((name) => name.replace(/\.json$/, "")).filter((name) => RUN_ID.test(name))) {
+    try {
+      const run = await find(folder, id);
+      if (run !== undefined) runs.push(run);
+    } catch (error) {
+      log.warn("run record passed over", { run: id, code: asDormouseError(error).code });
+    }
+  }
+  return runs;
+}
+
+async function prune(folder: string, records: readonly Run[]): Promise<void> {
+  const ended = records.filter((run) => !isUnfinished(run)).toSorted(byAcceptance);
+  for (const { id } of ended.slice(0, Math.max(0, ended.length - KEPT_RECORDS))) {
+    await file.removeIfThere(promises, pathOf(folder, id));
+  }
+}
+
+function isUnfinished({ state }: Run): boolean {
+  return state !== "succeeded" && state !== "failed";
+}
+
+function byAcceptance(a: Run, b: Run): number {
+  return a.acceptedAt.getTime() - b.acceptedAt.getTime();
+}
+
+function pathOf(folder: string, id: string): string {
+  return join(folder, `${id}.json`);
+}

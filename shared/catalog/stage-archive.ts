@@ -1,0 +1,155 @@
+import { join } from "node:path";
+import { archiveName, type ArchiveName } from "../backup/archive-name.ts";
+import { backupOf, type Backup } from "../backup/backup.ts";
+import type { ArchiveDraft, StagedArchive } from "../backup/catalog.ts";
+import { serialiseManifest, type BackupManifest } from "../backup/manifest.ts";
+import { DormouseError } from "../errors.ts";
+import { digestOf, writeAll, type Digest } from "./digest.ts";
+import * as file from "./files.ts";
+import type { Files } from "./files.ts";
+
+/** The design's publishing order; a crash between any two lines leaves nothing that counts as a backup. */
+export async function stageArchive(
+  files: Files,
+  backupDir: string,
+  draft: ArchiveDraft,
+  { archive, signal }: { readonly archive: AsyncIterable<Uint8Array>; readonly signal: AbortSignal },
+): Promise<StagedArchive> {
+  const folder = join(backupDir, dateOf(draft));
+  const temporary = join(folder, file.temporaryName(draft.run));
+  const what = `archive of ${JSON.stringify(draft.database)}`;
+
+  async function discard(): Promise<void> {
+    await file.removeIfThere(files, temporary);
+    await file.removeFolderIfEmpty(files, folder);
+  }
+
+  try {
+    await openFolder(files, backupDir, folder);
+    const written = await writeArchive(files, temporary, archive, signal);
+    await compare(files, temporary, written, { what, signal });
+    const publish = (describe: (name: ArchiveName) => BackupManifest) =>
+      publishArchive({ files, backupDir, folder, temporary, draft }, describe);
+    return { ...written, publish, discard };
+  } catch (error) {
+    await file.clearUp(discard);
+    throw file.volumeError(error, what);
+  }
+}
+
+function dateOf({ startedAt }: ArchiveDraft): string {
+  return startedAt.toISOString().slice(0, 10);
+}
+
+/** Makes the folder of the day unless it is there; a link in its place is not followed. */
+async function openFolder(files: Files, backupDir: string, folder: string): Promise<void> {
+  try {
+    await files.mkdir(folder, { mode: 0o700 });
+    await file.syncFolder(files, backupDir);
+  } catch (error) {
+    if (file.codeOf(error) !== "EEXIST") throw error;
+    if ((await files.lstat(folder)).isDirectory()) return;
+    throw new DormouseError("volume_unwritable", `${folder} is not a folder`, {
+      hint: "move it away",
+      cause: error,
+    });
+  }
+}
+
+async function writeArchive(
+  files: Files,
+  path: string,
+  archive: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const handle = await files.open(path, "wx", 0o600);
+  try {
+    const digest = await writeAll(handle, archive, signal);
+    // A failed fsync is final: a second one may succeed without the bytes being there.
+    await handle.sync();
+    return digest;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function compare(
+  files: Files,
+  path: string,
+  written: Digest,
+  { what, signal }: { readonly what: string; readonly signal: AbortSignal },
+): Promise<void> {
+  const handle = await files.open(path, "r");
+  try {
+    const read = await digestOf(handle, signal);
+    if (read.sha256 === written.sha256 && read.sizeBytes === written.sizeBytes) return;
+    throw new DormouseError("archive_damaged", `${what} reads back otherwise than it was written`, {
+      hint: "the storage changed the bytes: check the volume before you trust it",
+    });
+  } finally {
+    await handle.close();
+  }
+}
+
+type Staged = {
+  readonly files: Files;
+  readonly backupDir: string;
+  readonly folder: string;
+  readonly temporary: string;
+  readonly draft: ArchiveDraft;
+};
+
+async function publishArchive(
+  staged: Staged,
+  describe: (name: ArchiveName) => BackupManifest,
+): Promise<Backup> {
+  const { files, backupDir, folder, draft } = staged;
+  const manifest = await takeName(staged, describe);
+  const path = join(backupDir, manifest.name);
+  try {
+    await file.syncFolder(files, folder);
+    const temporary = join(folder, file.temporaryName(draft.run));
+    try {
+      await file.writeNew(files, temporary, serialiseManifest(manifest));
+      await file.moveWithoutClobbering(files, temporary, `${path}.json`);
+    } finally {
+      await file.clearUp(() => file.removeIfThere(files, temporary));
+    }
+    await file.syncFolder(files, folder);
+    return backupOf(manifest);
+  } catch (error) {
+    // Nobody has been told of it: an archive whose completion is in doubt is no backup.
+    await file.clearUp(
+      () => file.removeIfThere(files, `${path}.json`),
+      () => file.removeIfThere(files, path),
+      () => file.removeFolderIfEmpty(files, folder),
+    );
+    throw file.volumeError(error, `manifest of ${manifest.name}`);
+  }
+}
+
+/** The first name of the minute of which neither file is there, whoever wrote them. */
+async function takeName(
+  staged: Staged,
+  describe: (name: ArchiveName) => BackupManifest,
+): Promise<BackupManifest> {
+  const { files, backupDir, temporary, draft } = staged;
+  for (let ordinal = 1; ; ordinal++) {
+    const name = archiveName(draft.database, draft.startedAt, ordinal);
+    const path = join(backupDir, name);
+    if (await exists(files, `${path}.json`)) continue;
+    const manifest = describe(name);
+    serialiseManifest(manifest);
+    if (await file.moveWithoutClobbering(files, temporary, path)) return manifest;
+  }
+}
+
+async function exists(files: Files, path: string): Promise<boolean> {
+  try {
+    await files.lstat(path);
+    return true;
+  } catch (error) {
+    if (file.codeOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,116 @@
+import { constants } from "node:fs";
+import * as promises from "node:fs/promises";
+import { join } from "node:path";
+import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
+import type { Backup } from "../backup/backup.ts";
+import type { Catalog, Space } from "../backup/catalog.ts";
+import { serialiseManifest, type BackupManifest } from "../backup/manifest.ts";
+import { DormouseError } from "../errors.ts";
+import * as file from "./files.ts";
+import type { Files } from "./files.ts";
+import { isDate, listVolume, readBackup } from "./list-volume.ts";
+import { runsFolder } from "./open-volume.ts";
+import { stageArchive } from "./stage-archive.ts";
+
+/** The catalog on a mounted volume: the primary one. */
+export function volumeCatalog(backupDir: string, files: Files = promises): Catalog {
+  return {
+    list: (signal) => listVolume(files, backupDir, signal),
+    find: (name) => find(files, backupDir, name),
+    stage: (draft, archive, signal) => stageArchive(files, backupDir, draft, { archive, signal }),
+    open: (name) => open(files, backupDir, name),
+    rewrite: (manifest) => rewrite(files, backupDir, manifest),
+    remove: (name) => remove(files, backupDir, name),
+    sweep: (run) => sweep(files, backupDir, run),
+    space: () => space(files, backupDir),
+  };
+}
+
+async function find(files: Files, backupDir: string, name: ArchiveName): Promise<Backup | undefined> {
+  const parts = parseArchiveName(name);
+  if (parts === undefined || !(await isFolder(files, join(backupDir, parts.date)))) return undefined;
+  try {
+    const found = await readBackup(files, backupDir, parts);
+    return "backup" in found ? found.backup : undefined;
+  } catch (error) {
+    if (file.codeOf(error) === "ENOENT" || file.codeOf((error as Error).cause) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function existing(files: Files, backupDir: string, name: ArchiveName): Promise<string> {
+  if ((await find(files, backupDir, name)) === undefined) throw notFound(name);
+  return join(backupDir, name);
+}
+
+async function open(files: Files, backupDir: string, name: ArchiveName): Promise<AsyncIterable<Uint8Array>> {
+  const parts = parseArchiveName(name);
+  if (parts === undefined || !(await isFolder(files, join(backupDir, parts.date)))) throw notFound(name);
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const handle = await files.open(join(backupDir, name), flags).catch((error: unknown) => {
+    throw ["ENOENT", "ELOOP", "ENXIO"].includes(file.codeOf(error)) ? notFound(name) : error;
+  });
+  if ((await handle.stat()).isFile()) return handle.createReadStream({ highWaterMark: 1 << 18 });
+  await handle.close();
+  throw notFound(name);
+}
+
+async function rewrite(files: Files, backupDir: string, manifest: BackupManifest): Promise<void> {
+  const path = await existing(files, backupDir, manifest.name);
+  const folder = join(path, "..");
+  const temporary = join(folder, file.temporaryName("rewrite"));
+  try {
+    await file.writeNew(files, temporary, serialiseManifest(manifest));
+    await files.rename(temporary, `${path}.json`);
+    await file.syncFolder(files, folder);
+  } catch (error) {
+    await file.clearUp(() => file.removeIfThere(files, temporary));
+    throw file.volumeError(error, `manifest of ${manifest.name}`);
+  }
+}
+
+async function remove(files: Files, backupDir: string, name: ArchiveName): Promise<void> {
+  const path = await existing(files, backupDir, name);
+  const folder = join(path, "..");
+  try {
+    await file.removeIfThere(files, `${path}.json`);
+    await file.syncFolder(files, folder);
+    await file.removeIfThere(files, path);
+    await file.syncFolder(files, folder);
+    await file.removeFolderIfEmpty(files, folder);
+    await file.syncFolder(files, backupDir);
+  } catch (error) {
+    throw file.volumeError(error, `folder of ${name}`);
+  }
+}
+
+async function sweep(files: Files, backupDir: string, run: string): Promise<void> {
+  const entries = await files.readdir(backupDir, { withFileTypes: true });
+  const days = entries.filter((entry) => entry.isDirectory() && isDate(entry.name));
+  for (const folder of [...days.map(({ name }) => join(backupDir, name)), runsFolder(backupDir)]) {
+    const left = (await files.readdir(folder)).filter((name) => file.isTemporaryOf(run, name));
+    for (const name of left) await file.removeIfThere(files, join(folder, name));
+    if (left.length > 0) await file.removeFolderIfEmpty(files, folder);
+  }
+}
+
+async function space(files: Files, backupDir: string): Promise<Space> {
+  const { bavail, bsize, files: inodes, ffree } = await files.statfs(backupDir);
+  // Some file systems make inodes as they need them, and say that they have none.
+  return { availableBytes: bavail * bsize, availableInodes: inodes === 0 ? Number.MAX_SAFE_INTEGER : ffree };
+}
+
+async function isFolder(files: Files, path: string): Promise<boolean> {
+  try {
+    return (await files.lstat(path)).isDirectory();
+  } catch (error) {
+    if (file.codeOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+function notFound(name: string): DormouseError {
+  return new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)}`, {
+    hint: "GET / lists the catalog",
+  });
+}

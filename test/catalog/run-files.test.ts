@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { execa } from "execa";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import type { NewRun, Run } from "../../shared/backup/run.ts";
+import { runFiles } from "../../shared/catalog/run-files.ts";
+import { jsonLog } from "../../shared/log.ts";
+import { temporaryVolume } from "../support/volume.ts";
+
+const at = new Date("2026-11-22T01:00:07.123Z");
+const ping: NewRun = {
+  kind: "backup",
+  database: "hets",
+  trigger: { source: "/apis/v1/namespaces/hets/pingsources/daily", id: "a1", at },
+  request: {},
+};
+const posted = (id: string, request = {}): NewRun => ({ ...ping, trigger: { source: "http", id }, request });
+
+function store(path: string, lines: string[] = [], now = () => at) {
+  return runFiles(
+    path,
+    jsonLog((line) => lines.push(line), now),
+    now,
+  );
+}
+
+describe("runFiles", () => {
+  it("records a run before it answers, and finds it again from another process's view", async () => {
+    await using volume = await temporaryVolume();
+
+    const { run, isNew } = await store(volume.path).begin(ping);
+
+    assert.equal(isNew, true);
+    assert.equal(run.state, "accepted");
+    assert.deepEqual(await store(volume.path).find(run.id), run);
+    assert.deepEqual(await store(volume.path).unfinished("backup"), [run]);
+    assert.deepEqual(await store(volume.path).unfinished("restore"), []);
+  });
+
+  const sameRun: readonly (readonly [string, NewRun])[] = [
+    ["the same event", ping],
+    [
+      "another event of the same minute",
+      { ...ping, trigger: { ...ping.trigger, id: "b2", at: new Date(at.getTime() + 40_000) } },
+    ],
+    [
+      "the same event with the time of its delivery",
+      { ...ping, trigger: { ...ping.trigger, at: new Date(at.getTime() + 90_000) } },
+    ],
+    ["the same event without a time", { ...ping, trigger: { source: ping.trigger.source, id: "a1" } }],
+  ];
+  for (const [what, wanted] of sameRun) {
+    it(`finds the run of ${what}`, async () => {
+      await using volume = await temporaryVolume();
+      const first = await store(volume.path).begin(ping);
+
+      const second = await store(volume.path).begin(wanted);
+
+      assert.deepEqual(second, { run: first.run, isNew: false });
+    });
+  }
+
+  it("makes another run for another minute, source, key or kind", async () => {
+    await using volume = await temporaryVolume();
+    const runs = store(volume.path);
+    const wanted = [
+      ping,
+      { ...ping, trigger: { ...ping.trigger, id: "c3", at: new Date(at.getTime() + 60_000) } },
+      { ...ping, trigger: { ...ping.trigger, source: "/other", id: "a1" } },
+      { ...ping, kind: "cull" as const },
+      posted("k1"),
+      posted("k2"),
+    ];
+
+    for (const each of wanted) assert.equal((await runs.begin(each)).isNew, true);
+
+    assert.equal((await readdir(join(volume.path, ".dormouse/runs"))).length, wanted.length);
+  });
+
+  it("makes one run of ten deliveries at once, in one process and in several", async () => {
+    await using volume = await temporaryVolume();
+    const program = `
+      import { runFiles } from ${JSON.stringify(new URL("../../shared/catalog/run-files.ts", import.meta.url))};
+      const runs = runFiles(process.argv[1], undefined, () => new Date());
+      const ping = ${JSON.stringify(ping)};
+      ping.trigger.at = new Date(ping.trigger.at);
+      const begun = await Promise.all(Array.from({ length: 10 }, () => runs.begin(ping)));
+      console.log(JSON.stringify(begun.map(({ run, isNew }) => [run.id, isNew])));`;
+
+    const processes = Array.from({ length: 3 }, () =>
+      execa(process.execPath, ["--input-type=module", "-e", program, volume.path]),
+    );
+    const begun = (await Promise.all(processes)).flatMap(
+      ({ stdout }) => JSON.parse(stdout) as [string, boolean][],
+    );
+
+    assert.equal(begun.length, 30);
+    assert.equal(begun.filter(([, isNew]) => isNew).length, 1);
+    assert.equal(new Set(begun.map(([id]) => id)).size, 1);
+  });
+
+  it("refuses a key that belongs to another request", async () => {
+    await using volume = await temporaryVolume();
+    const runs = store(volume.path);
+    await runs.begin(posted("key", { label: "before the release" }));
+
+    await assert.rejects(runs.begin(posted("key", { label: "after it" })), {
+      code: "idempotency_key_reused",
+    });
+    assert.equal((await runs.begin(posted("key", { label: "before the release" }))).isNew, false);
+  });
+
+  it("keeps what an update says, and counts what has ended no longer", async () => {
+    await using volume = await temporaryVolume();
+    const runs = store(volume.path);
+    const { run } = await runs.begin(ping);
+    const ended: Run = {
+      ...run,
+      state: "failed",
+      steps: [{ step: "locked", at, detail: { database: "hets" } }],
+      problem: { code: "disk_full", message: "no room", hint: "make room" },
+      finishedAt: at,
+    };
+
+    await runs.update(ended);
+
+    assert.deepEqual(await runs.find(run.id), ended);
+    assert.deepEqual(await runs.unfinished("backup"), []);
+  });
+
+  it("passes over a record that somebody broke, and says so", async () => {
+    await using volume = await temporaryVolume();
+    const lines: string[] = [];
+    await writeFile(join(volume.path, ".dormouse/runs/backup-000000000000000000000000.json"), "{");
+
+    const { isNew } = await store(volume.path, lines).begin(ping);
+
+    assert.equal(isNew, true);
+    assert.match(lines.join(""), /run record passed over/);
+  });
+
+  it("reads no file that an id from outside could name", async () => {
+    await using volume = await temporaryVolume();
+    await writeFile(join(volume.path, "secret.json"), "{}");
+
+    for (const id of ["../../secret", "secret", "", ".", "backup-../../../secret000000000000000"]) {
+      assert.equal(await store(volume.path).find(id), undefined);
+    }
+  });
+
+  it("keeps the records of the newest five hundred ended runs, and all that have not ended", async () => {
+    await using volume = await temporaryVolume();
+    const { run } = await store(volume.path).begin(ping);
+    const minute = (n: number) => new Date(at.getTime() + n * 60_000);
+    for (let n = 1; n <= 503; n++) {
+      const id = `backup-${n.toString(16).padStart(24, "0")}`;
+      const old: Run = {
+        ...run,
+        id,
+        state: "succeeded",
+        trigger: { source: "old", id },
+        acceptedAt: minute(n),
+      };
+      await writeFile(join(volume.path, `.dormouse/runs/${id}.json`), JSON.stringify(old));
+    }
+
+    await store(volume.path).begin(posted("new"));
+
+    const left = await readdir(join(volume.path, ".dormouse/runs"));
+    assert.equal(left.length, 500 + 2);
+    assert.equal(left.includes("backup-000000000000000000000003.json"), false);
+    assert.equal(left.includes(`${run.id}.json`), true);
+  });
+});

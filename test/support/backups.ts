@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { archiveName, parseArchiveName, type ArchiveName } from "../../shared/backup/archive-name.ts";
+import { backupOf, type Backup } from "../../shared/backup/backup.ts";
+import type { BackupManifest } from "../../shared/backup/manifest.ts";
+
+/** The fields by name: a manifest may hold others, which `Omit` cannot tell apart. */
+type Known = {
+  readonly [Key in keyof BackupManifest as string extends Key ? never : Key]: BackupManifest[Key];
+};
+
+export type ManifestGiven = Partial<Omit<Known, "startedAt" | "finishedAt">> & {
+  readonly startedAt?: Date;
+  readonly bytes?: Uint8Array;
+};
+
+/** A valid manifest; whatever a test cares about is given. */
+export function aManifest(given: ManifestGiven = {}): BackupManifest {
+  const { startedAt = new Date("2026-11-22T01:00:00Z"), bytes = Buffer.from("PGDMP"), ...rest } = given;
+  const database = given.database ?? (given.name === undefined ? "hets" : databaseOf(given.name));
+  return {
+    formatVersion: 1,
+    name: archiveName(database, startedAt),
+    database,
+    sequence: 1,
+    startedAt: startedAt.toISOString(),
+    finishedAt: new Date(startedAt.getTime() + 30_000).toISOString(),
+    elapsedMs: 30_000,
+    run: "backup-0123456789abcdef01234567",
+    trigger: { source: "test", id: "1" },
+    versions: { dormouse: "0.0.0", pgDump: "15.20", server: "15.20" },
+    archive: {
+      format: "custom",
+      compression: "gzip:1",
+      sizeBytes: bytes.length,
+      sha256: createHash("sha256").update(bytes).digest("hex"),
+      plainBytes: 100,
+    },
+    content: {
+      databaseBytes: 1_000,
+      tables: [{ schema: "public", name: "t", rows: 3 }],
+      rows: 3,
+      largeObjects: 0,
+      extensions: [],
+    },
+    lacks: [],
+    warnings: [],
+    verification: { level: "read", at: startedAt.toISOString() },
+    restoreByHand: "pg_restore",
+    ...rest,
+  };
+}
+
+export function aBackup(given: ManifestGiven = {}): Backup {
+  return backupOf(aManifest(given));
+}
+
+function databaseOf(name: ArchiveName): string {
+  return parseArchiveName(name)?.database ?? "";
+}
