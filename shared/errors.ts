@@ -34,6 +34,8 @@ export type ErrorCode =
   | "volume_unwritable"
   | "catalog_unreadable"
   | "archive_damaged"
+  // the world around
+  | "event_undelivered"
   // the run
   | "interrupted"
   | "internal";

@@ -47,6 +47,15 @@ export type Run = {
   readonly problem?: RunProblem | undefined;
 };
 
+/** What an operation is told of the run that it works for. */
+export type RunContext = {
+  readonly run: Run;
+  /** Aborts when the process must end: stop, leave nothing half, and throw the reason. */
+  readonly signal: AbortSignal;
+  /** Past tense, one word: `dumped`. It is on disk and told to whoever waits before it resolves. */
+  readonly step: (step: string, detail?: Readonly<Record<string, unknown>>) => Promise<void>;
+};
+
 export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request">;
 
 export type RunStore = {

@@ -1,0 +1,48 @@
+import * as z from "zod";
+import { LACK_KINDS, type LackKind } from "../../shared/backup/inspection.ts";
+import { databaseVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
+import { integer, variable } from "../../shared/runtime/config.ts";
+
+const DATA_LACKS = Object.entries(LACK_KINDS).flatMap(([kind, { data }]) =>
+  data ? [kind] : [],
+) as LackKind[];
+
+const lackKinds = z
+  .string()
+  .transform((list) => list.split(",").map((kind) => kind.trim()))
+  .pipe(z.array(z.enum(DATA_LACKS as [LackKind, ...LackKind[]])))
+  .transform((kinds): ReadonlySet<LackKind> => new Set(kinds));
+
+/** The environment of the backup function. */
+export const backupConfig = z.object({
+  ...databaseVariables,
+  ...volumeVariables,
+  RESTORE_DIR: variable(z.string().startsWith("/").optional(), {
+    description:
+      "Scratch folder of the restore function; accepted here because the old pod's template sets it.",
+    allowed: "an absolute path",
+  }),
+  ALLOW_INCOMPLETE: variable(lackKinds.optional(), {
+    description:
+      "Kinds of data that a backup may lack because the role cannot read them. Unset: such a backup fails.",
+    allowed: `a comma-separated list of ${DATA_LACKS.join(", ")}`,
+  }),
+  DUMP_TIMEOUT_MINUTES: variable(integer(1, 10_080).prefault("720"), {
+    description: "How long a dump may take.",
+    allowed: "a whole number from 1 to 10080",
+  }),
+  STALL_TIMEOUT_SECONDS: variable(integer(1, 86_400).prefault("600"), {
+    description: "How long a dump may make no progress at all.",
+    allowed: "a whole number from 1 to 86400",
+  }),
+  LOCK_WAIT_SECONDS: variable(integer(1, 86_400).prefault("60"), {
+    description: "How long pg_dump waits for the lock of a table.",
+    allowed: "a whole number from 1 to 86400",
+  }),
+  RETRY_SECONDS: variable(integer(0, 86_400).prefault("300"), {
+    description: "How long faults that may pass are tried again within a run. 0: never.",
+    allowed: "a whole number from 0 to 86400",
+  }),
+});
+
+export type BackupConfig = z.output<typeof backupConfig>;

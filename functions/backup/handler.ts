@@ -1,0 +1,74 @@
+import * as z from "zod";
+import type { RunContext } from "../../shared/backup/run.ts";
+import { DormouseError } from "../../shared/errors.ts";
+import type { BackupDependencies, BackupRequest } from "../../shared/operations/backup-request.ts";
+import { takeBackup } from "../../shared/operations/take-backup.ts";
+
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+const duration = z
+  .string()
+  .regex(/^\d{1,6}[smhd]$/, "must be a number with s, m, h or d, like 23h")
+  .transform((text) => Number(text.slice(0, -1)) * UNIT_MS[text.slice(-1) as keyof typeof UNIT_MS]);
+
+/** What a person, or the data of an event, may ask for. */
+const bodySchema = z.strictObject({
+  label: z.string().min(1).max(200).optional(),
+  /** `true`, or the reason. */
+  pin: z.union([z.boolean(), z.string().min(1).max(200)]).optional(),
+  ifOlderThan: duration.optional(),
+});
+
+/** As it lies in the record of a run, from where it may be taken up. */
+const requestSchema = z.object({
+  label: z.string().optional(),
+  pin: z.string().optional(),
+  ifOlderThanMs: z.number().optional(),
+  isEvent: z.boolean(),
+});
+
+type Settings = Pick<BackupRequest, "database" | "allowIncomplete" | "retryForMs">;
+
+/** Turns requests and events into backups of one database. */
+export function backupHandler(deps: BackupDependencies, settings: Settings) {
+  return {
+    kind: "backup" as const,
+    database: settings.database,
+    parseBody: (body: unknown) => parse(body, false),
+    parseEvent(event: { readonly type: string; readonly data?: unknown }) {
+      if (event.type === "dev.knative.sources.ping") return parse(event.data ?? {}, true);
+      throw new DormouseError(
+        "event_unsupported",
+        `events of type ${JSON.stringify(event.type)} start no backup`,
+        {
+          hint: "send dev.knative.sources.ping, or filter in the Trigger",
+        },
+      );
+    },
+    work: (context: RunContext) => {
+      const { isEvent, ...asked } = requestSchema.parse(context.run.request);
+      return takeBackup(deps, { ...settings, ...asked, waitsForLock: isEvent }, context);
+    },
+    show: (signal: AbortSignal) => deps.catalog.list(signal),
+  };
+}
+
+function parse(body: unknown, isEvent: boolean): z.output<typeof requestSchema> {
+  const parsed = bodySchema.safeParse(body);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(
+      ({ path, message }) => `${path.join(".") || "the body"}: ${message}`,
+    );
+    throw new DormouseError("request_invalid", `the request has mistakes: ${faults.join("; ")}`, {
+      hint: 'allowed are label (text), pin (true or a reason) and ifOlderThan (like "23h")',
+    });
+  }
+  const { label, pin, ifOlderThan } = parsed.data;
+  const reason = pin === true ? "pinned on request" : pin === false ? undefined : pin;
+  return {
+    isEvent,
+    ...(label === undefined ? {} : { label }),
+    ...(reason === undefined ? {} : { pin: reason }),
+    ...(ifOlderThan === undefined ? {} : { ifOlderThanMs: ifOlderThan }),
+  };
+}

@@ -1,0 +1,17 @@
+import type { ArchiveName } from "./archive-name.ts";
+
+/**
+ * A command line that restores an archive into a new database with PostgreSQL's own tools, for a shell that stands in
+ * BACKUP_DIR; the connection comes from the PG* variables. It stops at the first error.
+ */
+export function restoreByHand(name: ArchiveName, database: string): string {
+  const target = `${database.slice(0, 40)}_restored`;
+  const conninfo = `dbname='${target.replace(/[\\']/g, "\\$&")}'`;
+  const create = `createdb --template=template0 -- ${shellQuote(target)}`;
+  return `${create} && pg_restore --exit-on-error --dbname=${shellQuote(conninfo)} ${shellQuote(name)}`;
+}
+
+/** POSIX: nothing is special between single quotes but the quote itself. */
+function shellQuote(text: string): string {
+  return /^[\w./-]+$/.test(text) && !text.startsWith("-") ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

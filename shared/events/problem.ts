@@ -1,0 +1,65 @@
+import type { DormouseError, ErrorCode } from "../errors.ts";
+
+/**
+ * What a person is answered. Brokers retry 404, 408, 409, 429 and every 5xx, and PingSources 413 and 425 as well, so
+ * events are answered by `eventStatus` instead.
+ */
+export const STATUS = {
+  request_invalid: 400,
+  event_invalid: 400,
+  event_unsupported: 422,
+  media_type_unsupported: 415,
+  body_too_large: 413,
+  method_not_allowed: 405,
+  route_unknown: 404,
+  run_unknown: 404,
+  backup_not_found: 404,
+  idempotency_key_reused: 422,
+  configuration_invalid: 500,
+  server_unreachable: 503,
+  server_starting: 503,
+  connection_lost: 503,
+  password_rejected: 500,
+  permission_denied: 500,
+  database_missing: 500,
+  database_busy: 409,
+  lock_timeout: 503,
+  query_failed: 500,
+  client_tools_missing: 500,
+  dump_failed: 500,
+  dump_stalled: 503,
+  dump_timed_out: 503,
+  backup_incomplete: 422,
+  disk_full: 503,
+  volume_unwritable: 503,
+  catalog_unreadable: 503,
+  archive_damaged: 500,
+  event_undelivered: 503,
+  interrupted: 503,
+  internal: 500,
+} as const satisfies Record<ErrorCode, number>;
+
+/** RFC 9457, with our own `code`, `hint` and `run`. */
+export type Problem = {
+  readonly type: "about:blank";
+  readonly title: string;
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly hint?: string | undefined;
+  readonly run?: string | undefined;
+};
+
+type Told = Pick<DormouseError, "code" | "message" | "hint">;
+
+export function problemOf({ code, message, hint }: Told, run?: string): Problem {
+  const title = code.replaceAll("_", " ");
+  return { type: "about:blank", title, status: STATUS[code], code, detail: message, hint, run };
+}
+
+/** A permanent fault must not be retried by any sender; what may pass is retried by all of them at 503. */
+export function eventStatus(code: ErrorCode): 400 | 422 | 503 {
+  const status = STATUS[code];
+  if (status >= 500) return 503;
+  return status === 400 ? 400 : 422;
+}

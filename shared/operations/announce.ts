@@ -1,0 +1,18 @@
+import type { EventSink, OutcomeEvent } from "../backup/outcome-event.ts";
+import type { RunContext } from "../backup/run.ts";
+import { asDormouseError } from "../errors.ts";
+import type { Log } from "../log.ts";
+
+/** Tells the world what became of a run. That nobody listened is reported, and changes nothing of what was done. */
+export async function announce(
+  { events, log }: { readonly events: EventSink; readonly log: Log },
+  { run, signal }: RunContext,
+  event: OutcomeEvent,
+): Promise<void> {
+  try {
+    await events.send(event, run.id, signal);
+  } catch (error) {
+    const { code, message, hint } = asDormouseError(error);
+    log.warn("event not delivered", { run: run.id, type: event.type, code, error: message, hint });
+  }
+}

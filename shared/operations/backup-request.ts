@@ -1,0 +1,38 @@
+import type { Catalog } from "../backup/catalog.ts";
+import type { DatabaseLock } from "../backup/database-lock.ts";
+import type { FindDumpTool } from "../backup/dump.ts";
+import type { InspectDatabase, LackKind } from "../backup/inspection.ts";
+import type { EventSink } from "../backup/outcome-event.ts";
+import type { RunStore } from "../backup/run.ts";
+import type { Log } from "../log.ts";
+
+/** The ports and clocks that taking a backup needs. */
+export type BackupDependencies = {
+  readonly catalog: Catalog;
+  readonly runs: RunStore;
+  readonly lock: DatabaseLock;
+  readonly inspect: InspectDatabase;
+  readonly findDumpTool: FindDumpTool;
+  readonly events: EventSink;
+  readonly log: Log;
+  readonly now: () => Date;
+  /** A clock that is never set. */
+  readonly monotonicMs: () => number;
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Of Dormouse itself. */
+  readonly version: string;
+};
+
+export type BackupRequest = {
+  readonly database: string;
+  readonly label?: string | undefined;
+  readonly pin?: string | undefined;
+  /** Answer with the newest verified backup if it is not older. */
+  readonly ifOlderThanMs?: number | undefined;
+  /** Kinds of missing data that somebody said are fine. */
+  readonly allowIncomplete: ReadonlySet<LackKind>;
+  /** How long transient faults are tried again. */
+  readonly retryForMs: number;
+  /** An event cannot be told to come back later: it waits for the lock as for any transient fault. */
+  readonly waitsForLock: boolean;
+};

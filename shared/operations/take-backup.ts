@@ -1,0 +1,160 @@
+import { newestFirst, isVerified, type Backup } from "../backup/backup.ts";
+import { intolerable, type DatabaseInspection } from "../backup/inspection.ts";
+import type { BackupManifest } from "../backup/manifest.ts";
+import { backoffMs, isTransient } from "../backup/retry.ts";
+import type { RunContext } from "../backup/run.ts";
+import { estimateSpace } from "../backup/space.ts";
+import { asDormouseError, DormouseError } from "../errors.ts";
+import { announce } from "./announce.ts";
+import type { BackupDependencies, BackupRequest } from "./backup-request.ts";
+import { dumpAndPublish } from "./dump-and-publish.ts";
+
+/** Takes a backup, or answers with the one that this run or `ifOlderThanMs` makes needless. */
+export async function takeBackup(
+  deps: BackupDependencies,
+  request: BackupRequest,
+  context: RunContext,
+): Promise<BackupManifest> {
+  try {
+    return await withRetries(deps, request, context);
+  } catch (error) {
+    if (!context.signal.aborted) await announceFailure(deps, request, context, error);
+    throw error;
+  }
+}
+
+async function withRetries(
+  deps: BackupDependencies,
+  request: BackupRequest,
+  context: RunContext,
+): Promise<BackupManifest> {
+  const begunMs = deps.monotonicMs();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await attemptBackup(deps, request, context);
+    } catch (error) {
+      const { code, message } = asDormouseError(error);
+      const waitMs = backoffMs(attempt);
+      const isLate = deps.monotonicMs() - begunMs + waitMs > request.retryForMs;
+      const mayPass = isTransient(code) || (code === "database_busy" && request.waitsForLock);
+      if (context.signal.aborted || !mayPass || isLate) throw error;
+      await context.step("retrying", { attempt, code, error: message, waitMs });
+      await deps.pause(waitMs, context.signal);
+    }
+  }
+}
+
+async function attemptBackup(
+  deps: BackupDependencies,
+  request: BackupRequest,
+  context: RunContext,
+): Promise<BackupManifest> {
+  return deps.lock.hold(request.database, context.signal, async ({ lost }) => {
+    const held = { ...context, signal: AbortSignal.any([context.signal, lost]) };
+    await held.step("locked");
+    await sweepLeftovers(deps, request.database);
+
+    const known = (await deps.catalog.list(held.signal)).backups
+      .filter(isOf(request.database))
+      .toSorted(newestFirst);
+    const existing =
+      known.find(({ manifest }) => manifest.run === context.run.id) ?? recentEnough(deps, request, known);
+    if (existing !== undefined) {
+      await held.step("found", { backup: existing.name });
+      return existing.manifest;
+    }
+    return backUp(deps, request, held, known);
+  });
+}
+
+/** Whoever holds the lock knows that no other run of this database is writing. */
+async function sweepLeftovers({ catalog, runs }: BackupDependencies, database: string): Promise<void> {
+  for (const run of await runs.unfinished("backup")) {
+    if (run.database === database) await catalog.sweep(run.id);
+  }
+}
+
+function isOf(database: string): (backup: Backup) => boolean {
+  return (backup) => backup.database === database;
+}
+
+function recentEnough(
+  deps: BackupDependencies,
+  request: BackupRequest,
+  known: readonly Backup[],
+): Backup | undefined {
+  const { ifOlderThanMs } = request;
+  if (ifOlderThanMs === undefined) return undefined;
+  const since = deps.now().getTime() - ifOlderThanMs;
+  return known.find((backup) => isVerified(backup) && backup.startedAt.getTime() >= since);
+}
+
+async function backUp(
+  deps: BackupDependencies,
+  request: BackupRequest,
+  context: RunContext,
+  known: readonly Backup[],
+): Promise<BackupManifest> {
+  const inspection = await deps.inspect(request.database, context.signal);
+  refuseIncomplete(request, inspection);
+  await refuseFullDisk(deps, inspection, known[0]);
+  const tool = await deps.findDumpTool(inspection.serverMajor, context.signal);
+  if (tool.warning !== undefined) deps.log.warn(tool.warning, { run: context.run.id });
+  await context.step("inspected", {
+    serverVersion: inspection.serverVersion,
+    pgDump: tool.version,
+    databaseBytes: inspection.databaseBytes,
+    lacks: inspection.lacks.map(({ kind }) => kind),
+  });
+
+  const backup = await dumpAndPublish(deps, request, context, { inspection, tool, newest: known[0] });
+  await announce(deps, context, {
+    type: "dev.dormouse.backup.completed",
+    subject: backup.name,
+    data: backup.manifest,
+  });
+  return backup.manifest;
+}
+
+function refuseIncomplete({ database, allowIncomplete }: BackupRequest, { lacks }: DatabaseInspection): void {
+  const missing = intolerable(lacks, allowIncomplete);
+  if (missing.length === 0) return;
+  const what = missing.map(({ detail, names }) => `${detail}: ${names.slice(0, 5).join(", ")}`).join("; ");
+  throw new DormouseError(
+    "backup_incomplete",
+    `a dump of ${JSON.stringify(database)} would lack data: ${what}`,
+    {
+      hint: `give the role the missing rights, or set ALLOW_INCOMPLETE=${missing.map(({ kind }) => kind).join(",")}`,
+    },
+  );
+}
+
+/** ENOSPC would tell as well, but an hour later and with the volume full meanwhile. */
+async function refuseFullDisk(
+  { catalog }: BackupDependencies,
+  { databaseBytes }: DatabaseInspection,
+  newest: Backup | undefined,
+): Promise<void> {
+  const last = newest && {
+    sizeBytes: newest.sizeBytes,
+    databaseBytes: newest.manifest.content.databaseBytes,
+  };
+  const space = await catalog.space();
+  const { neededBytes, isEnough } = estimateSpace(databaseBytes, last, space);
+  if (isEnough) return;
+  const free = `${space.availableBytes} bytes and ${space.availableInodes} inodes are free`;
+  throw new DormouseError("disk_full", `the next archive may need ${neededBytes} bytes: ${free}`, {
+    hint: "enlarge the volume, or lower NUM_BACKUPS and let a cull run",
+  });
+}
+
+async function announceFailure(
+  deps: BackupDependencies,
+  { database }: BackupRequest,
+  context: RunContext,
+  error: unknown,
+): Promise<void> {
+  const { code, message, hint } = asDormouseError(error);
+  const data = { run: context.run.id, database, problem: { code, message, hint } };
+  await announce(deps, context, { type: "dev.dormouse.backup.failed", subject: database, data });
+}

@@ -1,0 +1,116 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { NewRun, Run, RunStep, RunStore } from "../backup/run.ts";
+import type { DormouseError } from "../errors.ts";
+import { carryOut, type RunsDependencies, type Work } from "./carry-out.ts";
+
+/** A run that somebody asked for, whoever carries it out. */
+export type StartedRun = {
+  readonly run: Run;
+  readonly isNew: boolean;
+  /** Tells of each step, those already taken first; returns how to stop that. */
+  subscribe(listener: (step: RunStep) => void): () => void;
+  /** The record at the end, in whatever state. `signal` ends the waiting and nothing else. */
+  finished(signal: AbortSignal): Promise<Run>;
+};
+
+export type Runs = {
+  /** Records the run, or finds the one that this trigger has, and sees to it that it is carried out. */
+  start(wanted: NewRun, work: Work): Promise<StartedRun>;
+  /** Carries out a recorded run once more. */
+  takeUp(run: Run, work: Work): StartedRun;
+  find(id: string): Promise<Run | undefined>;
+  /** Waits `graceMs` for the runs that are active, then aborts them with `reason` and waits for their end. */
+  settle(graceMs: number, reason: DormouseError): Promise<void>;
+};
+
+type ActiveRun = {
+  readonly steps: RunStep[];
+  readonly listeners: Set<(step: RunStep) => void>;
+  readonly end: Promise<Run>;
+};
+
+const POLL_MS = 1_000;
+
+/** Runs outlive the requests that asked for them; each is known by its record on the volume. */
+export function runsOf(dependencies: RunsDependencies): Runs {
+  const { store } = dependencies;
+  const active = new Map<string, ActiveRun>();
+  const stopping = new AbortController();
+
+  function takeUp(run: Run, work: Work): StartedRun {
+    const known = active.get(run.id);
+    if (known !== undefined) return watch(run, false, known);
+    const steps = [...run.steps];
+    const listeners = new Set<(step: RunStep) => void>();
+    const tell = (step: RunStep) => {
+      steps.push(step);
+      listeners.forEach((listener) => listener(step));
+    };
+    const end = carryOut(dependencies, run, work, { tell, signal: stopping.signal });
+    active.set(run.id, { steps, listeners, end });
+    void end.finally(() => active.delete(run.id));
+    return watch(run, true, { steps, listeners, end });
+  }
+
+  async function settle(graceMs: number, reason: DormouseError): Promise<void> {
+    const ends = () => Promise.all([...active.values()].map(({ end }) => end));
+    await Promise.race([ends(), pause(graceMs, undefined, { ref: false })]);
+    stopping.abort(reason);
+    await ends();
+  }
+
+  return {
+    async start(wanted, work) {
+      if (stopping.signal.aborted) throw stopping.signal.reason;
+      const { run, isNew } = await store.begin(wanted);
+      const known = active.get(run.id);
+      if (known !== undefined) return watch(run, false, known);
+      return isNew ? takeUp(run, work) : watchElsewhere(store, run);
+    },
+    takeUp,
+    find: (id) => store.find(id),
+    settle,
+  };
+}
+
+function watch(run: Run, isNew: boolean, { steps, listeners, end }: ActiveRun): StartedRun {
+  return {
+    run,
+    isNew,
+    subscribe(listener) {
+      steps.forEach(listener);
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    finished: (signal) => Promise.race([end, aborted(signal)]),
+  };
+}
+
+function watchElsewhere(store: RunStore, run: Run): StartedRun {
+  return {
+    run,
+    isNew: false,
+    subscribe(listener) {
+      run.steps.forEach(listener);
+      return () => undefined;
+    },
+    finished: (signal) => endElsewhere(store, run, signal),
+  };
+}
+
+/** Another process has the run: its record tells how it ends. */
+async function endElsewhere(store: RunStore, begun: Run, signal: AbortSignal): Promise<Run> {
+  for (let run = begun; ; run = (await store.find(begun.id)) ?? run) {
+    if (run.state !== "accepted" && run.state !== "running") return run;
+    await pause(POLL_MS, undefined, { signal });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = () =>
+      reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+  });
+}

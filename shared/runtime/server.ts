@@ -1,0 +1,172 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
+import express, { type NextFunction, type Request, type Response } from "express";
+import type { NewRun, Trigger } from "../backup/run.ts";
+import { asDormouseError, DormouseError } from "../errors.ts";
+import { isEventRequest, readEvent, type IncomingEvent } from "../events/cloud-event.ts";
+import { eventStatus, problemOf } from "../events/problem.ts";
+import type { Log } from "../log.ts";
+import { answerRun } from "./answer-run.ts";
+import type { Work } from "./carry-out.ts";
+import type { Runs } from "./runs.ts";
+
+/** What a function does with its requests; the rest of HTTP is the same for all three. */
+export type Handler = {
+  readonly kind: NewRun["kind"];
+  /** The database that a request is about. */
+  readonly database: string;
+  /** A person's body as a request. Throws `request_invalid`. */
+  parseBody(body: unknown): NewRun["request"];
+  /** An event as a request. Throws `event_unsupported`. */
+  parseEvent(event: IncomingEvent): NewRun["request"];
+  readonly work: Work;
+  /** What `GET /` answers, where there is something to show. */
+  readonly show?: (signal: AbortSignal) => Promise<unknown>;
+};
+
+export type AppDependencies = { readonly handler: Handler; readonly runs: Runs; readonly log: Log };
+
+const MAX_BODY = "64kb";
+/** Go's proxies reuse a connection for up to 90 s; a server that closes it before makes 502s. */
+const KEEP_ALIVE_MS = 95_000;
+const RETRY_AFTER_SECONDS = "5";
+
+export function createApp({ handler, runs, log }: AppDependencies): express.Express {
+  const app = express();
+  app.disable("x-powered-by").disable("etag");
+  const readBody = express.text({ type: () => true, limit: MAX_BODY });
+
+  app.get(["/health/liveness", "/health/readiness"], (_, response) => void response.json({ status: "up" }));
+  app.post("/", readBody, async (request, response) => {
+    if (isEventRequest(request.headers)) await takeEvent(handler, runs, request, response);
+    else await answerRun(request, response, await takeRequest(handler, runs, request));
+  });
+  app.get("/runs/:id", async (request, response) => {
+    const run = await runs.find(request.params.id);
+    if (run === undefined)
+      throw new DormouseError("run_unknown", `there is no run ${JSON.stringify(request.params.id)}`);
+    response.json(run);
+  });
+  const { show } = handler;
+  if (show !== undefined) {
+    app.get("/", async (_, response) => void response.json(await show(AbortSignal.timeout(60_000))));
+  }
+  app.all(["/", "/runs/:id"], (request) => {
+    throw new DormouseError("method_not_allowed", `${request.method} is not for ${request.path}`);
+  });
+  app.use((request) => {
+    throw new DormouseError("route_unknown", `there is nothing at ${request.path}`, {
+      hint: "POST / does the work",
+    });
+  });
+  app.use(errorAnswer(log));
+  return app;
+}
+
+/** A sender only needs to know that the run is recorded: it retries what it takes for a failure. */
+async function takeEvent(handler: Handler, runs: Runs, request: Request, response: Response): Promise<void> {
+  const event = readEvent(request.headers, bodyText(request));
+  const { source, id, time } = event;
+  const trigger: Trigger = { source, id, ...(time === undefined ? {} : { at: time }) };
+  const { kind, database, work } = handler;
+  await runs.start({ kind, database, trigger, request: handler.parseEvent(event) }, work);
+  response.status(202).end();
+}
+
+async function takeRequest(handler: Handler, runs: Runs, request: Request) {
+  const { kind, database, work } = handler;
+  const trigger = { source: "http", id: idempotencyKey(request) };
+  return runs.start({ kind, database, trigger, request: handler.parseBody(jsonBody(request)) }, work);
+}
+
+function jsonBody(request: Request): unknown {
+  const text = bodyText(request);
+  if (text.trim() === "") return {};
+  if (request.is(["json", "+json"]) === false) {
+    throw new DormouseError(
+      "media_type_unsupported",
+      `a body of type ${request.get("content-type") ?? "none"}`,
+      {
+        hint: "send JSON with Content-Type: application/json",
+      },
+    );
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new DormouseError("request_invalid", `the body is not JSON: ${String(error)}`, { cause: error });
+  }
+}
+
+/** draft-ietf-httpapi-idempotency-key-header: a string, with or without the quotes of a structured field. */
+function idempotencyKey(request: Request): string {
+  const header = request.get("idempotency-key");
+  if (header === undefined) return randomUUID();
+  const key = /^"(.*)"$/.exec(header)?.[1] ?? header;
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  throw new DormouseError("request_invalid", "Idempotency-Key is not 1 to 255 visible ASCII characters", {
+    hint: "a UUID for each thing that you want done once is best",
+  });
+}
+
+function bodyText(request: Request): string {
+  return typeof request.body === "string" ? request.body : "";
+}
+
+function errorAnswer(log: Log) {
+  return (error: unknown, request: Request, response: Response, next: NextFunction): void => {
+    const ours = asDormouseError(fromExpress(error));
+    if (ours.code === "internal") log.error("request failed", { path: request.path, error: String(error) });
+    // The connection is all that is left to end once an answer has begun.
+    if (response.headersSent) return next(error);
+    if (isEventRequest(request.headers)) {
+      const status = eventStatus(ours.code);
+      log.warn("event refused", { code: ours.code, error: ours.message, status });
+      if (status === 503) response.set("Retry-After", RETRY_AFTER_SECONDS);
+      return void response.status(status).end();
+    }
+    const problem = problemOf(ours);
+    if (problem.status === 503) response.set("Retry-After", RETRY_AFTER_SECONDS);
+    response.status(problem.status).type("application/problem+json").json(problem);
+  };
+}
+
+/** body-parser tells its faults by `type` (https://expressjs.com/en/resources/middleware/body-parser.html#errors). */
+function fromExpress(error: unknown): unknown {
+  const type = error instanceof Error && "type" in error ? String(error.type) : "";
+  if (type === "entity.too.large") {
+    return new DormouseError("body_too_large", `the body is larger than ${MAX_BODY}`, { cause: error });
+  }
+  const isRequest = error instanceof Error && "status" in error && error.status === 400;
+  return isRequest
+    ? new DormouseError("request_invalid", `the request cannot be read: ${error.message}`)
+    : error;
+}
+
+export type Listening = {
+  readonly port: number;
+  /** Takes no further requests; those at hand are answered. */
+  stop(): void;
+  /** Resolves when they are, but not later than after `limitMs`. */
+  closed(limitMs: number): Promise<void>;
+};
+
+/** Listens on every address, as Knative's contract asks. Port 0 finds a free one. */
+export async function listen(app: express.Express, port: number): Promise<Listening> {
+  const server = app.listen(port);
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.headersTimeout = KEEP_ALIVE_MS + 5_000;
+  // Rejects when the port is taken: `once` listens for "error", too.
+  await once(server, "listening");
+  const closed = once(server, "close");
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : port,
+    stop: () => void server.close(),
+    async closed(limitMs) {
+      server.closeIdleConnections();
+      await Promise.race([closed, pause(limitMs, undefined, { ref: false })]);
+    },
+  };
+}
