@@ -48,7 +48,18 @@ export function readEvent(headers: IncomingHeaders, body: string): IncomingEvent
     throw invalid(faults.join("; "));
   }
   const { id, source, type, subject, data } = event.data;
-  return { id, source, type, subject, data, time: givenTime(headers, body) };
+  return { id, source, type, subject, data: givenData(data), time: givenTime(headers, body) };
+}
+
+/** The SDK makes an empty string of no data, and leaves a string where the sender named no content type. */
+function givenData(data: unknown): unknown {
+  if (data === null || data === "") return undefined;
+  if (typeof data !== "string") return data;
+  try {
+    return JSON.parse(data);
+  } catch (error) {
+    throw invalid("its data are not JSON", error);
+  }
 }
 
 /** The SDK throws TypeErrors and SyntaxErrors of its own, and checks little. */

@@ -1,0 +1,374 @@
+import assert from "node:assert/strict";
+import { execa } from "execa";
+import { readdir } from "node:fs/promises";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import pg from "pg";
+import type { Run } from "../../shared/backup/run.ts";
+import {
+  backupEnvironment,
+  manifestOf,
+  startFunction,
+  type FunctionProcess,
+} from "../support/function-process.ts";
+import { sharedServer, type TestServer } from "../support/postgres.ts";
+import { createSample, fingerprint } from "../support/sample-database.ts";
+import { temporaryFolder, type Removed } from "../support/volume.ts";
+
+describe("the backup function", () => {
+  let server: TestServer;
+  let database: string;
+  let volume: Removed;
+  let backup: FunctionProcess;
+
+  before(async () => {
+    server = await sharedServer();
+    database = await server.createDatabase();
+    const client = await server.connect(database);
+    await createSample(client);
+    await client.end();
+    volume = await temporaryFolder();
+    backup = await startFunction("backup", backupEnvironment(server, database, volume.path));
+  });
+
+  after(async () => {
+    await backup[Symbol.asyncDispose]();
+    await volume[Symbol.asyncDispose]();
+    await server.dropDatabase(database);
+  });
+
+  const catalog = async () =>
+    ((await (await backup.get("/")).json()) as { backups: { name: string }[] }).backups;
+
+  it("takes a backup on POST that restores to the same content with PostgreSQL's own tools", async () => {
+    const manifest = await manifestOf(await backup.post({ label: "first", pin: "keep it" }));
+    const restored = await server.createDatabase();
+    const { stderr } = await execa(
+      `${server.binDir}/pg_restore`,
+      ["--exit-on-error", "--dbname", restored, `${volume.path}/${manifest.name}`],
+      {
+        env: {
+          PGHOST: server.host,
+          PGPORT: `${server.port}`,
+          PGUSER: server.user,
+          PGPASSWORD: server.password,
+        },
+      },
+    );
+
+    const [source, target] = await Promise.all([server.connect(database), server.connect(restored)]);
+    const [expected, actual] = [await fingerprint(source), await fingerprint(target)];
+    const schemas = await Promise.all([database, restored].map((name) => schemaOf(server, name)));
+    await Promise.all([source.end(), target.end()]);
+    await server.dropDatabase(restored);
+
+    assert.equal(stderr, "");
+    assert.deepEqual(actual, expected);
+    assert.equal(schemas[1], schemas[0]);
+    assert.equal(manifest.label, "first");
+    assert.equal(manifest.pin?.reason, "keep it");
+    assert.equal(manifest.verification.level, "read");
+    assert.deepEqual(
+      (await catalog()).map(({ name }) => name),
+      [manifest.name],
+    );
+    const counts = Object.fromEntries(
+      manifest.content.tables.map(({ schema, name, rows }) => [quoted(schema, name), `${rows}`]),
+    );
+    for (const [table, rows] of Object.entries(counts))
+      assert.equal(expected[table]?.split(" ")[0], rows, table);
+    assert.equal(manifest.content.largeObjects, 1);
+  });
+
+  it("runs the command of its manifest in a shell", async () => {
+    const [newest] = await catalog();
+    const manifest = (newest as unknown as { manifest: { restoreByHand: string } }).manifest;
+    const path = `${server.binDir}:${process.env["PATH"]}`;
+    const env = {
+      PATH: path,
+      PGHOST: server.host,
+      PGPORT: `${server.port}`,
+      PGUSER: server.user,
+      PGPASSWORD: server.password,
+    };
+
+    await execa("sh", ["-c", manifest.restoreByHand], { cwd: volume.path, env });
+
+    const { rows } = await server.query(
+      `${database}_restored`,
+      "SELECT count(*)::int AS count FROM hire.owner",
+    );
+    await server.dropDatabase(`${database}_restored`);
+    assert.deepEqual(rows, [{ count: 200 }]);
+  });
+
+  it("answers an event with 202 and nothing else, and makes one backup of ten deliveries at once", async () => {
+    const before = (await catalog()).length;
+    const event = { id: "event-1", time: "2026-11-22T01:00:00.123456789Z" };
+
+    const responses = await Promise.all(Array.from({ length: 10 }, () => backup.ping(event)));
+    const bodies = await Promise.all(responses.map((response) => response.text()));
+    await settled(backup);
+    const again = await backup.ping(event);
+    await settled(backup);
+
+    assert.deepEqual(
+      responses.map(({ status }) => status),
+      Array.from({ length: 10 }, () => 202),
+    );
+    assert.deepEqual(
+      bodies,
+      Array.from({ length: 10 }, () => ""),
+    );
+    assert.equal(again.status, 202);
+    assert.equal((await catalog()).length, before + 1);
+  });
+
+  it("makes one backup of two events of one minute, and another of the next minute's", async () => {
+    const before = (await catalog()).length;
+
+    for (const [id, time] of [
+      ["a", "03:00:01Z"],
+      ["b", "03:00:59Z"],
+      ["c", "03:01:00Z"],
+    ] as const) {
+      assert.equal((await backup.ping({ id, time: `2026-11-22T${time}` })).status, 202);
+      await settled(backup);
+    }
+
+    assert.equal((await catalog()).length, before + 2);
+  });
+
+  it("answers with the backup that is recent enough, and takes one when it is not", async () => {
+    const before = await catalog();
+
+    const recent = await manifestOf(await backup.post({ ifOlderThan: "1h" }));
+    const old = await manifestOf(await backup.post({ ifOlderThan: "0s" }));
+
+    assert.equal(recent.name, before[0]?.name);
+    assert.notEqual(old.name, before[0]?.name);
+    assert.equal((await catalog()).length, before.length + 1);
+  });
+
+  it("does once what one key asks for, also at the same time", async () => {
+    const before = (await catalog()).length;
+    const post = () => backup.post({ label: "keyed" }, { "idempotency-key": "one-key" });
+
+    const manifests = await Promise.all([post(), post(), post()].map(async (call) => manifestOf(await call)));
+    const later = await manifestOf(await post());
+    const other = await backup.post({ label: "another" }, { "idempotency-key": "one-key" });
+
+    assert.equal(new Set([...manifests, later].map(({ name }) => name)).size, 1);
+    assert.equal(other.status, 422);
+    assert.equal(((await other.json()) as { code: string }).code, "idempotency_key_reused");
+    assert.equal((await catalog()).length, before + 1);
+  });
+
+  it("answers at once when it is asked to, and tells how the run stands", async () => {
+    const response = await backup.post({}, { prefer: "respond-async" });
+    const location = response.headers.get("location") ?? "";
+    await settled(backup);
+    const run = (await (await backup.get(location)).json()) as Run;
+    const waited = await backup.post({}, { prefer: "wait=0" });
+    await settled(backup);
+
+    assert.equal(response.status, 202);
+    assert.equal(run.state, "succeeded");
+    assert.deepEqual(
+      run.steps.map(({ step }) => step),
+      ["locked", "inspected", "dumped", "verified", "published"],
+    );
+    assert.equal(waited.status, 202);
+    assert.equal((await backup.get("/runs/backup-000000000000000000000000")).status, 404);
+  });
+
+  it("streams one line for each step", async () => {
+    const response = await backup.post({}, { accept: "application/x-ndjson" });
+    const lines = (await response.text())
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+    assert.equal(response.headers.get("content-type"), "application/x-ndjson");
+    assert.deepEqual(
+      lines.map((line) => line["step"] ?? line["type"]),
+      ["run", "locked", "inspected", "dumped", "verified", "published", "result"],
+    );
+  });
+
+  it("goes on when the caller hangs up", async () => {
+    const before = (await catalog()).length;
+    const hangUp = new AbortController();
+    const call = fetch(backup.url, { method: "POST", signal: hangUp.signal }).catch(() => undefined);
+    await server.query("postgres", "SELECT 1");
+    await pause(50);
+    hangUp.abort();
+    await call;
+    await settled(backup);
+
+    assert.equal((await catalog()).length, before + 1);
+  });
+
+  it("tells a second caller that the database is busy, and changes nothing", async () => {
+    const holder = await server.connect(database);
+    await holder.query("BEGIN; LOCK TABLE hire.owner IN ACCESS EXCLUSIVE MODE");
+    const first = backup.post();
+    await backup.logged("step inspected");
+    while (!(await isDumping(server, database))) await pause(20);
+
+    const second = await backup.post();
+    await holder.end();
+
+    assert.equal(second.status, 409);
+    assert.equal(((await second.json()) as { code: string }).code, "database_busy");
+    assert.equal((await first).status, 200);
+  });
+
+  const mistakes: readonly (readonly [string, RequestInit, number, string])[] = [
+    [
+      "broken JSON",
+      { method: "POST", headers: { "content-type": "application/json" }, body: "{" },
+      400,
+      "request_invalid",
+    ],
+    [
+      "a field too many",
+      { method: "POST", headers: { "content-type": "application/json" }, body: '{"lable":"x"}' },
+      400,
+      "request_invalid",
+    ],
+    [
+      "a list",
+      { method: "POST", headers: { "content-type": "application/json" }, body: "[]" },
+      400,
+      "request_invalid",
+    ],
+    [
+      "text",
+      { method: "POST", headers: { "content-type": "text/plain" }, body: "hello" },
+      415,
+      "media_type_unsupported",
+    ],
+    [
+      "too much",
+      { method: "POST", headers: { "content-type": "application/json" }, body: `"${"x".repeat(70_000)}"` },
+      413,
+      "body_too_large",
+    ],
+    ["a bad key", { method: "POST", headers: { "idempotency-key": "two words" } }, 400, "request_invalid"],
+    ["DELETE", { method: "DELETE" }, 405, "method_not_allowed"],
+  ];
+  for (const [what, request, status, code] of mistakes) {
+    it(`answers ${what} with ${status} and changes nothing`, async () => {
+      const before = await readdir(volume.path, { recursive: true });
+
+      const response = await fetch(backup.url, request);
+      const problem = (await response.json()) as Record<string, unknown>;
+
+      assert.equal(response.status, status);
+      assert.equal(response.headers.get("content-type"), "application/problem+json; charset=utf-8");
+      assert.equal(problem["code"], code);
+      assert.deepEqual(await readdir(volume.path, { recursive: true }), before);
+    });
+  }
+
+  const badEvents: readonly (readonly [string, Record<string, string>, number])[] = [
+    [
+      "without an id",
+      { "ce-source": "/s", "ce-type": "dev.knative.sources.ping", "ce-specversion": "1.0" },
+      400,
+    ],
+    [
+      "with an empty id",
+      { "ce-id": "", "ce-source": "/s", "ce-type": "dev.knative.sources.ping", "ce-specversion": "1.0" },
+      400,
+    ],
+    [
+      "of another version",
+      { "ce-id": "1", "ce-source": "/s", "ce-type": "dev.knative.sources.ping", "ce-specversion": "9" },
+      400,
+    ],
+    [
+      "of another type",
+      { "ce-id": "1", "ce-source": "/s", "ce-type": "other", "ce-specversion": "1.0" },
+      422,
+    ],
+    [
+      "with a broken time",
+      {
+        "ce-id": "1",
+        "ce-source": "/s",
+        "ce-type": "dev.knative.sources.ping",
+        "ce-specversion": "1.0",
+        "ce-time": "yesterday",
+      },
+      400,
+    ],
+    ["in a batch", { "content-type": "application/cloudevents-batch+json" }, 422],
+  ];
+  for (const [what, headers, status] of badEvents) {
+    it(`refuses an event ${what} for good, without a body`, async () => {
+      const response = await fetch(backup.url, {
+        method: "POST",
+        headers,
+        ...(what === "in a batch" ? { body: "[]" } : {}),
+      });
+
+      assert.equal(response.status, status);
+      assert.equal(await response.text(), "");
+    });
+  }
+
+  it("takes an event in structured mode, and data that ask whether a backup is due", async () => {
+    const before = (await catalog()).length;
+    const event = {
+      specversion: "1.0",
+      id: "s1",
+      source: "/cron",
+      type: "dev.knative.sources.ping",
+      data: { ifOlderThan: "23h" },
+    };
+    const headers = { "content-type": "application/cloudevents+json" };
+
+    const response = await fetch(backup.url, { method: "POST", headers, body: JSON.stringify(event) });
+    await settled(backup);
+
+    assert.equal(response.status, 202);
+    assert.equal((await catalog()).length, before);
+  });
+
+  it("answers its probes", async () => {
+    assert.equal((await backup.get("/health/liveness")).status, 200);
+    assert.equal((await backup.get("/health/readiness")).status, 200);
+    assert.equal((await backup.get("/nowhere")).status, 404);
+  });
+});
+
+async function settled(backup: FunctionProcess): Promise<void> {
+  const open = () =>
+    new Set(backup.lines.filter(({ message }) => message === "step locked").map((line) => line["run"])).size -
+    backup.lines.filter(
+      ({ message }) => message.startsWith("run succeeded") || message.startsWith("run failed"),
+    ).length;
+  await pause(150);
+  while (open() > 0) await pause(20);
+}
+
+async function isDumping(server: TestServer, database: string): Promise<boolean> {
+  const sql =
+    "SELECT FROM pg_stat_activity WHERE datname = $1 AND query LIKE 'LOCK TABLE%' AND wait_event_type = 'Lock'";
+  return (await server.query("postgres", sql, [database])).rows.length > 0;
+}
+
+async function schemaOf(server: TestServer, database: string): Promise<string> {
+  const { stdout } = await execa(`${server.binDir}/pg_dump`, ["--schema-only", "--dbname", database], {
+    env: { PGHOST: server.host, PGPORT: `${server.port}`, PGUSER: server.user, PGPASSWORD: server.password },
+  });
+  return stdout.replace(/^\\(?:un)?restrict .*$/gm, "");
+}
+
+function quoted(schema: string, name: string): string {
+  return [schema, name]
+    .map((part) => (/^[a-z_][a-z0-9_]*$/.test(part) ? part : pg.escapeIdentifier(part)))
+    .join(".");
+}
