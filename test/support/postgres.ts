@@ -72,6 +72,7 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     async [Symbol.asyncDispose]() {
       await server.end("SIGINT");
       guard.stdin?.end();
+      guard.ref();
       if (guard.exitCode === null) await once(guard, "exit");
       await rm(folder, { recursive: true, force: true });
     },
@@ -170,6 +171,7 @@ async function startOnFreePort(
     async end(signal: NodeJS.Signals) {
       if (postgres === undefined || postgres.exitCode !== null || postgres.signalCode !== null) return;
       postgres.kill(signal);
+      postgres.ref();
       await once(postgres, "exit");
     },
   };

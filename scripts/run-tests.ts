@@ -1,0 +1,56 @@
+// Runs the tests: those whose path holds an argument, or all that need no cluster, against one PostgreSQL server.
+import { glob } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { startPostgres } from "../test/support/postgres.ts";
+
+const TIMEOUT_MS = 180_000;
+const CONCURRENCY = 2;
+
+async function main(wanted: readonly string[]): Promise<void> {
+  const files = await testFiles(wanted);
+  if (files.length === 0) throw new Error(`no test file matches ${wanted.join(" ")}`);
+  await using server = await startPostgres({ max_connections: "200" });
+  endOnSignals(() => server[Symbol.asyncDispose]());
+  const { host, port, user, password, major, binDir } = server;
+  process.env["DORMOUSE_TEST_SERVER"] = JSON.stringify({ host, port, user, password, major, binDir });
+  console.log(`${files.length} test files against PostgreSQL ${major}`);
+
+  const skipped = await runFiles(files);
+  console.log(skipped.length === 0 ? "Nothing was skipped." : `Skipped:\n  ${skipped.join("\n  ")}`);
+}
+
+/** Tells what was skipped, and why; sets the exit code when something failed. */
+async function runFiles(files: string[]): Promise<string[]> {
+  const skipped: string[] = [];
+  // A test that failed may have left a connection open; its file ends nevertheless.
+  const execArgv = ["--test-force-exit"];
+  const events = run({ files, concurrency: CONCURRENCY, timeout: TIMEOUT_MS, execArgv })
+    .on("test:fail", () => {
+      process.exitCode = 1;
+    })
+    .on("test:pass", ({ name, skip }) => {
+      if (skip !== undefined) skipped.push(`${name}: ${skip === true ? "no reason given" : skip}`);
+    });
+  await pipeline(events, new spec(), process.stdout, { end: false });
+  return skipped;
+}
+
+async function testFiles(wanted: readonly string[]): Promise<string[]> {
+  const files = await Array.fromAsync(glob("test/**/*.test.ts"));
+  return files
+    .filter((file) => !file.startsWith("test/cluster/"))
+    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+    .toSorted();
+}
+
+function endOnSignals(clearUp: () => Promise<void>): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      void clearUp().finally(() => process.exit(130));
+    });
+  }
+}
+
+await main(process.argv.slice(2));
