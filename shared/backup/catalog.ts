@@ -79,7 +79,7 @@ export type Catalog = {
    * `backup_not_found` for what is no backup of ours.
    */
   remove(name: ArchiveName): Promise<void>;
-  /** Removes the temporary files that `run` left. Only for a run that is known to have ended. */
+  /** Removes what `run` left half done. Only for a run that is known to have ended. */
   sweep(run: string): Promise<void>;
   space(): Promise<Space>;
 };

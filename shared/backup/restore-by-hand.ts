@@ -6,7 +6,9 @@ import type { ArchiveName } from "./archive-name.ts";
  */
 export function restoreByHand(name: ArchiveName, database: string): string {
   const target = `${database.slice(0, 40)}_restored`;
-  const conninfo = `dbname='${target.replace(/[\\']/g, "\\$&")}'`;
+  // A bare name is taken for a connection string when it looks like one.
+  const isPlain = /^\w+$/.test(target);
+  const conninfo = isPlain ? target : `dbname='${target.replace(/[\\']/g, "\\$&")}'`;
   const create = `createdb --template=template0 -- ${shellQuote(target)}`;
   return `${create} && pg_restore --exit-on-error --dbname=${shellQuote(conninfo)} ${shellQuote(name)}`;
 }

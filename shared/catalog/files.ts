@@ -70,15 +70,25 @@ export async function moveWithoutClobbering(
   temporary: string,
   final: string,
 ): Promise<boolean> {
+  if (!(await nameWithoutClobbering(files, temporary, final))) return false;
+  await removeIfThere(files, temporary);
+  return true;
+}
+
+/** The same, but where there are hard links `temporary` stays: a second name of the file, until its owner removes it. */
+export async function nameWithoutClobbering(
+  files: Files,
+  temporary: string,
+  final: string,
+): Promise<boolean> {
   try {
     await files.link(temporary, final);
+    return true;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return false;
     if (!NO_LINKS.has(codeOf(error))) throw error;
     return reserveAndRename(files, temporary, final);
   }
-  await files.unlink(temporary);
-  return true;
 }
 
 async function reserveAndRename(files: Files, temporary: string, final: string): Promise<boolean> {

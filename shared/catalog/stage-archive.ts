@@ -115,6 +115,7 @@ async function publishArchive(
     } finally {
       await file.clearUp(() => file.removeIfThere(files, temporary));
     }
+    await file.removeIfThere(files, staged.temporary);
     await file.syncFolder(files, folder);
     return backupOf(manifest);
   } catch (error) {
@@ -122,6 +123,7 @@ async function publishArchive(
     await file.clearUp(
       () => file.removeIfThere(files, `${path}.json`),
       () => file.removeIfThere(files, path),
+      () => file.removeIfThere(files, staged.temporary),
       () => file.removeFolderIfEmpty(files, folder),
     );
     throw file.volumeError(error, `manifest of ${manifest.name}`);
@@ -140,7 +142,8 @@ async function takeName(
     if (await exists(files, `${path}.json`)) continue;
     const manifest = describe(name);
     serialiseManifest(manifest);
-    if (await file.moveWithoutClobbering(files, temporary, path)) return manifest;
+    // The temporary name stays until the backup is complete: by it `sweep` knows what a crash left here.
+    if (await file.nameWithoutClobbering(files, temporary, path)) return manifest;
   }
 }
 

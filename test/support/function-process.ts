@@ -1,6 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
 import type { ServerAddress } from "./postgres.ts";
@@ -63,12 +66,17 @@ export function spawnFunction(name: string, environment: Environment): FunctionP
   const dist = process.env["DORMOUSE_TEST_DIST"];
   const program = dist === undefined ? `../../functions/${name}/index.ts` : `../../${dist}/${name}/index.mjs`;
   const path = fileURLToPath(new URL(program, import.meta.url));
+  // A process that is killed leaves its temporary files, as a container does; they go with this folder.
+  const temporary = mkdtempSync(join(tmpdir(), "dormouse-function-"));
   const child = spawn(process.execPath, [path], {
-    env: { ...environment },
+    env: { TMPDIR: temporary, ...environment },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const { lines, logged } = readLog(child);
-  const ended = once(child, "exit").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
+  const ended = once(child, "exit").then(([code, signal]) => {
+    rmSync(temporary, { recursive: true, force: true });
+    return (code ?? signal) as number | NodeJS.Signals;
+  });
   const url = () =>
     `http://127.0.0.1:${String(lines.find(({ message }) => message === "listening")?.["port"])}`;
 

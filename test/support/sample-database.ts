@@ -60,7 +60,7 @@ INSERT INTO hire.equipment (owner_id, code, size, seniority, photo, notes)
 SELECT 1 + n % ${200 * scale}, 'EQ-' || n, n * 1.37, sqrt(n), decode(md5(n::text), 'hex'),
   repeat('Excavator with bucket, inspected. ', n % 5) || md5((n * 31)::text)
 FROM generate_series(1, ${2_000 * scale}) n;
-INSERT INTO audit.entry SELECT '2025-06-01Z'::timestamptz + n * interval '3 hours', 'user' || n % 20,
+INSERT INTO audit.entry SELECT '2025-06-01Z'::timestamptz + n % 3000 * interval '3 hours', 'user' || n % 20,
   json_build_object('n', n, 'text', md5(n::text)) FROM generate_series(1, ${3_000 * scale}) n;
 INSERT INTO "Odd Names"."a ""quoted"" name" VALUES (1, E'tab\tnewline\nbackslash\\'), (2, '\.'), (3, NULL), (4, '');
 INSERT INTO "Odd Names"."--file=x" VALUES (1), (2);

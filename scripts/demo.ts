@@ -1,0 +1,97 @@
+// Shows the main job on a throw-away PostgreSQL: the function as a real process, a ping as Knative sends it, a forced
+// backup, and the catalog that they leave. Everything lies in temporary folders and is gone at the end.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Backup } from "../shared/backup/backup.ts";
+import type { CatalogListing } from "../shared/backup/catalog.ts";
+import type { Run } from "../shared/backup/run.ts";
+import { backupEnvironment, manifestOf, startFunction } from "../test/support/function-process.ts";
+import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
+import { createSample } from "../test/support/sample-database.ts";
+
+const DATABASE = "hets";
+const SAMPLE_SCALE = 20;
+
+async function main(cleanUp: AsyncDisposableStack): Promise<void> {
+  const server = cleanUp.use(await startPostgres());
+  const backupDir = await mkdtemp(join(tmpdir(), "dormouse-demo-"));
+  cleanUp.defer(() => rm(backupDir, { recursive: true, force: true }));
+  tell(`PostgreSQL ${server.major} started on port ${server.port}, nothing but this demo uses it`);
+  tell(`database "${DATABASE}" filled with ${await fill(server)}`);
+
+  const backup = cleanUp.use(await startFunction("backup", backupEnvironment(server, DATABASE, backupDir)));
+  tell(
+    `backup function listening on ${backup.url} (${String(backup.lines[0]?.["startMs"])} ms from its start)`,
+  );
+
+  const ping = await backup.ping();
+  tell(`the daily ping was delivered as a CloudEvent and answered with ${ping.status}`);
+  const { run } = await backup.logged("run succeeded");
+  tellSteps((await (await backup.get(`/runs/${String(run)}`)).json()) as Run);
+
+  const forced = await manifestOf(await backup.post({ label: "before the upgrade", pin: true }));
+  tell(`a forced backup (POST /) was answered with its manifest: ${forced.name}`);
+  const { backups } = (await (await backup.get("/")).json()) as CatalogListing;
+  tell(`the catalog (GET /) in ${backupDir}:`);
+  console.log(tableOf(backups));
+  tell("restored without Dormouse by the command in each manifest:");
+  console.log(`\n  ${forced.restoreByHand}\n`);
+}
+
+async function fill(server: OwnServer): Promise<string> {
+  await server.createDatabase(DATABASE);
+  const client = await server.connect(DATABASE);
+  try {
+    await createSample(client, SAMPLE_SCALE);
+    await client.query("ANALYZE");
+    const { rows } = await client.query<{ size: string; tables: number }>(
+      `SELECT pg_size_pretty(pg_database_size(current_database())) AS size, count(*)::int AS tables
+       FROM pg_stat_user_tables`,
+    );
+    return `${rows[0]?.tables} tables, ${rows[0]?.size}`;
+  } finally {
+    await client.end();
+  }
+}
+
+function tellSteps(run: Run): void {
+  let since = Date.parse(String(run.acceptedAt));
+  for (const { step, at, detail } of run.steps) {
+    const tookMs = Date.parse(String(at)) - since;
+    since += tookMs;
+    tell(
+      `  ${step.padEnd(9)} ${String(tookMs).padStart(5)} ms  ${detail === undefined ? "" : JSON.stringify(detail)}`,
+    );
+  }
+}
+
+function tableOf(backups: readonly Backup[]): string {
+  const rows = backups.map(({ name, manifest, sizeBytes }) => [
+    name,
+    `${(sizeBytes / 1024).toFixed(0)} KiB`,
+    `${manifest.content.rows}`,
+    manifest.verification.level,
+    manifest.pin === undefined ? "" : "pinned",
+    manifest.label ?? "",
+  ]);
+  const all = [["backup", "size", "rows", "verified", "", "label"], ...rows];
+  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
+  const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
+  return `\n${lines.map((line) => `  ${line.trimEnd()}`).join("\n")}\n`;
+}
+
+function tell(line: string): void {
+  console.log(`${(performance.now() / 1000).toFixed(1).padStart(5)} s  ${line}`);
+}
+
+const cleanUp = new AsyncDisposableStack();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void cleanUp.disposeAsync().finally(() => process.exit(130)));
+}
+try {
+  await main(cleanUp);
+} finally {
+  await cleanUp.disposeAsync();
+}
+tell("server, function and folders are gone");

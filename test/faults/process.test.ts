@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Run } from "../../shared/backup/run.ts";
+import { spawnFunction, startFunction } from "../support/function-process.ts";
+import {
+  assertWhole,
+  listingOf,
+  preload,
+  problemIn,
+  setStage,
+  until,
+  type Stage,
+} from "../support/faulty.ts";
+import { temporaryFolder } from "../support/volume.ts";
+
+const PING = { id: "tick-1", time: "2026-11-22T01:00:00Z" };
+
+describe("a backup whose process ends", () => {
+  it("takes up after SIGKILL in the middle of the dump, and makes one backup", async () => {
+    await using stage = await setStage();
+    const { backup, release } = await stage.startHeld();
+    await backup.end("SIGKILL");
+    await stage.assertUntouchedButTemporary();
+    await release();
+
+    const next = await stage.start();
+    await next.logged("run taken up");
+    await next.logged("run succeeded");
+
+    await assertOneMore(stage);
+  });
+
+  it("ends on SIGTERM in the middle of the dump, leaves nothing, and is taken up", async () => {
+    await using stage = await setStage();
+    const { backup, answer, release } = await stage.startHeld();
+    const ended = backup.end("SIGTERM");
+    const problem = await problemIn(answer);
+
+    assert.deepEqual([problem.status, problem.code], [503, "interrupted"]);
+    assert.equal(await ended, 0);
+    await stage.assertUntouched();
+    await release();
+    const next = await stage.start();
+    await next.logged("run succeeded");
+    await assertOneMore(stage);
+  });
+
+  it("answers the run that is at hand before it ends on SIGTERM, when the grace period allows", async () => {
+    await using stage = await setStage();
+    const { backup, answer, release } = await stage.startHeld({ SHUTDOWN_GRACE_SECONDS: "20" });
+    const ended = backup.end("SIGTERM");
+    await backup.logged("shutdown begun");
+    await release();
+
+    assert.equal((await answer).status, 200);
+    assert.equal(await ended, 0);
+    await assertOneMore(stage);
+  });
+
+  it("gives up a run that was interrupted three times", async () => {
+    await using stage = await setStage();
+    const held = await stage.startHeld();
+    await held.backup.end("SIGKILL");
+    for (let attempt = 2; attempt <= 3; attempt++) {
+      const next = await stage.start();
+      await next.logged("run taken up");
+      await next.end("SIGKILL");
+    }
+
+    const last = await stage.start();
+    await last.logged("run given up");
+    await held.release();
+
+    assert.equal((await listingOf(last)).backups.length, 1);
+  });
+
+  it("makes one backup of an event, killed before whatever call that changes the volume", async (test) => {
+    await using stage = await setStage();
+    const calls = await undisturbed(stage);
+    assert.ok(calls.includes("link") && calls.includes("sync"), calls.join());
+    for (let at = 1; at <= calls.length; at++) await killAndTakeUp(stage, at, `${calls[at - 1]} ${at}`);
+    test.diagnostic(`${calls.length} calls: ${calls.join(" ")}`);
+  });
+});
+
+async function killAndTakeUp(stage: Stage, at: number, message: string): Promise<void> {
+  await using volume = await temporaryFolder();
+  const environment = { ...stage.environment, BACKUP_DIR: volume.path };
+  const fault = { ...preload("faults-preload.ts"), DORMOUSE_TEST_FAULT: `kill@${at}` };
+  const doomed = spawnFunction("backup", { ...environment, ...fault });
+  await Promise.race([doomed.logged("listening"), doomed.ended]);
+  const wasTaken = await doomed.ping(PING).then(
+    ({ status }) => status === 202,
+    () => false,
+  );
+  await Promise.race([doomed.ended, pause(20_000)]);
+  assert.equal(await doomed.end("SIGTERM"), "SIGKILL", message);
+
+  await using next = await startFunction("backup", environment);
+  // A sender that was not answered sends again.
+  if (!wasTaken) await next.ping(PING);
+  await until(() => isSettled(volume.path));
+  const { backups, foreign } = await listingOf(next);
+  assert.deepEqual([backups.map(({ sequence }) => sequence), foreign], [[1], []], message);
+  await assertWhole(volume.path, backups);
+}
+
+/** The calls that change the volume while one event becomes a backup, from the process's start. */
+async function undisturbed(stage: Stage): Promise<string[]> {
+  await using folder = await temporaryFolder();
+  await using volume = await temporaryFolder();
+  const tally = join(folder.path, "tally");
+  const changes = {
+    ...preload("faults-preload.ts"),
+    BACKUP_DIR: volume.path,
+    DORMOUSE_TEST_FAULT: "none@0",
+    DORMOUSE_TEST_TALLY: tally,
+  };
+  const backup = await stage.start(changes);
+  await backup.ping(PING);
+  await backup.logged("run succeeded");
+  return (await readFile(tally, "utf8")).trim().split("\n");
+}
+
+async function isSettled(path: string): Promise<boolean> {
+  const folder = `${path}/.dormouse/runs`;
+  const records = (await readdir(folder)).filter((name) => name.endsWith(".json"));
+  const runs = records.map(async (name) => JSON.parse(await readFile(join(folder, name), "utf8")) as Run);
+  return records.length === 1 && (await Promise.all(runs)).every(({ state }) => state === "succeeded");
+}
+
+/** The one that was there and one more, both whole, and nothing beside them. */
+async function assertOneMore(stage: Stage): Promise<void> {
+  const reader = await stage.start();
+  const { backups, foreign, legacy } = await listingOf(reader);
+  assert.deepEqual([backups.length, foreign, legacy], [2, [], []]);
+  assert.deepEqual(
+    backups.map(({ sequence }) => sequence),
+    [2, 1],
+  );
+  await assertWhole(stage.path, backups);
+  await reader.end("SIGKILL");
+}

@@ -1,0 +1,37 @@
+// Loaded into a function's process with --import: makes one call of the file system the last one, or lets it fail.
+// DORMOUSE_TEST_FAULT is like `kill@7`, `kill-after@7` (counting calls that change something) or `ENOSPC@sync:2`.
+import { appendFileSync } from "node:fs";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+
+type Call = (this: unknown, ...args: unknown[]) => Promise<unknown>;
+
+const [, action = "", only = "", at = ""] =
+  /^([\w-]+)@(?:(\w+):)?(\d+)$/.exec(process.env["DORMOUSE_TEST_FAULT"] ?? "") ?? [];
+const tally = process.env["DORMOUSE_TEST_TALLY"];
+let calls = 0;
+
+function intercept(owner: object, name: string): void {
+  const methods = owner as Record<string, Call>;
+  const real = methods[name];
+  if (real === undefined) throw new Error(`node:fs/promises has no ${name}`);
+  methods[name] = async function intercepted(...args) {
+    const isReading = name === "open" && !String(args[1]).includes("w");
+    if (isReading || (only !== "" && only !== name)) return real.apply(this, args);
+    calls += 1;
+    if (tally !== undefined) appendFileSync(tally, `${name}\n`);
+    if (calls !== Number(at)) return real.apply(this, args);
+    if (action === "kill") process.kill(process.pid, "SIGKILL");
+    if (action !== "kill-after")
+      throw Object.assign(new Error(`${action}: made by the test`), { code: action });
+    await real.apply(this, args);
+    process.kill(process.pid, "SIGKILL");
+    return undefined;
+  };
+}
+
+const handle = await fs.open(process.execPath);
+intercept(Object.getPrototypeOf(handle) as object, "sync");
+await handle.close();
+for (const name of ["open", "mkdir", "link", "rename", "unlink", "rmdir"]) intercept(fs, name);
+syncBuiltinESMExports();
