@@ -38,6 +38,8 @@ async function main(): Promise<void> {
   });
   const runs = runsOf({ store: deps.runs, log, now });
 
+  // Before the first request: a run that begins now must not be taken for one that was interrupted.
+  const interrupted = await interruptedBackups(deps);
   const server = await listen(createApp({ handler, runs, log }), config.PORT);
   log.info("listening", { port: server.port, version, startMs: Math.round(performance.now()) });
   endOnSignals(log, async () => {
@@ -46,7 +48,7 @@ async function main(): Promise<void> {
     await server.closed(ANSWER_MS);
     await libpq[Symbol.asyncDispose]();
   });
-  for (const run of await interruptedBackups(deps)) {
+  for (const run of interrupted) {
     log.info("run taken up", { run: run.id, attempt: run.attempt });
     runs.takeUp(run, handler.work);
   }

@@ -88,10 +88,9 @@ async function sweep(files: Files, backupDir: string, run: string): Promise<void
   const entries = await files.readdir(backupDir, { withFileTypes: true });
   const days = entries.filter((entry) => entry.isDirectory() && isDate(entry.name));
   for (const folder of [...days.map(({ name }) => join(backupDir, name)), runsFolder(backupDir)]) {
-    const names = await files.readdir(folder);
-    const left = names.filter((name) => file.isTemporaryOf(run, name));
+    const left = (await files.readdir(folder)).filter((name) => file.isTemporaryOf(run, name));
     for (const temporary of left) {
-      await removeUnfinished(files, folder, temporary, names);
+      await removeUnfinished(files, folder, temporary);
       await file.removeIfThere(files, join(folder, temporary));
     }
     if (left.length > 0) await file.removeFolderIfEmpty(files, folder);
@@ -99,18 +98,14 @@ async function sweep(files: Files, backupDir: string, run: string): Promise<void
 }
 
 /** A crash between archive and manifest leaves the archive under both its names. */
-async function removeUnfinished(
-  files: Files,
-  folder: string,
-  temporary: string,
-  names: readonly string[],
-): Promise<void> {
+async function removeUnfinished(files: Files, folder: string, temporary: string): Promise<void> {
   const { ino, nlink } = await files.lstat(join(folder, temporary));
   if (nlink === 1) return;
+  const names = await files.readdir(folder);
   for (const name of names) {
     if (!name.endsWith(".bak") || names.includes(`${name}.json`)) continue;
-    const isSameFile = (await files.lstat(join(folder, name))).ino === ino;
-    if (isSameFile) await file.removeIfThere(files, join(folder, name));
+    if ((await files.lstat(join(folder, name))).ino === ino)
+      await file.removeIfThere(files, join(folder, name));
   }
 }
 

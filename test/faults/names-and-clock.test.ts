@@ -1,16 +1,22 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
-import { describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { backupEnvironment, manifestOf, startFunction } from "../support/function-process.ts";
 import { assertWhole, listingOf, preload, setStage } from "../support/faulty.ts";
 import { ODD_NAMES } from "../support/odd-names.ts";
-import { sharedServer } from "../support/postgres.ts";
+import { startPostgres, type OwnServer } from "../support/postgres.ts";
 import { contentOf, temporaryFolder } from "../support/volume.ts";
 
 describe("a backup of a database with an odd name", () => {
+  // Of its own: other files make databases of these names on the shared one.
+  let server: OwnServer;
+  before(async () => {
+    server = await startPostgres();
+  });
+  after(() => server[Symbol.asyncDispose]());
+
   for (const name of ODD_NAMES) {
     it(`backs up ${JSON.stringify(name)}, and its command restores it`, async () => {
-      const server = await sharedServer();
       await using volume = await temporaryFolder();
       const [database, restored] = [name, `${name.slice(0, 40)}_restored`];
       await server.createDatabase(database);

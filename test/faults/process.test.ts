@@ -26,7 +26,7 @@ describe("a backup whose process ends", () => {
     await stage.assertUntouchedButTemporary();
     await release();
 
-    const next = await stage.start();
+    const next = await stage.start({ RETRY_SECONDS: "60" });
     await next.logged("run taken up");
     await next.logged("run succeeded");
 
@@ -43,7 +43,7 @@ describe("a backup whose process ends", () => {
     assert.equal(await ended, 0);
     await stage.assertUntouched();
     await release();
-    const next = await stage.start();
+    const next = await stage.start({ RETRY_SECONDS: "60" });
     await next.logged("run succeeded");
     await assertOneMore(stage);
   });
@@ -65,7 +65,7 @@ describe("a backup whose process ends", () => {
     const held = await stage.startHeld();
     await held.backup.end("SIGKILL");
     for (let attempt = 2; attempt <= 3; attempt++) {
-      const next = await stage.start();
+      const next = await stage.start({ RETRY_SECONDS: "60" });
       await next.logged("run taken up");
       await next.end("SIGKILL");
     }
@@ -99,7 +99,8 @@ async function killAndTakeUp(stage: Stage, at: number, message: string): Promise
   await Promise.race([doomed.ended, pause(20_000)]);
   assert.equal(await doomed.end("SIGTERM"), "SIGKILL", message);
 
-  await using next = await startFunction("backup", environment);
+  // The server may take a moment to notice that the holder of the lock is gone.
+  await using next = await startFunction("backup", { ...environment, RETRY_SECONDS: "60" });
   // A sender that was not answered sends again.
   if (!wasTaken) await next.ping(PING);
   await until(() => isSettled(volume.path));

@@ -1,0 +1,71 @@
+/** One figure: ours against a reference of the same run. */
+export type Measure = {
+  readonly name: string;
+  readonly unit: string;
+  readonly ours: number;
+  readonly reference: number;
+  readonly referenceName: string;
+  /** ours / reference */
+  readonly ratio: number;
+  readonly limit: number;
+  readonly holds: boolean;
+};
+
+type Given = Omit<Measure, "ratio" | "holds">;
+
+export function measure({ ours, reference, limit, ...given }: Given): Measure {
+  const ratio = ours / reference;
+  return {
+    ...given,
+    ours: rounded(ours),
+    reference: rounded(reference),
+    ratio: rounded(ratio),
+    limit,
+    holds: ratio <= limit,
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+export function tableOf(measures: readonly Measure[]): string {
+  const rows = measures.map(({ name, unit, ours, reference, referenceName, ratio, limit, holds }) => [
+    name,
+    `${ours} ${unit}`,
+    `${reference} ${unit} (${referenceName})`,
+    `${ratio}`,
+    `${limit}`,
+    holds ? "holds" : "MISSED",
+  ]);
+  const all = [["measure", "ours", "reference", "ratio", "at most", ""], ...rows];
+  return all
+    .map((row) => `| ${row.join(" | ")} |`)
+    .toSpliced(1, 0, "| --- | --- | --- | --- | --- | --- |")
+    .join("\n");
+}
+
+/** Bars of the ratios, each with a mark at its limit. */
+export function plotOf(measures: readonly Measure[]): string {
+  const [rowHeight, left, unitWidth] = [28, 330, 200];
+  const bars = measures.map(({ name, ratio, limit, holds }, index) => {
+    const y = 40 + index * rowHeight;
+    const mark = left + limit * unitWidth;
+    return `<text x="${left - 10}" y="${y + 14}" text-anchor="end">${name}</text>
+<rect x="${left}" y="${y}" width="${ratio * unitWidth}" height="18" fill="${holds ? "#3b7a57" : "#b03a2e"}"/>
+<line x1="${mark}" x2="${mark}" y1="${y - 3}" y2="${y + 21}" stroke="#222" stroke-width="2"/>
+<text x="${left + Math.max(ratio, limit) * unitWidth + 8}" y="${y + 14}">${ratio}</text>`;
+  });
+  const height = 50 + measures.length * rowHeight;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="820" height="${height}" font-family="sans-serif" font-size="13">
+<rect width="820" height="${height}" fill="#fff"/>
+<text x="10" y="22">Dormouse divided by its reference in the same run; the line is the limit</text>
+${bars.join("\n")}
+</svg>
+`;
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(3));
+}
