@@ -11,6 +11,9 @@ export type ErrorCode =
   | "run_unknown"
   | "backup_not_found"
   | "idempotency_key_reused"
+  // who asks
+  | "unauthenticated"
+  | "forbidden"
   // configuration, at start-up
   | "configuration_invalid"
   // the server
@@ -34,6 +37,13 @@ export type ErrorCode =
   | "volume_unwritable"
   | "catalog_unreadable"
   | "archive_damaged"
+  // the workloads of the application
+  | "workload_missing"
+  | "workload_forbidden"
+  | "workload_changed"
+  | "workload_not_stopped"
+  | "workload_not_ready"
+  | "cluster_unreachable"
   // the world around
   | "event_undelivered"
   // the run

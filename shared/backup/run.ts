@@ -36,6 +36,12 @@ export type Run = {
   readonly trigger: Trigger;
   /** The parsed request, so that a run can be taken up again. */
   readonly request: Readonly<Record<string, unknown>>;
+  /** Who asked, where that is known. */
+  readonly caller?: string | undefined;
+  /** Names of the backups that the run needs until it has ended: no cull removes them. */
+  readonly uses?: readonly string[] | undefined;
+  /** What a restore has done and is about to do, so that it can be resumed or rolled back; see `journal.ts`. */
+  readonly journal?: unknown;
   readonly attempt: number;
   readonly acceptedAt: Date;
   readonly updatedAt: Date;
@@ -54,9 +60,13 @@ export type RunContext = {
   readonly signal: AbortSignal;
   /** Past tense, one word: `dumped`. It is on disk and told to whoever waits before it resolves. */
   readonly step: (step: string, detail?: Readonly<Record<string, unknown>>) => Promise<void>;
+  /** Puts what the run uses, or its journal, on disk before it resolves. */
+  readonly amend: (changes: Pick<Run, "uses" | "journal">) => Promise<void>;
+  /** Told to whoever waits, and not recorded: how far a long step is. */
+  readonly progress: (detail: Readonly<Record<string, unknown>>) => void;
 };
 
-export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request">;
+export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request" | "caller">;
 
 export type RunStore = {
   /**

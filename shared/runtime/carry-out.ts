@@ -34,8 +34,16 @@ export async function carryOut(
     await store.update(run);
   }
 
+  async function amend(changes: Pick<Run, "uses" | "journal">): Promise<void> {
+    run = { ...run, state: "running", ...changes };
+    await store.update(run);
+  }
+
+  const progress = (detail: Readonly<Record<string, unknown>>) =>
+    tell({ step: "progress", at: now(), detail });
+
   try {
-    const result = await work({ run, signal, step });
+    const result = await work({ run, signal, step, amend, progress });
     run = { ...run, state: "succeeded", finishedAt: now(), result };
   } catch (error) {
     const { code, message, hint } = asDormouseError(error);

@@ -43,7 +43,7 @@ export function runsOf(dependencies: RunsDependencies): Runs {
     const steps = [...run.steps];
     const listeners = new Set<(step: RunStep) => void>();
     const tell = (step: RunStep) => {
-      steps.push(step);
+      if (step.step !== "progress") steps.push(step);
       listeners.forEach((listener) => listener(step));
     };
     const end = carryOut(dependencies, run, work, { tell, signal: stopping.signal });

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
-import express, { type NextFunction, type Request, type Response } from "express";
+import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
+import type { Authorize, Caller, Verb } from "../backup/authorize.ts";
 import type { NewRun, Trigger } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { isEventRequest, readEvent, type IncomingEvent } from "../events/cloud-event.ts";
@@ -23,24 +24,37 @@ export type Handler = {
   readonly work: Work;
   /** What `GET /` answers, where there is something to show. */
   readonly show?: (signal: AbortSignal) => Promise<unknown>;
+  /**
+   * The verb that the caller of a request must be allowed, if any. Asked before the body is read, and where that names
+   * none, again with the body. Events are not asked: they say only that it is time.
+   */
+  readonly verbOf?: (method: "GET" | "POST", body?: unknown) => Verb | undefined;
 };
 
-export type AppDependencies = { readonly handler: Handler; readonly runs: Runs; readonly log: Log };
+export type AppDependencies = {
+  readonly handler: Handler;
+  readonly runs: Runs;
+  readonly log: Log;
+  readonly authorize?: Authorize | undefined;
+};
 
 const MAX_BODY = "64kb";
 /** Go's proxies reuse a connection for up to 90 s; a server that closes it before makes 502s. */
 const KEEP_ALIVE_MS = 95_000;
 const RETRY_AFTER_SECONDS = "5";
+const AUTHORIZE_MS = 15_000;
 
-export function createApp({ handler, runs, log }: AppDependencies): express.Express {
+export function createApp(dependencies: AppDependencies): express.Express {
+  const { handler, runs, log } = dependencies;
   const app = express();
   app.disable("x-powered-by").disable("etag");
   const readBody = express.text({ type: () => true, limit: MAX_BODY });
 
   app.get(["/health/liveness", "/health/readiness"], (_, response) => void response.json({ status: "up" }));
+  app.use(guard(dependencies));
   app.post("/", readBody, async (request, response) => {
     if (isEventRequest(request.headers)) await takeEvent(handler, runs, request, response);
-    else await answerRun(request, response, await takeRequest(handler, runs, request));
+    else await answerRun(request, response, await takeRequest(dependencies, request, response));
   });
   app.get("/runs/:id", async (request, response) => {
     const run = await runs.find(request.params.id);
@@ -74,10 +88,40 @@ async function takeEvent(handler: Handler, runs: Runs, request: Request, respons
   response.status(202).end();
 }
 
-async function takeRequest(handler: Handler, runs: Runs, request: Request) {
+async function takeRequest(dependencies: AppDependencies, request: Request, response: Response) {
+  const { handler, runs } = dependencies;
   const { kind, database, work } = handler;
   const trigger = { source: "http", id: idempotencyKey(request) };
-  return runs.start({ kind, database, trigger, request: handler.parseBody(jsonBody(request)) }, work);
+  const body = jsonBody(request);
+  const caller =
+    callerOf(response) ?? (await identify(dependencies, request, handler.verbOf?.("POST", body)));
+  const wanted = { kind, database, trigger, request: handler.parseBody(body) };
+  return runs.start({ ...wanted, ...(caller === undefined ? {} : { caller: caller.name }) }, work);
+}
+
+/** Lets a request through whose caller is known and allowed, or of which nobody asks that. */
+function guard(dependencies: AppDependencies): RequestHandler {
+  return async (request, response, next): Promise<void> => {
+    const isEvent = isEventRequest(request.headers);
+    const method = request.method === "POST" ? "POST" : "GET";
+    const verb = isEvent ? undefined : dependencies.handler.verbOf?.(method);
+    response.locals["caller"] = await identify(dependencies, request, verb);
+    next();
+  };
+}
+
+function callerOf(response: Response): Caller | undefined {
+  return response.locals["caller"] as Caller | undefined;
+}
+
+async function identify(
+  { authorize }: AppDependencies,
+  request: Request,
+  verb: Verb | undefined,
+): Promise<Caller | undefined> {
+  if (verb === undefined || authorize === undefined) return undefined;
+  const token = /^Bearer +(\S+)$/i.exec(request.get("authorization") ?? "")?.[1];
+  return authorize({ token, verb }, AbortSignal.timeout(AUTHORIZE_MS));
 }
 
 function jsonBody(request: Request): unknown {
@@ -128,6 +172,7 @@ function errorAnswer(log: Log) {
     }
     const problem = problemOf(ours);
     if (problem.status === 503) response.set("Retry-After", RETRY_AFTER_SECONDS);
+    if (problem.status === 401) response.set("WWW-Authenticate", "Bearer");
     response.status(problem.status).type("application/problem+json").json(problem);
   };
 }

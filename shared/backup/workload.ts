@@ -1,0 +1,48 @@
+export const WORKLOAD_KINDS = ["deployment", "statefulset", "deploymentconfig"] as const;
+export type WorkloadKind = (typeof WORKLOAD_KINDS)[number];
+
+/** Something that uses the database and can be scaled: `deployment/server`. */
+export type Workload = { readonly kind: WorkloadKind; readonly name: string };
+
+/** `deployment/server`, as APP_WORKLOADS, journals and messages write it. */
+export function workloadText({ kind, name }: Workload): string {
+  return `${kind}/${name}`;
+}
+
+export type WorkloadState = {
+  /** What the specification asks for. */
+  readonly replicas: number;
+  /** All of its pods, terminating ones too: they may still hold a session. */
+  readonly pods: number;
+  /** What else may change its replicas, by name: `horizontalpodautoscaler/server`. */
+  readonly autoscalers: readonly string[];
+};
+
+/** The workloads of one namespace. */
+export type Workloads = {
+  /** Throws `workload_missing`, `workload_forbidden` (rights are lacking) or `cluster_unreachable`. */
+  read(workload: Workload, signal: AbortSignal): Promise<WorkloadState>;
+  /**
+   * Sets the replicas from `from` to `to`, and only from `from`. Throws `workload_changed`, with nothing changed, when
+   * somebody else set another number meanwhile.
+   */
+  scale(workload: Workload, from: number, to: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Waits until not one pod is left. Throws `workload_not_stopped` at `limitMs`, naming the pods, and `workload_changed`
+   * as soon as somebody scales it up again.
+   */
+  awaitStopped(workload: Workload, limitMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Waits until `replicas` pods are ready. Throws `workload_not_ready` at `limitMs`, with why a pod does not come up:
+   * image, crash, quota, scheduling.
+   */
+  awaitReady(workload: Workload, replicas: number, limitMs: number, signal: AbortSignal): Promise<void>;
+};
+
+/** Wakes this function again and again until a run is finished, whatever becomes of its pod. */
+export type ResumeSource = {
+  /** Creates the source unless it is there. Answers why not when the rights are lacking: a plan warns of it. */
+  ensure(run: string, signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
+  /** Removes it; that it is gone already is fine. */
+  remove(run: string, signal: AbortSignal): Promise<void>;
+};

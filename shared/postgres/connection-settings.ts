@@ -1,0 +1,30 @@
+import type { ConnectionSettings, SslMode } from "./connection.ts";
+
+/** The variables of the environment that say how the database is reached, once parsed. */
+type DatabaseVariables = {
+  readonly DATABASE_SERVICE_NAME: string;
+  readonly PGPORT: number;
+  readonly POSTGRESQL_USER: string;
+  readonly POSTGRESQL_PASSWORD: string;
+  readonly PGSSLMODE: SslMode;
+  readonly PGSSLROOTCERT?: string | undefined;
+  readonly PGSSLCERT?: string | undefined;
+  readonly PGSSLKEY?: string | undefined;
+  readonly MAINTENANCE_DATABASE: string;
+  readonly CONNECT_TIMEOUT_SECONDS: number;
+};
+
+export function connectionSettings(variables: DatabaseVariables): ConnectionSettings {
+  return {
+    host: variables.DATABASE_SERVICE_NAME,
+    port: variables.PGPORT,
+    user: variables.POSTGRESQL_USER,
+    password: variables.POSTGRESQL_PASSWORD,
+    sslMode: variables.PGSSLMODE,
+    sslRootCert: variables.PGSSLROOTCERT,
+    sslCert: variables.PGSSLCERT,
+    sslKey: variables.PGSSLKEY,
+    maintenanceDatabase: variables.MAINTENANCE_DATABASE,
+    connectTimeoutMs: variables.CONNECT_TIMEOUT_SECONDS * 1000,
+  };
+}
