@@ -6,7 +6,7 @@ import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
 import { jsonLog } from "../../shared/log.ts";
 import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
-import { interruptedBackups } from "../../shared/operations/resume-backups.ts";
+import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
 import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
 import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
     port: config.PORT,
     shutdownGraceMs: config.SHUTDOWN_GRACE_SECONDS * 1000,
     version,
-    interrupted: await interruptedBackups(deps),
+    interrupted: await interruptedRuns(deps, "backup"),
     dispose: () => libpq[Symbol.asyncDispose](),
   });
 }

@@ -1,5 +1,7 @@
+import type { CullOutcome } from "./cull-report.ts";
 import type { BackupManifest } from "./manifest.ts";
 import type { RunProblem } from "./run.ts";
+import type { Suspicion } from "./suspicion.ts";
 
 /** What became of a run, as others hear of it. */
 export type OutcomeEvent =
@@ -12,12 +14,23 @@ export type OutcomeEvent =
       readonly type: "dev.dormouse.backup.failed";
       readonly subject: string;
       readonly data: { readonly run: string; readonly database: string; readonly problem: RunProblem };
+    }
+  | {
+      readonly type: "dev.dormouse.backup.suspect";
+      readonly subject: string;
+      readonly data: { readonly run: string; readonly database: string; readonly suspicion: Suspicion };
+    }
+  | {
+      readonly type: "dev.dormouse.cull.completed";
+      /** Which catalog: `volume` or `bucket`. */
+      readonly subject: string;
+      readonly data: CullOutcome & { readonly run: string };
     };
 
 export type EventSink = {
   /**
-   * Delivers once or more, within a bound, or throws. `id` is the run's, so that a receiver can tell a repeat; the
-   * caller reports a failure and never lets it fail a good backup.
+   * Delivers once or more, within a bound, or throws. `run` makes the id, together with type and subject, so that a
+   * receiver can tell a repeat; the caller reports a failure and never lets it fail a good backup.
    */
-  send(event: OutcomeEvent, id: string, signal: AbortSignal): Promise<void>;
+  send(event: OutcomeEvent, run: string, signal: AbortSignal): Promise<void>;
 };

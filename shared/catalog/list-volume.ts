@@ -5,6 +5,7 @@ import { backupOf, newestFirst, type Backup } from "../backup/backup.ts";
 import type { CatalogListing, ForeignEntry, LegacyFile } from "../backup/catalog.ts";
 import { parseManifest } from "../backup/manifest.ts";
 import { DormouseError } from "../errors.ts";
+import { damagedFiles, type Damage } from "./damaged-files.ts";
 import { fileFormat, MAGIC_BYTES } from "./file-format.ts";
 import { codeOf, type Files } from "./files.ts";
 
@@ -16,7 +17,9 @@ const AT_ONCE = 16;
 const ATTEMPTS = 5;
 
 type Found =
-  { readonly backup: Backup } | { readonly legacy: LegacyFile } | { readonly foreign: ForeignEntry };
+  | { readonly backup: Backup }
+  | { readonly legacy: LegacyFile; readonly modifiedMs: number }
+  | { readonly foreign: ForeignEntry };
 
 /** Thrown when an entry went away between two looks: the folder is read again. */
 class Vanished extends Error {}
@@ -35,7 +38,7 @@ export async function listVolume(
         found.push(...(await listDay(files, backupDir, entry.name)));
       else found.push({ foreign: foreignEntry(entry, entry.name) });
     }
-    return sorted(found);
+    return sorted(found, await damagedFiles(backupDir));
   } catch (error) {
     if (signal.aborted) throw error;
     throw new DormouseError(
@@ -54,17 +57,26 @@ export function isDate(name: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(name);
 }
 
-function sorted(found: readonly Found[]): CatalogListing {
+function sorted(found: readonly Found[], damaged: Readonly<Record<string, Damage>>): CatalogListing {
   const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
   return {
     backups: found.flatMap((entry) => ("backup" in entry ? [entry.backup] : [])).toSorted(newestFirst),
     legacy: found
-      .flatMap((entry) => ("legacy" in entry ? [entry.legacy] : []))
+      .flatMap((entry) => ("legacy" in entry ? [withDamage(entry, damaged[entry.legacy.name])] : []))
       .toSorted((a, b) => b.minuteAt.getTime() - a.minuteAt.getTime() || text(a.name, b.name)),
     foreign: found
       .flatMap((entry) => ("foreign" in entry ? [entry.foreign] : []))
       .toSorted((a, b) => text(a.path, b.path)),
   };
+}
+
+/** A file that was found to be damaged is so until it changes. */
+function withDamage(
+  { legacy, modifiedMs }: { readonly legacy: LegacyFile; readonly modifiedMs: number },
+  damage: Damage | undefined,
+): LegacyFile {
+  const isThat = damage?.sizeBytes === legacy.sizeBytes && damage.modifiedMs === modifiedMs;
+  return isThat ? { ...legacy, damage: damage.why } : legacy;
 }
 
 /** A cull may remove files meanwhile; then the day is read once more. */
@@ -139,10 +151,12 @@ export async function readBackup(
 async function readLegacy(files: Files, backupDir: string, parts: ArchiveNameParts): Promise<Found> {
   const { name, database, minuteAt } = parts;
   const path = join(backupDir, name);
-  const { size } = await vanishing(files.lstat(path));
+  const { size, mtimeMs } = await vanishing(files.lstat(path));
   const format = fileFormat(await readSmall(files, path, MAGIC_BYTES));
-  if (format === "gzip") return { legacy: { name, database, minuteAt, sizeBytes: size, format: "gzip-sql" } };
-  if (format === "plain-sql") return { legacy: { name, database, minuteAt, sizeBytes: size, format } };
+  if (format === "gzip" || format === "plain-sql") {
+    const known = { name, database, minuteAt, sizeBytes: size };
+    return { legacy: { ...known, format: format === "gzip" ? "gzip-sql" : format }, modifiedMs: mtimeMs };
+  }
   const detail = size === 0 ? "is empty" : `has no manifest; its content is ${format}`;
   return { foreign: { path: name, reason: "archive_without_manifest", detail } };
 }
