@@ -264,6 +264,23 @@ describe("planCull", () => {
     });
   }
 
+  it("keeps what the example of the README says", () => {
+    const nights = Array.from({ length: 83 }, (_, index) =>
+      new Date(Date.UTC(2026, 8, 1 + index, 1)).toISOString(),
+    );
+
+    const result = plan(backupsAt(nights), { newest: 7, weekly: 4, monthly: 3 });
+
+    assert.deepEqual(kept(result), [
+      "2026-11-22 newest_verified,newest,weekly,monthly",
+      ...["21", "20", "19", "18", "17", "16"].map((day) => `2026-11-${day} newest`),
+      ...["2026-11-15", "2026-11-08", "2026-11-01"].map((day) => `${day} weekly`),
+      "2026-10-31 monthly",
+      "2026-09-30 monthly",
+    ]);
+    assert.equal(result.remove.length, 71);
+  });
+
   it("orders by sequence, whatever the clock said", () => {
     const result = plan(backupsAt(["2026-11-05", "2026-11-04", "2026-11-03"]), { newest: 1 });
 
