@@ -32,6 +32,13 @@ export type ErrorCode =
   | "dump_stalled"
   | "dump_timed_out"
   | "backup_incomplete"
+  // a restore
+  | "restore_blocked"
+  | "restore_failed"
+  | "restore_unsettled"
+  | "undo_unavailable"
+  | "rows_differ"
+  | "sessions_remain"
   // the volume
   | "disk_full"
   | "volume_unwritable"

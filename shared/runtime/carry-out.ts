@@ -34,7 +34,7 @@ export async function carryOut(
     await store.update(run);
   }
 
-  async function amend(changes: Pick<Run, "uses" | "journal">): Promise<void> {
+  async function amend(changes: Pick<Run, "uses" | "journal" | "kept">): Promise<void> {
     run = { ...run, state: "running", ...changes };
     await store.update(run);
   }
@@ -47,7 +47,8 @@ export async function carryOut(
     run = { ...run, state: "succeeded", finishedAt: now(), result };
   } catch (error) {
     const { code, message, hint } = asDormouseError(error);
-    const state = signal.aborted ? "interrupted" : "failed";
+    // What could not be settled is left for the next process, as is what a signal ended.
+    const state = signal.aborted || code === "restore_unsettled" ? "interrupted" : "failed";
     run = { ...run, state, finishedAt: now(), problem: { code, message, hint } };
   } finally {
     active.abort();
