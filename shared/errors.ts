@@ -14,6 +14,7 @@ export type ErrorCode =
   // who asks
   | "unauthenticated"
   | "forbidden"
+  | "review_forbidden"
   // configuration, at start-up
   | "configuration_invalid"
   // the server

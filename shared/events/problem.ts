@@ -17,6 +17,7 @@ export const STATUS = {
   idempotency_key_reused: 422,
   unauthenticated: 401,
   forbidden: 403,
+  review_forbidden: 500,
   configuration_invalid: 500,
   server_unreachable: 503,
   server_starting: 503,
