@@ -122,7 +122,7 @@ function warningsOf({ strategy, facts, backup, workloads }: PlanRequest): string
       ? facts.inactiveSlots.map((slot) => `replication slot ${slot} stays with the old database`)
       : []),
     ...workloads.flatMap(({ workload, state }) =>
-      state.autoscalers.map((name) => `${name} may scale ${workloadText(workload)} meanwhile`),
+      (state.autoscalers ?? []).map((name) => `${name} may scale ${workloadText(workload)} meanwhile`),
     ),
   ];
 }

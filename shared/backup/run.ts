@@ -60,6 +60,13 @@ export type Run = {
 /** What an operation is told of the run that it works for. */
 export type RunContext = {
   readonly run: Run;
+  /** Whether an earlier process had begun it: that one may still be ending, and its record may be newer than `run`. */
+  readonly isTakenUp: boolean;
+  /**
+   * The record as it stands on the volume, with one more attempt; what is recorded from now on builds on it. For a run
+   * that was taken up, once it holds the lock.
+   */
+  readonly refresh: () => Promise<Run>;
   /** Aborts when the process must end: stop, leave nothing half, and throw the reason. */
   readonly signal: AbortSignal;
   /** Past tense, one word: `dumped`. It is on disk and told to whoever waits before it resolves. */

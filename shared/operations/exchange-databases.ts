@@ -1,5 +1,6 @@
 import type { HeldDatabase } from "../backup/database-lock.ts";
 import type { RestartedWorkload } from "../backup/restore-result.ts";
+import { asDormouseError } from "../errors.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { downSince, startWorkloads, stopWorkloads } from "./restart-workloads.ts";
 import type { Saga } from "./saga.ts";
@@ -59,7 +60,8 @@ export async function restart(deps: RestoreDependencies, saga: Saga): Promise<Ex
 /** A source that stays wakes the function for nothing until the next run removes it; it fails no restore. */
 export async function stopWaking({ resumeSource, log }: RestoreDependencies, saga: Saga): Promise<void> {
   const { run, signal } = saga.context;
-  await resumeSource.remove(run.id, signal).catch((error: unknown) => {
-    log.warn("ping source not removed", { run: run.id, error: String(error) });
-  });
+  const { missing } = await resumeSource
+    .remove(run.id, signal)
+    .catch((error: unknown) => ({ missing: asDormouseError(error).message }));
+  if (missing !== undefined) log.warn("ping source not removed", { run: run.id, error: missing });
 }

@@ -31,7 +31,7 @@ export async function restore(
     await announceResult(deps, context, result);
     return result;
   } catch (error) {
-    if (context.signal.aborted) throw error;
+    if (context.signal.aborted || asDormouseError(error).code === "restore_unsettled") throw error;
     const result = saga.hasBegun() ? await settleForSure(deps, saga, error) : undefined;
     if (result === undefined) {
       await announceFailure(deps, context, error);
@@ -56,17 +56,17 @@ async function locked<Result>(
   saga: Saga,
   work: (held: HeldDatabase, own: Saga) => Promise<Result>,
 ): Promise<Result> {
-  const { run, signal } = saga.context;
+  const { isTakenUp, signal } = saga.context;
   const begunMs = deps.now().getTime();
   for (let attempted = 1; ; attempted++) {
     try {
       return await deps.lock.hold(deps.settings.database, signal, (held) => work(held, saga.within(held)));
     } catch (error) {
       const { code } = asDormouseError(error);
-      const isTakenUp = run.attempt > 1 || saga.hasBegun();
       const mayPass = code === "database_busy" || (!saga.hasBegun() && isTransient(code));
-      const isLate = deps.now().getTime() - begunMs > deps.settings.settleForMs;
-      if (!isTakenUp || !mayPass || isLate || signal.aborted) throw error;
+      if (!mayPass || signal.aborted || !(isTakenUp || saga.hasBegun())) throw error;
+      if (deps.now().getTime() - begunMs > deps.settings.settleForMs)
+        throw unsettled(saga.context.run, error);
       await deps.pause(backoffMs(attempted), signal);
     }
   }
@@ -78,8 +78,9 @@ async function attempt(
   saga: Saga,
   held: HeldDatabase,
 ): Promise<RestoreResult> {
-  const { run, signal, step, amend } = saga.context;
-  await refuseSettled(deps, saga);
+  const { isTakenUp, signal, step, amend } = saga.context;
+  const run = isTakenUp ? await saga.refresh() : saga.context.run;
+  if (run.state === "succeeded" || run.state === "failed") throw settledElsewhere(run);
   await step("locked");
   await settleOthers(deps, held, saga.context);
   await dropExpired({ ...deps, drop: (database) => deps.server.drop(database, signal) }, signal);
@@ -107,13 +108,10 @@ async function attempt(
   });
 }
 
-/** While it waited for the lock another run may have settled it, which its record tells. */
-async function refuseSettled({ runs }: RestoreDependencies, saga: Saga): Promise<void> {
-  if (!saga.hasBegun()) return;
-  const record = await runs.find(saga.context.run.id);
-  if (record?.finishedAt === undefined || record.state === "interrupted") return;
-  throw new DormouseError("database_busy", "another restore settled this one while it waited", {
-    hint: "GET /runs/<id> of the newer restore tells how it stands",
+/** While it waited for the lock. */
+function settledElsewhere({ id, state }: Run): DormouseError {
+  return new DormouseError("restore_unsettled", `restore ${id} has ${state} in another process`, {
+    hint: `GET /runs/${id} tells how`,
   });
 }
 
@@ -190,18 +188,18 @@ async function settleForSure(
       return await locked(deps, saga, (held, own) => settle(deps, own, held));
     } catch (error) {
       if (signal.aborted) throw error;
-      if (deps.now().getTime() - begunMs > deps.settings.settleForMs) throw unsettled(run, cause, error);
+      if (deps.now().getTime() - begunMs > deps.settings.settleForMs) throw unsettled(run, error, cause);
       await deps.pause(backoffMs(attempted), signal);
     }
   }
 }
 
-function unsettled(run: Run, cause: unknown, error: unknown): DormouseError {
-  const why = asDormouseError(error).message;
+function unsettled({ id }: Run, error: unknown, cause = error): DormouseError {
+  const failed = cause === error ? "" : ` failed (${asDormouseError(cause).message}) and`;
   return new DormouseError(
     "restore_unsettled",
-    `restore ${run.id} failed (${asDormouseError(cause).message}) and could not be taken back yet: ${why}`,
-    { hint: "its journal is kept: the next start, ping or request takes it back", cause },
+    `restore ${id}${failed} could not be settled yet: ${asDormouseError(error).message}`,
+    { hint: "its journal is kept: the next start, ping or request goes on", cause },
   );
 }
 

@@ -1,6 +1,6 @@
 import type { HeldDatabase } from "../backup/database-lock.ts";
 import { parseJournal, type RestoreJournal } from "../backup/journal.ts";
-import type { KeptDatabase, RunContext } from "../backup/run.ts";
+import type { KeptDatabase, Run, RunContext } from "../backup/run.ts";
 import { DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
@@ -10,6 +10,11 @@ export type Saga = {
   /** Throws when the run has changed nothing yet. */
   journal(): RestoreJournal;
   hasBegun(): boolean;
+  /**
+   * For a run that was taken up, once it holds the lock: believes what the record says now, and answers it. The process
+   * that had it before may have gone on since it was read.
+   */
+  refresh(): Promise<Run>;
   begin(journal: RestoreJournal): Promise<void>;
   write(changes: Partial<RestoreJournal>, kept?: KeptDatabase): Promise<void>;
   /** The same saga, which also stops when the lock is lost. */
@@ -31,6 +36,11 @@ export function sagaOf(context: RunContext): Saga {
       context: own,
       journal: current,
       hasBegun: () => journal !== undefined,
+      async refresh() {
+        const run = await own.refresh();
+        journal = parseJournal(run.journal);
+        return run;
+      },
       async begin(begun) {
         journal = begun;
         await own.amend({ journal });
