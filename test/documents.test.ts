@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import * as z from "zod";
 import { backupConfig } from "../functions/backup/config.ts";
+import { restoreConfig } from "../functions/restore/config.ts";
 import { STATUS } from "../shared/events/problem.ts";
 import { authVariables, clusterVariables } from "../shared/runtime/auth-config.ts";
 import { describeConfig } from "../shared/runtime/config.ts";
@@ -11,7 +12,9 @@ import { version } from "../shared/version.ts";
 const read = (path: string) => readFile(new URL(`../${path}`, import.meta.url), "utf8");
 
 describe("the documents", () => {
-  const rows = [backupConfig, z.object(authVariables), z.object(clusterVariables)].flatMap(describeConfig);
+  const rows = [backupConfig, restoreConfig, z.object(authVariables), z.object(clusterVariables)].flatMap(
+    describeConfig,
+  );
   it("describe every variable as the code has it", async () => {
     const page = await read("docs/configuration.md");
     for (const { name, fallback, allowed, description, isSecret } of rows) {

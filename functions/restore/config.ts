@@ -29,10 +29,6 @@ export const restoreConfig = z.object({
       "What uses the database, in the order of starting; stopped in the reverse. Unset: nothing is stopped, sessions are only ended.",
     allowed: `a comma-separated list of different kind/name, with the kinds ${WORKLOAD_KINDS.join(", ")}`,
   }),
-  RESTORE_DIR: variable(z.string().startsWith("/").optional(), {
-    description: "Scratch folder for archives that cannot be read where they lie.",
-    allowed: "an absolute path",
-  }),
   RESTORE_JOBS: variable(integer(1, 64).optional(), {
     description: "Connections of pg_restore. Unset: one for each processor.",
     allowed: "a whole number from 1 to 64",

@@ -46,7 +46,7 @@ export async function replaceContent(
   alone: (pid: number) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { database, path } = request;
+  const { database } = request;
   const { libpq } = loader;
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
@@ -60,6 +60,15 @@ export async function replaceContent(
     },
     both,
   );
+  try {
+    await converse(psql, () => startScript(loader, request, both), alone, checkOf(request.tables));
+  } catch (error) {
+    ended.abort(error);
+    throw error;
+  }
+}
+
+function startScript(loader: Loader, { database, path }: ReplaceRequest, signal: AbortSignal): RunningTool {
   const script = startLoad(
     loader,
     "pg_restore",
@@ -67,20 +76,15 @@ export async function replaceContent(
       database,
       arguments: ["--single-transaction", "--exit-on-error", "--no-subscriptions", "--file=-", path],
     },
-    both,
+    signal,
   );
   script.stdin.end();
-  try {
-    await converse(psql, script, alone, checkOf(request.tables));
-  } catch (error) {
-    ended.abort(error);
-    throw error;
-  }
+  return script;
 }
 
 async function converse(
   psql: RunningTool,
-  script: RunningTool,
+  startsScript: () => RunningTool,
   alone: (pid: number) => Promise<void>,
   check: string,
 ): Promise<void> {
@@ -94,7 +98,8 @@ async function converse(
   // Whoever fails first tells why: psql at an error of the server, pg_restore at one of the archive.
   end.catch(() => undefined);
   await write(psql.stdin, `BEGIN;\n${WIPE}`);
-  const last = await feedAllButTheEnd(script.output, psql.stdin, end);
+  // Not before it is read: what a child prints while nobody reads may be gone when it ends.
+  const last = await feedAllButTheEnd(startsScript().output, psql.stdin, end);
   await write(psql.stdin, beforeCommit(last, check));
   psql.stdin.end();
   await end;

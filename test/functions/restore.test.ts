@@ -87,7 +87,6 @@ describe("the restore function", () => {
   });
 
   it("restores in place for a role that may not create databases, and that can be undone", async () => {
-    await stage.query(stage.database, "CREATE TABLE hire.newer (id int REFERENCES hire.owner)");
     await stage.destroyData();
     const destroyed = await stage.fingerprint();
     const restore = await stage.startAsOwner();

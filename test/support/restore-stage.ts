@@ -98,7 +98,9 @@ export async function setRestoreStage(given: { readonly server?: TestServer } = 
     async destroyData() {
       await query(
         database,
-        'DELETE FROM hire.equipment; DROP TABLE "Odd Names"."Größe"; CREATE TABLE regret (a int)',
+        `SET ROLE ${owner}; DELETE FROM hire.equipment; DROP TABLE "Odd Names"."Größe";
+         CREATE TABLE hire.newer (id int REFERENCES hire.owner);
+         REFRESH MATERIALIZED VIEW hire.by_owner`,
       );
     },
     query,
@@ -131,7 +133,7 @@ export async function setRestoreStage(given: { readonly server?: TestServer } = 
 
 async function backUp(server: TestServer, database: string, path: string): Promise<BackupManifest> {
   await using backup = await startFunction("backup", backupEnvironment(server, database, path));
-  return manifestOf(await backup.post({ label: "good" }));
+  return await manifestOf(await backup.post({ label: "good" }));
 }
 
 async function runFilesIn(path: string): Promise<string[]> {
