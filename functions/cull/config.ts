@@ -1,7 +1,10 @@
 import * as z from "zod";
 import { isTimeZone } from "../../shared/backup/calendar.ts";
+import { authVariables } from "../../shared/runtime/auth-config.ts";
 import { volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
+
+const AUTH = ["token", "none"] as const;
 
 function keepCount(description: string) {
   return variable(integer(0, 10_000).prefault("0"), {
@@ -13,6 +16,12 @@ function keepCount(description: string) {
 /** The environment of the cull function: the volume, and nothing of the database. */
 export const cullConfig = z.object({
   ...volumeVariables,
+  AUTH: variable(z.enum(AUTH), {
+    description:
+      "How callers who pin, unpin or acknowledge are known. `token`: by a token of AUTH_TOKEN_FILE. `none`: whoever reaches the function may. This function has no account in the cluster to ask it.",
+    allowed: `one of ${AUTH.join(", ")}`,
+  }),
+  AUTH_TOKEN_FILE: authVariables.AUTH_TOKEN_FILE,
   KEEP_DAILY: keepCount("Of how many days the newest backup is kept besides."),
   KEEP_WEEKLY: keepCount("The same for weeks, which begin on Monday (ISO 8601)."),
   KEEP_MONTHLY: keepCount("The same for months."),

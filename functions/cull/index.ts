@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
+import type { Authorize } from "../../shared/backup/authorize.ts";
 import { openVolume } from "../../shared/catalog/open-volume.ts";
 import { keepReserve, withReserve } from "../../shared/catalog/reserve.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
+import { DormouseError } from "../../shared/errors.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
 import { jsonLog } from "../../shared/log.ts";
 import type { CullVolumeDependencies } from "../../shared/operations/cull-volume.ts";
@@ -11,6 +13,7 @@ import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
 import { readConfig } from "../../shared/runtime/config.ts";
 import { runsOf } from "../../shared/runtime/runs.ts";
 import { serve, startFunction } from "../../shared/runtime/serve.ts";
+import { noAuth, tokenAuth } from "../../shared/runtime/token-auth.ts";
 import { version } from "../../shared/version.ts";
 import { cullConfig, type CullConfig } from "./config.ts";
 import { cullHandler } from "./handler.ts";
@@ -44,7 +47,17 @@ async function main(): Promise<void> {
     port: config.PORT,
     shutdownGraceMs: config.SHUTDOWN_GRACE_SECONDS * 1000,
     version,
+    authorize: await authorizeOf(config),
     interrupted: await interruptedRuns({ runs: store, log, now }, "cull"),
+  });
+}
+
+/** `AUTH=kubernetes` is not for this function: it has no account to ask with. */
+async function authorizeOf({ AUTH, AUTH_TOKEN_FILE }: CullConfig): Promise<Authorize> {
+  if (AUTH === "none") return noAuth;
+  if (AUTH_TOKEN_FILE !== undefined) return tokenAuth(AUTH_TOKEN_FILE);
+  throw new DormouseError("configuration_invalid", "AUTH=token needs AUTH_TOKEN_FILE", {
+    hint: "docs/configuration.md describes each variable",
   });
 }
 

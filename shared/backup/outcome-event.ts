@@ -1,5 +1,7 @@
 import type { CullOutcome } from "./cull-report.ts";
 import type { BackupManifest } from "./manifest.ts";
+import type { RestorePlan } from "./restore-plan.ts";
+import type { RestoreResult } from "./restore-result.ts";
 import type { RunProblem } from "./run.ts";
 import type { Suspicion } from "./suspicion.ts";
 
@@ -25,6 +27,21 @@ export type OutcomeEvent =
       /** Which catalog: `volume` or `bucket`. */
       readonly subject: string;
       readonly data: CullOutcome & { readonly run: string };
+    }
+  | {
+      readonly type: "dev.dormouse.restore.planned";
+      readonly subject: string;
+      readonly data: RestorePlan;
+    }
+  | {
+      readonly type: "dev.dormouse.restore.completed" | "dev.dormouse.restore.undone";
+      readonly subject: string;
+      readonly data: RestoreResult;
+    }
+  | {
+      readonly type: "dev.dormouse.restore.rolledback";
+      readonly subject: string;
+      readonly data: { readonly run: string; readonly database: string; readonly problem: RunProblem };
     };
 
 export type EventSink = {

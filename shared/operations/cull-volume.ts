@@ -27,7 +27,7 @@ export async function cullVolume(
   context: RunContext,
 ): Promise<CullVolumeReport> {
   // An earlier attempt of this run, and nobody else's.
-  if (context.run.attempt > 1) await deps.catalog.sweep(context.run.id);
+  if (context.isTakenUp) await deps.catalog.sweep(context.run.id);
   const report = await cullBackups(deps, request, context);
   if (request.dryRun || report.legacyFiles === 0) return report;
   return { ...report, adoption: await adoptLegacyFiles(deps, request.adoptLimit, context) };

@@ -56,7 +56,8 @@ async function cullWith(path: string, files: Partial<Files>) {
     exclusively: oneAtATime(),
   };
   const nothing = async () => undefined;
-  const context = { run, signal: never, step: nothing, amend: nothing, progress: () => undefined };
+  const record = { refresh: async () => run, step: nothing, amend: nothing, progress: () => undefined };
+  const context = { run, isTakenUp: false, signal: never, ...record };
   return cullBackups(deps, { policy: POLICY, maxRemovals: 200, dryRun: false }, context);
 }
 

@@ -140,11 +140,46 @@ describe("the cull function", () => {
     await culler.post({ unpin: name });
     const gone = await cull(culler);
 
-    assert.deepEqual([pinned.pin?.reason, pinned.pin?.by], ["the audit", "http"]);
+    assert.deepEqual([pinned.pin?.reason, pinned.pin?.by], ["the audit", "anyone"]);
     assert.deepEqual(daysOf(kept.removed), ["11-02"]);
-    assert.equal(kept.databases[0]?.keep.at(-1)?.reasons[0]?.detail, "pinned by http: the audit");
+    assert.equal(kept.databases[0]?.keep.at(-1)?.reasons[0]?.detail, "pinned by anyone: the audit");
     assert.equal(unpinned.pin, undefined);
     assert.deepEqual(daysOf(gone.removed), ["11-01"]);
+  });
+
+  it("asks for a token before it pins, unpins or acknowledges, and culls without one", async () => {
+    await using volume = await temporaryVolume();
+    const [oldest] = await fillVolume(volume.path, 3);
+    const tokens = join(volume.path, ".dormouse/tokens");
+    await writeFile(tokens, "ada:a-token-of-enough-characters\n");
+    await using culler = await start(volume.path, { AUTH: "token", AUTH_TOKEN_FILE: tokens });
+    const name = oldest?.name;
+    const before = await contentOf(volume.path);
+
+    for (const body of [{ pin: name }, { unpin: name }, { acknowledge: name }]) {
+      const none = await problemIn(culler.post(body));
+      const wrong = await problemIn(
+        culler.post(body, { authorization: "Bearer another-token-of-some-length" }),
+      );
+      assert.deepEqual([none.status, wrong.status], [401, 401], JSON.stringify(body));
+    }
+    const unchanged = await contentOf(volume.path);
+    const right = { authorization: "Bearer a-token-of-enough-characters" };
+    const pinned = (await (await culler.post({ pin: name }, right)).json()) as BackupManifest;
+    const ping = await culler.ping({ data: { pin: name } });
+
+    assert.deepEqual(unchanged, before);
+    assert.equal(pinned.pin?.by, "ada");
+    assert.equal(ping.status, 400);
+    assert.deepEqual((await cull(culler)).removed, []);
+  });
+
+  it("starts with no AUTH but token and none, and not without the file of tokens", async () => {
+    await using volume = await temporaryVolume();
+
+    await assert.rejects(start(volume.path, { AUTH: "kubernetes" }), /AUTH is .*token, none/);
+    await assert.rejects(start(volume.path, { AUTH: "" }), /AUTH is not set/);
+    await assert.rejects(start(volume.path, { AUTH: "token" }), /AUTH=token needs AUTH_TOKEN_FILE/);
   });
 
   it("culls nothing while the newest backup is suspect, until somebody acknowledges it", async () => {

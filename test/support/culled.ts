@@ -19,7 +19,14 @@ export function cullEnvironment(
   changes: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
   const path = process.env["PATH"] ?? "";
-  return { PATH: path, BACKUP_DIR: backupDir, PORT: "0", SHUTDOWN_GRACE_SECONDS: "0", ...changes };
+  return {
+    PATH: path,
+    BACKUP_DIR: backupDir,
+    PORT: "0",
+    SHUTDOWN_GRACE_SECONDS: "0",
+    AUTH: "none",
+    ...changes,
+  };
 }
 
 /** Puts backups onto a volume, one a day and oldest first, without a database and without waiting for the disk. */
