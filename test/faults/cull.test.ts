@@ -65,6 +65,17 @@ function fault(code: string): Promise<never> {
   return Promise.reject(Object.assign(new Error(`${code}: made by the test`), { code }));
 }
 
+/** The real file system, of which one call fails once. Each has its own count: a failed listing may still be reading. */
+function failingAt(call: "readdir" | "lstat" | "open", failing: number) {
+  let calls = 0;
+  const real = promises[call] as (...args: unknown[]) => Promise<unknown>;
+  const broken = (...args: unknown[]) => {
+    calls += 1;
+    return calls === failing ? fault("EIO") : real(...args);
+  };
+  return { files: { ...promises, [call]: broken } as Files, isReached: () => calls >= failing };
+}
+
 describe("a cull whose volume fails", () => {
   for (const call of ["readdir", "lstat", "open"] as const) {
     it(`removes nothing when the listing fails midway, at whatever ${call}`, async () => {
@@ -73,28 +84,19 @@ describe("a cull whose volume fails", () => {
       const before = await contentOf(volume.path);
 
       let failures = 0;
-      for (let failing = 1; ; failing++) {
-        let calls = 0;
-        let isReached = false;
-        const real = promises[call] as (...args: unknown[]) => Promise<unknown>;
-        const broken = (...args: unknown[]) => {
-          calls += 1;
-          if (calls !== failing) return real(...args);
-          isReached = true;
-          return fault("EIO");
-        };
-        // Nothing is removed in this test: the listing is what is asked.
-        const catalog = volumeCatalog(volume.path, { ...promises, [call]: broken });
-        const listed = await catalog.list(never).then(
-          () => true,
-          () => false,
-        );
-        if (!isReached) break;
+      for (; ; failures++) {
+        const listing = failingAt(call, failures + 1);
+        const listed = await volumeCatalog(volume.path, listing.files)
+          .list(never)
+          .then(
+            () => true,
+            () => false,
+          );
+        if (!listing.isReached()) break;
         assert.equal(listed, false);
-        calls = 0;
-        await assert.rejects(cullWith(volume.path, { [call]: broken }), { code: "catalog_unreadable" });
-        assert.deepEqual(await contentOf(volume.path), before, `${call} ${failing}`);
-        failures += 1;
+        const { files } = failingAt(call, failures + 1);
+        await assert.rejects(cullWith(volume.path, files), { code: "catalog_unreadable" });
+        assert.deepEqual(await contentOf(volume.path), before, `${call} ${failures + 1}`);
       }
       assert.ok(failures >= 4, `${failures}`);
     });
