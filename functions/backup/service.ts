@@ -4,7 +4,7 @@ import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
 import type { Log } from "../../shared/log.ts";
 import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
-import { interruptedBackups } from "../../shared/operations/resume-backups.ts";
+import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
 import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
 import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
@@ -13,13 +13,17 @@ import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { runsOf } from "../../shared/runtime/runs.ts";
 import type { Service } from "../../shared/runtime/serve.ts";
 import { version } from "../../shared/version.ts";
+import type { Surroundings } from "../run-function.ts";
 import type { BackupConfig } from "./config.ts";
 import { backupHandler } from "./handler.ts";
 
 const now = () => new Date();
 
 /** Wires what a backup needs. `searchPath` is PATH, where client tools may lie. */
-export async function backupService(config: BackupConfig, log: Log, searchPath: string): Promise<Service> {
+export async function backupService(
+  config: BackupConfig,
+  { log, searchPath }: Surroundings,
+): Promise<Service> {
   const libpq = await openLibpq(connectionSettings(config));
   const deps = dependenciesOf(config, log, searchPath, libpq);
   return {
@@ -29,7 +33,7 @@ export async function backupService(config: BackupConfig, log: Log, searchPath: 
       retryForMs: config.RETRY_SECONDS * 1000,
     }),
     runs: runsOf({ store: deps.runs, log, now }),
-    interrupted: await interruptedBackups(deps),
+    interrupted: await interruptedRuns(deps, "backup"),
     dispose: () => libpq[Symbol.asyncDispose](),
   };
 }

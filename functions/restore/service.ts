@@ -7,7 +7,6 @@ import { archiveFiles } from "../../shared/catalog/archive-files.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
-import type { Log } from "../../shared/log.ts";
 import { clusterCaller, type CallCluster } from "../../shared/kubernetes/client.ts";
 import { knativeResumeSource } from "../../shared/kubernetes/resume-source.ts";
 import { kubernetesWorkloads } from "../../shared/kubernetes/workloads.ts";
@@ -24,15 +23,11 @@ import { runsOf } from "../../shared/runtime/runs.ts";
 import type { Service } from "../../shared/runtime/serve.ts";
 import { version } from "../../shared/version.ts";
 import { authorizeOf } from "../authorize.ts";
+import type { Surroundings } from "../run-function.ts";
 import type { RestoreConfig } from "./config.ts";
 import { restoreHandler } from "./handler.ts";
 
 const now = () => new Date();
-type Surroundings = {
-  readonly log: Log;
-  /** PATH, where client tools may lie. */ readonly searchPath: string;
-};
-
 /** Wires what a restore needs. */
 export async function restoreService(config: RestoreConfig, surroundings: Surroundings): Promise<Service> {
   const { log } = surroundings;
