@@ -7,6 +7,7 @@ import type { BackupDependencies } from "../../shared/operations/backup-request.
 import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
 import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
+import { databaseDropper } from "../../shared/postgres/drop-database.ts";
 import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
@@ -53,6 +54,7 @@ function dependenciesOf(
     lock: advisoryLock(connection),
     inspect: databaseInspector(connection),
     findDumpTool: dumpToolFinder(libpq, dumpOptions(config), place),
+    dropDatabase: databaseDropper(connection),
     events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),
     log,
     now,
