@@ -5,12 +5,14 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import type { Run } from "../../shared/backup/run.ts";
+import { lockKey } from "../../shared/postgres/advisory-lock.ts";
 import {
   backupEnvironment,
   manifestOf,
   startFunction,
   type FunctionProcess,
 } from "../support/function-process.ts";
+import { until } from "../support/faulty.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
 import { createSample, fingerprint } from "../support/sample-database.ts";
 import { temporaryFolder, type Removed } from "../support/volume.ts";
@@ -207,6 +209,39 @@ describe("the backup function", () => {
     await settled(backup);
 
     assert.equal((await catalog()).length, before + 1);
+  });
+
+  it("tries again what failed when the same key or the same event comes again", async () => {
+    await using own = await temporaryFolder();
+    await using tried = await startFunction("backup", backupEnvironment(server, database, own.path));
+    const post = () => tried.post({}, { "idempotency-key": "second-try" });
+    const ping = () => tried.ping({ id: "second-try", time: "2026-11-21T03:00:00Z" });
+    const ended = (message: string) => tried.lines.filter((line) => line.message === message).length;
+    const holder = await server.connect("postgres");
+    await holder.query("SELECT pg_advisory_lock($1::bigint)", [lockKey(database)]);
+    const refused = await post();
+    await ping();
+    await until(() => ended("run failed") === 2);
+    await holder.end();
+
+    const [made, same] = [await manifestOf(await post()), await manifestOf(await post())];
+    const statuses = await Promise.all([ping(), ping(), ping()].map(async (call) => (await call).status));
+    await until(() => ended("run succeeded") === 2);
+
+    assert.equal(refused.status, 409);
+    assert.deepEqual(same, made);
+    assert.deepEqual(statuses, [202, 202, 202]);
+    const { backups } = (await (await tried.get("/")).json()) as { backups: { manifest: { run: string } }[] };
+    const runs = backups.map(
+      async ({ manifest }) => (await (await tried.get(`/runs/${manifest.run}`)).json()) as Run,
+    );
+    assert.deepEqual(
+      (await Promise.all(runs)).map(({ state, attempt }) => [state, attempt]),
+      [
+        ["succeeded", 2],
+        ["succeeded", 2],
+      ],
+    );
   });
 
   it("tells a second caller that the database is busy, and changes nothing", async () => {
