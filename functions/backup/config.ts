@@ -22,11 +22,6 @@ const lackKinds = z.pipe(
 export const backupConfig = z.object({
   ...databaseVariables,
   ...volumeVariables,
-  RESTORE_DIR: variable(z.optional(z.string().check(z.startsWith("/"))), {
-    description:
-      "Scratch folder of the restore function; accepted here because the old pod's template sets it.",
-    allowed: "an absolute path",
-  }),
   ALLOW_INCOMPLETE: variable(z.optional(lackKinds), {
     description:
       "Kinds of data that a backup may lack because the role cannot read them. Unset: such a backup fails.",

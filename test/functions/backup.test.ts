@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
@@ -110,9 +110,9 @@ describe("the backup function", () => {
 
     const responses = await Promise.all(Array.from({ length: 10 }, () => backup.ping(event)));
     const bodies = await Promise.all(responses.map((response) => response.text()));
-    await settled(backup);
+    await settled(volume);
     const again = await backup.ping(event);
-    await settled(backup);
+    await settled(volume);
 
     assert.deepEqual(
       responses.map(({ status }) => status),
@@ -135,7 +135,7 @@ describe("the backup function", () => {
       ["c", "03:01:00Z"],
     ] as const) {
       assert.equal((await backup.ping({ id, time: `2026-11-22T${time}` })).status, 202);
-      await settled(backup);
+      await settled(volume);
     }
 
     assert.equal((await catalog()).length, before + 2);
@@ -169,10 +169,10 @@ describe("the backup function", () => {
   it("answers at once when it is asked to, and tells how the run stands", async () => {
     const response = await backup.post({}, { prefer: "respond-async" });
     const location = response.headers.get("location") ?? "";
-    await settled(backup);
+    await settled(volume);
     const run = (await (await backup.get(location)).json()) as Run;
     const waited = await backup.post({}, { prefer: "wait=0" });
-    await settled(backup);
+    await settled(volume);
 
     assert.equal(response.status, 202);
     assert.equal(run.state, "succeeded");
@@ -206,7 +206,7 @@ describe("the backup function", () => {
     await pause(50);
     hangUp.abort();
     await call;
-    await settled(backup);
+    await settled(volume);
 
     assert.equal((await catalog()).length, before + 1);
   });
@@ -366,7 +366,7 @@ describe("the backup function", () => {
     const headers = { "content-type": "application/cloudevents+json" };
 
     const response = await fetch(backup.url, { method: "POST", headers, body: JSON.stringify(event) });
-    await settled(backup);
+    await settled(volume);
 
     assert.equal(response.status, 202);
     assert.equal((await catalog()).length, before);
@@ -379,14 +379,14 @@ describe("the backup function", () => {
   });
 });
 
-async function settled(backup: FunctionProcess): Promise<void> {
-  const open = () =>
-    new Set(backup.lines.filter(({ message }) => message === "step locked").map((line) => line["run"])).size -
-    backup.lines.filter(
-      ({ message }) => message.startsWith("run succeeded") || message.startsWith("run failed"),
-    ).length;
-  await pause(150);
-  while (open() > 0) await pause(20);
+/** Waits until every run that is on record has ended: records come before answers. */
+async function settled(volume: Removed): Promise<void> {
+  const folder = `${volume.path}/.dormouse/runs`;
+  await until(async () => {
+    const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
+    const records = await Promise.all(names.map((name) => readFile(`${folder}/${name}`, "utf8")));
+    return records.every((record) => ["succeeded", "failed"].includes((JSON.parse(record) as Run).state));
+  });
 }
 
 async function isDumping(server: TestServer, database: string): Promise<boolean> {
