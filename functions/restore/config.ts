@@ -4,23 +4,25 @@ import { authVariables, clusterVariables } from "../../shared/runtime/auth-confi
 import { databaseVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
 
-const workload = z.pipe(
-  z.string().check(z.regex(new RegExp(`^(?:${WORKLOAD_KINDS.join("|")})/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`))),
-  z.transform((text: string): Workload => {
-    const [kind, name] = text.split("/");
-    return { kind: kind as WorkloadKind, name: name ?? "" };
-  }),
-);
+const WORKLOAD = new RegExp(`^(?:${WORKLOAD_KINDS.join("|")})/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`);
 
 const workloads = z.pipe(
-  z.pipe(
-    z.string(),
-    z.transform((list: string) => list.split(",").map((text) => text.trim())),
-  ),
-  z
-    .array(workload)
-    .check(z.refine((list) => new Set(list.map(({ kind, name }) => `${kind}/${name}`)).size === list.length)),
+  z.string().check(z.refine((list) => areWorkloads(split(list)))),
+  z.transform((list: string) => split(list).map(workloadOf)),
 );
+
+function split(list: string): string[] {
+  return list.split(",").map((text) => text.trim());
+}
+
+function areWorkloads(texts: readonly string[]): boolean {
+  return texts.every((text) => WORKLOAD.test(text)) && new Set(texts).size === texts.length;
+}
+
+function workloadOf(text: string): Workload {
+  const [kind, name = ""] = text.split("/");
+  return { kind: kind as WorkloadKind, name };
+}
 
 /** The environment of the restore function. */
 export const restoreConfig = z.object({

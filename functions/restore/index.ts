@@ -5,7 +5,7 @@ import { jsonLog } from "../../shared/log.ts";
 import { readConfig } from "../../shared/runtime/config.ts";
 import { serve, startFunction } from "../../shared/runtime/serve.ts";
 import { version } from "../../shared/version.ts";
-import { restoreConfig } from "./config.ts";
+import { restoreConfig, type RestoreConfig } from "./config.ts";
 
 const log = jsonLog(
   (line) => process.stdout.write(line),
@@ -15,25 +15,24 @@ const log = jsonLog(
 
 async function main(): Promise<void> {
   const config = readConfig(restoreConfig, process.env, (path) => readFileSync(path, "utf8"));
-  const isInCluster = process.env["KUBERNETES_SERVICE_HOST"] !== undefined || config.KUBECONFIG !== undefined;
-  if (!isInCluster && config.APP_WORKLOADS !== undefined) throw noCluster();
+  refuseWithoutCluster(config);
   await openVolume(config.BACKUP_DIR);
   const { PORT: port, SHUTDOWN_GRACE_SECONDS } = config;
   const entrance = { log, port, shutdownGraceMs: SHUTDOWN_GRACE_SECONDS * 1000, version };
   // Imported only now: connections are accepted while it loads.
   await serve(entrance, async () => {
     const { restoreService } = await import("./service.ts");
-    return restoreService(config, log, process.env["PATH"] ?? "");
+    return restoreService(config, { log, searchPath: process.env["PATH"] ?? "" });
   });
 }
 
-function noCluster(): DormouseError {
-  return new DormouseError(
+function refuseWithoutCluster({ APP_WORKLOADS, KUBECONFIG }: RestoreConfig): void {
+  const isInCluster = process.env["KUBERNETES_SERVICE_HOST"] !== undefined || KUBECONFIG !== undefined;
+  if (isInCluster || APP_WORKLOADS === undefined) return;
+  throw new DormouseError(
     "configuration_invalid",
     "APP_WORKLOADS is set, but there is no cluster to stop them in",
-    {
-      hint: "unset it outside of Kubernetes, or name a cluster in KUBECONFIG",
-    },
+    { hint: "unset it outside of Kubernetes, or name a cluster in KUBECONFIG" },
   );
 }
 

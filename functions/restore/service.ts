@@ -28,15 +28,17 @@ import type { RestoreConfig } from "./config.ts";
 import { restoreHandler } from "./handler.ts";
 
 const now = () => new Date();
-
-/** What the wiring takes from the process. `searchPath` is PATH, where client tools may lie. */
-type Process = { readonly log: Log; readonly searchPath: string };
+type Surroundings = {
+  readonly log: Log;
+  /** PATH, where client tools may lie. */ readonly searchPath: string;
+};
 
 /** Wires what a restore needs. */
-export async function restoreService(config: RestoreConfig, log: Log, searchPath: string): Promise<Service> {
+export async function restoreService(config: RestoreConfig, surroundings: Surroundings): Promise<Service> {
+  const { log } = surroundings;
   const libpq = await openLibpq(connectionSettings(config));
   const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
-  const deps = dependenciesOf(config, { log, searchPath }, libpq, call);
+  const deps = dependenciesOf(config, surroundings, libpq, call);
   const runs = runsOf({ store: deps.runs, log, now });
   const handler = restoreHandler(deps, wake);
 
@@ -56,14 +58,14 @@ export async function restoreService(config: RestoreConfig, log: Log, searchPath
 
 function dependenciesOf(
   config: RestoreConfig,
-  process: Process,
+  surroundings: Surroundings,
   libpq: Libpq,
   call: CallCluster,
 ): RestoreDependencies {
   const connection = connectionSettings(config);
-  const place = { binDir: config.PG_BIN_DIR, searchPath: process.searchPath };
+  const place = { binDir: config.PG_BIN_DIR, searchPath: surroundings.searchPath };
   const seconds = (value: number) => value * 1000;
-  const backupDeps = backupDependencies(config, process, libpq);
+  const backupDeps = backupDependencies(config, surroundings, libpq);
   return {
     ...backupDeps,
     settings: {
@@ -85,10 +87,13 @@ function dependenciesOf(
 /** Outside of Knative nothing scales this process to zero, and its own restart takes up what it left. */
 const NOT_WOKEN: ResumeSource = { ensure: async () => ({}), remove: async () => ({}) };
 
-function backupDependencies(config: RestoreConfig, process: Process, libpq: Libpq): BackupDependencies {
+function backupDependencies(
+  config: RestoreConfig,
+  { log, searchPath }: Surroundings,
+  libpq: Libpq,
+): BackupDependencies {
   const connection = connectionSettings(config);
-  const place = { binDir: config.PG_BIN_DIR, searchPath: process.searchPath };
-  const { log } = process;
+  const place = { binDir: config.PG_BIN_DIR, searchPath };
   const source = `/dormouse/restore/${encodeURIComponent(config.POSTGRESQL_DATABASE)}`;
   return {
     catalog: volumeCatalog(config.BACKUP_DIR),
