@@ -22,8 +22,8 @@ import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { restoreServer } from "../../shared/postgres/restore-server.ts";
-import { runsOf } from "../../shared/runtime/runs.ts";
-import type { Service } from "../../shared/runtime/serve.ts";
+import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
+import type { Service } from "../../shared/runtime/service.ts";
 import { version } from "../../shared/version.ts";
 import { authorizeOf } from "../authorize.ts";
 import type { Surroundings } from "../run-function.ts";
@@ -37,18 +37,20 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
   const libpq = await openLibpq(connectionSettings(config));
   const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
   const deps = dependenciesOf(config, surroundings, libpq, call);
-  const runs = runsOf({ store: deps.runs, log, now });
+  const { runs, awake } = runsInPod(config, { store: deps.runs, log, now });
   const handler = restoreHandler(deps, wake);
 
   /** What a process that is gone left unfinished; what this one has under way is left alone. */
   async function wake(): Promise<void> {
-    for (const run of await deps.runs.unfinished("restore")) runs.takeUp(run, handler.work);
-    await dropWhatIsOver(deps);
+    const unfinished = await deps.runs.unfinished("restore");
+    for (const run of unfinished) runs.takeUp(run, handler.work);
+    if (unfinished.length === 0) await dropWhatIsOver(deps);
   }
 
   return {
     handler,
     runs,
+    awake,
     authorize: await authorizeOf(config, call),
     interrupted: await deps.runs.unfinished("restore"),
     dispose: () => libpq[Symbol.asyncDispose](),
