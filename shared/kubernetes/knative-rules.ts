@@ -113,9 +113,9 @@ function timeouts(service: Service, { defaults }: ServingConfig): readonly Objec
       : []),
     ...(crossed
       ? [
-          refused(
+          trap(
             `${POD}.responseStartTimeoutSeconds`,
-            "it is more than timeoutSeconds",
+            "it is more than timeoutSeconds, and that counts",
             "use the same value",
           ),
         ]
