@@ -9,6 +9,8 @@ type Rule = {
   readonly verbs: readonly string[];
 };
 
+type Subject = { readonly name: string };
+
 describe("the manifests agree with themselves:", async () => {
   const skip = (await lackOfKubectl()) ?? false;
   const folders = (await applicable()).filter((folder) => folder !== "example");
@@ -35,13 +37,16 @@ describe("the manifests agree with themselves:", async () => {
     it(`in ${folder} only restore has rights, and only it has a token`, { skip }, async () => {
       const manifests = await render(folder);
 
-      const roles = manifests.filter(({ kind }) => kind === "Role").map(({ metadata }) => metadata.name);
+      const bindings = manifests.filter(({ kind }) => kind.endsWith("RoleBinding"));
+      const bound = new Set(
+        bindings.flatMap((binding) => (binding["subjects"] as readonly Subject[]).map(({ name }) => name)),
+      );
       const tokens = manifests
         .filter(({ kind }) => kind === "ServiceAccount")
         .filter((account) => account["automountServiceAccountToken"] !== false)
         .map(({ metadata }) => metadata.name);
 
-      assert.deepEqual(roles, ["dormouse-restore"]);
+      assert.deepEqual([...bound], ["dormouse-restore"]);
       assert.deepEqual(tokens, ["dormouse-restore"]);
     });
 
@@ -52,6 +57,20 @@ describe("the manifests agree with themselves:", async () => {
       const missing = manifests.flatMap(({ spec }) => refsOf(spec)).filter((ref) => !there.has(ref));
 
       assert.deepEqual(missing, []);
+    });
+
+    it(`in ${folder} each function knows the time limit of its service`, { skip }, async () => {
+      const manifests = await render(folder);
+      const limit = Number(dataOf(manifests, /^dormouse-[a-z0-9]{10}$/)["TIMEOUT_SECONDS"]);
+
+      for (const { metadata, spec } of manifests.filter(({ apiVersion }) =>
+        apiVersion.startsWith("serving."),
+      )) {
+        const { template } = spec as { template: { spec: Readonly<Record<string, unknown>> } };
+        if (metadata.name === "dormouse-chat") continue;
+        assert.equal(template.spec["timeoutSeconds"], limit, metadata.name);
+        assert.equal(template.spec["responseStartTimeoutSeconds"], limit, metadata.name);
+      }
     });
 
     it(`in ${folder} no service has an address outside of the cluster`, { skip }, async () => {

@@ -20,7 +20,10 @@ export type Pod = {
       readonly volumeMounts?: readonly { readonly mountPath: string }[];
     }[];
   };
-  readonly status: { readonly phase: string };
+  readonly status: {
+    readonly phase: string;
+    readonly conditions: readonly { readonly type: string; readonly lastTransitionTime: string }[];
+  };
 };
 
 /** A namespace under the restricted Pod Security Standard, with the example application and Dormouse in it. */
