@@ -118,11 +118,12 @@ async function bearer({ kubectl }: Installation, account: string, audience: stri
   return { authorization: `Bearer ${token}` };
 }
 
-async function replicas({ namespace }: Installation): Promise<Readonly<Record<string, number>>> {
+async function replicas({ namespace }: Installation): Promise<Readonly<Record<"server" | "frontend", number>>> {
   const { items } = await kubectlJson<{
     items: readonly { metadata: { name: string }; spec: { replicas: number } }[];
   }>(`-n ${namespace} get deployment server frontend`);
-  return Object.fromEntries(items.map(({ metadata, spec }) => [metadata.name, spec.replicas]));
+  const of = (name: string) => items.find(({ metadata }) => metadata.name === name)?.spec.replicas ?? -1;
+  return { server: of("server"), frontend: of("frontend") };
 }
 
 /** A program that takes its time: the pod of the restore can go meanwhile. */
