@@ -17,11 +17,6 @@ const lackKinds = z
 export const backupConfig = z.object({
   ...databaseVariables,
   ...volumeVariables,
-  RESTORE_DIR: variable(z.string().startsWith("/").optional(), {
-    description:
-      "Scratch folder of the restore function; accepted here because the old pod's template sets it.",
-    allowed: "an absolute path",
-  }),
   ALLOW_INCOMPLETE: variable(lackKinds.optional(), {
     description:
       "Kinds of data that a backup may lack because the role cannot read them. Unset: such a backup fails.",

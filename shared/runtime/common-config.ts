@@ -23,6 +23,10 @@ export const volumeVariables = {
       "How long a run may go on after SIGTERM before it is interrupted; below the pod's own grace period.",
     allowed: "a whole number from 0 to 3600",
   }),
+  RESTORE_DIR: variable(z.string().startsWith("/").optional(), {
+    description: "Scratch folder of the restore function, for archives that cannot be read where they lie.",
+    allowed: "an absolute path",
+  }),
   K_SINK: variable(z.url({ protocol: /^https?$/ }).optional(), {
     description: "Where events go; a SinkBinding sets it. Unset: no events.",
     allowed: "an http or https URL",

@@ -21,6 +21,8 @@ export type Handler = {
   parseBody(body: unknown): NewRun["request"];
   /** An event as a request. Throws `event_unsupported`. */
   parseEvent(event: IncomingEvent): NewRun["request"];
+  /** Takes an event that needs no run of its own: it answers whether it did. */
+  readonly onEvent?: (event: IncomingEvent) => Promise<boolean>;
   readonly work: Work;
   /** What `GET /` answers, where there is something to show. */
   readonly show?: (signal: AbortSignal) => Promise<unknown>;
@@ -81,6 +83,7 @@ export function createApp(dependencies: AppDependencies): express.Express {
 /** A sender only needs to know that the run is recorded: it retries what it takes for a failure. */
 async function takeEvent(handler: Handler, runs: Runs, request: Request, response: Response): Promise<void> {
   const event = readEvent(request.headers, bodyText(request));
+  if ((await handler.onEvent?.(event)) === true) return void response.status(202).end();
   const { source, id, time } = event;
   const trigger: Trigger = { source, id, ...(time === undefined ? {} : { at: time }) };
   const { kind, database, work } = handler;

@@ -1,0 +1,19 @@
+import type { PlainDump } from "./plain-dump.ts";
+import type { Restorable } from "./restorable.ts";
+
+/** A whole archive as a file that pg_restore can seek in; gone, where it is a copy, when disposed of. */
+export type ArchiveFile = {
+  readonly path: string;
+  bytes(): AsyncIterable<Uint8Array>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+export type ArchiveFiles = {
+  /**
+   * Finds the archive and compares every byte with its manifest, where it has one. Throws `backup_not_found` unless it
+   * is a regular file, and `archive_damaged`.
+   */
+  open(backup: Restorable, signal: AbortSignal): Promise<ArchiveFile>;
+  /** Reads a file of the old pod to its end. Throws `archive_damaged` for what is cut short, broken or a bomb. */
+  readPlain(backup: Restorable, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump>;
+};
