@@ -13,7 +13,13 @@ describe("the backup function on Knative", () => {
   let dormouse: Installation;
   before(async () => {
     dormouse = await install("backup", {
-      settings: { dormouse: ["RETRY_SECONDS=60", "LOCK_WAIT_SECONDS=600", "STALL_TIMEOUT_SECONDS=900"] },
+      settings: {
+        "dormouse-database-settings": [
+          "RETRY_SECONDS=60",
+          "LOCK_WAIT_SECONDS=600",
+          "STALL_TIMEOUT_SECONDS=900",
+        ],
+      },
     });
     await dormouse.sql(
       `CREATE TABLE item AS SELECT g AS id, md5(g::text) AS text FROM generate_series(1, ${ROWS}) g`,

@@ -118,7 +118,9 @@ async function bearer({ kubectl }: Installation, account: string, audience: stri
   return { authorization: `Bearer ${token}` };
 }
 
-async function replicas({ namespace }: Installation): Promise<Readonly<Record<"server" | "frontend", number>>> {
+async function replicas({
+  namespace,
+}: Installation): Promise<Readonly<Record<"server" | "frontend", number>>> {
   const { items } = await kubectlJson<{
     items: readonly { metadata: { name: string }; spec: { replicas: number } }[];
   }>(`-n ${namespace} get deployment server frontend`);

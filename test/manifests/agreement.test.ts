@@ -21,7 +21,7 @@ describe("the manifests agree with themselves:", async () => {
       { skip },
       async () => {
         const manifests = await render(folder);
-        const workloads = dataOf(manifests, /^dormouse-restore/)["APP_WORKLOADS"]?.split(",") ?? [];
+        const workloads = dataOf(manifests, /^dormouse-restore-settings/)["APP_WORKLOADS"]?.split(",") ?? [];
         const rules = rulesOf(manifests, "dormouse-restore").filter(({ resources }) =>
           resources.some((resource) => resource.endsWith("/scale")),
         );
@@ -54,14 +54,16 @@ describe("the manifests agree with themselves:", async () => {
       const manifests = await render(folder);
       const there = new Set(manifests.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
 
-      const missing = manifests.flatMap(({ spec }) => refsOf(spec)).filter((ref) => !there.has(ref));
+      const missing = manifests
+        .flatMap((manifest) => [...refsOf(manifest.spec), ...servicesIn(manifest["rules"])])
+        .filter((ref) => !there.has(ref));
 
       assert.deepEqual(missing, []);
     });
 
     it(`in ${folder} each function knows the time limit of its service`, { skip }, async () => {
       const manifests = await render(folder);
-      const limit = Number(dataOf(manifests, /^dormouse-[a-z0-9]{10}$/)["TIMEOUT_SECONDS"]);
+      const limit = Number(dataOf(manifests, /^dormouse-settings/)["TIMEOUT_SECONDS"]);
 
       for (const { metadata, spec } of manifests.filter(({ apiVersion }) =>
         apiVersion.startsWith("serving."),
@@ -109,6 +111,13 @@ function refsOf(value: unknown): readonly string[] {
     if (key === "claimName") return [`PersistentVolumeClaim/${String(each)}`];
     return refsOf(each);
   });
+}
+
+/** kustomize takes a resourceName for that of a ConfigMap of the same name, and adds the hash. */
+function servicesIn(rules: unknown): readonly string[] {
+  return ((rules ?? []) as readonly Rule[])
+    .filter(({ resources }) => resources.includes("services"))
+    .flatMap(({ resourceNames = [] }) => resourceNames.map((name) => `Service/${name}`));
 }
 
 function isNamed(value: unknown): value is { readonly kind: string; readonly name: string } {
