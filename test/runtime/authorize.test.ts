@@ -8,7 +8,8 @@ import { runFiles } from "../../shared/catalog/run-files.ts";
 import { clusterCaller } from "../../shared/kubernetes/client.ts";
 import { jsonLog } from "../../shared/log.ts";
 import { runsOf } from "../../shared/runtime/runs.ts";
-import { createApp, type Handler, listen, type Listening } from "../../shared/runtime/server.ts";
+import { listen } from "../../shared/runtime/listen.ts";
+import { createApp, type Handler } from "../../shared/runtime/server.ts";
 import { type FakeKubernetes, startFakeKubernetes } from "../support/fake-kubernetes.ts";
 import { type Removed, temporaryVolume } from "../support/volume.ts";
 
@@ -206,7 +207,8 @@ async function serveWith(settings: AuthSettings, fake: FakeKubernetes, backupDir
   const log = jsonLog(() => undefined, now);
   const runs = runsOf({ store: runFiles(backupDir, log, now), log, now });
   const authorize = await authorizeOf(settings, clusterCaller({ kubeconfig: fake.kubeconfig }));
-  const server: Listening = await listen(createApp({ handler, runs, log, authorize }), 0);
+  const server = await listen(0);
+  server.open(createApp({ handler, runs, log, authorize }));
   const url = `http://127.0.0.1:${server.port}`;
   const bearer = (token: string | undefined) =>
     token === undefined ? {} : { authorization: `Bearer ${token}` };
