@@ -22,6 +22,12 @@ import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { restoreServer } from "../../shared/postgres/restore-server.ts";
 import { runsOf } from "../../shared/runtime/runs.ts";
 import type { Service } from "../../shared/runtime/serve.ts";
+import { volumeCheck } from "../../shared/catalog/check-volume.ts";
+import { sinkCheck } from "../../shared/events/check-sink.ts";
+import { rightsCheck } from "../../shared/kubernetes/check-rights.ts";
+import { workloadsCheck } from "../../shared/operations/check-workloads.ts";
+import { examine } from "../../shared/operations/examine.ts";
+import { databaseCheck } from "../../shared/postgres/check-database.ts";
 import { version } from "../../shared/version.ts";
 import { authorizeOf } from "../authorize.ts";
 import type { RestoreConfig } from "./config.ts";
@@ -35,7 +41,7 @@ type Surroundings = {
 
 /** Wires what a restore needs. */
 export async function restoreService(config: RestoreConfig, surroundings: Surroundings): Promise<Service> {
-  const { log } = surroundings;
+  const { log, searchPath } = surroundings;
   const libpq = await openLibpq(connectionSettings(config));
   const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
   const deps = dependenciesOf(config, surroundings, libpq, call);
@@ -48,12 +54,27 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
   }
 
   return {
-    handler,
+    handler: { ...handler, examine: (signal) => examine(checksOf(config, deps, call, searchPath), signal) },
     runs,
     authorize: await authorizeOf(config, call),
     interrupted: await deps.runs.unfinished("restore"),
     dispose: () => libpq[Symbol.asyncDispose](),
   };
+}
+
+function checksOf(config: RestoreConfig, deps: RestoreDependencies, call: CallCluster, searchPath: string) {
+  const { workloads, settings } = deps;
+  const inspect = databaseInspector(connectionSettings(config));
+  const place = { binDir: config.PG_BIN_DIR, searchPath };
+  return [
+    volumeCheck(config.BACKUP_DIR),
+    databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
+    workloadsCheck(workloads, settings.workloads),
+    ...(settings.workloads.length === 0
+      ? []
+      : [rightsCheck(call, settings.workloads, config.AUTH === "kubernetes")]),
+    ...(config.K_SINK === undefined ? [] : [sinkCheck(config.K_SINK)]),
+  ];
 }
 
 function dependenciesOf(
