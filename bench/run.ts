@@ -2,13 +2,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { execa } from "execa";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { backupEnvironment, manifestOf, startFunction } from "../test/support/function-process.ts";
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { createSample } from "../test/support/sample-database.ts";
-import { measure, median, plotOf, tableOf, type Measure } from "./measure.ts";
+import { culls } from "./cull.ts";
+import { measure, median, peakOf, plotOf, tableOf, type Measure } from "./measure.ts";
 
 /** About 1.2 MB of database each. */
 const [SMALL, LARGE] = [45, 450];
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
       ...(await dumps(server, folder)),
       ...(await memory(server, folder)),
       await startUp(server, folder),
+      ...(await culls(folder)),
     ];
     const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, PostgreSQL ${server.major}, ${await sizeOf(server, "large")}`;
     const results = { machine, date: new Date().toISOString().slice(0, 10), measures };
@@ -110,8 +112,7 @@ async function backUp(server: OwnServer, database: string, folder: string) {
   const begun = performance.now();
   const manifest = await manifestOf(await backup.post());
   const dump = { ms: performance.now() - begun, bytes: manifest.archive.sizeBytes };
-  const status = await readFile(`/proc/${backup.pid}/status`, "utf8");
-  return { dump, peakMb: Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1]) / 1024 };
+  return { dump, peakMb: await peakOf(backup.pid) };
 }
 
 async function memory(server: OwnServer, folder: string): Promise<Measure[]> {

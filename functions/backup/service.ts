@@ -7,23 +7,28 @@ import { eventSink } from "../../shared/events/event-sink.ts";
 import type { Log } from "../../shared/log.ts";
 import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
 import { examine } from "../../shared/operations/examine.ts";
-import { interruptedBackups } from "../../shared/operations/resume-backups.ts";
+import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
 import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
 import { databaseCheck } from "../../shared/postgres/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
+import { databaseDropper } from "../../shared/postgres/drop-database.ts";
 import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { runsOf } from "../../shared/runtime/runs.ts";
 import type { Service } from "../../shared/runtime/serve.ts";
 import { version } from "../../shared/version.ts";
+import type { Surroundings } from "../run-function.ts";
 import type { BackupConfig } from "./config.ts";
 import { backupHandler } from "./handler.ts";
 
 const now = () => new Date();
 
 /** Wires what a backup needs. `searchPath` is PATH, where client tools may lie. */
-export async function backupService(config: BackupConfig, log: Log, searchPath: string): Promise<Service> {
+export async function backupService(
+  config: BackupConfig,
+  { log, searchPath }: Surroundings,
+): Promise<Service> {
   const libpq = await openLibpq(connectionSettings(config));
   const deps = dependenciesOf(config, log, searchPath, libpq);
   return {
@@ -36,7 +41,7 @@ export async function backupService(config: BackupConfig, log: Log, searchPath: 
       examine: (signal) => examine(checksOf(config, deps, searchPath), signal),
     },
     runs: runsOf({ store: deps.runs, log, now }),
-    interrupted: await interruptedBackups(deps),
+    interrupted: await interruptedRuns(deps, "backup"),
     dispose: () => libpq[Symbol.asyncDispose](),
   };
 }
@@ -65,6 +70,7 @@ function dependenciesOf(
     lock: advisoryLock(connection),
     inspect: databaseInspector(connection),
     findDumpTool: dumpToolFinder(libpq, dumpOptions(config), place),
+    dropDatabase: databaseDropper(connection),
     events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),
     log,
     now,

@@ -93,4 +93,15 @@ export type RunStore = {
   all(kind: Run["kind"]): Promise<readonly Run[]>;
   /** Those in state `accepted`, `running` or `interrupted`, oldest first. */
   unfinished(kind: Run["kind"]): Promise<readonly Run[]>;
+  /**
+   * The backups that unfinished runs of any kind need, each with the name of such a run. Throws `catalog_unreadable`
+   * when a record cannot be read: what it needs is unknown, and so is what may be removed.
+   */
+  inUse(): Promise<ReadonlyMap<string, string>>;
 };
+
+/** The backups that a run needs: a restore needs the one that it was asked for before it has said so itself. */
+export function usesOf({ kind, uses = [], request }: Run): readonly string[] {
+  const asked = kind === "restore" ? request["filename"] : undefined;
+  return typeof asked === "string" ? [...uses, asked] : uses;
+}

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as promises from "node:fs/promises";
 import { join } from "node:path";
 import { parseRun, serialiseRun } from "../backup/run-record.ts";
-import type { NewRun, Run, RunStore, Trigger } from "../backup/run.ts";
+import { usesOf, type NewRun, type Run, type RunStore, type Trigger } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import * as file from "./files.ts";
@@ -18,6 +18,8 @@ type Begun = { readonly run: Run; readonly isNew: boolean };
 export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore {
   const folder = runsFolder(backupDir);
   let previous: Promise<unknown> = Promise.resolve();
+  /** Runs that have ended stay so: `inUse`, which a cull asks before each removal, reads their records once. */
+  const ended = new Set<string>();
 
   const begin = async (wanted: NewRun): Promise<Begun> => {
     const records = await readAll(folder, log);
@@ -54,7 +56,17 @@ export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore
     find: (id) => find(folder, id),
     all,
     unfinished: async (kind) => (await all(kind)).filter(isUnfinished),
+    inUse: () => inUse(folder, ended),
   };
+}
+
+async function inUse(folder: string, ended: Set<string>): Promise<ReadonlyMap<string, string>> {
+  const records = await readEach(folder, ended, (_, error) => {
+    throw error;
+  });
+  const needing = records.filter(isUnfinished);
+  for (const run of records) if (!needing.includes(run)) ended.add(run.id);
+  return new Map(needing.flatMap((run) => usesOf(run).map((name) => [name, run.id] as const)));
 }
 
 /** A schedule's tick is known by its minute, everything else by what its source calls it. */
@@ -117,19 +129,30 @@ async function find(folder: string, id: string): Promise<Run | undefined> {
 
 /** A record that cannot be read is reported and passed over: it must not keep the next backup from being taken. */
 async function readAll(folder: string, log: Log): Promise<Run[]> {
+  return readEach(folder, new Set(), (run, error) =>
+    log.warn("run record passed over", { run, code: asDormouseError(error).code }),
+  );
+}
+
+async function readEach(
+  folder: string,
+  leaveOut: ReadonlySet<string>,
+  fault: (run: string, error: unknown) => void,
+): Promise<Run[]> {
   const names = await promises.readdir(folder).catch((error: unknown) => {
     throw new DormouseError("catalog_unreadable", `run records in ${folder} cannot be listed`, {
       hint: "check the volume and its mount",
       cause: error,
     });
   });
+  const ids = names.map((name) => name.replace(/\.json$/, "")).filter((id) => RUN_ID.test(id));
   const runs: Run[] = [];
-  for (const id of names.map((name) => name.replace(/\.json$/, "")).filter((name) => RUN_ID.test(name))) {
+  for (const id of ids.filter((each) => !leaveOut.has(each))) {
     try {
       const run = await find(folder, id);
       if (run !== undefined) runs.push(run);
     } catch (error) {
-      log.warn("run record passed over", { run: id, code: asDormouseError(error).code });
+      fault(id, error);
     }
   }
   return runs;

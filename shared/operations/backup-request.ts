@@ -14,6 +14,8 @@ export type BackupDependencies = {
   readonly inspect: InspectDatabase;
   readonly findDumpTool: FindDumpTool;
   readonly events: EventSink;
+  /** Drops a database that a restore kept for undoing. */
+  readonly dropDatabase: (database: string, signal: AbortSignal) => Promise<void>;
   readonly log: Log;
   readonly now: () => Date;
   /** A clock that is never set. */

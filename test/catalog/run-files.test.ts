@@ -140,6 +140,32 @@ describe("runFiles", () => {
     assert.match(lines.join(""), /run record passed over/);
   });
 
+  it("tells which backups unfinished runs need, of whatever kind, and until they end", async () => {
+    await using volume = await temporaryVolume();
+    const runs = store(volume.path);
+    const { run } = await runs.begin(ping);
+    const restore = { ...posted("restore", { filename: "asked for" }), kind: "restore" as const };
+    const { run: restoring } = await runs.begin(restore);
+    await runs.update({ ...run, state: "running", uses: ["in use"] });
+    await runs.update({ ...restoring, state: "interrupted" });
+
+    const before = await runs.inUse();
+    await runs.update({ ...run, state: "succeeded", uses: ["in use"] });
+    const after = await runs.inUse();
+    await runs.update({ ...restoring, state: "failed" });
+
+    assert.deepEqual(Object.fromEntries(before), { "in use": run.id, "asked for": restoring.id });
+    assert.deepEqual([...after.keys()], ["asked for"]);
+    assert.deepEqual([...(await runs.inUse()).keys()], []);
+  });
+
+  it("does not tell what is in use while a record cannot be read", async () => {
+    await using volume = await temporaryVolume();
+    await writeFile(join(volume.path, ".dormouse/runs/restore-000000000000000000000000.json"), "{");
+
+    await assert.rejects(store(volume.path).inUse(), { code: "catalog_unreadable", message: /restore-0000/ });
+  });
+
   it("reads no file that an id from outside could name", async () => {
     await using volume = await temporaryVolume();
     await writeFile(join(volume.path, "secret.json"), "{}");
