@@ -15,8 +15,8 @@ import { databaseDropper } from "../../shared/postgres/drop-database.ts";
 import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
-import { runsOf } from "../../shared/runtime/runs.ts";
-import type { Service } from "../../shared/runtime/serve.ts";
+import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
+import type { Service } from "../../shared/runtime/service.ts";
 import { version } from "../../shared/version.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { BackupConfig } from "./config.ts";
@@ -40,7 +40,7 @@ export async function backupService(
       }),
       examine: (signal) => examine(checksOf(config, deps, searchPath), signal),
     },
-    runs: runsOf({ store: deps.runs, log, now }),
+    ...runsInPod(config, { store: deps.runs, log, now }),
     interrupted: await interruptedRuns(deps, "backup"),
     dispose: () => libpq[Symbol.asyncDispose](),
   };

@@ -7,8 +7,8 @@ import { eventSink } from "../../shared/events/event-sink.ts";
 import type { CullVolumeDependencies } from "../../shared/operations/cull-volume.ts";
 import { oneAtATime } from "../../shared/operations/exclusively.ts";
 import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
-import { runsOf } from "../../shared/runtime/runs.ts";
-import type { Service } from "../../shared/runtime/serve.ts";
+import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
+import type { Service } from "../../shared/runtime/service.ts";
 import { noAuth, tokenAuth } from "../../shared/runtime/token-auth.ts";
 import { version } from "../../shared/version.ts";
 import type { Surroundings } from "../run-function.ts";
@@ -36,7 +36,7 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
       maxRemovals: config.MAX_REMOVALS,
       adoptLimit: config.ADOPT_PER_RUN,
     }),
-    runs: runsOf({ store, log, now }),
+    ...runsInPod(config, { store, log, now }),
     authorize: await authorizeOf(config),
     interrupted: await interruptedRuns({ runs: store, log, now }, "cull"),
   };

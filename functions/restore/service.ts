@@ -22,14 +22,14 @@ import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { restoreServer } from "../../shared/postgres/restore-server.ts";
-import { runsOf } from "../../shared/runtime/runs.ts";
-import type { Service } from "../../shared/runtime/serve.ts";
 import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { sinkCheck } from "../../shared/events/check-sink.ts";
 import { rightsCheck } from "../../shared/kubernetes/check-rights.ts";
 import { workloadsCheck } from "../../shared/operations/check-workloads.ts";
 import { examine } from "../../shared/operations/examine.ts";
 import { databaseCheck } from "../../shared/postgres/check-database.ts";
+import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
+import type { Service } from "../../shared/runtime/service.ts";
 import { version } from "../../shared/version.ts";
 import { authorizeOf } from "../authorize.ts";
 import type { Surroundings } from "../run-function.ts";
@@ -43,7 +43,7 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
   const libpq = await openLibpq(connectionSettings(config));
   const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
   const deps = dependenciesOf(config, surroundings, libpq, call);
-  const runs = runsOf({ store: deps.runs, log, now });
+  const { runs, awake } = runsInPod(config, { store: deps.runs, log, now });
   const handler = restoreHandler(deps, wake);
 
   /** What a process that is gone left unfinished; what this one has under way is left alone. */
@@ -55,6 +55,7 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
   return {
     handler: { ...handler, examine: (signal) => examine(checksOf(config, deps, call, searchPath), signal) },
     runs,
+    awake,
     authorize: await authorizeOf(config, call),
     interrupted: await deps.runs.unfinished("restore"),
     dispose: () => libpq[Symbol.asyncDispose](),

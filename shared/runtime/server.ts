@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import type { Authorize, Caller, Verb } from "../backup/authorize.ts";
 import type { Report } from "../backup/finding.ts";
-import type { NewRun, Trigger } from "../backup/run.ts";
+import type { NewRun } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { isEventRequest, readEvent, type IncomingEvent } from "../events/cloud-event.ts";
 import { eventStatus, problemOf } from "../events/problem.ts";
@@ -10,6 +10,8 @@ import type { Log } from "../log.ts";
 import { answerRun } from "./answer-run.ts";
 import type { Work } from "./carry-out.ts";
 import type { Runs } from "./runs.ts";
+import { HOLD_PATH } from "./stay-awake.ts";
+import { takeEvent } from "./take-event.ts";
 
 /** What a function does with its requests; the rest of HTTP is the same for all three. */
 export type Handler = {
@@ -39,6 +41,8 @@ export type AppDependencies = {
   readonly runs: Runs;
   readonly log: Log;
   readonly authorize?: Authorize | undefined;
+  /** Answers the requests with which the function keeps its pod. */
+  readonly answerHold?: RequestHandler | undefined;
 };
 
 const MAX_BODY = "64kb";
@@ -52,10 +56,14 @@ export function createApp(dependencies: AppDependencies): express.Express {
   const readBody = express.text({ type: () => true, limit: MAX_BODY });
 
   app.get(["/health/liveness", "/health/readiness"], (_, response) => void response.json({ status: "up" }));
+  if (dependencies.answerHold !== undefined) app.post(HOLD_PATH, dependencies.answerHold);
   app.use(guard(dependencies));
   app.post("/", readBody, async (request, response) => {
-    if (isEventRequest(request.headers)) await takeEvent(handler, runs, request, response);
-    else await answerRun(request, response, await takeRequest(dependencies, request, response));
+    if (isEventRequest(request.headers)) {
+      await takeEvent(handler, runs, readEvent(request.headers, bodyText(request)));
+      // A sender only needs to know that the run is recorded: it retries what it takes for a failure.
+      response.status(202).end();
+    } else await answerRun(request, response, await takeRequest(dependencies, request, response));
   });
   app.get("/runs/:id", async (request, response) => {
     const run = await runs.find(request.params.id);
@@ -80,17 +88,6 @@ export function createApp(dependencies: AppDependencies): express.Express {
   });
   app.use(errorAnswer(log));
   return app;
-}
-
-/** A sender only needs to know that the run is recorded: it retries what it takes for a failure. */
-async function takeEvent(handler: Handler, runs: Runs, request: Request, response: Response): Promise<void> {
-  const event = readEvent(request.headers, bodyText(request));
-  if ((await handler.onEvent?.(event)) === true) return void response.status(202).end();
-  const { source, id, time } = event;
-  const trigger: Trigger = { source, id, ...(time === undefined ? {} : { at: time }) };
-  const { kind, database, work } = handler;
-  await runs.start({ kind, database, trigger, request: handler.parseEvent(event) }, work);
-  response.status(202).end();
 }
 
 async function takeRequest(dependencies: AppDependencies, request: Request, response: Response) {
