@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { CatalogListing } from "../../shared/backup/catalog.ts";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
-import type { Run } from "../../shared/backup/run.ts";
 import { eventually } from "./support/kubectl.ts";
+import { countBackups, pingHeaders, runsOf, schedule } from "./support/events.ts";
 import { asleep, install, type Installation } from "./support/namespace.ts";
 
 const BACKUP = "dormouse-backup";
@@ -67,31 +66,3 @@ describe("the backup function on Knative", () => {
     assert.equal((await runsOf(dormouse, "thrice")).length, 1);
   });
 });
-
-/** Sets when the ping source fires. */
-export async function schedule({ kubectl }: Installation, cron: string): Promise<void> {
-  const patch = JSON.stringify({ spec: { schedule: cron } });
-  await kubectl("patch pingsource dormouse-daily --type=merge --patch", patch);
-}
-
-function pingHeaders(id: string): Record<string, string> {
-  return {
-    "ce-id": id,
-    "ce-source": "/apis/v1/namespaces/e2e/pingsources/test",
-    "ce-type": "dev.knative.sources.ping",
-    "ce-specversion": "1.0",
-    "ce-time": new Date().toISOString(),
-  };
-}
-
-async function countBackups({ call }: Installation): Promise<number> {
-  const { status, body } = await call(BACKUP);
-  assert.equal(status, 200, body);
-  return (JSON.parse(body) as CatalogListing).backups.length;
-}
-
-async function runsOf({ onVolume }: Installation, event: string): Promise<readonly Run[]> {
-  const records = await onVolume("for run in .dormouse/runs/backup-*.json; do tr -d '\\n' <$run; echo; done");
-  const runs = records.split("\n").map((record) => JSON.parse(record) as Run);
-  return runs.filter(({ trigger }) => trigger.id === event);
-}

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 /** What kubectl printed. `line` is split at spaces; `more` are arguments as they are. Throws with kubectl's own words. */
 export async function kubectl(line: string, more: readonly string[] = [], input?: string): Promise<string> {
-  const options = { timeout: 200_000, ...(input === undefined ? {} : { input }) };
+  const options = { timeout: 1_000_000, ...(input === undefined ? {} : { input }) };
   const { stdout } = await execa("kubectl", [...line.split(" "), ...more], options);
   return stdout;
 }

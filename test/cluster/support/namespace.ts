@@ -41,6 +41,9 @@ export type Installation = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
+/** The token of an operator for the cull function. */
+export const CALLER = "0123456789abcdef0123456789abcdef";
+
 const PSQL =
   'PGPASSWORD=$POSTGRES_PASSWORD psql -h /var/run/postgresql -U "$POSTGRES_USER" "$POSTGRES_DB" -XAtq -v ON_ERROR_STOP=1 -c "$0"';
 
@@ -56,6 +59,7 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
   });
   await kubectl(`label namespace ${namespace} pod-security.kubernetes.io/enforce=restricted`);
   await run(`apply --validate=strict -k ${join(MANIFESTS, "example")}`);
+  await run("create secret generic dormouse-callers", `--from-literal=tokens=operator:${CALLER}`);
   const folder = await writeKustomization(namespace, wishes);
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   await run(`apply --validate=strict -k ${folder}`);
