@@ -24,7 +24,9 @@ function builderOf(program: Builder["program"]): Builder {
   };
   return {
     program,
-    build: (image, context, options) => run(["build", "--tag", image, ...options, context]),
+    // Without being told, buildah begins from the first line each time.
+    build: (image, context, options) =>
+      run(["build", ...(program === "buildah" ? ["--layers"] : []), "--tag", image, ...options, context]),
     save: (image, archive) =>
       program === "buildah"
         ? run(["push", "--quiet", image, `docker-archive:${archive}:${image}`])
