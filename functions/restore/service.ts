@@ -48,8 +48,9 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
 
   /** What a process that is gone left unfinished; what this one has under way is left alone. */
   async function wake(): Promise<void> {
-    for (const run of await deps.runs.unfinished("restore")) runs.takeUp(run, handler.work);
-    await dropWhatIsOver(deps);
+    const unfinished = await deps.runs.unfinished("restore");
+    for (const run of unfinished) runs.takeUp(run, handler.work);
+    if (unfinished.length === 0) await dropWhatIsOver(deps);
   }
 
   return {

@@ -24,19 +24,12 @@ export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore
   const begin = async (wanted: NewRun): Promise<Begun> => {
     const records = await readAll(folder, log);
     const known = records.find((run) => isSameTrigger(run, wanted)) ?? (await find(folder, runId(wanted)));
-    if (known !== undefined) return { run: sameRequest(known, wanted), isNew: false };
-    await prune(folder, records);
+    if (known !== undefined && sameRequest(known, wanted).state !== "failed")
+      return { run: known, isNew: false };
+    if (known === undefined) await prune(folder, records);
+    else await takeAway(folder, known);
 
-    const at = now();
-    const run: Run = {
-      ...wanted,
-      id: runId(wanted),
-      state: "accepted",
-      attempt: 1,
-      acceptedAt: at,
-      updatedAt: at,
-      steps: [],
-    };
+    const run = accepted(wanted, known, now());
     if (await create(folder, run)) return { run, isNew: true };
     const winner = await find(folder, run.id);
     return { run: winner === undefined ? run : sameRequest(winner, wanted), isNew: winner === undefined };
@@ -65,8 +58,23 @@ async function inUse(folder: string, ended: Set<string>): Promise<ReadonlyMap<st
     throw error;
   });
   const needing = records.filter(isUnfinished);
-  for (const run of records) if (!needing.includes(run)) ended.add(run.id);
+  // A run that failed may be begun again.
+  for (const run of records) if (run.state === "succeeded") ended.add(run.id);
   return new Map(needing.flatMap((run) => usesOf(run).map((name) => [name, run.id] as const)));
+}
+
+/** A run that failed is begun again under its name, by whoever asks the same again. */
+function accepted(wanted: NewRun, failed: Run | undefined, at: Date): Run {
+  return {
+    ...wanted,
+    id: failed?.id ?? runId(wanted),
+    trigger: failed?.trigger ?? wanted.trigger,
+    state: "accepted",
+    attempt: (failed?.attempt ?? 0) + 1,
+    acceptedAt: at,
+    updatedAt: at,
+    steps: [],
+  };
 }
 
 /** A schedule's tick is known by its minute, everything else by what its source calls it. */
@@ -90,6 +98,23 @@ function sameRequest(run: Run, { trigger, request }: NewRun): Run {
       hint: "use a new Idempotency-Key for a new request",
     },
   );
+}
+
+/**
+ * Frees the name of a failed run. Of several processes that begin it again, one may find that another already has:
+ * what it took away goes back.
+ */
+async function takeAway(folder: string, failed: Run): Promise<void> {
+  const taken = join(folder, file.temporaryName(failed.id));
+  try {
+    await promises.rename(pathOf(folder, failed.id), taken);
+    const { attempt } = parseRun(failed.id, await promises.readFile(taken, "utf8"));
+    if (attempt !== failed.attempt)
+      await file.moveWithoutClobbering(promises, taken, pathOf(folder, failed.id));
+    await file.removeIfThere(promises, taken);
+  } catch (error) {
+    if (file.codeOf(error) !== "ENOENT") throw file.volumeError(error, `record of run ${failed.id}`);
+  }
 }
 
 async function create(folder: string, run: Run): Promise<boolean> {

@@ -68,26 +68,7 @@ type Receive = (piece: Uint8Array | undefined) => "go on" | "wait";
 export function pipeReader({ ours }: ChildPipe): PipeReader {
   const memory = blocks();
   const rests = restsBetweenReads();
-  let receive: Receive = () => "wait";
-  const socket = new Socket({
-    fd: ours,
-    readable: true,
-    writable: false,
-    onread: {
-      buffer: () => memory.free(),
-      callback: (length) => receive(memory.take(length)) === "go on",
-    },
-  });
-  // The end of the pipe and its failure both close it.
-  socket.on("error", () => undefined);
-  socket.once("close", () => receive(undefined));
-
-  function listen(to: Receive): void {
-    receive = to;
-    if (socket.destroyed) receive(undefined);
-    else socket.resume();
-  }
-
+  const { listen, close } = listeningSocket(ours, memory);
   return {
     async next() {
       await rests.rest();
@@ -103,6 +84,48 @@ export function pipeReader({ ours }: ChildPipe): PipeReader {
     drain(take) {
       memory.reuse();
       return new Promise((resolve, reject) => listen(handOver(take, resolve, reject)));
+    },
+    close,
+  };
+}
+
+/** Hands each piece to whoever listens, and keeps what comes while nobody does. */
+function listeningSocket(fd: number, memory: ReturnType<typeof blocks>) {
+  /** A socket reads from its making on: a fast child may have written before the first piece is asked for. */
+  const early: Uint8Array[] = [];
+  let listener: Receive | undefined;
+
+  function receive(piece: Uint8Array | undefined): "go on" | "wait" {
+    if (listener === undefined) {
+      if (piece !== undefined) early.push(piece);
+      return "wait";
+    }
+    const answer = listener(piece);
+    if (answer === "wait") listener = undefined;
+    return answer;
+  }
+
+  const socket = new Socket({
+    fd,
+    readable: true,
+    writable: false,
+    onread: {
+      buffer: () => memory.free(),
+      callback: (length) => receive(memory.take(length)) === "go on",
+    },
+  });
+  // The end of the pipe and its failure both close it.
+  socket.on("error", () => undefined);
+  socket.once("close", () => receive(undefined));
+
+  return {
+    listen(to: Receive): void {
+      listener = to;
+      for (let piece = early.shift(); piece !== undefined; piece = early.shift()) {
+        if (receive(piece) === "wait") return;
+      }
+      if (socket.destroyed) receive(undefined);
+      else socket.resume();
     },
     close: () => void socket.destroy(),
   };
