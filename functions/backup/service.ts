@@ -1,11 +1,15 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
+import { sinkCheck } from "../../shared/events/check-sink.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
 import type { Log } from "../../shared/log.ts";
 import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
+import { examine } from "../../shared/operations/examine.ts";
 import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
 import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
+import { databaseCheck } from "../../shared/postgres/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
 import { databaseDropper } from "../../shared/postgres/drop-database.ts";
 import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
@@ -28,15 +32,27 @@ export async function backupService(
   const libpq = await openLibpq(connectionSettings(config));
   const deps = dependenciesOf(config, log, searchPath, libpq);
   return {
-    handler: backupHandler(deps, {
-      database: config.POSTGRESQL_DATABASE,
-      allowIncomplete: config.ALLOW_INCOMPLETE ?? new Set(),
-      retryForMs: config.RETRY_SECONDS * 1000,
-    }),
+    handler: {
+      ...backupHandler(deps, {
+        database: config.POSTGRESQL_DATABASE,
+        allowIncomplete: config.ALLOW_INCOMPLETE ?? new Set(),
+        retryForMs: config.RETRY_SECONDS * 1000,
+      }),
+      examine: (signal) => examine(checksOf(config, deps, searchPath), signal),
+    },
     ...runsInPod(config, { store: deps.runs, log, now }),
     interrupted: await interruptedRuns(deps, "backup"),
     dispose: () => libpq[Symbol.asyncDispose](),
   };
+}
+
+function checksOf(config: BackupConfig, { inspect }: BackupDependencies, searchPath: string) {
+  const place = { binDir: config.PG_BIN_DIR, searchPath };
+  return [
+    volumeCheck(config.BACKUP_DIR),
+    databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
+    sinkCheck(config.K_SINK),
+  ];
 }
 
 function dependenciesOf(

@@ -1,8 +1,10 @@
+import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { keepReserve, withReserve } from "../../shared/catalog/reserve.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
 import type { CullVolumeDependencies } from "../../shared/operations/cull-volume.ts";
+import { examine } from "../../shared/operations/examine.ts";
 import { oneAtATime } from "../../shared/operations/exclusively.ts";
 import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
@@ -29,11 +31,14 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
     version,
   };
   return {
-    handler: cullHandler(deps, {
-      policy: policyOf(config),
-      maxRemovals: config.MAX_REMOVALS,
-      adoptLimit: config.ADOPT_PER_RUN,
-    }),
+    handler: {
+      ...cullHandler(deps, {
+        policy: policyOf(config),
+        maxRemovals: config.MAX_REMOVALS,
+        adoptLimit: config.ADOPT_PER_RUN,
+      }),
+      examine: (signal) => examine([volumeCheck(config.BACKUP_DIR)], signal),
+    },
     ...runsInPod(config, { store, log, now }),
     // `AUTH=kubernetes` is not for this function: it has no account to ask with.
     authorize: config.AUTH === "none" ? noAuth : await tokenAuth(config.AUTH_TOKEN_FILE ?? ""),

@@ -22,6 +22,12 @@ import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { restoreServer } from "../../shared/postgres/restore-server.ts";
+import { volumeCheck } from "../../shared/catalog/check-volume.ts";
+import { sinkCheck } from "../../shared/events/check-sink.ts";
+import { rightsCheck } from "../../shared/kubernetes/check-rights.ts";
+import { workloadsCheck } from "../../shared/operations/check-workloads.ts";
+import { examine } from "../../shared/operations/examine.ts";
+import { databaseCheck } from "../../shared/postgres/check-database.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { version } from "../../shared/version.ts";
@@ -33,7 +39,7 @@ import { restoreHandler } from "./handler.ts";
 const now = () => new Date();
 /** Wires what a restore needs. */
 export async function restoreService(config: RestoreConfig, surroundings: Surroundings): Promise<Service> {
-  const { log } = surroundings;
+  const { log, searchPath } = surroundings;
   const libpq = await openLibpq(connectionSettings(config));
   const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
   const deps = dependenciesOf(config, surroundings, libpq, call);
@@ -48,13 +54,28 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
   }
 
   return {
-    handler,
+    handler: { ...handler, examine: (signal) => examine(checksOf(config, deps, call, searchPath), signal) },
     runs,
     awake,
     authorize: await authorizeOf(config, call),
     interrupted: await deps.runs.unfinished("restore"),
     dispose: () => libpq[Symbol.asyncDispose](),
   };
+}
+
+function checksOf(config: RestoreConfig, deps: RestoreDependencies, call: CallCluster, searchPath: string) {
+  const { workloads, settings } = deps;
+  const inspect = databaseInspector(connectionSettings(config));
+  const place = { binDir: config.PG_BIN_DIR, searchPath };
+  return [
+    volumeCheck(config.BACKUP_DIR),
+    databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
+    workloadsCheck(workloads, settings.workloads),
+    ...(settings.workloads.length === 0
+      ? []
+      : [rightsCheck(call, settings.workloads, config.AUTH === "kubernetes")]),
+    ...(config.K_SINK === undefined ? [] : [sinkCheck(config.K_SINK)]),
+  ];
 }
 
 /** A backup does so as well, if its role may. While another run works on the database, the next ping does. */

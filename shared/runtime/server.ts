@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import type { Authorize, Caller, Verb } from "../backup/authorize.ts";
+import type { Report } from "../backup/finding.ts";
 import type { NewRun } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { isEventRequest, readEvent, type IncomingEvent } from "../events/cloud-event.ts";
@@ -26,6 +27,8 @@ export type Handler = {
   readonly work: Work;
   /** What `GET /` answers, where there is something to show. */
   readonly show?: (signal: AbortSignal) => Promise<unknown>;
+  /** What `GET /doctor` answers. */
+  readonly examine?: (signal: AbortSignal) => Promise<Report>;
   /**
    * The verb that the caller of a request must be allowed, if any. Asked before the body is read, and where that names
    * none, again with the body. Events are not asked: they say only that it is time.
@@ -68,11 +71,14 @@ export function createApp(dependencies: AppDependencies): express.Express {
       throw new DormouseError("run_unknown", `there is no run ${JSON.stringify(request.params.id)}`);
     response.json(run);
   });
-  const { show } = handler;
+  const { show, examine } = handler;
   if (show !== undefined) {
     app.get("/", async (_, response) => void response.json(await show(AbortSignal.timeout(60_000))));
   }
-  app.all(["/", "/runs/:id"], (request) => {
+  if (examine !== undefined) {
+    app.get("/doctor", async (_, response) => void response.json(await examine(AbortSignal.timeout(60_000))));
+  }
+  app.all(["/", "/runs/:id", "/doctor"], (request) => {
     throw new DormouseError("method_not_allowed", `${request.method} is not for ${request.path}`);
   });
   app.use((request) => {
