@@ -2,6 +2,7 @@ import * as z from "zod";
 import { LACK_KINDS, type LackKind } from "../../shared/backup/inspection.ts";
 import { databaseVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
+import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
 
 const DATA_LACKS = Object.entries(LACK_KINDS).flatMap(([kind, { data }]) =>
   data ? [kind] : [],
@@ -17,6 +18,11 @@ const lackKinds = z
 export const backupConfig = z.object({
   ...databaseVariables,
   ...volumeVariables,
+  ...mirrorVariables,
+  MIRROR_TIMEOUT_MINUTES: variable(integer(1, 10_080).prefault("60"), {
+    description: "How long a run may take for what the bucket lacks; the next run goes on.",
+    allowed: "a whole number from 1 to 10080",
+  }),
   RESTORE_DIR: variable(z.string().startsWith("/").optional(), {
     description:
       "Scratch folder of the restore function; accepted here because the old pod's template sets it.",

@@ -6,6 +6,7 @@ import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
 import { jsonLog } from "../../shared/log.ts";
 import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
+import type { MirrorPolicy } from "../../shared/operations/mirror-backups.ts";
 import { interruptedBackups } from "../../shared/operations/resume-backups.ts";
 import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
@@ -13,6 +14,8 @@ import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { readConfig } from "../../shared/runtime/config.ts";
+import { lazyMirror } from "../../shared/runtime/lazy-mirror.ts";
+import { bucketSettings } from "../../shared/runtime/mirror-config.ts";
 import { runsOf } from "../../shared/runtime/runs.ts";
 import { serve, startFunction } from "../../shared/runtime/serve.ts";
 import { version } from "../../shared/version.ts";
@@ -53,12 +56,23 @@ function dependenciesOf(config: BackupConfig, libpq: Libpq): BackupDependencies 
     lock: advisoryLock(connection),
     inspect: databaseInspector(connection),
     findDumpTool: dumpToolFinder(libpq, dumpOptions(config), place),
+    mirroring: mirroringOf(config),
     events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),
     log,
     now,
     monotonicMs: () => performance.now(),
     pause: (ms, signal) => pause(ms, undefined, { signal }),
     version,
+  };
+}
+
+function mirroringOf(config: BackupConfig): MirrorPolicy | undefined {
+  const settings = bucketSettings(config, (path) => readFileSync(path, "utf8"));
+  if (settings === undefined) return undefined;
+  return {
+    mirror: lazyMirror(async () => (await import("../../shared/mirror/s3-mirror.ts")).s3Mirror(settings)),
+    keep: config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS,
+    timeoutMs: config.MIRROR_TIMEOUT_MINUTES * 60_000,
   };
 }
 

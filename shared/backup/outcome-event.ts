@@ -12,6 +12,18 @@ export type OutcomeEvent =
       readonly type: "dev.dormouse.backup.failed";
       readonly subject: string;
       readonly data: { readonly run: string; readonly database: string; readonly problem: RunProblem };
+    }
+  | {
+      readonly type: "dev.dormouse.mirror.failed";
+      /** The newest backup that the bucket lacks, or the database. */
+      readonly subject: string;
+      readonly data: {
+        readonly run: string;
+        readonly database: string;
+        readonly copied: readonly string[];
+        readonly lacking: readonly string[];
+        readonly problem: RunProblem;
+      };
     };
 
 export type EventSink = {

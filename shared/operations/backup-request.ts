@@ -5,6 +5,7 @@ import type { InspectDatabase, LackKind } from "../backup/inspection.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
 import type { RunStore } from "../backup/run.ts";
 import type { Log } from "../log.ts";
+import type { MirrorPolicy } from "./mirror-backups.ts";
 
 /** The ports and clocks that taking a backup needs. */
 export type BackupDependencies = {
@@ -13,6 +14,8 @@ export type BackupDependencies = {
   readonly lock: DatabaseLock;
   readonly inspect: InspectDatabase;
   readonly findDumpTool: FindDumpTool;
+  /** Unset: there is no bucket. */
+  readonly mirroring?: MirrorPolicy | undefined;
   readonly events: EventSink;
   readonly log: Log;
   readonly now: () => Date;

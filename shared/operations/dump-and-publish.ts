@@ -13,6 +13,7 @@ type Preflight = {
   readonly tool: DumpTool;
   /** The backup before this one. */
   readonly newest: Backup | undefined;
+  readonly sequence: number;
 };
 
 /**
@@ -75,7 +76,7 @@ function describe(
     formatVersion: 1,
     name,
     database: request.database,
-    sequence: (newest?.sequence ?? 0) + 1,
+    sequence: facts.sequence,
     startedAt: begun.at.toISOString(),
     finishedAt: finishedAt.toISOString(),
     elapsedMs: Math.round(deps.monotonicMs() - begun.ms),

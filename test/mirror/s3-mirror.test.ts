@@ -1,12 +1,27 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { PutObjectCommand } from "@aws-sdk/client-s3";
+import {
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
 import { backupOf } from "../../shared/backup/backup.ts";
+import type { BucketSettings } from "../../shared/mirror/bucket.ts";
 import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
 import { aManifest } from "../support/backups.ts";
+import { until } from "../support/faulty.ts";
 import { collect } from "../support/postgres-adapter.ts";
-import { embeddedStore, givenStore, makeBucket, type OwnStore, type Store } from "../support/s3.ts";
+import {
+  embeddedStore,
+  givenStore,
+  makeBucket,
+  storeProxy,
+  type OwnStore,
+  type Store,
+  type TestBucket,
+} from "../support/s3.ts";
 import { pieces } from "../support/volume.ts";
 
 const never = new AbortController().signal;
@@ -17,9 +32,9 @@ function aBackupOf(bytes: Uint8Array, day = 22) {
 }
 
 /** What every store must do for the mirror, whoever made it. */
-function behavesAsMirror(storeOf: () => Store): void {
+function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSettings> = {}): void {
   it("lists nothing in an empty bucket", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(storeOf(), changes);
 
     const listing = await s3Mirror(bucket.settings).list(never);
 
@@ -34,7 +49,7 @@ function behavesAsMirror(storeOf: () => Store): void {
     "several parts": LARGE,
   })) {
     it(`gives back an archive of ${size}, also from its middle`, async () => {
-      await using bucket = await makeBucket(storeOf());
+      await using bucket = await makeBucket(storeOf(), changes);
       const mirror = s3Mirror(bucket.settings);
       const backup = aBackupOf(bytes);
 
@@ -51,7 +66,7 @@ function behavesAsMirror(storeOf: () => Store): void {
   }
 
   it("keeps to its prefix, and does not take a sibling for its own", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(storeOf(), changes);
     const [mine, sibling] = ["hets", "hets-old"].map((prefix) => s3Mirror({ ...bucket.settings, prefix }));
     const bytes = Buffer.from("PGDMP");
     await sibling?.copyIn(aBackupOf(bytes, 21), async () => pieces(bytes), never);
@@ -66,7 +81,7 @@ function behavesAsMirror(storeOf: () => Store): void {
   });
 
   it("reports what is no backup, and never counts it", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(storeOf(), changes);
     const mirror = s3Mirror(bucket.settings);
     const whole = aBackupOf(Buffer.from("PGDMP"));
     await mirror.copyIn(whole, async () => pieces("PGDMP"), never);
@@ -92,7 +107,7 @@ function behavesAsMirror(storeOf: () => Store): void {
   });
 
   it("refuses an archive that the volume has changed, and shows nothing of it", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(storeOf(), changes);
     const mirror = s3Mirror(bucket.settings);
     const rotten = Buffer.from(LARGE);
     rotten[rotten.length - 1] = (rotten.at(-1) ?? 0) ^ 1;
@@ -115,7 +130,7 @@ function behavesAsMirror(storeOf: () => Store): void {
   });
 
   it("sends no archive that is there and equal, and replaces one that is there in part", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(storeOf(), changes);
     const mirror = s3Mirror(bucket.settings);
     const backup = aBackupOf(Buffer.from("PGDMP"));
     const put = (Body: string) =>
@@ -131,7 +146,7 @@ function behavesAsMirror(storeOf: () => Store): void {
   });
 
   it("replaces a manifest that has changed", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(storeOf(), changes);
     const mirror = s3Mirror(bucket.settings);
     const backup = aBackupOf(Buffer.from("PGDMP"));
     await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
@@ -143,7 +158,7 @@ function behavesAsMirror(storeOf: () => Store): void {
   });
 
   it("removes both objects of a backup and nothing else", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(storeOf(), changes);
     const mirror = s3Mirror(bucket.settings);
     const [one, other] = [aBackupOf(Buffer.from("PGDMP"), 21), aBackupOf(Buffer.from("PGDMP"), 22)];
     for (const backup of [one, other]) await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
@@ -155,7 +170,7 @@ function behavesAsMirror(storeOf: () => Store): void {
   });
 
   it("stops when it is told to, and shows nothing of what was sent", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(storeOf(), changes);
     const stop = new AbortController();
     async function* slow() {
       yield LARGE.subarray(0, 9 << 20);
@@ -177,9 +192,107 @@ describe("a mirror in the embedded store", () => {
   behavesAsMirror(() => store);
 });
 
+/** What only some stores can: begun uploads, locks and versions. */
+function usesWhatTheStoreCan(store: Store): void {
+  /** Stops a copy when the store has two of its three parts. */
+  async function interrupted(bucket: TestBucket) {
+    const stop = new AbortController();
+    async function* half() {
+      yield LARGE.subarray(0, 17 << 20);
+      await until(async () => (await partsIn(bucket)) === 2);
+      stop.abort(new Error("enough"));
+      yield LARGE.subarray(17 << 20);
+    }
+    const copy = s3Mirror(bucket.settings).copyIn(aBackupOf(LARGE), async () => half(), stop.signal);
+    await assert.rejects(copy, /enough/);
+  }
+
+  async function partsIn(bucket: TestBucket): Promise<number> {
+    const [{ Key, UploadId } = {}] = await uploadsIn(bucket);
+    const upload = { Bucket: bucket.settings.bucket, Key, UploadId };
+    return (await bucket.client.send(new ListPartsCommand(upload))).Parts?.length ?? 0;
+  }
+
+  const uploadsIn = async ({ client, settings }: TestBucket) =>
+    (await client.send(new ListMultipartUploadsCommand({ Bucket: settings.bucket }))).Uploads ?? [];
+
+  it("goes on with an upload that an earlier run began, and sends no part twice", async () => {
+    await using proxy = await storeProxy(Number(new URL(store.endpoint).port));
+    await using bucket = await makeBucket(store);
+    await interrupted(bucket);
+    assert.equal((await uploadsIn(bucket)).length, 1);
+    const backup = aBackupOf(LARGE);
+    const mirror = s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint });
+
+    await mirror.copyIn(backup, async () => pieces(LARGE), never);
+
+    const parts = proxy.seen.filter(({ method, path }) => method === "PUT" && path.includes("partNumber"));
+    assert.equal(parts.length, 1);
+    assert.ok((await collect(await mirror.open(backup.name, 0, never))).equals(LARGE));
+    assert.deepEqual(await uploadsIn(bucket), []);
+  });
+
+  it("sends a part again whose bytes are not those of the archive", async () => {
+    await using bucket = await makeBucket(store);
+    await interrupted(bucket);
+    const others = randomBytes(LARGE.length);
+    const mirror = s3Mirror(bucket.settings);
+
+    await mirror.copyIn(aBackupOf(others), async () => pieces(others), never);
+
+    assert.ok((await collect(await mirror.open(aBackupOf(others).name, 0, never))).equals(others));
+  });
+
+  it("ends uploads of its database that nobody wants any more, and no others", async () => {
+    await using bucket = await makeBucket(store);
+    await interrupted(bucket);
+    const mirror = s3Mirror(bucket.settings);
+
+    assert.equal(await mirror.sweep("hets", new Set([aBackupOf(LARGE).name]), never), 0);
+    assert.equal(await mirror.sweep("other", new Set(), never), 0);
+    assert.equal(await mirror.sweep("hets", new Set(), never), 1);
+
+    assert.deepEqual(await uploadsIn(bucket), []);
+  });
+
+  it("hides a backup where versions are kept", async () => {
+    await using bucket = await makeBucket(store);
+    const VersioningConfiguration = { Status: "Enabled" } as const;
+    const { client, settings } = bucket;
+    await client.send(new PutBucketVersioningCommand({ Bucket: settings.bucket, VersioningConfiguration }));
+    const mirror = s3Mirror(settings);
+    const backup = aBackupOf(Buffer.from("PGDMP"));
+    await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
+
+    assert.equal(await mirror.remove(backup.name, never), "hidden");
+
+    assert.deepEqual((await mirror.list(never)).backups, []);
+  });
+}
+
 describe("a mirror in the store of DORMOUSE_TEST_S3_ENDPOINT", () => {
   const store = givenStore();
-  if (store === undefined)
+  if (store === undefined) {
     it("is not tested here", (test) => test.skip("DORMOUSE_TEST_S3_ENDPOINT is not set"));
-  else behavesAsMirror(() => store);
+    return;
+  }
+  behavesAsMirror(() => store);
+  describe("that is sent checksums", () => behavesAsMirror(() => store, { checksums: "when-supported" }));
+  describe("that lists begun uploads", () => usesWhatTheStoreCan(store));
+
+  it("is not read back where it vouches for a checksum of its own", async () => {
+    await using proxy = await storeProxy(Number(new URL(store.endpoint).port));
+    await using bucket = await makeBucket(store);
+    const settings = { ...bucket.settings, endpoint: proxy.endpoint, checksums: "when-supported" } as const;
+    for (const bytes of [Buffer.from("PGDMP"), LARGE]) {
+      const backup = aBackupOf(bytes, bytes === LARGE ? 23 : 22);
+
+      await s3Mirror(settings).copyIn(backup, async () => pieces(bytes), never);
+
+      const reads = proxy.seen.filter(
+        ({ method, path }) => method === "GET" && path.includes(`${backup.name}?`),
+      );
+      assert.deepEqual(reads, []);
+    }
+  });
 });

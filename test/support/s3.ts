@@ -207,3 +207,13 @@ function portOf(server: Server): number {
   const address = server.address();
   return typeof address === "object" && address !== null ? address.port : 0;
 }
+
+/** The environment of a function that mirrors into `bucket`. */
+export function mirrorEnvironment({ settings }: TestBucket, endpoint = settings.endpoint) {
+  return {
+    S3_BUCKET: settings.bucket,
+    AWS_ENDPOINT_URL_S3: endpoint ?? "",
+    AWS_ACCESS_KEY_ID: settings.credentials?.accessKeyId ?? "",
+    AWS_SECRET_ACCESS_KEY: settings.credentials?.secretAccessKey ?? "",
+  };
+}
