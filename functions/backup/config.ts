@@ -2,6 +2,7 @@ import * as z from "zod";
 import { LACK_KINDS, type LackKind } from "../../shared/backup/inspection.ts";
 import { databaseVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
+import { encryptionVariables } from "../../shared/runtime/encryption-config.ts";
 import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
 
 const DATA_LACKS = Object.entries(LACK_KINDS).flatMap(([kind, { data }]) =>
@@ -18,6 +19,7 @@ const lackKinds = z
 export const backupConfig = z.object({
   ...databaseVariables,
   ...volumeVariables,
+  ...encryptionVariables,
   ...mirrorVariables,
   MIRROR_TIMEOUT_MINUTES: variable(integer(1, 10_080).prefault("60"), {
     description: "How long a run may take for what the bucket lacks; the next run goes on.",

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { openVolume } from "../../shared/catalog/open-volume.ts";
+import { manifestSigner } from "../../shared/catalog/manifest-signature.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
@@ -29,7 +30,7 @@ async function main(): Promise<void> {
   const config = readConfig(backupConfig, process.env, (path) => readFileSync(path, "utf8"));
   await openVolume(config.BACKUP_DIR);
   const libpq = await openLibpq(connectionSettings(config));
-  const deps = dependenciesOf(config, libpq);
+  const deps = { ...dependenciesOf(config, libpq), ...(await protectionOf(config)) };
   await serve({
     handler: backupHandler(deps, {
       database: config.POSTGRESQL_DATABASE,
@@ -64,6 +65,17 @@ function dependenciesOf(config: BackupConfig, libpq: Libpq): BackupDependencies 
     pause: (ms, signal) => pause(ms, undefined, { signal }),
     version,
   };
+}
+
+/** Loaded only where it is asked for; a key that cannot be used is told before the first backup is due. */
+async function protectionOf(config: BackupConfig): Promise<Pick<BackupDependencies, "encryption" | "sign">> {
+  const { AGE_RECIPIENTS: recipients, MANIFEST_SIGNING_KEY: key } = config;
+  const sign = key === undefined ? undefined : manifestSigner(key);
+  if (recipients === undefined) return { sign };
+  if (sign === undefined)
+    log.warn("archives are encrypted, but nothing proves who made them: set MANIFEST_SIGNING_KEY");
+  const { ageEncryption } = await import("../../shared/catalog/age-encryption.ts");
+  return { encryption: ageEncryption(recipients), sign };
 }
 
 function mirroringOf(config: BackupConfig): MirrorPolicy | undefined {

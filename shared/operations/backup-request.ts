@@ -1,6 +1,7 @@
 import type { Catalog } from "../backup/catalog.ts";
 import type { DatabaseLock } from "../backup/database-lock.ts";
 import type { FindDumpTool } from "../backup/dump.ts";
+import type { Encryption, SignManifest } from "../backup/encryption.ts";
 import type { InspectDatabase, LackKind } from "../backup/inspection.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
 import type { RunStore } from "../backup/run.ts";
@@ -14,6 +15,10 @@ export type BackupDependencies = {
   readonly lock: DatabaseLock;
   readonly inspect: InspectDatabase;
   readonly findDumpTool: FindDumpTool;
+  /** Unset: archives are stored as pg_dump wrote them. */
+  readonly encryption?: Encryption | undefined;
+  /** Unset: manifests bear no signature. */
+  readonly sign?: SignManifest | undefined;
   /** Unset: there is no bucket. */
   readonly mirroring?: MirrorPolicy | undefined;
   readonly events: EventSink;
