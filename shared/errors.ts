@@ -14,6 +14,7 @@ export type ErrorCode =
   // who asks
   | "unauthenticated"
   | "forbidden"
+  | "review_forbidden"
   // configuration, at start-up
   | "configuration_invalid"
   // the server
@@ -32,6 +33,13 @@ export type ErrorCode =
   | "dump_stalled"
   | "dump_timed_out"
   | "backup_incomplete"
+  // a restore
+  | "restore_blocked"
+  | "restore_failed"
+  | "restore_unsettled"
+  | "undo_unavailable"
+  | "rows_differ"
+  | "sessions_remain"
   // the volume
   | "disk_full"
   | "volume_unwritable"

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { LACK_KINDS, type LackKind } from "../../shared/backup/inspection.ts";
 import { databaseVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
@@ -9,11 +9,16 @@ const DATA_LACKS = Object.entries(LACK_KINDS).flatMap(([kind, { data }]) =>
   data ? [kind] : [],
 ) as LackKind[];
 
-const lackKinds = z
-  .string()
-  .transform((list) => list.split(",").map((kind) => kind.trim()))
-  .pipe(z.array(z.enum(DATA_LACKS as [LackKind, ...LackKind[]])))
-  .transform((kinds): ReadonlySet<LackKind> => new Set(kinds));
+const lackKinds = z.pipe(
+  z.pipe(
+    z.string(),
+    z.transform((list: string) => list.split(",").map((kind) => kind.trim())),
+  ),
+  z.pipe(
+    z.array(z.enum(DATA_LACKS as [LackKind, ...LackKind[]])),
+    z.transform((kinds: LackKind[]): ReadonlySet<LackKind> => new Set(kinds)),
+  ),
+);
 
 /** The environment of the backup function. */
 export const backupConfig = z.object({
@@ -21,33 +26,28 @@ export const backupConfig = z.object({
   ...volumeVariables,
   ...encryptionVariables,
   ...mirrorVariables,
-  MIRROR_TIMEOUT_MINUTES: variable(integer(1, 10_080).prefault("60"), {
+  MIRROR_TIMEOUT_MINUTES: variable(z.prefault(integer(1, 10_080), "60"), {
     description: "How long a run may take for what the bucket lacks; the next run goes on.",
     allowed: "a whole number from 1 to 10080",
   }),
-  RESTORE_DIR: variable(z.string().startsWith("/").optional(), {
-    description:
-      "Scratch folder of the restore function; accepted here because the old pod's template sets it.",
-    allowed: "an absolute path",
-  }),
-  ALLOW_INCOMPLETE: variable(lackKinds.optional(), {
+  ALLOW_INCOMPLETE: variable(z.optional(lackKinds), {
     description:
       "Kinds of data that a backup may lack because the role cannot read them. Unset: such a backup fails.",
     allowed: `a comma-separated list of ${DATA_LACKS.join(", ")}`,
   }),
-  DUMP_TIMEOUT_MINUTES: variable(integer(1, 10_080).prefault("720"), {
+  DUMP_TIMEOUT_MINUTES: variable(z.prefault(integer(1, 10_080), "720"), {
     description: "How long a dump may take.",
     allowed: "a whole number from 1 to 10080",
   }),
-  STALL_TIMEOUT_SECONDS: variable(integer(1, 86_400).prefault("600"), {
+  STALL_TIMEOUT_SECONDS: variable(z.prefault(integer(1, 86_400), "600"), {
     description: "How long a dump may make no progress at all.",
     allowed: "a whole number from 1 to 86400",
   }),
-  LOCK_WAIT_SECONDS: variable(integer(1, 86_400).prefault("60"), {
+  LOCK_WAIT_SECONDS: variable(z.prefault(integer(1, 86_400), "60"), {
     description: "How long pg_dump waits for the lock of a table.",
     allowed: "a whole number from 1 to 86400",
   }),
-  RETRY_SECONDS: variable(integer(0, 86_400).prefault("300"), {
+  RETRY_SECONDS: variable(z.prefault(integer(0, 86_400), "300"), {
     description: "How long faults that may pass are tried again within a run. 0: never.",
     allowed: "a whole number from 0 to 86400",
   }),

@@ -1,11 +1,19 @@
-import type { Backup } from "./backup.ts";
+import type { PlainDump } from "./plain-dump.ts";
+import type { Restorable } from "./restorable.ts";
 
 /** A whole archive as a file that pg_restore can seek in; gone, where it is a copy, when disposed of. */
-export type ArchiveFile = { readonly path: string; [Symbol.asyncDispose](): Promise<void> };
+export type ArchiveFile = {
+  readonly path: string;
+  bytes(): AsyncIterable<Uint8Array>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
 
-/** Finds the archive on the volume or fetches it, checks every byte against the manifest, decrypts. */
-export type OpenArchiveFile = (
-  backup: Backup,
-  signal: AbortSignal,
-  progress: (detail: Readonly<Record<string, unknown>>) => void,
-) => Promise<ArchiveFile>;
+export type ArchiveFiles = {
+  /**
+   * Finds the archive and compares every byte with its manifest, where it has one. Throws `backup_not_found` unless it
+   * is a regular file, and `archive_damaged`.
+   */
+  open(backup: Restorable, signal: AbortSignal): Promise<ArchiveFile>;
+  /** Reads a file of the old pod to its end. Throws `archive_damaged` for what is cut short, broken or a bomb. */
+  readPlain(backup: Restorable, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump>;
+};

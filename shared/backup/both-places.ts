@@ -1,5 +1,8 @@
+import { asDormouseError } from "../errors.ts";
 import { newestFirst, type Backup } from "./backup.ts";
-import type { CatalogListing, ForeignEntry } from "./catalog.ts";
+import type { Catalog, CatalogListing, ForeignEntry } from "./catalog.ts";
+import type { Mirror } from "./mirror.ts";
+import type { RunProblem } from "./run.ts";
 
 export type Place = "volume" | "bucket";
 export type PlacedBackup = Backup & { readonly places: readonly Place[] };
@@ -7,6 +10,8 @@ export type PlacedBackup = Backup & { readonly places: readonly Place[] };
 export type PlacedListing = Omit<CatalogListing, "backups" | "foreign"> & {
   readonly backups: readonly PlacedBackup[];
   readonly foreign: readonly (ForeignEntry & { readonly place: Place })[];
+  /** Why the bucket is not part of it. */
+  readonly bucketProblem?: RunProblem | undefined;
 };
 
 /**
@@ -39,4 +44,30 @@ function placed(
 function conflict({ name }: Backup): ForeignEntry & { readonly place: Place } {
   const detail = "is another backup than the volume has under this name";
   return { path: name, reason: "archive_size_differs", detail, place: "bucket" };
+}
+
+/**
+ * For whoever reads. A bucket that cannot be asked is no reason to refuse what the volume has, and is told in the
+ * listing; where the volume has nothing, it is the error.
+ */
+export function catalogOfBothPlaces(volume: Catalog, mirror: Mirror): Catalog {
+  async function list(signal: AbortSignal): Promise<PlacedListing> {
+    const local = await volume.list(signal);
+    try {
+      return inBothPlaces(local, await mirror.list(signal));
+    } catch (error) {
+      if (signal.aborted || (local.backups.length === 0 && local.legacy.length === 0)) throw error;
+      const { code, message, hint } = asDormouseError(error);
+      return { ...inBothPlaces(local, undefined), bucketProblem: { code, message, hint } };
+    }
+  }
+  return {
+    ...volume,
+    list,
+    async rewrite(manifest) {
+      // The next backup run sends a manifest that changed on the volume; what only the bucket has is changed there.
+      if ((await volume.find(manifest.name)) !== undefined) await volume.rewrite(manifest);
+      else await mirror.rewrite(manifest, new AbortController().signal);
+    },
+  };
 }

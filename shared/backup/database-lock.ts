@@ -1,7 +1,33 @@
-/** What only the lock's holder may do. */
+/** The names of an exchange. */
+export type Exchange = {
+  readonly live: string;
+  /** Becomes live. */
+  readonly loaded: string;
+  /** What the live one is called from then on; absent when there is no live one. */
+  readonly kept?: string | undefined;
+};
+
+/** What only the lock's holder may do. The methods run on the connection that holds the lock: no lock, no exchange. */
 export type HeldDatabase = {
   /** Aborts when the connection that holds the lock ends, for whatever reason: stop writing, publish nothing. */
   readonly lost: AbortSignal;
+  /**
+   * Closes a database to new sessions, superusers' too, and ends those that there are; answers how many. Throws
+   * `sessions_remain`, naming them, when one does not go.
+   */
+  fence(database: string): Promise<number>;
+  /** Lets sessions in again. That the database is not there is fine. */
+  reopen(database: string): Promise<void>;
+  /**
+   * Gives both databases their new names in one transaction, in which the one that becomes live is opened and the
+   * other stays closed: the name `live` exists at every moment. Both must have been fenced.
+   */
+  exchange(names: Exchange): Promise<void>;
+  /** -1 is no limit. */
+  connectionLimit(database: string): Promise<number>;
+  limitConnections(database: string, limit: number): Promise<void>;
+  /** Leaves only the session `pid` in a database, and lets nobody but superusers in beside it. */
+  isolate(database: string, pid: number): Promise<void>;
 };
 
 export type DatabaseLock = {

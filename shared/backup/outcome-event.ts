@@ -1,4 +1,6 @@
 import type { BackupManifest } from "./manifest.ts";
+import type { RestorePlan } from "./restore-plan.ts";
+import type { RestoreResult } from "./restore-result.ts";
 import type { RunProblem } from "./run.ts";
 
 /** What became of a run, as others hear of it. */
@@ -24,6 +26,21 @@ export type OutcomeEvent =
         readonly lacking: readonly string[];
         readonly problem: RunProblem;
       };
+    }
+  | {
+      readonly type: "dev.dormouse.restore.planned";
+      readonly subject: string;
+      readonly data: RestorePlan;
+    }
+  | {
+      readonly type: "dev.dormouse.restore.completed" | "dev.dormouse.restore.undone";
+      readonly subject: string;
+      readonly data: RestoreResult;
+    }
+  | {
+      readonly type: "dev.dormouse.restore.rolledback";
+      readonly subject: string;
+      readonly data: { readonly run: string; readonly database: string; readonly problem: RunProblem };
     };
 
 export type EventSink = {

@@ -16,3 +16,8 @@ export function resumption(run: Run, now: Date): Resumption {
   if (ageMs <= TAKE_UP_WITHIN_MS) return { takeUp: true };
   return { takeUp: false, why: `it was asked for ${Math.round(ageMs / 3_600_000)} hours ago` };
 }
+
+/** Whether an interrupted restore is carried on. If not, it is taken back; that is tried as often as it takes. */
+export function restoreMayGoOn(run: Run, now: Date): boolean {
+  return resumption({ ...run, attempt: run.attempt - 1 }, now).takeUp;
+}

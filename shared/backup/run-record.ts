@@ -15,6 +15,7 @@ const runSchema = z.object({
   caller: z.string().optional(),
   uses: z.array(z.string()).optional(),
   journal: z.unknown().optional(),
+  kept: z.object({ database: z.string(), until: instant }).optional(),
   attempt: z.int().positive(),
   acceptedAt: instant,
   updatedAt: instant,

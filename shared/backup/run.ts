@@ -27,6 +27,8 @@ export type RunProblem = {
   readonly hint?: string | undefined;
 };
 
+export type KeptDatabase = { readonly database: string; readonly until: Date };
+
 /** One execution of a function, as it lies on the volume. */
 export type Run = {
   readonly id: string;
@@ -42,6 +44,8 @@ export type Run = {
   readonly uses?: readonly string[] | undefined;
   /** What a restore has done and is about to do, so that it can be resumed or rolled back; see `journal.ts`. */
   readonly journal?: unknown;
+  /** The database that a restore took out of use and keeps for undoing; dropped when its time is over. */
+  readonly kept?: KeptDatabase | undefined;
   readonly attempt: number;
   readonly acceptedAt: Date;
   readonly updatedAt: Date;
@@ -56,12 +60,19 @@ export type Run = {
 /** What an operation is told of the run that it works for. */
 export type RunContext = {
   readonly run: Run;
+  /** Whether an earlier process had begun it: that one may still be ending, and its record may be newer than `run`. */
+  readonly isTakenUp: boolean;
+  /**
+   * The record as it stands on the volume, with one more attempt; what is recorded from now on builds on it. For a run
+   * that was taken up, once it holds the lock.
+   */
+  readonly refresh: () => Promise<Run>;
   /** Aborts when the process must end: stop, leave nothing half, and throw the reason. */
   readonly signal: AbortSignal;
   /** Past tense, one word: `dumped`. It is on disk and told to whoever waits before it resolves. */
   readonly step: (step: string, detail?: Readonly<Record<string, unknown>>) => Promise<void>;
   /** Puts what the run uses, or its journal, on disk before it resolves. */
-  readonly amend: (changes: Pick<Run, "uses" | "journal">) => Promise<void>;
+  readonly amend: (changes: Pick<Run, "uses" | "journal" | "kept">) => Promise<void>;
   /** Told to whoever waits, and not recorded: how far a long step is. */
   readonly progress: (detail: Readonly<Record<string, unknown>>) => void;
 };
@@ -78,6 +89,8 @@ export type RunStore = {
   /** Replaces the record durably. */
   update(run: Run): Promise<void>;
   find(id: string): Promise<Run | undefined>;
+  /** All records of a kind, oldest first. */
+  all(kind: Run["kind"]): Promise<readonly Run[]>;
   /** Those in state `accepted`, `running` or `interrupted`, oldest first. */
   unfinished(kind: Run["kind"]): Promise<readonly Run[]>;
 };

@@ -12,10 +12,10 @@ export function workloadText({ kind, name }: Workload): string {
 export type WorkloadState = {
   /** What the specification asks for. */
   readonly replicas: number;
-  /** All of its pods, terminating ones too: they may still hold a session. */
+  /** All of its pods that have not ended, terminating ones too: they may still hold a session. */
   readonly pods: number;
-  /** What else may change its replicas, by name: `horizontalpodautoscaler/server`. */
-  readonly autoscalers: readonly string[];
+  /** What else may change its replicas, by name: `horizontalpodautoscaler/server`. `undefined`: we may not look. */
+  readonly autoscalers: readonly string[] | undefined;
 };
 
 /** The workloads of one namespace. */
@@ -43,6 +43,6 @@ export type Workloads = {
 export type ResumeSource = {
   /** Creates the source unless it is there. Answers why not when the rights are lacking: a plan warns of it. */
   ensure(run: string, signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
-  /** Removes it; that it is gone already is fine. */
-  remove(run: string, signal: AbortSignal): Promise<void>;
+  /** Removes it; that it is gone already is fine. Answers why not, as above: then it goes on waking the function. */
+  remove(run: string, signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
 };

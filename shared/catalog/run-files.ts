@@ -40,6 +40,9 @@ export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore
     return { run: winner === undefined ? run : sameRequest(winner, wanted), isNew: winner === undefined };
   };
 
+  const all = async (kind: Run["kind"]) =>
+    (await readAll(folder, log)).filter((run) => run.kind === kind).toSorted(byAcceptance);
+
   return {
     begin(wanted) {
       // One after the other: a retry may come with the time of another minute, and only a scan finds its run.
@@ -49,10 +52,8 @@ export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore
     },
     update: (run) => replace(folder, { ...run, updatedAt: now() }),
     find: (id) => find(folder, id),
-    async unfinished(kind) {
-      const records = await readAll(folder, log);
-      return records.filter((run) => run.kind === kind && isUnfinished(run)).toSorted(byAcceptance);
-    },
+    all,
+    unfinished: async (kind) => (await all(kind)).filter(isUnfinished),
   };
 }
 
@@ -135,7 +136,8 @@ async function readAll(folder: string, log: Log): Promise<Run[]> {
 }
 
 async function prune(folder: string, records: readonly Run[]): Promise<void> {
-  const ended = records.filter((run) => !isUnfinished(run)).toSorted(byAcceptance);
+  // What names a database that still has to be dropped stays, whatever its age.
+  const ended = records.filter((run) => !isUnfinished(run) && run.kept === undefined).toSorted(byAcceptance);
   for (const { id } of ended.slice(0, Math.max(0, ended.length - KEPT_RECORDS))) {
     await file.removeIfThere(promises, pathOf(folder, id));
   }

@@ -43,4 +43,6 @@ export type BackupRequest = {
   readonly retryForMs: number;
   /** An event cannot be told to come back later: it waits for the lock as for any transient fault. */
   readonly waitsForLock: boolean;
+  /** Somebody waits: what the bucket lacks is left to the next backup. */
+  readonly leavesMirror?: boolean | undefined;
 };

@@ -22,7 +22,7 @@ export async function takeBackup(
 ): Promise<BackupManifest> {
   try {
     const manifest = await withRetries(deps, request, context);
-    await mirrorBackups(deps, request.database, context);
+    if (request.leavesMirror !== true) await mirrorBackups(deps, request.database, context);
     return manifest;
   } catch (error) {
     if (!context.signal.aborted) await announceFailure(deps, request, context, error);

@@ -4,6 +4,8 @@ import type pg from "pg";
 import type { DatabaseLock } from "../backup/database-lock.ts";
 import { DormouseError } from "../errors.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
+import { connectionLimit, isolate, limitConnections } from "./connection-limit.ts";
+import { exchange, fence, reopen } from "./exchange.ts";
 import { serverError } from "./server-errors.ts";
 
 const HEARTBEAT_MS = 5_000;
@@ -28,7 +30,15 @@ export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
         const ended = new AbortController();
         void beat(client, lose, ended.signal);
         try {
-          return await work({ lost: lost.signal });
+          return await work({
+            lost: lost.signal,
+            fence: (name) => fence(client, name),
+            reopen: (name) => reopen(client, name),
+            exchange: (names) => exchange(client, names),
+            connectionLimit: (name) => connectionLimit(client, name),
+            limitConnections: (name, limit) => limitConnections(client, name, limit),
+            isolate: (name, pid) => isolate(client, name, pid),
+          });
         } finally {
           ended.abort();
         }

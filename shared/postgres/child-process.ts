@@ -1,9 +1,11 @@
-import type { Readable, Writable } from "node:stream";
+import { closeSync } from "node:fs";
+import type { Writable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { execa } from "execa";
 import { DormouseError } from "../errors.ts";
+import { childPipes, pipeReader, pipeWriter, type PipeReader } from "./pipes.ts";
 import { stderrLines, type StderrLines } from "./stderr-lines.ts";
-import { watchdog } from "./watchdog.ts";
+import { watchdog, type Watchdog } from "./watchdog.ts";
 
 export type Command = {
   readonly file: string;
@@ -28,6 +30,8 @@ export type RunningTool = {
   readonly stdin: Writable;
   /** Ends without an error only if the process ended with 0. Leaving it early ends the process. */
   readonly output: AsyncIterable<Uint8Array>;
+  /** The same for a reader that keeps nothing: each piece is good only while `take` looks at it. */
+  drain(take: (piece: Uint8Array) => void): Promise<void>;
   readonly stderr: StderrLines;
   /** Ends the process group. The first reason stays the one that `output` throws. */
   stop(reason: Error): void;
@@ -43,7 +47,35 @@ export function runTool(
   explain: ExplainExit,
   signal: AbortSignal,
 ): RunningTool {
-  const child = spawnTool(command);
+  const { pid, stdin, stdout, stderr, stop, succeeded } = startChild(command, explain);
+
+  /** While its output is read the child is bounded in time; afterwards it is gone. */
+  function bound() {
+    const bonds = bind(command, limits, signal, stop);
+    const dispose = () => {
+      bonds.clear();
+      stop(new DormouseError("interrupted", `${toolName(command)} was ended before its end`));
+      stdout.close();
+    };
+    return { dog: bonds.dog, [Symbol.dispose]: dispose };
+  }
+
+  async function* output(): AsyncGenerator<Uint8Array> {
+    using bonds = bound();
+    yield* watched(stdout, bonds.dog);
+    await succeeded();
+  }
+
+  async function drain(take: (piece: Uint8Array) => void): Promise<void> {
+    using bonds = bound();
+    await stdout.drain(watching(bonds.dog, take));
+    await succeeded();
+  }
+  return { pid, stdin, output: output(), drain, stderr, stop };
+}
+
+function startChild(command: Command, explain: ExplainExit) {
+  const { child, stdin, stdout } = spawnTool(command);
   const stderr = stderrLines(child.stderr, command.secrets);
   let hasEnded = false;
   let reason: Error | undefined;
@@ -54,38 +86,58 @@ export function runTool(
     void killGroup(child.pid, () => hasEnded);
   }
 
-  async function* output(): AsyncGenerator<Uint8Array> {
-    const release = bind(command, limits, signal, stop);
-    try {
-      yield* release.watch(child.stdout);
-      const exit = await end;
-      if (reason !== undefined) throw reason;
-      if (exit.failed) throw explain(exitText(exit), await stderr.complete());
-    } finally {
-      release.clear();
-      stop(new DormouseError("interrupted", `${toolName(command)} was ended before its end`));
-    }
+  async function succeeded(): Promise<void> {
+    const exit = await end;
+    if (reason !== undefined) throw reason;
+    if (exit.failed) throw explain(exitText(exit), await stderr.complete());
   }
+  return { pid: child.pid ?? 0, stdin, stdout, stderr, stop, succeeded };
+}
 
-  // EPIPE only says that the child is gone, which its exit explains.
-  child.stdin.on("error", () => undefined);
-  return { pid: child.pid ?? 0, stdin: child.stdin, output: output(), stderr, stop };
+function watching(dog: Watchdog, take: (piece: Uint8Array) => void): (piece: Uint8Array) => void {
+  dog.waiting();
+  return (piece) => {
+    dog.waiting();
+    take(piece);
+  };
+}
+
+/** Time in which the reader of the output is busy is not the child's. */
+async function* watched(stdout: PipeReader, dog: Watchdog): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    dog.waiting();
+    const piece = await stdout.next();
+    dog.busy();
+    if (piece === undefined) return;
+    yield piece;
+  }
 }
 
 function spawnTool({ file, arguments: args, environment }: Command) {
-  return execa(file, args, {
+  const { input, output } = childPipes();
+  const child = execa(file, args, {
     env: { ...environment },
     extendEnv: false,
     detached: true,
     cleanup: false,
     reject: false,
     buffer: false,
-    stdin: "pipe",
-    stdout: "pipe",
+    // Any descriptor will do; the types know the first ten.
+    stdin: input.childs as 3,
+    stdout: output.childs as 4,
     stderr: "pipe",
     encoding: "buffer",
   });
+  // The child has its ends now, and the pipes end with it.
+  closeSync(input.childs);
+  closeSync(output.childs);
+  const stdin = pipeWriter(input);
+  // EPIPE only says that the child is gone, which its exit explains.
+  stdin.on("error", () => undefined);
+  return { child, stdin, stdout: pipeReader(output) };
 }
+
+type Bonds = { readonly dog: Watchdog; clear(): void };
 
 /** Ties the child's life to its deadline, to its progress and to the signal. */
 function bind(
@@ -93,7 +145,7 @@ function bind(
   { deadlineMs, stallMs }: Limits,
   signal: AbortSignal,
   stop: (why: Error) => void,
-) {
+): Bonds {
   const name = toolName(command);
   const deadline = setTimeout(() => {
     const hint = "raise DUMP_TIMEOUT_MINUTES if the database is this large";
@@ -105,15 +157,7 @@ function bind(
   if (signal.aborted) abort();
 
   return {
-    /** Time in which the reader of the stream is busy is not the child's. */
-    async *watch(stream: Readable): AsyncGenerator<Uint8Array> {
-      dog.waiting();
-      for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-        dog.busy();
-        yield chunk;
-        dog.waiting();
-      }
-    },
+    dog,
     clear(): void {
       clearTimeout(deadline);
       dog.clear();
@@ -149,7 +193,7 @@ function send(signal: NodeJS.Signals, group: number): void {
   }
 }
 
-function exitText(exit: Awaited<ReturnType<typeof spawnTool>>): string {
+function exitText(exit: Awaited<ReturnType<typeof spawnTool>["child"]>): string {
   if (exit.signal !== undefined) return `killed by ${exit.signal}`;
   if (exit.exitCode !== undefined) return `exit code ${exit.exitCode}`;
   return exit.cause instanceof Error ? exit.cause.message : "not started";

@@ -22,7 +22,7 @@ export type ConnectionSettings = {
   readonly connectTimeoutMs: number;
 };
 
-/** No statement of ours but a restore's runs longer; a server that falls silent must not hold a run for ever. */
+/** Statements that may run longer say so; a server that falls silent must not hold a run for ever. */
 const QUERY_TIMEOUT_MS = 60_000;
 
 /** A connected session. Its owner ends it. Throws what `serverError` makes of the cause. */
@@ -30,14 +30,42 @@ export async function connect(
   settings: ConnectionSettings,
   database: string,
   signal: AbortSignal,
+  queryTimeoutMs = QUERY_TIMEOUT_MS,
 ): Promise<pg.Client> {
   signal.throwIfAborted();
   const tls = await tlsOptions(settings);
+  const target = { database, queryTimeoutMs };
   try {
-    if (settings.sslMode === "prefer") return await preferTls(settings, database, tls);
-    return await open(settings, database, tls);
+    if (settings.sslMode === "prefer") return await preferTls(settings, target, tls);
+    return await open(settings, target, tls);
   } catch (error) {
     throw serverError(error, `connection to ${where(settings)} database ${JSON.stringify(database)}`);
+  }
+}
+
+/**
+ * Does `work` in a session that ends with it, or at once when `signal` aborts. Errors of the server are told as ours,
+ * with `what` failed.
+ */
+export async function withSession<Result>(
+  settings: ConnectionSettings,
+  { database, what, queryTimeoutMs }: { database: string; what: string; queryTimeoutMs?: number },
+  signal: AbortSignal,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = await connect(settings, database, signal, queryTimeoutMs);
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([work(client), aborted.promise]);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw serverError(error, what);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    // With a query under way this closes the socket, and the server ends the query when it next looks.
+    await client.end().catch(() => undefined);
   }
 }
 
@@ -46,17 +74,23 @@ export function where({ host, port }: ConnectionSettings): string {
 }
 
 /** libpq's default: encrypted when the server can, and proving nothing. */
-async function preferTls(settings: ConnectionSettings, database: string, tls: Tls): Promise<pg.Client> {
+type Target = { readonly database: string; readonly queryTimeoutMs: number };
+
+async function preferTls(settings: ConnectionSettings, target: Target, tls: Tls): Promise<pg.Client> {
   try {
-    return await open(settings, database, tls);
+    return await open(settings, target, tls);
   } catch (error) {
     const hasNoTls = error instanceof Error && error.message.includes("does not support SSL");
     if (!hasNoTls) throw error;
-    return open(settings, database, false);
+    return open(settings, target, false);
   }
 }
 
-async function open(settings: ConnectionSettings, database: string, tls: Tls): Promise<pg.Client> {
+async function open(
+  settings: ConnectionSettings,
+  { database, queryTimeoutMs }: Target,
+  tls: Tls,
+): Promise<pg.Client> {
   const { host, port, user, password, connectTimeoutMs } = settings;
   const client = new pg.Client({
     host,
@@ -66,7 +100,7 @@ async function open(settings: ConnectionSettings, database: string, tls: Tls): P
     database,
     ssl: tls,
     connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: QUERY_TIMEOUT_MS,
+    query_timeout: queryTimeoutMs,
     keepAlive: true,
     application_name: "dormouse",
   });

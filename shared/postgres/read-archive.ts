@@ -30,7 +30,7 @@ export function readArchive(
     signal,
   );
   const guard = watchdog(limits.stallMs, () => restore.stop(stalled("pg_restore", limits.stallMs)));
-  const contents = scan(restore.output).finally(() => guard.clear());
+  const contents = scan(restore).finally(() => guard.clear());
   // Whoever reads the archive learns of it there, too; without a reader it must not end the process.
   contents.catch(() => undefined);
   return { archive: passThrough(archive, restore, contents, guard), contents };
@@ -67,9 +67,9 @@ function feed(stdin: Writable, chunk: Uint8Array): Promise<boolean> {
   );
 }
 
-async function scan(script: AsyncIterable<Uint8Array>): Promise<ArchiveContents> {
+async function scan(restore: RunningTool): Promise<ArchiveContents> {
   const scanner = plainDumpScanner();
-  for await (const chunk of script) scanner.push(chunk);
+  await restore.drain((piece) => scanner.push(piece));
   const { tables, largeObjects, plainBytes, isComplete } = scanner.end();
   if (!isComplete) throw damaged("pg_restore printed no end of the dump");
   return { tables, largeObjects, plainBytes };

@@ -13,50 +13,77 @@ export type RunsDependencies = {
   readonly whileActive?: ((signal: AbortSignal) => Promise<void>) | undefined;
 };
 
+type CarriedOut = {
+  readonly tell: (step: RunStep) => void;
+  readonly signal: AbortSignal;
+  readonly isTakenUp: boolean;
+};
+
 /** Never rejects: what went wrong is in the record that it resolves to. */
 export async function carryOut(
-  { store, log, now, whileActive }: RunsDependencies,
+  dependencies: RunsDependencies,
   recorded: Run,
   work: Work,
-  { tell, signal }: { readonly tell: (step: RunStep) => void; readonly signal: AbortSignal },
+  { tell, signal, isTakenUp }: CarriedOut,
 ): Promise<Run> {
-  let run = recorded;
+  const { store, log, now, whileActive } = dependencies;
+  const record = recordOf(dependencies, recorded, tell);
   const active = new AbortController();
   void whileActive?.(active.signal).catch((error: unknown) =>
     log.warn("pod not held", { error: String(error) }),
   );
 
-  async function step(name: string, detail?: Readonly<Record<string, unknown>>): Promise<void> {
-    const taken: RunStep = { step: name, at: now(), ...(detail === undefined ? {} : { detail }) };
-    run = { ...run, state: "running", steps: [...run.steps, taken] };
-    log.info(`step ${name}`, { run: run.id, ...detail });
-    tell(taken);
-    await store.update(run);
-  }
-
-  async function amend(changes: Pick<Run, "uses" | "journal">): Promise<void> {
-    run = { ...run, state: "running", ...changes };
-    await store.update(run);
-  }
-
-  const progress = (detail: Readonly<Record<string, unknown>>) =>
-    tell({ step: "progress", at: now(), detail });
-
+  let run: Run;
   try {
-    const result = await work({ run, signal, step, amend, progress });
-    run = { ...run, state: "succeeded", finishedAt: now(), result };
+    const result = await work({ run: recorded, isTakenUp, signal, ...record.writes });
+    run = { ...record.current(), state: "succeeded", finishedAt: now(), result };
   } catch (error) {
     const { code, message, hint } = asDormouseError(error);
-    const state = signal.aborted ? "interrupted" : "failed";
-    run = { ...run, state, finishedAt: now(), problem: { code, message, hint } };
+    // What could not be settled is left for the next process, as is what a signal ended.
+    const state = signal.aborted || code === "restore_unsettled" ? "interrupted" : "failed";
+    run = { ...record.current(), state, finishedAt: now(), problem: { code, message, hint } };
   } finally {
     active.abort();
   }
-  await store
-    .update(run)
-    .catch((error: unknown) => log.error("run not recorded", { run: run.id, error: String(error) }));
+  const notRecorded = (error: unknown) =>
+    log.error("run not recorded", { run: run.id, error: String(error) });
+  if (!isLeftToOthers(run)) await store.update(run).catch(notRecorded);
   logEnd(log, run);
   return run;
+}
+
+/** The record of a run as it grows: whatever is written is on the volume before it resolves. */
+function recordOf({ store, log, now }: RunsDependencies, recorded: Run, tell: (step: RunStep) => void) {
+  let run = recorded;
+
+  const writes: Pick<RunContext, "step" | "amend" | "refresh" | "progress"> = {
+    async step(name, detail) {
+      const taken: RunStep = { step: name, at: now(), ...(detail === undefined ? {} : { detail }) };
+      run = { ...run, state: "running", steps: [...run.steps, taken] };
+      log.info(`step ${name}`, { run: run.id, ...detail });
+      tell(taken);
+      await store.update(run);
+    },
+    async amend(changes) {
+      run = { ...run, state: "running", ...changes };
+      await store.update(run);
+    },
+    async refresh() {
+      const known = (await store.find(run.id)) ?? run;
+      run = { ...known, attempt: known.attempt + 1, problem: undefined, finishedAt: undefined };
+      return { ...known, attempt: run.attempt };
+    },
+    progress: (detail) => tell({ step: "progress", at: now(), detail }),
+  };
+  return { writes, current: () => run };
+}
+
+/**
+ * A journal belongs to whoever holds the lock, and this process has let it go: what it would record now might be older
+ * than what the next one has written.
+ */
+function isLeftToOthers({ state, journal, problem }: Run): boolean {
+  return problem?.code === "restore_unsettled" || (state === "interrupted" && journal !== undefined);
 }
 
 function logEnd(log: Log, run: Run): void {

@@ -1,33 +1,39 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { integer, variable } from "./config.ts";
 
-const text = z.string().min(1);
+const text = z.string().check(z.minLength(1));
+const path = z.string().check(z.startsWith("/"));
+const json = z.string().check(z.refine(isJson));
 const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const;
 
 /** What all functions read: the volume, the retention that the old pod's template already set, and the server's port. */
 export const volumeVariables = {
-  BACKUP_DIR: variable(z.string().startsWith("/"), {
+  BACKUP_DIR: variable(path, {
     description: "Folder of the backup volume. It must be there: it is never made.",
     allowed: "an absolute path",
   }),
-  NUM_BACKUPS: variable(integer(1, 100_000).prefault("31"), {
+  NUM_BACKUPS: variable(z.prefault(integer(1, 100_000), "31"), {
     description: "How many of the newest backups of each database the cull function keeps.",
     allowed: "a whole number from 1 to 100000",
   }),
-  PORT: variable(integer(0, 65_535).prefault("8080"), {
+  PORT: variable(z.prefault(integer(0, 65_535), "8080"), {
     description: "Port to listen on; Knative sets it. 0 finds a free one.",
     allowed: "a whole number from 0 to 65535",
   }),
-  SHUTDOWN_GRACE_SECONDS: variable(integer(0, 3_600).prefault("20"), {
+  SHUTDOWN_GRACE_SECONDS: variable(z.prefault(integer(0, 3_600), "20"), {
     description:
       "How long a run may go on after SIGTERM before it is interrupted; below the pod's own grace period.",
     allowed: "a whole number from 0 to 3600",
   }),
-  K_SINK: variable(z.url({ protocol: /^https?$/ }).optional(), {
+  RESTORE_DIR: variable(z.optional(path), {
+    description: "Scratch folder of the restore function, for archives that cannot be read where they lie.",
+    allowed: "an absolute path",
+  }),
+  K_SINK: variable(z.optional(z.url({ protocol: /^https?$/ })), {
     description: "Where events go; a SinkBinding sets it. Unset: no events.",
     allowed: "an http or https URL",
   }),
-  K_CE_OVERRIDES: variable(text.optional(), {
+  K_CE_OVERRIDES: variable(z.optional(json), {
     description: "Extensions for those events; a SinkBinding sets it.",
     allowed: "JSON as Knative writes it",
   }),
@@ -43,40 +49,49 @@ export const databaseVariables = {
     description: "Role that backs up. `pg_read_all_data` is enough for most databases.",
     allowed: "the name of a role",
   }),
-  POSTGRESQL_PASSWORD: variable(text.regex(/^[^\r\n\0]*$/), {
+  POSTGRESQL_PASSWORD: variable(text.check(z.regex(/^[^\r\n\0]*$/)), {
     description: "Its password.",
     allowed: "text without line breaks",
     isSecret: true,
   }),
-  POSTGRESQL_DATABASE: variable(text.max(63), {
+  POSTGRESQL_DATABASE: variable(text.check(z.maxLength(63)), {
     description: "Database to back up.",
     allowed: "the name of a database, at most 63 bytes",
   }),
-  PGPORT: variable(integer(1, 65_535).prefault("5432"), {
+  PGPORT: variable(z.prefault(integer(1, 65_535), "5432"), {
     description: "Port of the PostgreSQL server.",
     allowed: "a whole number from 1 to 65535",
   }),
-  PGSSLMODE: variable(z.enum(SSL_MODES).prefault("prefer"), {
+  PGSSLMODE: variable(z.prefault(z.enum(SSL_MODES), "prefer"), {
     description: "As libpq reads it. Only `verify-full` proves who the server is.",
     allowed: `one of ${SSL_MODES.join(", ")}`,
   }),
-  PGSSLROOTCERT: variable(text.optional(), {
+  PGSSLROOTCERT: variable(z.optional(text), {
     description: "File with the certificates that sign the server's.",
     allowed: "a path, or `system`",
   }),
-  PGSSLCERT: variable(text.optional(), { description: "Client certificate.", allowed: "a path" }),
-  PGSSLKEY: variable(text.optional(), { description: "Key of the client certificate.", allowed: "a path" }),
-  MAINTENANCE_DATABASE: variable(text.prefault("postgres"), {
+  PGSSLCERT: variable(z.optional(text), { description: "Client certificate.", allowed: "a path" }),
+  PGSSLKEY: variable(z.optional(text), { description: "Key of the client certificate.", allowed: "a path" }),
+  MAINTENANCE_DATABASE: variable(z.prefault(text, "postgres"), {
     description: "Database on which locks are taken: the same for all functions.",
     allowed: "the name of a database that the role may connect to",
   }),
-  CONNECT_TIMEOUT_SECONDS: variable(integer(2, 300).prefault("10"), {
+  CONNECT_TIMEOUT_SECONDS: variable(z.prefault(integer(2, 300), "10"), {
     description: "How long connecting may take.",
     allowed: "a whole number from 2 to 300",
   }),
-  PG_BIN_DIR: variable(z.string().startsWith("/").optional(), {
+  PG_BIN_DIR: variable(z.optional(path), {
     description:
       "Folder of pg_dump and pg_restore. Unset: those of the server's major version are looked for.",
     allowed: "an absolute path",
   }),
 };
+
+function isJson(value: string): boolean {
+  try {
+    JSON.parse(value);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { DormouseError } from "../errors.ts";
 
 /** What the documentation says of a variable, kept beside the rule that checks it. */
@@ -10,21 +10,30 @@ export type About = {
   readonly isSecret?: boolean;
 };
 
-export type ConfigSchema = z.ZodObject<Record<string, z.ZodType>>;
+type Rule = z.core.$ZodType;
+export type ConfigSchema = z.core.$ZodObject<Record<string, Rule>>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+const UNKNOWN: About = { description: "", allowed: "something else" };
+const abouts = z.registry<About>();
+
 /** A rule for one variable together with what there is to say of it. */
-export function variable<Schema extends z.ZodType>(schema: Schema, about: About): Schema {
-  return schema.meta({ ...about });
+export function variable<Schema extends Rule>(schema: Schema, about: About): Schema {
+  // A copy: one rule may serve several variables, and each has its own description.
+  const rule = z.core.clone(schema);
+  abouts.add(rule, about);
+  return rule;
 }
 
 /** A whole number in words of digits only: `1e3`, `0x10` and ` 7` are typing mistakes more often than wishes. */
 export function integer(min: number, max: number) {
-  return z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max);
+  return z.pipe(
+    z.string().check(
+      z.regex(/^\d{1,15}$/),
+      z.refine((digits) => Number(digits) >= min && Number(digits) <= max),
+    ),
+    z.transform(Number),
+  );
 }
 
 /**
@@ -38,13 +47,14 @@ export function readConfig<Schema extends ConfigSchema>(
 ): z.output<Schema> {
   const mistakes: string[] = [];
   const given: Record<string, string> = {};
-  for (const [name, rule] of Object.entries(schema.shape)) {
+  for (const [name, rule] of Object.entries(shapeOf(schema))) {
     const value = aboutOf(rule).isSecret
       ? secret(name, environment, readFile, mistakes)
       : presence(environment[name]);
     if (value !== undefined) given[name] = value;
   }
-  const parsed = schema.safeParse(given);
+  // Compiling a parser, as zod otherwise does, pays for itself only in many calls.
+  const parsed = z.safeParse(schema, given, { jitless: true });
   const wrong = new Set(parsed.error?.issues.map(({ path }) => String(path[0])));
   for (const name of wrong) {
     if (!mistakes.some((mistake) => mistake.startsWith(name)))
@@ -60,8 +70,8 @@ export type ConfigRow = About & { readonly name: string; readonly fallback: stri
 
 /** One row for each variable, for the documentation. */
 export function describeConfig(schema: ConfigSchema): readonly ConfigRow[] {
-  return Object.entries(schema.shape).map(([name, rule]) => {
-    const unset = rule.safeParse(undefined);
+  return Object.entries(shapeOf(schema)).map(([name, rule]) => {
+    const unset = z.safeParse(rule, undefined);
     const fallback = !unset.success
       ? "required"
       : unset.data === undefined
@@ -101,13 +111,17 @@ function secret(
   }
 }
 
-function aboutOf(rule: z.ZodType): About {
-  return rule.meta() as unknown as About;
+function shapeOf(schema: ConfigSchema): Readonly<Record<string, Rule>> {
+  return schema._zod.def.shape;
+}
+
+function aboutOf(rule: Rule): About {
+  return abouts.get(rule) ?? UNKNOWN;
 }
 
 function mistakeOf(name: string, value: string | undefined, schema: ConfigSchema): string {
-  const rule = schema.shape[name];
-  const { allowed, isSecret = false } = rule === undefined ? { allowed: "something else" } : aboutOf(rule);
+  const rule = shapeOf(schema)[name];
+  const { allowed, isSecret = false } = rule === undefined ? UNKNOWN : aboutOf(rule);
   if (value === undefined) return `${name} is not set: it must be ${allowed}`;
   return `${name} is ${isSecret ? "not usable" : kindOf(value)}: it must be ${allowed}`;
 }

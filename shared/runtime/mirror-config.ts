@@ -1,88 +1,81 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { DormouseError } from "../errors.ts";
 import { integer, variable } from "./config.ts";
 
-const text = z.string().min(1);
+const text = z.string().check(z.minLength(1));
 const url = z.url({ protocol: /^https?$/ });
 
 /** The bucket, for every function that works with it. The SDK's own names where it has some. */
 export const mirrorVariables = {
-  S3_BUCKET: variable(text.optional(), {
+  S3_BUCKET: variable(z.optional(text), {
     description: "Bucket in which each backup is mirrored. Unset: there is no mirror, and no S3 is spoken.",
     allowed: "the name of a bucket",
   }),
-  S3_PREFIX: variable(
-    z
-      .string()
-      .regex(/^[^/].*[^/]$|^[^/]$/)
-      .optional(),
-    {
-      description:
-        "What the names of its objects begin with, before a slash: one bucket for many namespaces.",
-      allowed: "text that neither begins nor ends with a slash",
-    },
-  ),
-  AWS_ENDPOINT_URL_S3: variable(url.optional(), {
+  S3_PREFIX: variable(z.optional(z.string().check(z.regex(/^[^/].*[^/]$|^[^/]$/))), {
+    description: "What the names of its objects begin with, before a slash: one bucket for many namespaces.",
+    allowed: "text that neither begins nor ends with a slash",
+  }),
+  AWS_ENDPOINT_URL_S3: variable(z.optional(url), {
     description: "The store, unless it is AWS.",
     allowed: "an http or https URL",
   }),
-  AWS_ENDPOINT_URL: variable(url.optional(), {
+  AWS_ENDPOINT_URL: variable(z.optional(url), {
     description: "The same, where `AWS_ENDPOINT_URL_S3` is unset.",
     allowed: "an http or https URL",
   }),
-  AWS_REGION: variable(text.optional(), {
+  AWS_REGION: variable(z.optional(text), {
     description: "Unset: `us-east-1` for other stores than AWS, which need one in signatures.",
     allowed: "the name of a region",
   }),
-  AWS_ACCESS_KEY_ID: variable(text.optional(), {
+  AWS_ACCESS_KEY_ID: variable(z.optional(text), {
     description: "Unset: the SDK looks for a role of the pod, the container or the machine.",
     allowed: "the id of a key, together with AWS_SECRET_ACCESS_KEY",
     isSecret: true,
   }),
-  AWS_SECRET_ACCESS_KEY: variable(text.optional(), {
+  AWS_SECRET_ACCESS_KEY: variable(z.optional(text), {
     description: "Its secret.",
     allowed: "the secret of a key, together with AWS_ACCESS_KEY_ID",
     isSecret: true,
   }),
-  AWS_SESSION_TOKEN: variable(text.optional(), {
+  AWS_SESSION_TOKEN: variable(z.optional(text), {
     description: "For keys that expire.",
     allowed: "a token, together with a key",
     isSecret: true,
   }),
-  S3_FORCE_PATH_STYLE: variable(z.enum(["true", "false"]).optional(), {
+  S3_FORCE_PATH_STYLE: variable(z.optional(z.enum(["true", "false"])), {
     description:
       "Whether the bucket stands in the path, not in the host. Unset: `false` for AWS, else `true`.",
     allowed: "true or false",
   }),
-  S3_CA_FILE: variable(text.optional(), {
+  S3_CA_FILE: variable(z.optional(text), {
     description: "Certificates that sign the store's, beside the well-known ones.",
     allowed: "the path of a PEM file",
   }),
-  S3_CHECKSUMS: variable(z.enum(["when-required", "when-supported"]).optional(), {
+  S3_CHECKSUMS: variable(z.optional(z.enum(["when-required", "when-supported"])), {
     description:
       "Whether the store computes and keeps SHA-256 sums, so that nothing is read back. Unset: `when-supported` for AWS, else `when-required`.",
     allowed: "when-required or when-supported",
   }),
-  S3_STORAGE_CLASS: variable(text.optional(), {
+  S3_STORAGE_CLASS: variable(z.optional(text), {
     description:
       "Of new objects. One that must be thawed before it is read makes each backup fail its proof.",
     allowed: "a class that the store knows, like `STANDARD_IA`",
   }),
-  S3_SSE: variable(z.enum(["AES256", "aws:kms", "aws:kms:dsse"]).optional(), {
+  S3_SSE: variable(z.optional(z.enum(["AES256", "aws:kms", "aws:kms:dsse"])), {
     description: "How the store encrypts at rest. It is no protection against whoever may read the bucket.",
     allowed: "AES256, aws:kms or aws:kms:dsse",
   }),
-  S3_TIMEOUT_SECONDS: variable(integer(1, 3_600).prefault("60"), {
+  S3_TIMEOUT_SECONDS: variable(z.prefault(integer(1, 3_600), "60"), {
     description: "How long the store may say nothing.",
     allowed: "a whole number from 1 to 3600",
   }),
-  S3_NUM_BACKUPS: variable(integer(1, 100_000).optional(), {
+  S3_NUM_BACKUPS: variable(z.optional(integer(1, 100_000)), {
     description: "How many of the newest backups of each database the bucket keeps. Unset: as `NUM_BACKUPS`.",
     allowed: "a whole number from 1 to 100000",
   }),
 };
 
-type MirrorConfig = z.output<z.ZodObject<typeof mirrorVariables>>;
+export type MirrorConfig = z.output<z.ZodMiniObject<typeof mirrorVariables>>;
 
 /** What the adapter is given; `undefined` without a bucket. Throws `configuration_invalid` for what does not fit together. */
 export function bucketSettings(config: MirrorConfig, readFile: (path: string) => string) {

@@ -37,7 +37,7 @@ export function runsOf(dependencies: RunsDependencies): Runs {
   const active = new Map<string, ActiveRun>();
   const stopping = new AbortController();
 
-  function takeUp(run: Run, work: Work): StartedRun {
+  function launch(run: Run, work: Work, isTakenUp: boolean): StartedRun {
     const known = active.get(run.id);
     if (known !== undefined) return watch(run, false, known);
     const steps = [...run.steps];
@@ -46,7 +46,7 @@ export function runsOf(dependencies: RunsDependencies): Runs {
       if (step.step !== "progress") steps.push(step);
       listeners.forEach((listener) => listener(step));
     };
-    const end = carryOut(dependencies, run, work, { tell, signal: stopping.signal });
+    const end = carryOut(dependencies, run, work, { tell, signal: stopping.signal, isTakenUp });
     active.set(run.id, { steps, listeners, end });
     void end.finally(() => active.delete(run.id));
     return watch(run, true, { steps, listeners, end });
@@ -65,9 +65,9 @@ export function runsOf(dependencies: RunsDependencies): Runs {
       const { run, isNew } = await store.begin(wanted);
       const known = active.get(run.id);
       if (known !== undefined) return watch(run, false, known);
-      return isNew ? takeUp(run, work) : watchElsewhere(store, run);
+      return isNew ? launch(run, work, false) : watchElsewhere(store, run);
     },
-    takeUp,
+    takeUp: (run, work) => launch(run, work, true),
     find: (id) => store.find(id),
     settle,
   };

@@ -2,18 +2,23 @@ import type { Authorize } from "../backup/authorize.ts";
 import type { Run } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { listen } from "./listen.ts";
 import type { Runs } from "./runs.ts";
-import { createApp, listen, type Handler } from "./server.ts";
+import type { Handler } from "./server.ts";
 import { endOnSignals } from "./shutdown.ts";
 
-/** A function, wired: what is left is to listen, to take up what was interrupted, and to end in order. */
-export type Service = {
-  readonly handler: Handler;
-  readonly runs: Runs;
+/** What is known before the first connection is accepted. */
+export type Entrance = {
   readonly log: Log;
   readonly port: number;
   readonly shutdownGraceMs: number;
   readonly version: string;
+};
+
+/** A function, wired: what is left is to answer, to take up what was interrupted, and to end in order. */
+export type Service = {
+  readonly handler: Handler;
+  readonly runs: Runs;
   /**
    * Runs that an earlier process left unfinished, found before the first request: a run that begins later must not be
    * taken for one of them.
@@ -27,18 +32,26 @@ export type Service = {
 /** For the last answers to leave, once every run has ended. */
 const ANSWER_MS = 1_000;
 
-export async function serve(service: Service): Promise<void> {
-  const { handler, runs, log, authorize } = service;
-  const server = await listen(createApp({ handler, runs, log, authorize }), service.port);
-  const { version } = service;
-  log.info("listening", { port: server.port, version, startMs: Math.round(performance.now()) });
+/**
+ * Accepts connections, and only then calls `load` for what answers them: libraries are most of the time that a
+ * function needs to wake. What can be wrong with the configuration must have been found before.
+ */
+export async function serve(entrance: Entrance, load: () => Promise<Service>): Promise<void> {
+  const { log, port, shutdownGraceMs, version } = entrance;
+  const door = await listen(port);
+  log.info("listening", { port: door.port, version, startMs: Math.round(performance.now()) });
+  const loading = Promise.all([load(), import("./server.ts")]);
   endOnSignals(log, async () => {
-    server.stop();
-    await runs.settle(service.shutdownGraceMs, stopped());
-    await server.closed(ANSWER_MS);
+    door.stop();
+    const [service] = await loading;
+    await service.runs.settle(shutdownGraceMs, stopped());
+    await door.closed(ANSWER_MS);
     await service.dispose?.();
   });
-  for (const run of service.interrupted) {
+
+  const [{ handler, runs, authorize, interrupted }, { createApp }] = await loading;
+  door.open(createApp({ handler, runs, log, authorize }));
+  for (const run of interrupted) {
     log.info("run taken up", { run: run.id, attempt: run.attempt });
     runs.takeUp(run, handler.work);
   }
@@ -51,7 +64,7 @@ export async function startFunction(log: Log, start: () => Promise<void>): Promi
   } catch (error) {
     const { code, message, hint } = asDormouseError(error);
     log.error("start-up failed", { code, error: message, hint });
-    process.exitCode = 1;
+    process.exit(1);
   }
 }
 

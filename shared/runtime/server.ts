@@ -1,6 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { setTimeout as pause } from "node:timers/promises";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import type { Authorize, Caller, Verb } from "../backup/authorize.ts";
 import type { NewRun, Trigger } from "../backup/run.ts";
@@ -21,6 +19,8 @@ export type Handler = {
   parseBody(body: unknown): NewRun["request"];
   /** An event as a request. Throws `event_unsupported`. */
   parseEvent(event: IncomingEvent): NewRun["request"];
+  /** Takes an event that needs no run of its own: it answers whether it did. */
+  readonly onEvent?: (event: IncomingEvent) => Promise<boolean>;
   readonly work: Work;
   /** What `GET /` answers, where there is something to show. */
   readonly show?: (signal: AbortSignal) => Promise<unknown>;
@@ -39,8 +39,6 @@ export type AppDependencies = {
 };
 
 const MAX_BODY = "64kb";
-/** Go's proxies reuse a connection for up to 90 s; a server that closes it before makes 502s. */
-const KEEP_ALIVE_MS = 95_000;
 const RETRY_AFTER_SECONDS = "5";
 const AUTHORIZE_MS = 15_000;
 
@@ -81,6 +79,7 @@ export function createApp(dependencies: AppDependencies): express.Express {
 /** A sender only needs to know that the run is recorded: it retries what it takes for a failure. */
 async function takeEvent(handler: Handler, runs: Runs, request: Request, response: Response): Promise<void> {
   const event = readEvent(request.headers, bodyText(request));
+  if ((await handler.onEvent?.(event)) === true) return void response.status(202).end();
   const { source, id, time } = event;
   const trigger: Trigger = { source, id, ...(time === undefined ? {} : { at: time }) };
   const { kind, database, work } = handler;
@@ -187,31 +186,4 @@ function fromExpress(error: unknown): unknown {
   return isRequest
     ? new DormouseError("request_invalid", `the request cannot be read: ${error.message}`)
     : error;
-}
-
-export type Listening = {
-  readonly port: number;
-  /** Takes no further requests; those at hand are answered. */
-  stop(): void;
-  /** Resolves when they are, but not later than after `limitMs`. */
-  closed(limitMs: number): Promise<void>;
-};
-
-/** Listens on every address, as Knative's contract asks. Port 0 finds a free one. */
-export async function listen(app: express.Express, port: number): Promise<Listening> {
-  const server = app.listen(port);
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.headersTimeout = KEEP_ALIVE_MS + 5_000;
-  // Rejects when the port is taken: `once` listens for "error", too.
-  await once(server, "listening");
-  const closed = once(server, "close");
-  const address = server.address();
-  return {
-    port: typeof address === "object" && address !== null ? address.port : port,
-    stop: () => void server.close(),
-    async closed(limitMs) {
-      server.closeIdleConnections();
-      await Promise.race([closed, pause(limitMs, undefined, { ref: false })]);
-    },
-  };
 }

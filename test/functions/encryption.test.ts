@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import { archiveFiles } from "../../shared/catalog/archive-file.ts";
+import { archivesOfBothPlaces } from "../../shared/catalog/both-places.ts";
 import { ageDecryption } from "../../shared/catalog/age-encryption.ts";
 import { signatureChecker } from "../../shared/catalog/manifest-signature.ts";
 import { ageKey, hasAge, type AgeKey } from "../support/age.ts";
@@ -56,12 +56,12 @@ describe("a backup function with recipients", () => {
     signatureChecker(publicKey)(manifest);
     assert.equal((await listingOf(backup)).backups.length, 1);
     for (const { identity } of keys) {
-      const open = archiveFiles({
+      const files = archivesOfBothPlaces({
         backupDir: volume.path,
         restoreDir: scratch.path,
         decrypt: ageDecryption(identity),
       });
-      await using file = await open(backupOf(manifest), never, () => undefined);
+      await using file = await files.open({ ...backupOf(manifest), format: "custom" }, never);
       const { stdout } = await execa(`${server.binDir}/pg_restore`, ["--list", file.path]);
       assert.match(stdout, /TABLE DATA/);
     }

@@ -41,6 +41,8 @@ describe("mirroring a catalog", () => {
       signal,
       step: async (step, detail) => void steps.push({ step, ...(detail === undefined ? {} : { detail }) }),
       amend: async () => undefined,
+      isTakenUp: false,
+      refresh: () => Promise.reject(new Error("not asked for")),
       progress: () => undefined,
     });
     return {

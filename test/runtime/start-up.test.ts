@@ -50,6 +50,12 @@ describe("the start of the backup function", () => {
     }
   });
 
+  it("refuses overrides for events that are no JSON", async () => {
+    await using folder = await temporaryFolder();
+    const error = await refused({ BACKUP_DIR: folder.path, K_SINK: "http://sink", K_CE_OVERRIDES: "{" });
+    assert.match(error, /K_CE_OVERRIDES is "\{": it must be JSON/);
+  });
+
   it("refuses a BACKUP_DIR that is missing or no folder", async () => {
     await using folder = await temporaryFolder();
     const file = join(folder.path, "file");

@@ -151,3 +151,8 @@ function readLog(child: ChildProcess) {
     });
   return { lines, logged };
 }
+
+/** The environment of a restore function beside it, outside of a cluster. */
+export function restoreEnvironment(server: ServerAddress, database: string, backupDir: string): Environment {
+  return { ...backupEnvironment(server, database, backupDir), AUTH: "none", SETTLE_SECONDS: "30" };
+}

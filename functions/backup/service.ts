@@ -1,0 +1,78 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { runFiles } from "../../shared/catalog/run-files.ts";
+import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
+import { eventSink } from "../../shared/events/event-sink.ts";
+import type { Log } from "../../shared/log.ts";
+import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
+import type { MirrorPolicy } from "../../shared/operations/mirror-backups.ts";
+import { interruptedBackups } from "../../shared/operations/resume-backups.ts";
+import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
+import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
+import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
+import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
+import { databaseInspector } from "../../shared/postgres/preflight.ts";
+import { runsOf } from "../../shared/runtime/runs.ts";
+import type { Service } from "../../shared/runtime/serve.ts";
+import { version } from "../../shared/version.ts";
+import { mirrorOf } from "../mirror.ts";
+import { protectionOf } from "../protection.ts";
+import type { BackupConfig } from "./config.ts";
+import { backupHandler } from "./handler.ts";
+
+const now = () => new Date();
+
+/** Wires what a backup needs. `searchPath` is PATH, where client tools may lie. */
+export async function backupService(config: BackupConfig, log: Log, searchPath: string): Promise<Service> {
+  const libpq = await openLibpq(connectionSettings(config));
+  const deps = { ...dependenciesOf(config, log, searchPath, libpq), ...(await protectionOf(config)) };
+  return {
+    handler: backupHandler(deps, {
+      database: config.POSTGRESQL_DATABASE,
+      allowIncomplete: config.ALLOW_INCOMPLETE ?? new Set(),
+      retryForMs: config.RETRY_SECONDS * 1000,
+    }),
+    runs: runsOf({ store: deps.runs, log, now }),
+    interrupted: await interruptedBackups(deps),
+    dispose: () => libpq[Symbol.asyncDispose](),
+  };
+}
+
+function dependenciesOf(
+  config: BackupConfig,
+  log: Log,
+  searchPath: string,
+  libpq: Libpq,
+): BackupDependencies {
+  const connection = connectionSettings(config);
+  const source = `/dormouse/backup/${encodeURIComponent(config.POSTGRESQL_DATABASE)}`;
+  const place = { binDir: config.PG_BIN_DIR, searchPath };
+  return {
+    catalog: volumeCatalog(config.BACKUP_DIR),
+    runs: runFiles(config.BACKUP_DIR, log, now),
+    lock: advisoryLock(connection),
+    inspect: databaseInspector(connection),
+    findDumpTool: dumpToolFinder(libpq, dumpOptions(config), place),
+    mirroring: mirroringOf(config),
+    events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),
+    log,
+    now,
+    monotonicMs: () => performance.now(),
+    pause: (ms, signal) => pause(ms, undefined, { signal }),
+    version,
+  };
+}
+
+function mirroringOf(config: BackupConfig): MirrorPolicy | undefined {
+  const mirror = mirrorOf(config);
+  const keep = config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS;
+  return mirror && { mirror, keep, timeoutMs: config.MIRROR_TIMEOUT_MINUTES * 60_000 };
+}
+
+function dumpOptions(config: BackupConfig) {
+  return {
+    deadlineMs: config.DUMP_TIMEOUT_MINUTES * 60_000,
+    stallMs: config.STALL_TIMEOUT_SECONDS * 1000,
+    lockWaitMs: config.LOCK_WAIT_SECONDS * 1000,
+    secrets: [config.POSTGRESQL_PASSWORD],
+  };
+}

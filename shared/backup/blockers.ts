@@ -1,0 +1,200 @@
+import type { Strategy } from "./journal.ts";
+import type { Restorable } from "./restorable.ts";
+
+/** What a backup needs of the server that it is restored to. */
+export type ArchiveNeeds = {
+  readonly roles: readonly string[];
+  readonly extensions: readonly string[];
+  readonly tablespaces: readonly string[];
+};
+
+/** What the server says of the database that is to be restored. */
+export type TargetFacts = {
+  /** `15.18` */
+  readonly serverVersion: string;
+  readonly serverMajor: number;
+  /** Whether there is a live database at all: a server may be new, or somebody dropped it. */
+  readonly exists: boolean;
+  readonly databaseBytes: number;
+  readonly isSuperuser: boolean;
+  readonly canCreateDatabases: boolean;
+  readonly ownsDatabase: boolean;
+  readonly sessions: number;
+  /** Sessions that this role may not end, each with pid, role and program. */
+  readonly untouchableSessions: readonly string[];
+  readonly preparedTransactions: readonly string[];
+  readonly activeSlots: readonly string[];
+  /** They stay with the old database, and would be dropped with it. */
+  readonly inactiveSlots: readonly string[];
+  readonly subscriptions: readonly string[];
+  readonly missing: ArchiveNeeds;
+  /** How many locks all transactions together may hold. */
+  readonly lockTableSize: number;
+  /** Whether the database that `into` names is there already. */
+  readonly targetTaken: boolean;
+};
+
+/** Something that would make the restore fail, found before anything was touched. */
+export type Blocker = {
+  readonly kind: string;
+  readonly detail: string;
+  readonly names: readonly string[];
+  readonly remedy: string;
+};
+
+/** Without a backup (an undo) nothing is loaded, and nothing of an archive can stand in the way. */
+type Given = { readonly facts: TargetFacts; readonly backup: Restorable | undefined };
+
+type Rule = {
+  readonly kind: string;
+  readonly strategies: readonly Strategy[];
+  readonly detail: string;
+  readonly remedy: string;
+  /** What stands in the way, by name; `true` where there is nothing to name. */
+  readonly found: (given: Given) => readonly string[] | boolean;
+};
+
+const LOADING: readonly Strategy[] = ["swap", "in-place", "rehearse", "beside"];
+/** What is there and what takes its place: a table, its TOAST table, and an index or sequence or two of each. */
+const LOCKS_PER_TABLE = 8;
+const EXCHANGING: readonly Strategy[] = ["swap", "undo"];
+
+const RULES: readonly Rule[] = [
+  {
+    kind: "rights-missing",
+    strategies: ["swap", "undo", "rehearse", "beside"],
+    detail: "the role may not create or rename databases",
+    remedy: "grant CREATEDB, or use the strategy in-place",
+    found: ({ facts }) => !facts.isSuperuser && !facts.canCreateDatabases,
+  },
+  {
+    kind: "rights-missing",
+    strategies: [...EXCHANGING, "in-place"],
+    detail: "the role does not own the live database",
+    remedy: "ALTER DATABASE ... OWNER TO the role, or let it be a member of the owner",
+    found: ({ facts }) => facts.exists && !facts.isSuperuser && !facts.ownsDatabase,
+  },
+  {
+    kind: "database-missing",
+    strategies: ["in-place", "undo"],
+    detail: "there is no live database",
+    remedy: "use the strategy swap, which makes the database anew",
+    found: ({ facts }) => !facts.exists,
+  },
+  {
+    kind: "prepared-transactions",
+    strategies: [...EXCHANGING, "in-place"],
+    detail: "prepared transactions hold the live database",
+    remedy: "end each with COMMIT PREPARED or ROLLBACK PREPARED",
+    found: ({ facts }) => facts.preparedTransactions,
+  },
+  {
+    kind: "untouchable-sessions",
+    strategies: [...EXCHANGING, "in-place"],
+    detail: "sessions that this role may not end",
+    remedy: "end them, or grant pg_signal_backend; only a superuser ends a superuser's session",
+    found: ({ facts }) => facts.untouchableSessions,
+  },
+  {
+    kind: "active-slots",
+    strategies: EXCHANGING,
+    detail: "replication slots of the live database are in use",
+    remedy: "stop what reads them, or drop them with pg_drop_replication_slot",
+    found: ({ facts }) => facts.activeSlots,
+  },
+  {
+    kind: "subscriptions",
+    strategies: EXCHANGING,
+    detail: "the live database has subscriptions, whose workers come back",
+    remedy: "for each ALTER SUBSCRIPTION ... DISABLE, SET (slot_name = NONE), then DROP SUBSCRIPTION",
+    found: ({ facts }) => facts.subscriptions,
+  },
+  {
+    kind: "roles-missing",
+    strategies: LOADING,
+    detail: "roles that own or may use what the backup holds",
+    remedy: "CREATE ROLE for each; docs/restore-by-hand.md tells how to keep them",
+    found: ({ facts }) => facts.missing.roles,
+  },
+  {
+    kind: "extensions-missing",
+    strategies: LOADING,
+    detail: "extensions that this server does not have",
+    remedy: "install their packages on the server",
+    found: ({ facts }) => facts.missing.extensions,
+  },
+  {
+    kind: "tablespaces-missing",
+    strategies: LOADING,
+    detail: "tablespaces that this server does not have",
+    remedy: "CREATE TABLESPACE for each",
+    found: ({ facts }) => facts.missing.tablespaces,
+  },
+  {
+    kind: "server-too-old",
+    strategies: LOADING,
+    detail: "the backup comes from a newer server",
+    remedy: "restore to a server of the backup's major version or newer",
+    found: ({ facts, backup }) => {
+      const from = backup?.manifest?.versions.server ?? "0";
+      return Number.parseInt(from, 10) > facts.serverMajor ? [`${from} > ${facts.serverVersion}`] : [];
+    },
+  },
+  {
+    kind: "large-objects-in-plain",
+    strategies: ["in-place"],
+    detail: "a file of the old pod commits its large objects by itself, so that not all of it can be undone",
+    remedy: "use the strategy swap",
+    found: ({ backup }) => backup !== undefined && backup.manifest === undefined,
+  },
+  {
+    kind: "too-many-objects",
+    strategies: ["in-place"],
+    detail: "one transaction cannot lock this many tables with their indexes and sequences",
+    remedy: "raise max_locks_per_transaction, or use the strategy swap",
+    found: ({ facts, backup }) => {
+      const tables = backup?.manifest?.content.tables.length ?? 0;
+      return tables * LOCKS_PER_TABLE > facts.lockTableSize ? [`${tables} tables`] : [];
+    },
+  },
+  {
+    kind: "name-taken",
+    strategies: ["beside"],
+    detail: "there is a database of that name",
+    remedy: "choose another name",
+    found: ({ facts }) => facts.targetTaken,
+  },
+];
+
+/** Each reason to refuse, by name and with what to do about it; empty when nothing stands in the way. */
+export function blockersOf(strategy: Strategy, given: Given): Blocker[] {
+  return RULES.filter(({ strategies }) => strategies.includes(strategy)).flatMap((rule) => {
+    const found = rule.found(given);
+    const names = typeof found === "boolean" ? [] : found;
+    if (found === false || (found !== true && names.length === 0)) return [];
+    const { kind, remedy } = rule;
+    return [
+      {
+        kind,
+        remedy,
+        names,
+        detail: [rule.detail, ...(names.length === 0 ? [] : [names.join(", ")])].join(": "),
+      },
+    ];
+  });
+}
+
+/** What the manifest says that the server must have. */
+export function needsOf({ manifest }: Restorable): ArchiveNeeds {
+  const lack = (kind: string) => manifest?.lacks.find((each) => each.kind === kind)?.names ?? [];
+  return {
+    roles: lack("roles").map(unquoted),
+    tablespaces: lack("tablespaces").map(unquoted),
+    extensions: manifest?.content.extensions.map(({ name }) => name) ?? [],
+  };
+}
+
+/** Names in a manifest are quoted as SQL writes them. */
+function unquoted(identifier: string): string {
+  return identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
+}

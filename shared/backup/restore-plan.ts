@@ -1,0 +1,128 @@
+import { blockersOf, type Blocker, type TargetFacts } from "./blockers.ts";
+import type { Strategy } from "./journal.ts";
+import type { Restorable } from "./restorable.ts";
+import { workloadText, type Workload, type WorkloadState } from "./workload.ts";
+
+export type PlannedWorkload = WorkloadState & { readonly workload: string };
+
+/** All that a restore would do, shown before it does. */
+export type RestorePlan = {
+  readonly strategy: Strategy;
+  readonly database: string;
+  /** Where the rows end up. */
+  readonly target: string;
+  readonly backup:
+    | {
+        readonly name: string;
+        readonly startedAt: string;
+        readonly sizeBytes: number;
+        readonly sha256?: string | undefined;
+        readonly format: string;
+        readonly rows?: number | undefined;
+        readonly serverVersion?: string | undefined;
+        readonly verification?: string | undefined;
+      }
+    | undefined;
+  readonly server: Pick<TargetFacts, "serverVersion" | "databaseBytes" | "sessions">;
+  readonly workloads: readonly PlannedWorkload[];
+  /** On the server, besides what the live database has; the server alone knows how much is free. */
+  readonly neededBytes: number;
+  readonly steps: readonly string[];
+  readonly downtime: string;
+  readonly blockers: readonly Blocker[];
+  readonly warnings: readonly string[];
+};
+
+export type PlanRequest = {
+  readonly strategy: Strategy;
+  readonly database: string;
+  /** What is loaded; an undo loads nothing. */
+  readonly backup: Restorable | undefined;
+  readonly target: string;
+  readonly facts: TargetFacts;
+  readonly workloads: readonly { readonly workload: Workload; readonly state: WorkloadState }[];
+  readonly warnings: readonly string[];
+};
+
+export function planRestore(request: PlanRequest): RestorePlan {
+  const { strategy, backup, facts, target } = request;
+  const touchesLive = strategy === "swap" || strategy === "in-place" || strategy === "undo";
+  const workloads = touchesLive
+    ? request.workloads.map(({ workload, state }) => ({ workload: workloadText(workload), ...state }))
+    : [];
+  return {
+    strategy,
+    database: request.database,
+    target,
+    backup: backup && describe(backup),
+    server: {
+      serverVersion: facts.serverVersion,
+      databaseBytes: facts.databaseBytes,
+      sessions: facts.sessions,
+    },
+    workloads,
+    neededBytes: backup === undefined ? 0 : (backup.manifest?.content.databaseBytes ?? facts.databaseBytes),
+    steps: stepsOf(strategy, workloads, target),
+    downtime: downtimeOf(strategy, workloads.length),
+    blockers: blockersOf(strategy, request),
+    warnings: [...request.warnings, ...warningsOf(request)],
+  };
+}
+
+function describe({ name, startedAt, sizeBytes, format, manifest }: Restorable) {
+  return {
+    name,
+    startedAt: startedAt.toISOString(),
+    sizeBytes,
+    sha256: manifest?.archive.sha256,
+    format,
+    rows: manifest?.content.rows,
+    serverVersion: manifest?.versions.server,
+    verification: manifest?.verification.level,
+  };
+}
+
+function stepsOf(strategy: Strategy, workloads: readonly PlannedWorkload[], target: string): string[] {
+  const names = workloads.map(({ workload, replicas }) => `${workload} (${replicas})`);
+  const stop = names.length === 0 ? [] : [`stop ${names.toReversed().join(", ")}`];
+  const start = names.length === 0 ? [] : [`start ${names.join(", ")}, each until it is ready`];
+  const verify = "verify the whole archive";
+  const load = [verify, "load it into a database of its own", "compare the rows of each table"];
+  const exchange = ["close the live database and end its sessions", "exchange both in one transaction"];
+  const steps: Record<Strategy, readonly string[]> = {
+    swap: [...load, ...stop, ...exchange, ...start],
+    undo: [...stop, ...exchange, ...start],
+    "in-place": [verify, ...stop, "take a safety backup", "replace all content in one transaction", ...start],
+    rehearse: [...load, "drop it", "note in the manifest what was proved"],
+    beside: [...load, `call it ${target}`],
+  };
+  return [...steps[strategy]];
+}
+
+function downtimeOf(strategy: Strategy, workloads: number): string {
+  if (strategy === "rehearse" || strategy === "beside") return "none";
+  const around = workloads === 0 ? "" : `, and as long as ${workloads} workloads take to stop and start`;
+  return strategy === "in-place"
+    ? `the time of a backup and of the load${around}`
+    : `some seconds for the exchange, whatever the size${around}`;
+}
+
+function warningsOf({ strategy, facts, backup, workloads }: PlanRequest): string[] {
+  const manifest = backup?.manifest;
+  const swaps = strategy === "swap";
+  return [
+    ...(backup !== undefined && manifest === undefined
+      ? ["this file of the old pod has no manifest: only its own end tells that it is whole"]
+      : []),
+    ...(manifest?.lacks ?? []).filter(({ data }) => data).map(({ detail }) => `the backup lacks ${detail}`),
+    ...(swaps && !facts.exists
+      ? ["there is no live database: it is made anew, with default grants and settings"]
+      : []),
+    ...(swaps
+      ? facts.inactiveSlots.map((slot) => `replication slot ${slot} stays with the old database`)
+      : []),
+    ...workloads.flatMap(({ workload, state }) =>
+      (state.autoscalers ?? []).map((name) => `${name} may scale ${workloadText(workload)} meanwhile`),
+    ),
+  ];
+}

@@ -1,0 +1,61 @@
+import type { ArchiveNeeds, TargetFacts } from "./blockers.ts";
+import type { TableCount } from "./compare-rows.ts";
+import type { ArchiveReading } from "./dump.ts";
+import type { ArchiveFormat } from "./manifest.ts";
+import type { TableRows } from "./plain-dump.ts";
+
+export type LoadRequest = {
+  readonly database: string;
+  /** A regular file, verified to its end. */
+  readonly path: string;
+  readonly format: ArchiveFormat;
+};
+
+export type ReplaceRequest = LoadRequest & {
+  /** What the transaction must hold before it commits. */
+  readonly tables: readonly TableRows[];
+};
+
+/** The client tools of the server's major version. */
+export type RestoreTools = {
+  readonly version: string;
+  /** Set when the release lacks known security fixes. */
+  readonly warning: string | undefined;
+  /** Reads an archive of format `custom` to its end; see DumpTool. */
+  read(archive: AsyncIterable<Uint8Array>, signal: AbortSignal): ArchiveReading;
+  /** Loads into an empty database and stops at the first error. Throws `restore_failed`. */
+  load(request: LoadRequest, signal: AbortSignal): Promise<void>;
+  /**
+   * Replaces all that a database holds by an archive of format `custom`, in one transaction. `alone` is called with the
+   * pid of the session that will do it, before that session changes anything. Throws `restore_failed`, with nothing
+   * changed.
+   */
+  replace(request: ReplaceRequest, alone: (pid: number) => Promise<void>, signal: AbortSignal): Promise<void>;
+};
+
+/** The server that holds the live database, as a restore needs it. */
+export type RestoreServer = {
+  inspect(
+    request: { readonly database: string; readonly target: string; readonly needs: ArchiveNeeds },
+    signal: AbortSignal,
+  ): Promise<TargetFacts>;
+  /** Throws `client_tools_missing`. */
+  tools(serverMajor: number, signal: AbortSignal): Promise<RestoreTools>;
+  /** Which of these databases are there. */
+  existing(databases: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>;
+  /** Makes an empty database with owner, encoding, locale and tablespace of `like`. */
+  create(database: string, like: string, signal: AbortSignal): Promise<void>;
+  analyze(database: string, signal: AbortSignal): Promise<void>;
+  /** The rows of each of these tables as the database has them now; a table that is not there is left out. */
+  countRows(
+    database: string,
+    tables: readonly Omit<TableRows, "rows">[],
+    signal: AbortSignal,
+  ): Promise<readonly TableCount[]>;
+  sizeBytes(database: string, signal: AbortSignal): Promise<number>;
+  /** Grants, settings, connection limit, comment and security labels. */
+  copyProperties(from: string, to: string, signal: AbortSignal): Promise<void>;
+  rename(database: string, to: string, signal: AbortSignal): Promise<void>;
+  /** Ends its sessions first. That it is not there is fine. Only for databases that a journal of ours named. */
+  drop(database: string, signal: AbortSignal): Promise<void>;
+};

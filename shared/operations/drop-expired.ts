@@ -1,0 +1,32 @@
+import type { RunStore } from "../backup/run.ts";
+import { asDormouseError } from "../errors.ts";
+import type { Log } from "../log.ts";
+
+type Dependencies = {
+  readonly runs: RunStore;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly drop: (database: string, signal: AbortSignal) => Promise<void>;
+};
+
+/**
+ * Drops the databases that restores kept for undoing and whose time is over: those, and only those, that the record of a
+ * run names. One that cannot be dropped is told of and tried again by the next run; it fails nothing.
+ */
+export async function dropExpired(
+  { runs, log, now, drop }: Dependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const run of await runs.all("restore")) {
+    if (run.kept === undefined || run.kept.until > now() || run.finishedAt === undefined) continue;
+    const { database } = run.kept;
+    try {
+      await drop(database, signal);
+      await runs.update({ ...run, kept: undefined });
+      log.info("kept database dropped", { run: run.id, database });
+    } catch (error) {
+      const { code, message } = asDormouseError(error);
+      log.warn("kept database not dropped", { run: run.id, database, code, error: message });
+    }
+  }
+}

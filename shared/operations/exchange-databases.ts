@@ -1,0 +1,67 @@
+import type { HeldDatabase } from "../backup/database-lock.ts";
+import type { RestartedWorkload } from "../backup/restore-result.ts";
+import { asDormouseError } from "../errors.ts";
+import type { RestoreDependencies } from "./restore-dependencies.ts";
+import { downSince, startWorkloads, stopWorkloads } from "./restart-workloads.ts";
+import type { Saga } from "./saga.ts";
+
+/** What came of it, for the result of the run. */
+export type Exchanged = {
+  readonly downtimeMs: number | undefined;
+  readonly workloads: readonly RestartedWorkload[];
+};
+
+/** Stop, fence, exchange, start. From here on only the journal knows what the application needs back. */
+export async function exchangeDatabases(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+): Promise<Exchanged> {
+  const { run, signal, step } = saga.context;
+  const { missing } = await deps.resumeSource.ensure(run.id, signal);
+  if (missing !== undefined) await step("unwatched", { why: missing });
+  await stopWorkloads(deps, saga);
+  signal.throwIfAborted();
+
+  const { database, loaded, kept } = saga.journal();
+  await saga.write({ phase: "swapping", downSince: downSince(deps, saga) });
+  const ended = await held.fence(database);
+  await held.fence(loaded);
+  await step("fenced", { sessionsEnded: ended });
+  // Not asked whether to stop: the exchange takes less time than opening again, and a lost lock fails it.
+  await held.exchange({ live: database, loaded, kept });
+  return finishExchange(deps, saga, held);
+}
+
+/** After the exchange, however this process learned of it. */
+export async function finishExchange(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+): Promise<Exchanged> {
+  const { database, kept } = saga.journal();
+  const until = new Date(deps.now().getTime() + deps.settings.undoForMs);
+  await saga.write({ phase: "starting" }, kept === undefined ? undefined : { database: kept, until });
+  await held.reopen(database);
+  await saga.context.step("exchanged", { kept });
+  return restart(deps, saga);
+}
+
+/** The end of every saga that stopped something: start, measure, stop being woken. */
+export async function restart(deps: RestoreDependencies, saga: Saga): Promise<Exchanged> {
+  const workloads = await startWorkloads(deps, saga);
+  const { downSince: since } = saga.journal();
+  const downtimeMs = since === undefined ? undefined : deps.now().getTime() - Date.parse(since);
+  await saga.write({ phase: "ended" });
+  await stopWaking(deps, saga);
+  return { downtimeMs, workloads };
+}
+
+/** A source that stays wakes the function for nothing until the next run removes it; it fails no restore. */
+export async function stopWaking({ resumeSource, log }: RestoreDependencies, saga: Saga): Promise<void> {
+  const { run, signal } = saga.context;
+  const { missing } = await resumeSource
+    .remove(run.id, signal)
+    .catch((error: unknown) => ({ missing: asDormouseError(error).message }));
+  if (missing !== undefined) log.warn("ping source not removed", { run: run.id, error: missing });
+}

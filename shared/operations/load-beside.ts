@@ -1,0 +1,94 @@
+import { compareRows, type Comparison } from "../backup/compare-rows.ts";
+import type { TableRows } from "../backup/plain-dump.ts";
+import type { Restorable } from "../backup/restorable.ts";
+import type { RestoreTools } from "../backup/restore-server.ts";
+import type { RunContext } from "../backup/run.ts";
+import type { RestoreDependencies } from "./restore-dependencies.ts";
+import type { Saga } from "./saga.ts";
+import { verifyArchive } from "./verify-archive.ts";
+
+const LOOK_EVERY_MS = 2_000;
+
+/**
+ * Verifies the archive and loads it into the database that the journal names, which is new; then ANALYZE, and the rows
+ * of each table against those of the archive. The live database and its application notice nothing.
+ */
+export async function loadBeside(
+  deps: RestoreDependencies,
+  saga: Saga,
+  backup: Restorable,
+  tools: RestoreTools,
+): Promise<Comparison> {
+  const { signal, step } = saga.context;
+  await using verified = await verifyArchive(deps.files, backup, tools, saga.context);
+  const { file, tables } = verified;
+  const { database, loaded } = saga.journal();
+  // What an earlier attempt of this run left there is a part of it at best.
+  await deps.server.drop(loaded, signal);
+  await deps.server.create(loaded, database, signal);
+  const request = { database: loaded, path: file.path, format: backup.format };
+  const expectedBytes = backup.manifest?.content.databaseBytes;
+  await watched(deps, saga, expectedBytes, () => tools.load(request, signal));
+  await step("loaded", { database: loaded, bytes: await deps.server.sizeBytes(loaded, signal) });
+  const compared = await checkRows(deps, saga, tables);
+  await deps.server.copyProperties(database, loaded, signal);
+  await saga.write({ phase: "loaded" });
+  return compared;
+}
+
+async function checkRows(
+  { server }: RestoreDependencies,
+  saga: Saga,
+  tables: readonly TableRows[],
+): Promise<Comparison> {
+  const { signal, step } = saga.context;
+  const { loaded } = saga.journal();
+  const [counts] = await Promise.all([
+    server.countRows(loaded, tables, signal),
+    server.analyze(loaded, signal),
+  ]);
+  const compared = compareRows(tables, counts);
+  await step("compared", { ...compared });
+  return compared;
+}
+
+/** Tells every two seconds how much is there, how fast it comes and how long it may take. */
+async function watched(
+  deps: RestoreDependencies,
+  saga: Saga,
+  expectedBytes: number | undefined,
+  load: () => Promise<void>,
+): Promise<void> {
+  const { signal, progress } = saga.context;
+  const ended = new AbortController();
+  const both = AbortSignal.any([signal, ended.signal]);
+  const watching = watchSize(deps, { database: saga.journal().loaded, expectedBytes }, both, progress);
+  try {
+    await load();
+  } finally {
+    ended.abort();
+    await watching;
+  }
+}
+
+async function watchSize(
+  { server, pause, now }: RestoreDependencies,
+  { database, expectedBytes }: { readonly database: string; readonly expectedBytes: number | undefined },
+  signal: AbortSignal,
+  progress: RunContext["progress"],
+): Promise<void> {
+  const begunMs = now().getTime();
+  try {
+    for (;;) {
+      await pause(LOOK_EVERY_MS, signal);
+      const bytes = await server.sizeBytes(database, signal);
+      const bytesPerSecond = Math.round((bytes * 1_000) / Math.max(1, now().getTime() - begunMs));
+      const leftBytes = expectedBytes === undefined ? undefined : Math.max(0, expectedBytes - bytes);
+      const remainingSeconds =
+        leftBytes === undefined || bytesPerSecond === 0 ? undefined : Math.ceil(leftBytes / bytesPerSecond);
+      progress({ loading: database, bytes, expectedBytes, bytesPerSecond, remainingSeconds });
+    }
+  } catch {
+    // Looking on is a courtesy: when it ends or fails, the load itself tells how it went.
+  }
+}

@@ -1,0 +1,79 @@
+import { needsOf } from "../backup/blockers.ts";
+import type { Strategy } from "../backup/journal.ts";
+import { findRestorable, parseWanted, type Restorable } from "../backup/restorable.ts";
+import { planRestore, type RestorePlan } from "../backup/restore-plan.ts";
+import type { Run } from "../backup/run.ts";
+import { DormouseError } from "../errors.ts";
+import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
+
+/** What was asked for, found. */
+export type Found = {
+  readonly strategy: Strategy;
+  readonly backup: Restorable | undefined;
+  /** The run that an undo takes back, with the database that it kept. */
+  readonly undone?: { readonly run: Run; readonly kept: string } | undefined;
+  readonly target: string;
+};
+
+/** Reads the name before anything else is touched, then the catalog. */
+export async function findWanted(
+  deps: RestoreDependencies,
+  request: RestoreRequest,
+  signal: AbortSignal,
+): Promise<Found> {
+  const { database } = deps.settings;
+  if (request.kind === "undo") return findUndone(deps, request.run, signal);
+  const wanted = parseWanted(request.filename, database);
+  const backup = findRestorable(await deps.catalog.list(signal), database, wanted);
+  return { strategy: request.strategy, backup, target: request.target ?? database };
+}
+
+async function findUndone(deps: RestoreDependencies, id: string, signal: AbortSignal): Promise<Found> {
+  const { database } = deps.settings;
+  const run = await deps.runs.find(id);
+  if (run?.kind !== "restore" || run.database !== database)
+    throw notUndone(`there is no restore ${JSON.stringify(id)}`);
+  const { kept } = run;
+  if (kept === undefined) throw notUndone(`restore ${run.id} keeps no database`);
+  if (kept.until < deps.now())
+    throw notUndone(`restore ${run.id} could be undone until ${kept.until.toISOString()}`);
+  const there = await deps.server.existing([kept.database], signal);
+  if (!there.has(kept.database))
+    throw notUndone(`the database ${JSON.stringify(kept.database)} that restore ${run.id} kept is gone`);
+  return { strategy: "undo", backup: undefined, undone: { run, kept: kept.database }, target: database };
+}
+
+function notUndone(message: string): DormouseError {
+  return new DormouseError("undo_unavailable", message, {
+    hint: "GET / lists what can be undone; a restore in place is undone by restoring its safety backup",
+  });
+}
+
+/** Looks at everything that a restore would touch and touches nothing. */
+export async function planOf(
+  deps: RestoreDependencies,
+  { strategy, backup, target }: Found,
+  signal: AbortSignal,
+): Promise<{ readonly plan: RestorePlan; readonly serverMajor: number }> {
+  const { database } = deps.settings;
+  const needs = backup === undefined ? { roles: [], extensions: [], tablespaces: [] } : needsOf(backup);
+  const facts = await deps.server.inspect({ database, target, needs }, signal);
+  const workloads = [];
+  const stops = strategy !== "rehearse" && strategy !== "beside";
+  for (const workload of stops ? deps.settings.workloads : [])
+    workloads.push({ workload, state: await deps.workloads.read(workload, signal) });
+  const tools = backup === undefined ? undefined : await deps.server.tools(facts.serverMajor, signal);
+  const warnings = tools?.warning === undefined ? [] : [tools.warning];
+  const plan = planRestore({ strategy, database, backup, target, facts, workloads, warnings });
+  return { plan, serverMajor: facts.serverMajor };
+}
+
+/** Throws `restore_blocked` with every reason at once. */
+export function refuseBlocked({ blockers, database }: RestorePlan): void {
+  if (blockers.length === 0) return;
+  throw new DormouseError(
+    "restore_blocked",
+    `the restore of ${JSON.stringify(database)} is blocked: ${blockers.map(({ detail }) => detail).join("; ")}`,
+    { hint: blockers.map(({ remedy }) => remedy).join("; ") },
+  );
+}

@@ -1,0 +1,49 @@
+import type { ArchiveFiles } from "../backup/archive-file.ts";
+import type { Catalog } from "../backup/catalog.ts";
+import type { DatabaseLock, HeldDatabase } from "../backup/database-lock.ts";
+import type { BackupManifest } from "../backup/manifest.ts";
+import type { EventSink } from "../backup/outcome-event.ts";
+import type { RestoreServer } from "../backup/restore-server.ts";
+import type { RunContext, RunStore } from "../backup/run.ts";
+import type { ResumeSource, Workload, Workloads } from "../backup/workload.ts";
+import type { Log } from "../log.ts";
+
+export type RestoreSettings = {
+  readonly database: string;
+  /** Started in this order, stopped in the reverse. */
+  readonly workloads: readonly Workload[];
+  readonly undoForMs: number;
+  readonly stopLimitMs: number;
+  readonly readyLimitMs: number;
+  /** How long putting things in order is tried before it is left to the next process. */
+  readonly settleForMs: number;
+};
+
+/** The ports and clocks that restoring needs. */
+export type RestoreDependencies = {
+  readonly settings: RestoreSettings;
+  readonly catalog: Catalog;
+  readonly files: ArchiveFiles;
+  readonly runs: RunStore;
+  readonly lock: DatabaseLock;
+  readonly server: RestoreServer;
+  readonly workloads: Workloads;
+  readonly resumeSource: ResumeSource;
+  /** A pinned backup of the live database, by the run itself and under the lock that it holds. */
+  readonly safetyBackup: (held: HeldDatabase, context: RunContext) => Promise<BackupManifest>;
+  readonly events: EventSink;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+};
+
+export type RestoreRequest =
+  | {
+      readonly kind: "restore";
+      readonly filename: string;
+      readonly strategy: "swap" | "in-place" | "rehearse" | "beside";
+      /** The database that `beside` makes. */
+      readonly target?: string | undefined;
+      readonly dryRun: boolean;
+    }
+  | { readonly kind: "undo"; readonly run: string; readonly dryRun: boolean };

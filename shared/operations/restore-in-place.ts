@@ -1,0 +1,69 @@
+import { compareRows, type Comparison } from "../backup/compare-rows.ts";
+import type { HeldDatabase } from "../backup/database-lock.ts";
+import type { Restorable } from "../backup/restorable.ts";
+import type { RestoreResult } from "../backup/restore-result.ts";
+import type { RestoreTools } from "../backup/restore-server.ts";
+import { restart } from "./exchange-databases.ts";
+import type { RestoreDependencies } from "./restore-dependencies.ts";
+import { downSince, stopWorkloads } from "./restart-workloads.ts";
+import type { Saga } from "./saga.ts";
+import { verifyArchive, type VerifiedArchive } from "./verify-archive.ts";
+
+type Given = { readonly backup: Restorable; readonly tools: RestoreTools };
+
+/** For a role that may not create databases: stop, safety backup, replace all content in one transaction, start. */
+export async function restoreInPlace(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+  given: Given,
+): Promise<RestoreResult> {
+  const { run, signal } = saga.context;
+  const { database } = deps.settings;
+  const { backup, tools } = given;
+  await using verified = await verifyArchive(deps.files, backup, tools, saga.context);
+  if (!saga.hasBegun())
+    await saga.begin({
+      strategy: "in-place",
+      phase: "loaded",
+      database,
+      source: backup.name,
+      loaded: database,
+    });
+  await deps.resumeSource.ensure(run.id, signal);
+  await stopWorkloads(deps, saga);
+  const safety = await deps.safetyBackup(held, saga.context);
+  const compared = await replace(deps, saga, held, { given, verified });
+  return {
+    run: run.id,
+    strategy: "in-place",
+    database,
+    source: backup.name,
+    target: database,
+    compared,
+    ...(await restart(deps, saga)),
+    undo: { body: { filename: safety.name, strategy: "in-place" } },
+    warnings: [],
+  };
+}
+
+async function replace(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+  { given, verified }: { readonly given: Given; readonly verified: VerifiedArchive },
+): Promise<Comparison> {
+  const { signal, step } = saga.context;
+  const { database } = saga.journal();
+  const { backup, tools } = given;
+  const { path, tables } = { path: verified.file.path, tables: verified.tables };
+  const connectionLimit = saga.journal().connectionLimit ?? (await held.connectionLimit(database));
+  await saga.write({ phase: "swapping", connectionLimit, downSince: downSince(deps, saga) });
+  const request = { database, path, format: backup.format, tables };
+  await tools.replace(request, (pid) => held.isolate(database, pid), signal);
+  await saga.write({ phase: "starting" });
+  await held.limitConnections(database, connectionLimit);
+  await step("replaced", { backup: backup.name });
+  await deps.server.analyze(database, signal);
+  return compareRows(tables, await deps.server.countRows(database, tables, signal));
+}

@@ -1,0 +1,63 @@
+import type { HeldDatabase } from "../backup/database-lock.ts";
+import { nextStep, type NextStep, type RestoreJournal } from "../backup/journal.ts";
+import type { RestoreResult } from "../backup/restore-result.ts";
+import { finishExchange, restart, stopWaking, type Exchanged } from "./exchange-databases.ts";
+import type { RestoreDependencies } from "./restore-dependencies.ts";
+import { startWorkloads } from "./restart-workloads.ts";
+import type { Saga } from "./saga.ts";
+import { resultOf } from "./strategies.ts";
+
+/** What the journal and the server together ask for. */
+export async function stepAfter(
+  { server }: RestoreDependencies,
+  saga: Saga,
+  mayGoOn: boolean,
+): Promise<NextStep> {
+  const journal = saga.journal();
+  const { database, loaded, kept } = journal;
+  const names = [database, loaded, ...(kept === undefined ? [] : [kept])];
+  const there = await server.existing(names, saga.context.signal);
+  const found = {
+    live: there.has(database),
+    loaded: there.has(loaded),
+    kept: kept !== undefined && there.has(kept),
+  };
+  return nextStep(journal, found, mayGoOn);
+}
+
+/** Puts things in order for good: what was exchanged is finished, and answered; everything else is taken back. */
+export async function settle(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+): Promise<RestoreResult | undefined> {
+  if ((await stepAfter(deps, saga, false)) !== "finish") {
+    await rollBack(deps, saga.tolerant(deps.log), held);
+    return undefined;
+  }
+  return resultOf(deps, saga, await finish(deps, saga, held), undefined);
+}
+
+async function finish(deps: RestoreDependencies, saga: Saga, held: HeldDatabase): Promise<Exchanged> {
+  const { strategy } = saga.journal();
+  if (strategy === "swap" || strategy === "undo") return finishExchange(deps, saga, held);
+  await resetLimit(saga.journal(), held);
+  return restart(deps, saga);
+}
+
+/** The application comes back first, then what was loaded is dropped. Every line may be taken twice. */
+async function rollBack(deps: RestoreDependencies, saga: Saga, held: HeldDatabase): Promise<void> {
+  const { strategy, database, loaded } = saga.journal();
+  await saga.write({ phase: "rolling-back" });
+  await held.reopen(database);
+  await resetLimit(saga.journal(), held);
+  await startWorkloads(deps, saga);
+  await stopWaking(deps, saga);
+  const isOurs = strategy === "swap" || strategy === "rehearse" || strategy === "beside";
+  if (isOurs) await deps.server.drop(loaded, saga.context.signal);
+  await saga.context.step("rolledback", { database });
+}
+
+async function resetLimit({ database, connectionLimit }: RestoreJournal, held: HeldDatabase): Promise<void> {
+  if (connectionLimit !== undefined) await held.limitConnections(database, connectionLimit);
+}

@@ -1,0 +1,156 @@
+import type { Comparison } from "../backup/compare-rows.ts";
+import type { HeldDatabase } from "../backup/database-lock.ts";
+import { runDatabase } from "../backup/journal.ts";
+import type { Restorable } from "../backup/restorable.ts";
+import type { RestoreResult } from "../backup/restore-result.ts";
+import type { RestoreTools } from "../backup/restore-server.ts";
+import { DormouseError } from "../errors.ts";
+import { exchangeDatabases, type Exchanged } from "./exchange-databases.ts";
+import { loadBeside } from "./load-beside.ts";
+import type { Found } from "./plan-restore.ts";
+import type { RestoreDependencies } from "./restore-dependencies.ts";
+import { restoreInPlace } from "./restore-in-place.ts";
+import type { Saga } from "./saga.ts";
+
+export type Carried = {
+  readonly found: Found;
+  readonly serverMajor: number;
+  /** Whether there is a live database that an exchange must keep. */
+  readonly liveExists: boolean;
+};
+
+/** Carries out what was planned, each strategy by its own steps. */
+export async function carryOutRestore(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+  carried: Carried,
+): Promise<RestoreResult> {
+  const { found, serverMajor } = carried;
+  if (found.undone !== undefined) return undo(deps, saga, held, found.undone);
+  const tools = await deps.server.tools(serverMajor, saga.context.signal);
+  const backup = restorableOf(found);
+  if (found.strategy === "in-place") return restoreInPlace(deps, saga, held, { backup, tools });
+  if (found.strategy === "rehearse") return rehearse(deps, saga, backup, tools);
+  if (found.strategy === "beside") return beside(deps, saga, { backup, target: found.target }, tools);
+  return swap(deps, saga, held, { backup, tools, liveExists: carried.liveExists });
+}
+
+function restorableOf({ backup }: Found): Restorable {
+  if (backup === undefined) throw new DormouseError("internal", "a restore without a backup");
+  return backup;
+}
+
+type Swap = { readonly backup: Restorable; readonly tools: RestoreTools; readonly liveExists: boolean };
+
+async function swap(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+  { backup, tools, liveExists }: Swap,
+): Promise<RestoreResult> {
+  const { run } = saga.context;
+  const { database } = deps.settings;
+  await saga.begin({
+    strategy: "swap",
+    phase: "loading",
+    database,
+    source: backup.name,
+    loaded: runDatabase(database, "restore", run.id),
+    ...(liveExists ? { kept: runDatabase(database, "before", run.id) } : {}),
+  });
+  const compared = await loadBeside(deps, saga, backup, tools);
+  return resultOf(deps, saga, await exchangeDatabases(deps, saga, held), compared);
+}
+
+/** The same exchange with the database that was kept; what is live now is kept in its turn. */
+async function undo(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+  { run: undone, kept }: NonNullable<Found["undone"]>,
+): Promise<RestoreResult> {
+  const { database } = deps.settings;
+  await saga.begin({
+    strategy: "undo",
+    phase: "loaded",
+    database,
+    source: undone.id,
+    loaded: kept,
+    kept: runDatabase(database, "before", saga.context.run.id),
+  });
+  const exchanged = await exchangeDatabases(deps, saga, held);
+  const record = await deps.runs.find(undone.id);
+  if (record !== undefined) await deps.runs.update({ ...record, kept: undefined });
+  return resultOf(deps, saga, exchanged, undefined);
+}
+
+async function rehearse(
+  deps: RestoreDependencies,
+  saga: Saga,
+  backup: Restorable,
+  tools: RestoreTools,
+): Promise<RestoreResult> {
+  const { run, signal, step } = saga.context;
+  const { database } = deps.settings;
+  const loaded = runDatabase(database, "scratch", run.id);
+  await saga.begin({ strategy: "rehearse", phase: "loading", database, source: backup.name, loaded });
+  const compared = await loadBeside(deps, saga, backup, tools);
+  await deps.server.drop(loaded, signal);
+  if (backup.manifest !== undefined) {
+    // Read anew: it may have been pinned meanwhile.
+    const manifest = (await deps.catalog.find(backup.name))?.manifest ?? backup.manifest;
+    await deps.catalog.rewrite({
+      ...manifest,
+      verification: { level: "compared", at: deps.now().toISOString() },
+    });
+  }
+  await saga.write({ phase: "ended" });
+  await step("rehearsed", { backup: backup.name });
+  return { ...resultOf(deps, saga, { downtimeMs: undefined, workloads: [] }, compared), target: undefined };
+}
+
+async function beside(
+  deps: RestoreDependencies,
+  saga: Saga,
+  { backup, target }: { readonly backup: Restorable; readonly target: string },
+  tools: RestoreTools,
+): Promise<RestoreResult> {
+  const { run, signal, step } = saga.context;
+  const { database } = deps.settings;
+  // Under a name of the run's until it is whole: what a crash leaves is then known to be ours.
+  const loaded = runDatabase(database, "restore", run.id);
+  await saga.begin({ strategy: "beside", phase: "loading", database, source: backup.name, loaded, target });
+  const compared = await loadBeside(deps, saga, backup, tools);
+  await deps.server.rename(loaded, target, signal);
+  await saga.write({ phase: "ended" });
+  await step("named", { database: target });
+  return resultOf(deps, saga, { downtimeMs: undefined, workloads: [] }, compared);
+}
+
+/** The result of a saga that has ended, for this process or for one that finished another's. */
+export function resultOf(
+  deps: RestoreDependencies,
+  saga: Saga,
+  { downtimeMs, workloads }: Exchanged,
+  compared: Comparison | undefined,
+): RestoreResult {
+  const { strategy, source, database, kept, target } = saga.journal();
+  const { id } = saga.context.run;
+  const exchanges = strategy === "swap" || strategy === "undo";
+  const until = new Date(deps.now().getTime() + deps.settings.undoForMs).toISOString();
+  return {
+    run: id,
+    strategy,
+    database,
+    source,
+    target: target ?? database,
+    compared,
+    downtimeMs,
+    workloads,
+    ...(exchanges && kept !== undefined ? { undo: { body: { undo: id }, until } } : {}),
+    warnings: workloads.flatMap(({ workload, ready, why }) =>
+      ready ? [] : [`${workload} is not ready: ${why}`],
+    ),
+  };
+}

@@ -1,0 +1,80 @@
+import type { ArchiveFile, ArchiveFiles } from "../backup/archive-file.ts";
+import type { TableRows } from "../backup/plain-dump.ts";
+import type { Restorable } from "../backup/restorable.ts";
+import type { RestoreTools } from "../backup/restore-server.ts";
+import type { RunContext } from "../backup/run.ts";
+import { DormouseError } from "../errors.ts";
+
+export type VerifiedArchive = {
+  readonly file: ArchiveFile;
+  /** As the archive itself has them. */
+  readonly tables: readonly TableRows[];
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/**
+ * Reads the whole archive before its first byte reaches a server: by its hash, by the tool that will load it, and by
+ * the rows that its manifest promises. The caller disposes of the file. Throws `archive_damaged`.
+ */
+export async function verifyArchive(
+  files: ArchiveFiles,
+  backup: Restorable,
+  tools: RestoreTools,
+  { signal, step }: Pick<RunContext, "signal" | "step">,
+): Promise<VerifiedArchive> {
+  const file = await files.open(backup, signal);
+  try {
+    const tables =
+      backup.format === "custom"
+        ? await readCustom(tools, file, backup, signal)
+        : await readPlain(files, file, backup, signal);
+    await step("verified", { backup: backup.name, tables: tables.length, rows: rowsOf(tables) });
+    return { file, tables, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function readCustom(
+  tools: RestoreTools,
+  file: ArchiveFile,
+  { name, manifest }: Restorable,
+  signal: AbortSignal,
+): Promise<readonly TableRows[]> {
+  const reading = tools.read(file.bytes(), signal);
+  for await (const _ of reading.archive) continue;
+  const { tables } = await reading.contents;
+  const promised = manifest?.content.rows;
+  if (promised === undefined || promised === rowsOf(tables)) return tables;
+  throw new DormouseError(
+    "archive_damaged",
+    `${name} holds ${rowsOf(tables)} rows, its manifest says ${promised}`,
+    { hint: "restore another backup: GET / lists them" },
+  );
+}
+
+/** psql runs commands that stand in a script; pg_dump of the old pod never wrote one. */
+async function readPlain(
+  files: ArchiveFiles,
+  file: ArchiveFile,
+  backup: Restorable,
+  signal: AbortSignal,
+): Promise<readonly TableRows[]> {
+  const { isComplete, metaCommands, tables } = await files.readPlain(backup, file, signal);
+  if (!isComplete) {
+    throw new DormouseError("archive_damaged", `${backup.name} does not end as pg_dump ends a dump`, {
+      hint: "it was cut short: restore another backup",
+    });
+  }
+  if (metaCommands.length === 0) return tables;
+  throw new DormouseError(
+    "archive_damaged",
+    `${backup.name} holds commands that psql would run: ${metaCommands.slice(0, 3).join(", ")}`,
+    { hint: "read the file before you trust it; docs/restore-by-hand.md tells how to load it" },
+  );
+}
+
+function rowsOf(tables: readonly TableRows[]): number {
+  return tables.reduce((sum, { rows }) => sum + rows, 0);
+}

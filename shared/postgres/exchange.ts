@@ -1,0 +1,95 @@
+import { setTimeout as pause } from "node:timers/promises";
+import pg from "pg";
+import type { Exchange } from "../backup/database-lock.ts";
+import { DormouseError } from "../errors.ts";
+import { serverError } from "./server-errors.ts";
+
+/** A backend leaves at its next look at interrupts, which a long system call can put off. */
+const LEAVE_WITHIN_MS = 20_000;
+const LOOK_EVERY_MS = 50;
+
+const SESSIONS = `SELECT pid, coalesce(usename, backend_type) AS who, application_name AS program
+  FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND pid <> $2`;
+const TERMINATE = `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended
+  FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND pid <> $2
+    AND backend_type IN ('client backend', 'walsender')`;
+
+/** CONNECTION LIMIT 0 would let superusers in; ALLOW_CONNECTIONS stops everybody. */
+export async function fence(client: pg.Client, database: string): Promise<number> {
+  return explained(`fence around database ${JSON.stringify(database)}`, async () => {
+    if (!(await exists(client, database))) return 0;
+    await client.query(`ALTER DATABASE ${pg.escapeIdentifier(database)} ALLOW_CONNECTIONS false`);
+    return endSessions(client, database);
+  });
+}
+
+/**
+ * Ends every session of a database, but that of `spared`, and waits until they are gone; new ones may come unless it is
+ * fenced. Answers how many.
+ */
+export async function endSessions(client: pg.Client, database: string, spared = 0): Promise<number> {
+  let ended = 0;
+  for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
+    const { rows } = await client.query<{ pid: number; who: string; program: string }>(SESSIONS, [
+      database,
+      spared,
+    ]);
+    if (rows.length === 0) return ended;
+    if (waitedMs >= LEAVE_WITHIN_MS) throw sessionsRemain(database, rows);
+    const { rows: counts } = await client.query<{ ended: number }>(TERMINATE, [database, spared]);
+    ended = Math.max(ended, counts[0]?.ended ?? 0);
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+export async function reopen(client: pg.Client, database: string): Promise<void> {
+  await explained(`opening of database ${JSON.stringify(database)}`, async () => {
+    if (!(await exists(client, database))) return;
+    await client.query(`ALTER DATABASE ${pg.escapeIdentifier(database)} ALLOW_CONNECTIONS true`);
+  });
+}
+
+export async function exchange(client: pg.Client, { live, loaded, kept }: Exchange): Promise<void> {
+  const name = pg.escapeIdentifier;
+  await explained(`exchange of database ${JSON.stringify(live)}`, async () => {
+    try {
+      await client.query("BEGIN");
+      if (kept !== undefined) await client.query(`ALTER DATABASE ${name(live)} RENAME TO ${name(kept)}`);
+      await client.query(`ALTER DATABASE ${name(loaded)} RENAME TO ${name(live)}`);
+      await client.query(`ALTER DATABASE ${name(live)} ALLOW_CONNECTIONS true`);
+      // Whatever was loaded without waiting for the disk is on it when this commit is.
+      await client.query("SET LOCAL synchronous_commit = on");
+      await client.query("COMMIT");
+    } catch (error) {
+      await client.query("ROLLBACK").catch(() => undefined);
+      throw error;
+    }
+  });
+}
+
+async function exists(client: pg.Client, database: string): Promise<boolean> {
+  const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [database]);
+  return rowCount === 1;
+}
+
+export async function explained<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw serverError(error, what);
+  }
+}
+
+function sessionsRemain(
+  database: string,
+  rows: readonly { readonly pid: number; readonly who: string; readonly program: string }[],
+): DormouseError {
+  const names = rows.map(({ pid, who, program }) => `pid ${pid} of ${who} (${program})`).join(", ");
+  return new DormouseError(
+    "sessions_remain",
+    `sessions of ${JSON.stringify(database)} do not end: ${names}`,
+    {
+      hint: "end them on the server, then restore again",
+    },
+  );
+}

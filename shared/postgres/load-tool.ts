@@ -1,0 +1,60 @@
+import { DormouseError } from "../errors.ts";
+import { runTool, type Command, type Limits, type RunningTool } from "./child-process.ts";
+import type { ClientTools } from "./client-tools.ts";
+import type { Libpq } from "./libpq.ts";
+import type { LoadOptions } from "./restore-tools.ts";
+import { knownKind } from "./server-errors.ts";
+
+/** What every way to load needs. */
+export type Loader = { readonly tools: ClientTools; readonly libpq: Libpq; readonly options: LoadOptions };
+
+/**
+ * For sessions that fill a database of nobody's yet: what is not waited for here is on disk when the exchange is, whose
+ * commit comes later in the same log. Indexes are built faster in more memory.
+ */
+const LOADING =
+  "-c synchronous_commit=off -c maintenance_work_mem=256MB -c statement_timeout=0 -c lock_timeout=0";
+
+/** Starts pg_restore or psql; its time is bounded as a whole, since building an index says nothing for long. */
+export function startLoad(
+  { tools, libpq, options }: Loader,
+  tool: "pg_restore" | "psql",
+  given: Pick<Command, "arguments"> & { readonly database: string; readonly settings?: string },
+  signal: AbortSignal,
+): RunningTool {
+  const limits: Limits = { deadlineMs: options.deadlineMs, stallMs: options.deadlineMs };
+  return runTool(
+    {
+      file: `${tools.binDir}/${tool}`,
+      arguments: given.arguments,
+      environment: { ...libpq.environment, PGOPTIONS: given.settings ?? LOADING },
+      secrets: options.secrets,
+    },
+    limits,
+    (exit, stderr) => explainLoad(tool, given.database, exit, stderr),
+    signal,
+  );
+}
+
+/** The first error is the cause. Lines that quote rows (DETAIL, CONTEXT, the command) stay out: they hold people's data. */
+function explainLoad(tool: string, database: string, exit: string, stderr: readonly string[]): DormouseError {
+  const error = stderr.find((line) => /error:|fatal:/i.test(line)) ?? exit;
+  const why = error.replace(/^.*?(?:error|fatal): (?:could not execute query: )?/i, "").slice(0, 500);
+  const kind = knownKind(stderr.join("\n"));
+  const isLost = kind?.code === "connection_lost" || kind?.code === "server_starting";
+  return new DormouseError(
+    isLost ? kind.code : "restore_failed",
+    `${tool} failed for ${JSON.stringify(database)}: ${exit}: ${why}`,
+    { hint: isLost ? kind.hint : hintFor(why) },
+  );
+}
+
+function hintFor(why: string): string {
+  if (/No space left on device|disk full/i.test(why))
+    return "make room on the server's disk, then restore again";
+  if (/role ".*" does not exist/.test(why)) return "create the role on the server, then restore again";
+  if (/extension/.test(why)) return "install the extension on the server, then restore again";
+  if (/permission denied|must be (?:owner|superuser|member)/i.test(why))
+    return "restore as a role that may do this, usually the owner of all objects or a superuser";
+  return "the message is the server's own: look at its log for the same minute";
+}

@@ -1,0 +1,32 @@
+import type { LoadRequest } from "../backup/restore-server.ts";
+import { startLoad, type Loader } from "./load-tool.ts";
+
+/**
+ * `pg_restore` into an empty database with several connections. Subscriptions stay out: they would start to replicate,
+ * and a database that has one can hardly be dropped.
+ */
+export async function loadCustom(
+  loader: Loader,
+  { database, path }: LoadRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const { libpq, options } = loader;
+  const running = startLoad(
+    loader,
+    "pg_restore",
+    {
+      database,
+      arguments: [
+        "--exit-on-error",
+        "--no-subscriptions",
+        "--no-password",
+        `--jobs=${options.jobs}`,
+        `--dbname=${libpq.conninfo(database)}`,
+        path,
+      ],
+    },
+    signal,
+  );
+  running.stdin.end();
+  for await (const _ of running.output) continue;
+}

@@ -1,0 +1,30 @@
+import { createReadStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import type { LoadRequest } from "../backup/restore-server.ts";
+import { startLoad, type Loader } from "./load-tool.ts";
+
+/** psql reads no startup file, stops at the first error and asks nothing. */
+export const PSQL = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--no-password"] as const;
+
+/**
+ * Feeds a plain dump to psql. Only for a file that was read to its end before: psql takes the end of its input for the
+ * end of the data, and commits what it got.
+ */
+export async function loadPlain(loader: Loader, request: LoadRequest, signal: AbortSignal): Promise<void> {
+  const { database, path, format } = request;
+  const running = startLoad(
+    loader,
+    "psql",
+    { database, arguments: [...PSQL, "--output=/dev/null", `--dbname=${loader.libpq.conninfo(database)}`] },
+    signal,
+  );
+  const source = createReadStream(path, { highWaterMark: 1 << 18 });
+  const script = format === "gzip-sql" ? [source, createGunzip({ chunkSize: 1 << 18 })] : [source];
+  // psql that went away says why by its exit; a file that cannot be read ends psql.
+  const fed = pipeline([...script, running.stdin]).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== "EPIPE") running.stop(error as Error);
+  });
+  for await (const _ of running.output) continue;
+  await fed;
+}

@@ -1,0 +1,154 @@
+import type { Writable } from "node:stream";
+import pg from "pg";
+import type { TableRows } from "../backup/plain-dump.ts";
+import type { ReplaceRequest } from "../backup/restore-server.ts";
+import { DormouseError } from "../errors.ts";
+import type { RunningTool } from "./child-process.ts";
+import { startLoad, type Loader } from "./load-tool.ts";
+import { PSQL } from "./psql.ts";
+
+/**
+ * All that a database holds but what belongs to the server. Schemas take their extensions with them; the schema public
+ * comes back as a new database has it, since a dump says of it only what is different.
+ */
+const WIPE = `
+DO $wipe$
+DECLARE item record;
+BEGIN
+  FOR item IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+    EXECUTE format('DROP SCHEMA %I CASCADE', item.nspname);
+  END LOOP;
+  PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
+  FOR item IN SELECT pubname FROM pg_publication LOOP
+    EXECUTE format('DROP PUBLICATION %I', item.pubname);
+  END LOOP;
+  CREATE SCHEMA public;
+  COMMENT ON SCHEMA public IS 'standard public schema';
+  IF current_setting('server_version_num')::int >= 150000 THEN
+    ALTER SCHEMA public OWNER TO pg_database_owner;
+    GRANT USAGE ON SCHEMA public TO PUBLIC;
+  ELSE
+    GRANT ALL ON SCHEMA public TO PUBLIC;
+  END IF;
+END $wipe$;
+`;
+/** The last statement of the script, which is kept back until pg_restore has ended well. */
+const KEPT_BACK_BYTES = 4096;
+const SETTINGS = "-c statement_timeout=0 -c lock_timeout=60s -c maintenance_work_mem=256MB";
+
+/**
+ * One transaction of one session: wipe, then what pg_restore prints. Its COMMIT is the last thing that psql is given,
+ * after pg_restore has ended with 0; a session that ends before leaves the database as it was.
+ */
+export async function replaceContent(
+  loader: Loader,
+  request: ReplaceRequest,
+  alone: (pid: number) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { database } = request;
+  const { libpq } = loader;
+  const ended = new AbortController();
+  const both = AbortSignal.any([signal, ended.signal]);
+  const psql = startLoad(
+    loader,
+    "psql",
+    {
+      database,
+      settings: SETTINGS,
+      arguments: [...PSQL, "--tuples-only", "--no-align", `--dbname=${libpq.conninfo(database)}`],
+    },
+    both,
+  );
+  try {
+    await converse(psql, () => startScript(loader, request, both), alone, checkOf(request.tables));
+  } catch (error) {
+    ended.abort(error);
+    throw error;
+  }
+}
+
+function startScript(loader: Loader, { database, path }: ReplaceRequest, signal: AbortSignal): RunningTool {
+  const script = startLoad(
+    loader,
+    "pg_restore",
+    {
+      database,
+      arguments: ["--single-transaction", "--exit-on-error", "--no-subscriptions", "--file=-", path],
+    },
+    signal,
+  );
+  script.stdin.end();
+  return script;
+}
+
+async function converse(
+  psql: RunningTool,
+  startsScript: () => RunningTool,
+  alone: (pid: number) => Promise<void>,
+  check: string,
+): Promise<void> {
+  const answers = psql.output[Symbol.asyncIterator]();
+  await write(psql.stdin, "SELECT pg_backend_pid();\n");
+  const first = await answers.next();
+  const pid = Number.parseInt(Buffer.from(first.value ?? []).toString("utf8"), 10);
+  if (!Number.isInteger(pid)) throw new DormouseError("restore_failed", "psql did not tell its session");
+  await alone(pid);
+  const end = drain(answers);
+  // Whoever fails first tells why: psql at an error of the server, pg_restore at one of the archive.
+  end.catch(() => undefined);
+  await write(psql.stdin, `BEGIN;\n${WIPE}`);
+  // Not before it is read: what a child prints while nobody reads may be gone when it ends.
+  const last = await feedAllButTheEnd(startsScript().output, psql.stdin, end);
+  await write(psql.stdin, beforeCommit(last, check));
+  psql.stdin.end();
+  await end;
+}
+
+/** The rows of each table, looked at in the transaction itself: what differs never becomes visible. */
+function checkOf(tables: readonly TableRows[]): string {
+  const checks = tables.map(({ schema, name, rows }) => {
+    const table = [schema, name].map(pg.escapeIdentifier).join(".");
+    const differs = `(SELECT count(*) FROM ONLY ${table}) <> ${rows}`;
+    // Tables of extensions hold what CREATE EXTENSION put there besides what was dumped.
+    const isOwn = `NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e'
+      AND objid = ${pg.escapeLiteral(table)}::regclass)`;
+    return `IF ${differs} AND ${isOwn} THEN
+      RAISE EXCEPTION USING MESSAGE = ${pg.escapeLiteral(`table ${table} has other rows than the backup`)}; END IF;`;
+  });
+  return `DO ${pg.escapeLiteral(`BEGIN ${checks.join("\n")} END`)};\n`;
+}
+
+function beforeCommit(end: Buffer, check: string): Buffer {
+  const at = end.lastIndexOf("\nCOMMIT;\n");
+  if (at === -1) throw new DormouseError("restore_failed", "pg_restore printed no end of its transaction");
+  return Buffer.concat([end.subarray(0, at + 1), Buffer.from(check), end.subarray(at + 1)]);
+}
+
+/** Leaves the last bytes to the caller, which it returns once the source has ended without an error. */
+async function feedAllButTheEnd(
+  source: AsyncIterable<Uint8Array>,
+  sink: Writable,
+  end: Promise<void>,
+): Promise<Buffer> {
+  let kept = Buffer.alloc(0);
+  for await (const chunk of source) {
+    const all = Buffer.concat([kept, chunk]);
+    const at = Math.max(0, all.length - KEPT_BACK_BYTES);
+    // An end of psql now is an error, which `end` explains.
+    if (!(await write(sink, all.subarray(0, at)))) await end;
+    kept = all.subarray(at);
+  }
+  return kept;
+}
+
+/** Resolves when the bytes have left us, to false when nobody reads any more. */
+function write(sink: Writable, bytes: string | Uint8Array): Promise<boolean> {
+  return new Promise((resolve) =>
+    sink.write(bytes, (error) => resolve(error === null || error === undefined)),
+  );
+}
+
+async function drain(answers: AsyncIterator<Uint8Array>): Promise<void> {
+  while ((await answers.next()).done !== true) continue;
+}

@@ -1,0 +1,86 @@
+import pg from "pg";
+import type { RestoreServer } from "../backup/restore-server.ts";
+import { findClientTools } from "./client-tools.ts";
+import { withSession, type ConnectionSettings } from "./connection.ts";
+import { countRows } from "./count-rows.ts";
+import { copyProperties, createLike } from "./database-properties.ts";
+import { endSessions } from "./exchange.ts";
+import type { Libpq } from "./libpq.ts";
+import { restoreTools, type LoadOptions } from "./restore-tools.ts";
+import { targetFacts } from "./target-facts.ts";
+
+type Place = { readonly binDir?: string | undefined; readonly searchPath: string };
+type Work<Result> = (client: pg.Client) => Promise<Result>;
+type Session = <Result>(what: string, signal: AbortSignal, work: Work<Result>) => Promise<Result>;
+
+/** ANALYZE, counting, copying the template and dropping take as long as the database is large. */
+const LONG_MS = 12 * 3_600_000;
+
+export function restoreServer(
+  settings: ConnectionSettings,
+  libpq: Libpq,
+  options: LoadOptions,
+  place: Place,
+): RestoreServer {
+  return {
+    tools: async (serverMajor) =>
+      restoreTools(await findClientTools(serverMajor, place.binDir, place.searchPath), libpq, options),
+    ...fromOutside(sessions(settings, settings.maintenanceDatabase)),
+    ...fromInside((database) => sessions(settings, database)),
+  };
+}
+
+function sessions(settings: ConnectionSettings, database: string): Session {
+  return (what, signal, work) =>
+    withSession(settings, { database, what, queryTimeoutMs: LONG_MS }, signal, work);
+}
+
+/** What is done from the maintenance database: nobody may be in a database that is renamed or dropped. */
+function fromOutside(session: Session): Omit<RestoreServer, "tools" | "analyze" | "countRows"> {
+  const quoted = JSON.stringify;
+  return {
+    inspect: (request, signal) =>
+      session(`inspection of database ${quoted(request.database)}`, signal, (client) =>
+        targetFacts(client, request),
+      ),
+    existing: (databases, signal) =>
+      session("list of databases", signal, async (client) => {
+        const sql = "SELECT datname FROM pg_database WHERE datname = ANY ($1)";
+        const { rows } = await client.query<{ datname: string }>(sql, [databases]);
+        return new Set(rows.map(({ datname }) => datname));
+      }),
+    create: (database, like, signal) =>
+      session(`creation of database ${quoted(database)}`, signal, (client) =>
+        createLike(client, database, like),
+      ),
+    sizeBytes: (database, signal) =>
+      session("size of a database", signal, async (client) => {
+        const sql = "SELECT pg_database_size(datname) AS bytes FROM pg_database WHERE datname = $1";
+        const { rows } = await client.query<{ bytes: string }>(sql, [database]);
+        return Number(rows[0]?.bytes ?? 0);
+      }),
+    copyProperties: (from, to, signal) =>
+      session(`copying of grants and settings of database ${quoted(from)}`, signal, (client) =>
+        copyProperties(client, from, to),
+      ),
+    rename: (database, to, signal) =>
+      session(`renaming of database ${quoted(database)}`, signal, async (client) => {
+        await endSessions(client, database);
+        const [from, name] = [database, to].map(pg.escapeIdentifier);
+        await client.query(`ALTER DATABASE ${from} RENAME TO ${name}`);
+      }),
+    drop: (database, signal) =>
+      session(`dropping of database ${quoted(database)}`, signal, async (client) => {
+        await client.query(`DROP DATABASE IF EXISTS ${pg.escapeIdentifier(database)} WITH (FORCE)`);
+      }),
+  };
+}
+
+function fromInside(sessionIn: (database: string) => Session): Pick<RestoreServer, "analyze" | "countRows"> {
+  return {
+    analyze: (database, signal) =>
+      sessionIn(database)("ANALYZE", signal, async (client) => void (await client.query("ANALYZE"))),
+    countRows: (database, tables, signal) =>
+      countRows((work) => sessionIn(database)("count of rows", signal, work), tables),
+  };
+}

@@ -1,0 +1,27 @@
+import type { LoadRequest, RestoreTools } from "../backup/restore-server.ts";
+import type { ClientTools } from "./client-tools.ts";
+import type { Limits } from "./child-process.ts";
+import type { Libpq } from "./libpq.ts";
+import { loadCustom } from "./pg-restore.ts";
+import { loadPlain } from "./psql.ts";
+import { readArchive } from "./read-archive.ts";
+import { replaceContent } from "./replace-content.ts";
+
+export type LoadOptions = Limits & {
+  /** Connections of pg_restore. */
+  readonly jobs: number;
+  readonly secrets: readonly string[];
+};
+
+/** pg_restore and psql of one release. */
+export function restoreTools(tools: ClientTools, libpq: Libpq, options: LoadOptions): RestoreTools {
+  const given = { tools, libpq, options };
+  return {
+    version: tools.version,
+    warning: tools.warning,
+    read: (archive, signal) => readArchive(tools, archive, options, signal),
+    load: (request: LoadRequest, signal) =>
+      request.format === "custom" ? loadCustom(given, request, signal) : loadPlain(given, request, signal),
+    replace: (request, alone, signal) => replaceContent(given, request, alone, signal),
+  };
+}

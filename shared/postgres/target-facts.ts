@@ -1,0 +1,94 @@
+import type pg from "pg";
+import type { ArchiveNeeds, TargetFacts } from "../backup/blockers.ts";
+import { DormouseError } from "../errors.ts";
+
+/** Looks at the database that is to be restored from outside of it, as the role that will restore. */
+export async function targetFacts(
+  client: pg.Client,
+  { database, target, needs }: { database: string; target: string; needs: ArchiveNeeds },
+): Promise<TargetFacts> {
+  await client.query("BEGIN READ ONLY");
+  try {
+    return {
+      ...(await ownRights(client, database)),
+      ...(await sessionsOf(client, database)),
+      ...(await holdersOf(client, database)),
+      missing: await missingOf(client, needs),
+      targetTaken:
+        (await names(client, "SELECT datname::text AS name FROM pg_database WHERE datname = $1", target))
+          .length > 0,
+    };
+  } finally {
+    await client.query("ROLLBACK").catch(() => undefined);
+  }
+}
+
+async function ownRights(client: pg.Client, database: string) {
+  type Row = Omit<TargetFacts, "databaseBytes"> & { bytes: string | null };
+  const { rows } = await client.query<Row>(
+    `SELECT split_part(current_setting('server_version'), ' ', 1) AS "serverVersion",
+       current_setting('server_version_num')::int / 10000 AS "serverMajor", d.oid IS NOT NULL AS exists,
+       CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS bytes,
+       r.rolsuper AS "isSuperuser", r.rolcreatedb AS "canCreateDatabases",
+       coalesce(pg_has_role(d.datdba, 'USAGE'), false) AS "ownsDatabase",
+       current_setting('max_locks_per_transaction')::int * (current_setting('max_connections')::int
+         + current_setting('max_prepared_transactions')::int) AS "lockTableSize"
+     FROM pg_roles r LEFT JOIN pg_database d ON d.datname = $1 WHERE r.rolname = current_user`,
+    [database],
+  );
+  const [row] = rows;
+  if (row === undefined)
+    throw new DormouseError("query_failed", "the server does not know the role that asks");
+  const { bytes, ...rights } = row;
+  return { ...rights, databaseBytes: Number(bytes ?? 0) };
+}
+
+/** pg_terminate_backend: membership in the session's role or pg_signal_backend, and nobody but a superuser for superusers. */
+async function sessionsOf(client: pg.Client, database: string) {
+  const { rows } = await client.query<{ name: string; touchable: boolean }>(
+    `SELECT format('pid %s of %s (%s)', a.pid, a.usename, a.application_name) AS name,
+       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+         OR (NOT r.rolsuper AND (pg_has_role(r.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))) AS touchable
+     FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
+     WHERE a.datname = $1 AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend' ORDER BY a.pid`,
+    [database],
+  );
+  return {
+    sessions: rows.length,
+    untouchableSessions: rows.filter(({ touchable }) => !touchable).map(({ name }) => name),
+  };
+}
+
+async function holdersOf(client: pg.Client, database: string) {
+  const slots = "SELECT slot_name::text AS name FROM pg_replication_slots WHERE database = $1 AND";
+  return {
+    preparedTransactions: await names(
+      client,
+      "SELECT gid AS name FROM pg_prepared_xacts WHERE database = $1",
+      database,
+    ),
+    activeSlots: await names(client, `${slots} active`, database),
+    inactiveSlots: await names(client, `${slots} NOT active`, database),
+    subscriptions: await names(
+      client,
+      `SELECT subname::text AS name FROM pg_subscription
+       WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = $1)`,
+      database,
+    ),
+  };
+}
+
+async function missingOf(client: pg.Client, needs: ArchiveNeeds): Promise<ArchiveNeeds> {
+  const lacking = (wanted: readonly string[], there: string) =>
+    names(client, `SELECT unnest($1::text[]) AS name EXCEPT ${there}`, wanted);
+  return {
+    roles: await lacking(needs.roles, "SELECT rolname::text FROM pg_roles"),
+    extensions: await lacking(needs.extensions, "SELECT name::text FROM pg_available_extensions"),
+    tablespaces: await lacking(needs.tablespaces, "SELECT spcname::text FROM pg_tablespace"),
+  };
+}
+
+async function names(client: pg.Client, sql: string, value: string | readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(`${sql} ORDER BY name`, [value]);
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,36 @@
+import * as z from "zod/mini";
+import { variable } from "./config.ts";
+
+const text = z.string().check(z.minLength(1));
+const path = z.string().check(z.startsWith("/"));
+const AUTH = ["kubernetes", "token", "none"] as const;
+
+/** Who may: for a function whose requests change what others need. */
+export const authVariables = {
+  AUTH: variable(z.enum(AUTH), {
+    description:
+      "How callers are known. `kubernetes`: a token of the cluster, and a Role for the verb. `token`: a token of AUTH_TOKEN_FILE. `none`: whoever reaches the function may do everything.",
+    allowed: `one of ${AUTH.join(", ")}`,
+  }),
+  AUTH_AUDIENCE: variable(z.prefault(text, "dormouse"), {
+    description: "With `AUTH=kubernetes`: whom a token must be meant for.",
+    allowed: "the audience of tokens, as `kubectl create token --audience` takes it",
+  }),
+  AUTH_TOKEN_FILE: variable(z.optional(path), {
+    description:
+      "With `AUTH=token`: a file with a line `name:token` for each caller. It is read for each request.",
+    allowed: "an absolute path",
+  }),
+};
+
+/** Where the cluster is, and what this function is called in it: set by Kubernetes and Knative. */
+export const clusterVariables = {
+  K_SERVICE: variable(z.optional(text), {
+    description: "Name of the Knative Service; Knative sets it. Unset: the function does not run on Knative.",
+    allowed: "the name of a Knative Service",
+  }),
+  KUBECONFIG: variable(z.optional(path), {
+    description: "The cluster and the account to use, for a function outside of a cluster.",
+    allowed: "an absolute path",
+  }),
+};

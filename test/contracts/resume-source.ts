@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { knativeResumeSource } from "../../shared/kubernetes/resume-source.ts";
+import type { KubernetesWorld } from "./kubernetes-world.ts";
+
+const RUN = "restore-0123456789abcdef01234567";
+const signal = new AbortController().signal;
+
+export function describeResumeSource(where: string, open: () => Promise<KubernetesWorld>): void {
+  describe(`the ping source of a run ${where}`, () => {
+    let world: KubernetesWorld;
+    before(async () => {
+      world = await open();
+    });
+    after(() => world[Symbol.asyncDispose]());
+
+    it("is made once, wakes the function each minute, and is removed once", async () => {
+      const source = knativeResumeSource(world.call, "restore");
+
+      const answers = [await source.ensure(RUN, signal), await source.ensure(RUN, signal)];
+      const made = await world.pingSources();
+      const removals = [await source.remove(RUN, signal), await source.remove(RUN, signal)];
+
+      assert.deepEqual([...answers, ...removals], [{}, {}, {}, {}]);
+      assert.deepEqual(
+        made.map(({ metadata, spec }) => [
+          metadata.name,
+          spec.schedule,
+          spec.sink.ref.kind,
+          spec.sink.ref.name,
+        ]),
+        [[`dormouse-${RUN}`, "* * * * *", "Service", "restore"]],
+      );
+      assert.equal(made[0]?.metadata.ownerReferences?.length, 1);
+      assert.deepEqual(await world.pingSources(), []);
+    });
+
+    it("is not made without the right to do so, which is said", async () => {
+      const source = knativeResumeSource(world.callWithoutRights, "restore");
+
+      const { missing } = await source.ensure(RUN, signal);
+
+      assert.match(
+        missing ?? "",
+        /cannot create resource "pingsources".*let the function's service account/s,
+      );
+      assert.match((await source.remove(RUN, signal)).missing ?? "", /cannot delete/);
+      assert.deepEqual(await world.pingSources(), []);
+    });
+  });
+}

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { clusterCaller } from "../../shared/kubernetes/client.ts";
+import { kubernetesWorkloads } from "../../shared/kubernetes/workloads.ts";
+import { startFakeKubernetes } from "../support/fake-kubernetes.ts";
+
+const signal = new AbortController().signal;
+
+describe("the client of the Kubernetes API", () => {
+  it("finds the API, the namespace and the token of its pod, and trusts the pod's own certificate", async () => {
+    await using fake = await startFakeKubernetes({ tls: true });
+    fake.addWorkload({ kind: "deployment", name: "server" }, 2);
+    const { hostname, port } = new URL(fake.url);
+    process.env["KUBERNETES_SERVICE_HOST"] = hostname;
+    process.env["KUBERNETES_SERVICE_PORT"] = port;
+
+    const { replicas } = await kubernetesWorkloads(clusterCaller({ root: fake.root })).read(
+      { kind: "deployment", name: "server" },
+      signal,
+    );
+
+    assert.equal(replicas, 2);
+    assert.equal(fake.requests[0]?.path, "/apis/apps/v1/namespaces/hets/deployments/server/scale");
+  });
+
+  it("says that a kubeconfig cannot be read, or names no namespace", async () => {
+    await using fake = await startFakeKubernetes();
+    const bare = join(fake.root, "bare");
+    await writeFile(
+      bare,
+      JSON.stringify({
+        "current-context": "c",
+        clusters: [{ name: "c", cluster: { server: fake.url } }],
+        users: [{ name: "u", user: {} }],
+        contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
+      }),
+    );
+    const call = (kubeconfig: string) => clusterCaller({ kubeconfig })(signal, async () => undefined);
+
+    await assert.rejects(call("/nowhere"), { code: "configuration_invalid", message: /\/nowhere/ });
+    await assert.rejects(call(bare), { code: "configuration_invalid", message: /namespace/ });
+  });
+
+  it("says that nobody listens", async () => {
+    const fake = await startFakeKubernetes();
+    const caller = clusterCaller({ kubeconfig: fake.kubeconfig });
+    await caller(signal, async ({ core, namespace }, options) =>
+      core.listNamespacedPod({ namespace }, options),
+    );
+    const { url } = fake;
+    await fake[Symbol.asyncDispose]();
+
+    const call = caller(signal, ({ core, namespace }, options) =>
+      core.listNamespacedPod({ namespace }, options),
+    );
+
+    await assert.rejects(call, { code: "cluster_unreachable", message: new RegExp(new URL(url).port) });
+  });
+});

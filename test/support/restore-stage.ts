@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import pg from "pg";
+import { runDatabase } from "../../shared/backup/journal.ts";
+import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import type { RestoreResult } from "../../shared/backup/restore-result.ts";
+import {
+  backupEnvironment,
+  manifestOf,
+  restoreEnvironment,
+  startFunction,
+  type FunctionProcess,
+} from "./function-process.ts";
+import { sharedServer, type TestServer } from "./postgres.ts";
+import { createSample, fingerprint } from "./sample-database.ts";
+import { temporaryFolder } from "./volume.ts";
+
+/** A database, one good backup of it, and restore functions. */
+export type RestoreStage = {
+  readonly server: TestServer;
+  readonly database: string;
+  readonly path: string;
+  readonly backup: BackupManifest;
+  /** The content that was backed up. */
+  readonly original: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, string>>;
+  start(changes?: Readonly<Record<string, string>>): Promise<FunctionProcess>;
+  /** As a role that owns the database and everything in it, and may create none. */
+  startAsOwner(): Promise<FunctionProcess>;
+  resultOf(answer: Promise<Response>): Promise<RestoreResult>;
+  /** What somebody regrets. */
+  destroyData(): Promise<void>;
+  /** `:db` stands for the live database. */
+  query(database: string, sql: string): Promise<pg.QueryResult>;
+  fingerprint(database?: string): Promise<Record<string, string>>;
+  /** The databases that bear this stage's name or begin with it. */
+  databases(): Promise<string[]>;
+  properties(database: string): Promise<unknown>;
+  connectionLimit(): Promise<number>;
+  before(run: string): string;
+  manifest(): Promise<BackupManifest>;
+  runs(): Promise<string[]>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+export async function setRestoreStage(given: { readonly server?: TestServer } = {}): Promise<RestoreStage> {
+  const server = given.server ?? (await sharedServer());
+  const folder = await temporaryFolder();
+  const { path } = folder;
+  const database = await server.createDatabase();
+  const owner = `owner_${randomBytes(4).toString("hex")}`;
+  const environment = restoreEnvironment(server, database, path);
+  const started: FunctionProcess[] = [];
+
+  const query = (where: string, sql: string) =>
+    server.query(where, sql.replaceAll(":db", pg.escapeIdentifier(database)));
+  const print = async (where = database) => {
+    const client = await server.connect(where);
+    try {
+      return await fingerprint(client);
+    } finally {
+      await client.end();
+    }
+  };
+  const start = async (changes: Readonly<Record<string, string>> = {}) => {
+    const restore = await startFunction("restore", { ...environment, ...changes });
+    started.push(restore);
+    return restore;
+  };
+
+  await query("postgres", `CREATE ROLE ${owner} LOGIN PASSWORD '${owner}' NOCREATEDB`);
+  await query("postgres", `ALTER DATABASE :db OWNER TO ${owner}`);
+  const client = await server.connect(database);
+  await client.query(`SET ROLE ${owner}`);
+  await createSample(client);
+  await client.end();
+  const backup = await backUp(server, database, path);
+  // The runs that a test looks at are its own.
+  const runsBefore = new Set(await runFilesIn(path));
+
+  return {
+    server,
+    database,
+    path,
+    backup,
+    environment,
+    original: await print(),
+    start,
+    startAsOwner: () => start({ POSTGRESQL_USER: owner, POSTGRESQL_PASSWORD: owner }),
+    async resultOf(answer) {
+      const response = await answer;
+      const text = await response.text();
+      assert.equal(response.status, 200, text);
+      return JSON.parse(text) as RestoreResult;
+    },
+    async destroyData() {
+      await query(
+        database,
+        `SET ROLE ${owner}; DELETE FROM hire.equipment; DROP TABLE "Odd Names"."Größe";
+         CREATE TABLE hire.newer (id int REFERENCES hire.owner);
+         REFRESH MATERIALIZED VIEW hire.by_owner`,
+      );
+    },
+    query,
+    fingerprint: print,
+    async databases() {
+      const sql = "SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY datname";
+      const { rows } = await server.query("postgres", sql, [database]);
+      return (rows as { datname: string }[]).map(({ datname }) => datname);
+    },
+    properties: (where) => propertiesOf(server, where),
+    async connectionLimit() {
+      const sql = "SELECT datconnlimit AS limit FROM pg_database WHERE datname = $1";
+      const { rows } = await server.query("postgres", sql, [database]);
+      return (rows as { limit: number }[])[0]?.limit ?? 0;
+    },
+    before: (run) => runDatabase(database, "before", run),
+    manifest: async () =>
+      JSON.parse(await readFile(join(path, `${backup.name}.json`), "utf8")) as BackupManifest,
+    runs: async () => (await runFilesIn(path)).filter((name) => !runsBefore.has(name)),
+    async [Symbol.asyncDispose]() {
+      for (const restore of started) await restore[Symbol.asyncDispose]();
+      const sql = "SELECT datname FROM pg_database WHERE starts_with(datname, $1)";
+      const { rows } = await server.query("postgres", sql, [database]);
+      for (const { datname } of rows as { datname: string }[]) await server.dropDatabase(datname);
+      await query("postgres", `DROP ROLE ${owner}`);
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function backUp(server: TestServer, database: string, path: string): Promise<BackupManifest> {
+  await using backup = await startFunction("backup", backupEnvironment(server, database, path));
+  return await manifestOf(await backup.post({ label: "good" }));
+}
+
+async function runFilesIn(path: string): Promise<string[]> {
+  return (await readdir(join(path, ".dormouse", "runs"))).toSorted();
+}
+
+/** All that belongs to a database and is no part of its content. */
+async function propertiesOf(server: TestServer, database: string): Promise<unknown> {
+  const { rows } = await server.query(
+    "postgres",
+    `SELECT pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding, datcollate, datctype,
+       datconnlimit, datallowconn, shobj_description(oid, 'pg_database') AS comment,
+       (SELECT array_agg(format('%s %s %s', a.grantee::regrole, a.privilege_type, a.is_grantable) ORDER BY 1)
+         FROM (SELECT * FROM aclexplode(datacl) ORDER BY grantee, privilege_type) a) AS grants,
+       (SELECT array_agg(format('%s %s', setrole::regrole, setconfig) ORDER BY setrole) FROM pg_db_role_setting
+         WHERE setdatabase = pg_database.oid) AS settings
+     FROM pg_database WHERE datname = $1`,
+    [database],
+  );
+  return rows;
+}
