@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+
 /** One figure: ours against a reference of the same run. */
 export type Measure = {
   readonly name: string;
@@ -28,6 +30,12 @@ export function measure({ ours, reference, limit, ...given }: Given): Measure {
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** The most memory that a process has had resident, in MB. */
+export async function peakOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1]) / 1024;
 }
 
 export function tableOf(measures: readonly Measure[]): string {

@@ -21,6 +21,7 @@ const ANY_CONFIGURATION = {
   POSTGRESQL_USER: "build",
   POSTGRESQL_PASSWORD: "build",
   POSTGRESQL_DATABASE: "build",
+  AUTH: "none",
 };
 
 /** Portable: the folder may be built in one place and run in another. A cache of another Node is passed over. */

@@ -5,7 +5,8 @@ import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { startPostgres } from "../test/support/postgres.ts";
 
-const TIMEOUT_MS = 180_000;
+/** Of one test: some start a function a hundred times. */
+const TIMEOUT_MS = 600_000;
 const CONCURRENCY = 2;
 
 async function main(wanted: readonly string[]): Promise<void> {

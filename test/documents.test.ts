@@ -1,36 +1,69 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { glob, readFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { describe, it } from "node:test";
-import * as z from "zod";
-import { backupConfig } from "../functions/backup/config.ts";
-import { restoreConfig } from "../functions/restore/config.ts";
+import { fileURLToPath } from "node:url";
 import { STATUS } from "../shared/events/problem.ts";
-import { authVariables, clusterVariables } from "../shared/runtime/auth-config.ts";
-import { describeConfig } from "../shared/runtime/config.ts";
+import { describeConfig, type ConfigRow, type ConfigSchema } from "../shared/runtime/config.ts";
 import { version } from "../shared/version.ts";
 
-const read = (path: string) => readFile(new URL(`../${path}`, import.meta.url), "utf8");
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const read = (path: string) => readFile(`${ROOT}${path}`, "utf8");
+
+/** The variables of each function by its name, found as the build finds the functions. */
+async function configs(): Promise<ReadonlyMap<string, readonly ConfigRow[]>> {
+  const found = new Map<string, readonly ConfigRow[]>();
+  for await (const path of glob("functions/*/config.ts", { cwd: ROOT })) {
+    const name = basename(dirname(path));
+    const module = (await import(`${ROOT}${path}`)) as Readonly<Record<string, ConfigSchema>>;
+    const config = module[`${name}Config`];
+    assert.ok(config !== undefined, `${path} exports no ${name}Config`);
+    found.set(name, describeConfig(config));
+  }
+  return found;
+}
 
 describe("the documents", () => {
-  const rows = [backupConfig, restoreConfig, z.object(authVariables), z.object(clusterVariables)].flatMap(
-    describeConfig,
-  );
-  it("describe every variable as the code has it", async () => {
-    const page = await read("docs/configuration.md");
-    for (const { name, fallback, allowed, description, isSecret } of rows) {
-      const file = isSecret ? `, \`${name}_FILE\`` : "";
-      const row = `| \`${name}\`${file} | ${fallback} | ${allowed} | ${description} |`;
-      assert.ok(
-        page.replace(/ +/g, " ").replace(/\\/g, "").includes(row),
-        `docs/configuration.md lacks: ${row}`,
-      );
+  it("describe every variable of every function once, as the code has it", async () => {
+    const page = (await read("docs/configuration.md")).replace(/ +/g, " ").replace(/\\/g, "");
+    const functions = await configs();
+    assert.ok(functions.has("backup") && functions.has("cull"));
+    for (const [name, rows] of functions) {
+      for (const { name: variable, fallback, allowed, description, isSecret } of rows) {
+        const file = isSecret ? `, \`${variable}_FILE\`` : "";
+        const row = `| \`${variable}\`${file} | ${fallback} | ${allowed} | ${description} |`;
+        assert.equal(page.split(row).length, 2, `docs/configuration.md of ${name}: ${row}`);
+      }
     }
+  });
+
+  it("describe no variable that no function has", async () => {
+    const known = new Set([...(await configs()).values()].flat().map(({ name }) => name));
+    const page = await read("docs/configuration.md");
+    for (const [, variable = ""] of page.matchAll(/^\| `(\w+)`/gm)) assert.ok(known.has(variable), variable);
   });
 
   it("list every code of a problem with its status", async () => {
     const page = (await read("docs/errors.md")).replace(/ +/g, " ");
     for (const [code, status] of Object.entries(STATUS)) {
       assert.ok(page.includes(`| \`${code}\` | ${status} |`), code);
+    }
+  });
+
+  it("name every event that goes out", async () => {
+    const page = await read("docs/events.md");
+    const types = (await read("shared/backup/outcome-event.ts")).matchAll(/"(dev\.dormouse\.[\w.]+)"/g);
+    for (const [, type] of types) assert.ok(page.includes(`\`${type}\``), type);
+  });
+
+  it("link to nothing that is not there", async () => {
+    for await (const path of glob(["*.md", "docs/**/*.md"], { cwd: ROOT })) {
+      for (const [, target = ""] of (await read(path)).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        const found = await Array.fromAsync(
+          glob(`${dirname(path)}/${target.replace(/\/$/, "")}`, { cwd: ROOT }),
+        );
+        assert.equal(found.length, 1, `${path} links to ${target}`);
+      }
     }
   });
 

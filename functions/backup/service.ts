@@ -5,9 +5,10 @@ import { eventSink } from "../../shared/events/event-sink.ts";
 import type { Log } from "../../shared/log.ts";
 import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
 import type { MirrorPolicy } from "../../shared/operations/mirror-backups.ts";
-import { interruptedBackups } from "../../shared/operations/resume-backups.ts";
+import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
 import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
+import { databaseDropper } from "../../shared/postgres/drop-database.ts";
 import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
@@ -16,13 +17,17 @@ import type { Service } from "../../shared/runtime/serve.ts";
 import { version } from "../../shared/version.ts";
 import { mirrorOf } from "../mirror.ts";
 import { protectionOf } from "../protection.ts";
+import type { Surroundings } from "../run-function.ts";
 import type { BackupConfig } from "./config.ts";
 import { backupHandler } from "./handler.ts";
 
 const now = () => new Date();
 
 /** Wires what a backup needs. `searchPath` is PATH, where client tools may lie. */
-export async function backupService(config: BackupConfig, log: Log, searchPath: string): Promise<Service> {
+export async function backupService(
+  config: BackupConfig,
+  { log, searchPath }: Surroundings,
+): Promise<Service> {
   const libpq = await openLibpq(connectionSettings(config));
   const deps = { ...dependenciesOf(config, log, searchPath, libpq), ...(await protectionOf(config)) };
   return {
@@ -32,7 +37,7 @@ export async function backupService(config: BackupConfig, log: Log, searchPath: 
       retryForMs: config.RETRY_SECONDS * 1000,
     }),
     runs: runsOf({ store: deps.runs, log, now }),
-    interrupted: await interruptedBackups(deps),
+    interrupted: await interruptedRuns(deps, "backup"),
     dispose: () => libpq[Symbol.asyncDispose](),
   };
 }
@@ -53,6 +58,7 @@ function dependenciesOf(
     inspect: databaseInspector(connection),
     findDumpTool: dumpToolFinder(libpq, dumpOptions(config), place),
     mirroring: mirroringOf(config),
+    dropDatabase: databaseDropper(connection),
     events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),
     log,
     now,

@@ -10,16 +10,18 @@ import type { ResumeSource } from "../../shared/backup/workload.ts";
 import { archivesOfBothPlaces } from "../../shared/catalog/both-places.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
+import { asDormouseError } from "../../shared/errors.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
-import type { Log } from "../../shared/log.ts";
 import { clusterCaller, type CallCluster } from "../../shared/kubernetes/client.ts";
 import { knativeResumeSource } from "../../shared/kubernetes/resume-source.ts";
 import { kubernetesWorkloads } from "../../shared/kubernetes/workloads.ts";
 import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
+import { dropExpired } from "../../shared/operations/drop-expired.ts";
 import type { RestoreDependencies } from "../../shared/operations/restore-dependencies.ts";
 import { takeBackup } from "../../shared/operations/take-backup.ts";
 import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
+import { databaseDropper } from "../../shared/postgres/drop-database.ts";
 import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
@@ -30,15 +32,11 @@ import { version } from "../../shared/version.ts";
 import { authorizeOf } from "../authorize.ts";
 import { mirrorOf } from "../mirror.ts";
 import { accessOf, protectionOf, type Access } from "../protection.ts";
+import type { Surroundings } from "../run-function.ts";
 import type { RestoreConfig } from "./config.ts";
 import { restoreHandler } from "./handler.ts";
 
 const now = () => new Date();
-type Surroundings = {
-  readonly log: Log;
-  /** PATH, where client tools may lie. */ readonly searchPath: string;
-};
-
 /** Wires what a restore needs. */
 export async function restoreService(config: RestoreConfig, surroundings: Surroundings): Promise<Service> {
   const { log } = surroundings;
@@ -60,6 +58,7 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
   /** What a process that is gone left unfinished; what this one has under way is left alone. */
   async function wake(): Promise<void> {
     for (const run of await deps.runs.unfinished("restore")) runs.takeUp(run, handler.work);
+    await dropWhatIsOver(deps);
   }
 
   return {
@@ -87,6 +86,18 @@ function filesOf(config: RestoreConfig, mirror: Mirror | undefined, access: Acce
     ...access,
   });
 }
+
+/** A backup does so as well, if its role may. While another run works on the database, the next ping does. */
+async function dropWhatIsOver(deps: RestoreDependencies): Promise<void> {
+  const { database } = deps.settings;
+  const signal = AbortSignal.timeout(DROP_WITHIN_MS);
+  const drop = () => dropExpired({ ...deps, drop: deps.server.drop }, database, signal);
+  await deps.lock.hold(database, signal, drop).catch((error: unknown) => {
+    deps.log.info("kept databases not looked at", { code: asDormouseError(error).code });
+  });
+}
+
+const DROP_WITHIN_MS = 120_000;
 
 function dependenciesOf(
   config: RestoreConfig,
@@ -130,6 +141,7 @@ function backupDependencies(
     lock: advisoryLock(connection),
     inspect: databaseInspector(connection),
     findDumpTool: dumpToolFinder(libpq, { ...loadOptions(config), lockWaitMs: LOCK_WAIT_MS }, place),
+    dropDatabase: databaseDropper(connection),
     events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),
     log,
     now,

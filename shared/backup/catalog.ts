@@ -1,6 +1,7 @@
 import type { ArchiveName } from "./archive-name.ts";
 import type { Backup } from "./backup.ts";
 import type { ArchiveFormat, BackupManifest } from "./manifest.ts";
+import type { PlainDump } from "./plain-dump.ts";
 
 /** An archive of the old pod: its name is ours, its manifest is missing, its content is a plain dump. */
 export type LegacyFile = {
@@ -9,6 +10,17 @@ export type LegacyFile = {
   readonly minuteAt: Date;
   readonly sizeBytes: number;
   readonly format: Exclude<ArchiveFormat, "custom">;
+  /** Why it could not be adopted, as long as it has not changed since: it is kept, and counts as nothing. */
+  readonly damage?: string;
+};
+
+/** What reading a legacy file to its end has told. */
+export type LegacyContents = {
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly dump: PlainDump;
+  /** As the dump's head says; `unknown` where it does not. */
+  readonly versions: { readonly server: string; readonly pgDump: string };
 };
 
 /** Whatever else lies below BACKUP_DIR. It is reported, never followed, never counted and never removed. */
@@ -79,6 +91,21 @@ export type Catalog = {
    * `backup_not_found` for what is no backup of ours.
    */
   remove(name: ArchiveName): Promise<void>;
+  /**
+   * Removes the archive of that size whose manifest a `remove` had removed when its process died, and the folder if it
+   * is empty. Answers whether the archive was there; one with a manifest, or of another size, is left alone.
+   */
+  finishRemoval(name: ArchiveName, sizeBytes: number): Promise<boolean>;
+  /**
+   * Makes a backup of a legacy file: reads it to its end and writes the manifest that `describe` makes of what was
+   * read. A file that is damaged, or does not end as a dump ends, stays as it is and is listed with its `damage` from
+   * then on; the answer is that text.
+   */
+  adopt(
+    file: LegacyFile,
+    describe: (contents: LegacyContents) => BackupManifest,
+    signal: AbortSignal,
+  ): Promise<{ readonly backup: Backup } | { readonly damage: string }>;
   /** Removes what `run` left half done. Only for a run that is known to have ended. */
   sweep(run: string): Promise<void>;
   space(): Promise<Space>;

@@ -38,8 +38,11 @@ const manifestSchema = z.looseObject({
   formatVersion: z.literal(1),
   name: archiveNameSchema,
   database: z.string(),
-  /** Counts the backups of one database; it orders them where clocks do not. */
-  sequence: z.int().positive(),
+  /**
+   * Counts the backups of one database from 1; it orders them where clocks do not. An adopted file has the number of
+   * the backup before it, 0 where there is none, and follows it by its time.
+   */
+  sequence: count,
   startedAt: instant,
   finishedAt: instant,
   /** By a monotonic clock, in milliseconds; differs from finishedAt - startedAt when the clock was set. */
@@ -49,6 +52,8 @@ const manifestSchema = z.looseObject({
   trigger: z.looseObject({ source: z.string(), id: z.string(), at: instant.optional() }),
   label: z.string().optional(),
   pin: z.looseObject({ at: instant, by: z.string(), reason: z.string().optional() }).optional(),
+  /** Somebody looked at a suspect backup and found that so little is right. */
+  acknowledged: z.looseObject({ at: instant, by: z.string(), reason: z.string().optional() }).optional(),
   versions: z.looseObject({ dormouse: z.string(), pgDump: z.string(), server: z.string() }),
   archive: z.looseObject({
     format: z.enum(ARCHIVE_FORMATS),

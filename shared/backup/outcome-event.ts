@@ -1,7 +1,9 @@
+import type { CullOutcome } from "./cull-report.ts";
 import type { BackupManifest } from "./manifest.ts";
 import type { RestorePlan } from "./restore-plan.ts";
 import type { RestoreResult } from "./restore-result.ts";
 import type { RunProblem } from "./run.ts";
+import type { Suspicion } from "./suspicion.ts";
 
 /** What became of a run, as others hear of it. */
 export type OutcomeEvent =
@@ -28,6 +30,17 @@ export type OutcomeEvent =
       };
     }
   | {
+      readonly type: "dev.dormouse.backup.suspect";
+      readonly subject: string;
+      readonly data: { readonly run: string; readonly database: string; readonly suspicion: Suspicion };
+    }
+  | {
+      readonly type: "dev.dormouse.cull.completed";
+      /** Which catalog: `volume` or `bucket`. */
+      readonly subject: string;
+      readonly data: CullOutcome & { readonly run: string };
+    }
+  | {
       readonly type: "dev.dormouse.restore.planned";
       readonly subject: string;
       readonly data: RestorePlan;
@@ -45,8 +58,8 @@ export type OutcomeEvent =
 
 export type EventSink = {
   /**
-   * Delivers once or more, within a bound, or throws. `id` is the run's, so that a receiver can tell a repeat; the
-   * caller reports a failure and never lets it fail a good backup.
+   * Delivers once or more, within a bound, or throws. `run` makes the id, together with type and subject, so that a
+   * receiver can tell a repeat; the caller reports a failure and never lets it fail a good backup.
    */
-  send(event: OutcomeEvent, id: string, signal: AbortSignal): Promise<void>;
+  send(event: OutcomeEvent, run: string, signal: AbortSignal): Promise<void>;
 };

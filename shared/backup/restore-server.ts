@@ -57,5 +57,5 @@ export type RestoreServer = {
   copyProperties(from: string, to: string, signal: AbortSignal): Promise<void>;
   rename(database: string, to: string, signal: AbortSignal): Promise<void>;
   /** Ends its sessions first. That it is not there is fine. Only for databases that a journal of ours named. */
-  drop(database: string, signal: AbortSignal): Promise<void>;
+  readonly drop: (database: string, signal: AbortSignal) => Promise<void>;
 };

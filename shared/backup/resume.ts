@@ -11,7 +11,7 @@ export type Resumption = { readonly takeUp: true } | { readonly takeUp: false; r
  * on it: the lock lets one of them in, and the next finds the backup that carries the run's name.
  */
 export function resumption(run: Run, now: Date): Resumption {
-  if (run.attempt >= MAX_ATTEMPTS) return { takeUp: false, why: `it was interrupted ${run.attempt} times` };
+  if (run.attempt >= MAX_ATTEMPTS) return { takeUp: false, why: `it was begun ${run.attempt} times` };
   const ageMs = now.getTime() - run.acceptedAt.getTime();
   if (ageMs <= TAKE_UP_WITHIN_MS) return { takeUp: true };
   return { takeUp: false, why: `it was asked for ${Math.round(ageMs / 3_600_000)} hours ago` };

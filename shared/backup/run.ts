@@ -81,7 +81,8 @@ export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request" | "ca
 
 export type RunStore = {
   /**
-   * The run that this trigger has already, or a new one in state `accepted`, on disk before it resolves. Two callers
+   * The run that this trigger has already, or a new one in state `accepted`, on disk before it resolves. A run that
+   * failed is new again: under its id, with one more attempt and without the steps of those before. Two callers
    * with one trigger get one run, also from two processes. A trigger is the same by source and id, or by source and
    * the minute of `at`. Throws `idempotency_key_reused` when the same source and id come with another request.
    */
@@ -93,4 +94,15 @@ export type RunStore = {
   all(kind: Run["kind"]): Promise<readonly Run[]>;
   /** Those in state `accepted`, `running` or `interrupted`, oldest first. */
   unfinished(kind: Run["kind"]): Promise<readonly Run[]>;
+  /**
+   * The backups that unfinished runs of any kind need, each with the name of such a run. Throws `catalog_unreadable`
+   * when a record cannot be read: what it needs is unknown, and so is what may be removed.
+   */
+  inUse(): Promise<ReadonlyMap<string, string>>;
 };
+
+/** The backups that a run needs: a restore needs the one that it was asked for before it has said so itself. */
+export function usesOf({ kind, uses = [], request }: Run): readonly string[] {
+  const asked = kind === "restore" ? request["filename"] : undefined;
+  return typeof asked === "string" ? [...uses, asked] : uses;
+}

@@ -5,6 +5,7 @@ import { backupOf, newestFirst, type Backup } from "../backup/backup.ts";
 import type { CatalogListing, ForeignEntry, LegacyFile } from "../backup/catalog.ts";
 import { parseManifest } from "../backup/manifest.ts";
 import { DormouseError } from "../errors.ts";
+import { damagedFiles, type Damage } from "./damaged-files.ts";
 import { fileFormat, MAGIC_BYTES } from "./file-format.ts";
 import { codeOf, type Files } from "./files.ts";
 
@@ -13,10 +14,13 @@ const IGNORED = new Set([".dormouse", "lost+found", ".snapshot"]);
 const MAX_MANIFEST_BYTES = 32 << 20;
 /** Entries looked at side by side: enough for a network file system, few enough for its handles. */
 const AT_ONCE = 16;
+const DAYS_AT_ONCE = 8;
 const ATTEMPTS = 5;
 
 type Found =
-  { readonly backup: Backup } | { readonly legacy: LegacyFile } | { readonly foreign: ForeignEntry };
+  | { readonly backup: Backup }
+  | { readonly legacy: LegacyFile; readonly modifiedMs: number }
+  | { readonly foreign: ForeignEntry };
 
 /** Thrown when an entry went away between two looks: the folder is read again. */
 class Vanished extends Error {}
@@ -28,14 +32,14 @@ export async function listVolume(
 ): Promise<CatalogListing> {
   try {
     const found: Found[] = [];
-    for (const entry of await readFolder(files, backupDir)) {
+    const entries = await readFolder(files, backupDir);
+    // Most days have one backup: days, too, are looked at side by side.
+    for (let at = 0; at < entries.length; at += DAYS_AT_ONCE) {
       signal.throwIfAborted();
-      if (IGNORED.has(entry.name) || entry.name.startsWith(".nfs")) continue;
-      if (isDate(entry.name) && entry.isDirectory())
-        found.push(...(await listDay(files, backupDir, entry.name)));
-      else found.push({ foreign: foreignEntry(entry, entry.name) });
+      const some = entries.slice(at, at + DAYS_AT_ONCE).map((entry) => listEntry(files, backupDir, entry));
+      for (const each of await Promise.all(some)) found.push(...each);
     }
-    return sorted(found);
+    return sorted(found, await damagedFiles(backupDir));
   } catch (error) {
     if (signal.aborted) throw error;
     throw new DormouseError(
@@ -49,22 +53,37 @@ export async function listVolume(
   }
 }
 
+async function listEntry(files: Files, backupDir: string, entry: Dirent): Promise<Found[]> {
+  if (IGNORED.has(entry.name) || entry.name.startsWith(".nfs")) return [];
+  const isDay = isDate(entry.name) && entry.isDirectory();
+  return isDay ? listDay(files, backupDir, entry.name) : [{ foreign: foreignEntry(entry, entry.name) }];
+}
+
 /** Whether a folder is named as ours are. */
 export function isDate(name: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(name);
 }
 
-function sorted(found: readonly Found[]): CatalogListing {
+function sorted(found: readonly Found[], damaged: Readonly<Record<string, Damage>>): CatalogListing {
   const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
   return {
     backups: found.flatMap((entry) => ("backup" in entry ? [entry.backup] : [])).toSorted(newestFirst),
     legacy: found
-      .flatMap((entry) => ("legacy" in entry ? [entry.legacy] : []))
+      .flatMap((entry) => ("legacy" in entry ? [withDamage(entry, damaged[entry.legacy.name])] : []))
       .toSorted((a, b) => b.minuteAt.getTime() - a.minuteAt.getTime() || text(a.name, b.name)),
     foreign: found
       .flatMap((entry) => ("foreign" in entry ? [entry.foreign] : []))
       .toSorted((a, b) => text(a.path, b.path)),
   };
+}
+
+/** A file that was found to be damaged is so until it changes. */
+function withDamage(
+  { legacy, modifiedMs }: { readonly legacy: LegacyFile; readonly modifiedMs: number },
+  damage: Damage | undefined,
+): LegacyFile {
+  const isThat = damage?.sizeBytes === legacy.sizeBytes && damage.modifiedMs === modifiedMs;
+  return isThat ? { ...legacy, damage: damage.why } : legacy;
 }
 
 /** A cull may remove files meanwhile; then the day is read once more. */
@@ -139,10 +158,12 @@ export async function readBackup(
 async function readLegacy(files: Files, backupDir: string, parts: ArchiveNameParts): Promise<Found> {
   const { name, database, minuteAt } = parts;
   const path = join(backupDir, name);
-  const { size } = await vanishing(files.lstat(path));
+  const { size, mtimeMs } = await vanishing(files.lstat(path));
   const format = fileFormat(await readSmall(files, path, MAGIC_BYTES));
-  if (format === "gzip") return { legacy: { name, database, minuteAt, sizeBytes: size, format: "gzip-sql" } };
-  if (format === "plain-sql") return { legacy: { name, database, minuteAt, sizeBytes: size, format } };
+  if (format === "gzip" || format === "plain-sql") {
+    const known = { name, database, minuteAt, sizeBytes: size };
+    return { legacy: { ...known, format: format === "gzip" ? "gzip-sql" : format }, modifiedMs: mtimeMs };
+  }
   const detail = size === 0 ? "is empty" : `has no manifest; its content is ${format}`;
   return { foreign: { path: name, reason: "archive_without_manifest", detail } };
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as promises from "node:fs/promises";
 import { join } from "node:path";
 import { parseRun, serialiseRun } from "../backup/run-record.ts";
-import type { NewRun, Run, RunStore, Trigger } from "../backup/run.ts";
+import { usesOf, type NewRun, type Run, type RunStore, type Trigger } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import * as file from "./files.ts";
@@ -18,23 +18,18 @@ type Begun = { readonly run: Run; readonly isNew: boolean };
 export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore {
   const folder = runsFolder(backupDir);
   let previous: Promise<unknown> = Promise.resolve();
+  /** Runs that have ended stay so: `inUse`, which a cull asks before each removal, reads their records once. */
+  const ended = new Set<string>();
 
   const begin = async (wanted: NewRun): Promise<Begun> => {
     const records = await readAll(folder, log);
     const known = records.find((run) => isSameTrigger(run, wanted)) ?? (await find(folder, runId(wanted)));
-    if (known !== undefined) return { run: sameRequest(known, wanted), isNew: false };
-    await prune(folder, records);
+    if (known !== undefined && sameRequest(known, wanted).state !== "failed")
+      return { run: known, isNew: false };
+    if (known === undefined) await prune(folder, records);
+    else await takeAway(folder, known);
 
-    const at = now();
-    const run: Run = {
-      ...wanted,
-      id: runId(wanted),
-      state: "accepted",
-      attempt: 1,
-      acceptedAt: at,
-      updatedAt: at,
-      steps: [],
-    };
+    const run = accepted(wanted, known, now());
     if (await create(folder, run)) return { run, isNew: true };
     const winner = await find(folder, run.id);
     return { run: winner === undefined ? run : sameRequest(winner, wanted), isNew: winner === undefined };
@@ -54,6 +49,31 @@ export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore
     find: (id) => find(folder, id),
     all,
     unfinished: async (kind) => (await all(kind)).filter(isUnfinished),
+    inUse: () => inUse(folder, ended),
+  };
+}
+
+async function inUse(folder: string, ended: Set<string>): Promise<ReadonlyMap<string, string>> {
+  const records = await readEach(folder, ended, (_, error) => {
+    throw error;
+  });
+  const needing = records.filter(isUnfinished);
+  // A run that failed may be begun again.
+  for (const run of records) if (run.state === "succeeded") ended.add(run.id);
+  return new Map(needing.flatMap((run) => usesOf(run).map((name) => [name, run.id] as const)));
+}
+
+/** A run that failed is begun again under its name, by whoever asks the same again. */
+function accepted(wanted: NewRun, failed: Run | undefined, at: Date): Run {
+  return {
+    ...wanted,
+    id: failed?.id ?? runId(wanted),
+    trigger: failed?.trigger ?? wanted.trigger,
+    state: "accepted",
+    attempt: (failed?.attempt ?? 0) + 1,
+    acceptedAt: at,
+    updatedAt: at,
+    steps: [],
   };
 }
 
@@ -78,6 +98,23 @@ function sameRequest(run: Run, { trigger, request }: NewRun): Run {
       hint: "use a new Idempotency-Key for a new request",
     },
   );
+}
+
+/**
+ * Frees the name of a failed run. Of several processes that begin it again, one may find that another already has:
+ * what it took away goes back.
+ */
+async function takeAway(folder: string, failed: Run): Promise<void> {
+  const taken = join(folder, file.temporaryName(failed.id));
+  try {
+    await promises.rename(pathOf(folder, failed.id), taken);
+    const { attempt } = parseRun(failed.id, await promises.readFile(taken, "utf8"));
+    if (attempt !== failed.attempt)
+      await file.moveWithoutClobbering(promises, taken, pathOf(folder, failed.id));
+    await file.removeIfThere(promises, taken);
+  } catch (error) {
+    if (file.codeOf(error) !== "ENOENT") throw file.volumeError(error, `record of run ${failed.id}`);
+  }
 }
 
 async function create(folder: string, run: Run): Promise<boolean> {
@@ -117,19 +154,30 @@ async function find(folder: string, id: string): Promise<Run | undefined> {
 
 /** A record that cannot be read is reported and passed over: it must not keep the next backup from being taken. */
 async function readAll(folder: string, log: Log): Promise<Run[]> {
+  return readEach(folder, new Set(), (run, error) =>
+    log.warn("run record passed over", { run, code: asDormouseError(error).code }),
+  );
+}
+
+async function readEach(
+  folder: string,
+  leaveOut: ReadonlySet<string>,
+  fault: (run: string, error: unknown) => void,
+): Promise<Run[]> {
   const names = await promises.readdir(folder).catch((error: unknown) => {
     throw new DormouseError("catalog_unreadable", `run records in ${folder} cannot be listed`, {
       hint: "check the volume and its mount",
       cause: error,
     });
   });
+  const ids = names.map((name) => name.replace(/\.json$/, "")).filter((id) => RUN_ID.test(id));
   const runs: Run[] = [];
-  for (const id of names.map((name) => name.replace(/\.json$/, "")).filter((name) => RUN_ID.test(name))) {
+  for (const id of ids.filter((each) => !leaveOut.has(each))) {
     try {
       const run = await find(folder, id);
       if (run !== undefined) runs.push(run);
     } catch (error) {
-      log.warn("run record passed over", { run: id, code: asDormouseError(error).code });
+      fault(id, error);
     }
   }
   return runs;

@@ -6,10 +6,12 @@ import type { Backup } from "../backup/backup.ts";
 import type { Catalog, Space } from "../backup/catalog.ts";
 import { serialiseManifest, type BackupManifest } from "../backup/manifest.ts";
 import { DormouseError } from "../errors.ts";
+import { adoptLegacy } from "./adopt-legacy.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
 import { isDate, listVolume, readBackup } from "./list-volume.ts";
 import { runsFolder } from "./open-volume.ts";
+import { finishRemoval, removeBackup } from "./remove-backup.ts";
 import { stageArchive } from "./stage-archive.ts";
 
 /** The catalog on a mounted volume: the primary one. */
@@ -21,6 +23,8 @@ export function volumeCatalog(backupDir: string, files: Files = promises): Catal
     open: (name) => open(files, backupDir, name),
     rewrite: (manifest) => rewrite(files, backupDir, manifest),
     remove: (name) => remove(files, backupDir, name),
+    finishRemoval: (name, sizeBytes) => finishRemoval(files, backupDir, name, sizeBytes),
+    adopt: (legacy, describe, signal) => adoptLegacy(files, backupDir, legacy, { describe, signal }),
     sweep: (run) => sweep(files, backupDir, run),
     space: () => space(files, backupDir),
   };
@@ -70,18 +74,8 @@ async function rewrite(files: Files, backupDir: string, manifest: BackupManifest
 }
 
 async function remove(files: Files, backupDir: string, name: ArchiveName): Promise<void> {
-  const path = await existing(files, backupDir, name);
-  const folder = join(path, "..");
-  try {
-    await file.removeIfThere(files, `${path}.json`);
-    await file.syncFolder(files, folder);
-    await file.removeIfThere(files, path);
-    await file.syncFolder(files, folder);
-    await file.removeFolderIfEmpty(files, folder);
-    await file.syncFolder(files, backupDir);
-  } catch (error) {
-    throw file.volumeError(error, `folder of ${name}`);
-  }
+  await existing(files, backupDir, name);
+  await removeBackup(files, backupDir, name);
 }
 
 async function sweep(files: Files, backupDir: string, run: string): Promise<void> {

@@ -52,7 +52,7 @@ export function httpEventSink(settings: SinkSettings, now: () => Date): EventSin
   };
 }
 
-/** The id follows from the run, so that a receiver knows a repeat. */
+/** The id follows from the run and what it tells of, so that a receiver knows a repeat: a cull may tell of several. */
 function cloudEvent(
   event: OutcomeEvent,
   run: string,
@@ -60,7 +60,7 @@ function cloudEvent(
   { extensions, now }: { readonly extensions: Record<string, string>; readonly now: () => Date },
 ): CloudEvent<unknown> {
   const { type, subject, data } = event;
-  const id = `${run}-${type.slice(type.lastIndexOf(".") + 1)}`;
+  const id = `${run}-${type.slice(type.lastIndexOf(".") + 1)}-${encodeURIComponent(subject)}`;
   const time = now().toISOString();
   return new CloudEvent({
     ...extensions,

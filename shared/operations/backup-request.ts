@@ -22,6 +22,8 @@ export type BackupDependencies = {
   /** Unset: there is no bucket. */
   readonly mirroring?: MirrorPolicy | undefined;
   readonly events: EventSink;
+  /** Drops a database that a restore kept for undoing. */
+  readonly dropDatabase: (database: string, signal: AbortSignal) => Promise<void>;
   readonly log: Log;
   readonly now: () => Date;
   /** A clock that is never set. */

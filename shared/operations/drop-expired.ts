@@ -11,14 +11,16 @@ type Dependencies = {
 
 /**
  * Drops the databases that restores kept for undoing and whose time is over: those, and only those, that the record of a
- * run names. One that cannot be dropped is told of and tried again by the next run; it fails nothing.
+ * run of the live database `live` names. For who holds the lock of that. One that cannot be dropped is told of and tried again by the next run; it fails nothing.
  */
 export async function dropExpired(
   { runs, log, now, drop }: Dependencies,
+  live: string,
   signal: AbortSignal,
 ): Promise<void> {
   for (const run of await runs.all("restore")) {
-    if (run.kept === undefined || run.kept.until > now() || run.finishedAt === undefined) continue;
+    const isEnded = run.state === "succeeded" || run.state === "failed";
+    if (run.database !== live || !isEnded || run.kept === undefined || run.kept.until > now()) continue;
     const { database } = run.kept;
     try {
       await drop(database, signal);

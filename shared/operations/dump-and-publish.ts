@@ -93,7 +93,11 @@ function describe(
     lacks: inspection.lacks.map((lack) => ({ ...lack, names: [...lack.names] })),
     warnings: [...facts.dump.report().warnings, ...clockWarnings(begun.at, newest)],
     verification: { level: "read", at: finishedAt.toISOString() },
-    restoreByHand: restoreByHand(name, request.database, facts.encrypted !== undefined),
+    restoreByHand: restoreByHand(
+      name,
+      request.database,
+      facts.encrypted === undefined ? "custom" : "encrypted",
+    ),
   };
 }
 

@@ -83,7 +83,7 @@ async function attempt(
   if (run.state === "succeeded" || run.state === "failed") throw settledElsewhere(run);
   await step("locked");
   await settleOthers(deps, held, saga.context);
-  await dropExpired({ ...deps, drop: (database) => deps.server.drop(database, signal) }, signal);
+  await dropExpired({ ...deps, drop: deps.server.drop }, deps.settings.database, signal);
   if (saga.hasBegun()) {
     const next = await stepAfter(deps, saga, restoreMayGoOn(run, deps.now()));
     await step("resumed", { phase: saga.journal().phase, next });

@@ -7,6 +7,7 @@ import { estimateSpace } from "../backup/space.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { announce } from "./announce.ts";
 import type { BackupDependencies, BackupRequest } from "./backup-request.ts";
+import { dropExpired } from "./drop-expired.ts";
 import { dumpAndPublish } from "./dump-and-publish.ts";
 import { mirrorBackups } from "./mirror-backups.ts";
 import { nextSequence } from "./next-sequence.ts";
@@ -122,6 +123,7 @@ async function backUp(
     subject: backup.name,
     data: backup.manifest,
   });
+  await dropExpired({ ...deps, drop: deps.dropDatabase }, request.database, context.signal);
   return backup.manifest;
 }
 

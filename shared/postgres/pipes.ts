@@ -68,7 +68,13 @@ type Receive = (piece: Uint8Array | undefined) => "go on" | "wait";
 export function pipeReader({ ours }: ChildPipe): PipeReader {
   const memory = blocks();
   const rests = restsBetweenReads();
-  let receive: Receive = () => "wait";
+  /** A socket reads from its making on: a fast child may have written before the first is asked for. */
+  const early: Uint8Array[] = [];
+  const keep: Receive = (piece) => {
+    if (piece !== undefined) early.push(piece);
+    return "wait";
+  };
+  let receive = keep;
   const socket = new Socket({
     fd: ours,
     readable: true,
@@ -84,7 +90,10 @@ export function pipeReader({ ours }: ChildPipe): PipeReader {
 
   function listen(to: Receive): void {
     receive = to;
-    if (socket.destroyed) receive(undefined);
+    for (let piece = early.shift(); piece !== undefined; piece = early.shift()) {
+      if (to(piece) === "wait") return;
+    }
+    if (socket.destroyed) to(undefined);
     else socket.resume();
   }
 
@@ -93,6 +102,7 @@ export function pipeReader({ ours }: ChildPipe): PipeReader {
       await rests.rest();
       const piece = await new Promise<Uint8Array | undefined>((resolve) => {
         listen((got) => {
+          receive = keep;
           resolve(got);
           return "wait";
         });

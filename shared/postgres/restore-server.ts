@@ -4,6 +4,7 @@ import { findClientTools } from "./client-tools.ts";
 import { withSession, type ConnectionSettings } from "./connection.ts";
 import { countRows } from "./count-rows.ts";
 import { copyProperties, createLike } from "./database-properties.ts";
+import { databaseDropper } from "./drop-database.ts";
 import { endSessions } from "./exchange.ts";
 import type { Libpq } from "./libpq.ts";
 import { restoreTools, type LoadOptions } from "./restore-tools.ts";
@@ -25,6 +26,7 @@ export function restoreServer(
   return {
     tools: async (serverMajor) =>
       restoreTools(await findClientTools(serverMajor, place.binDir, place.searchPath), libpq, options),
+    drop: databaseDropper(settings),
     ...fromOutside(sessions(settings, settings.maintenanceDatabase)),
     ...fromInside((database) => sessions(settings, database)),
   };
@@ -36,7 +38,7 @@ function sessions(settings: ConnectionSettings, database: string): Session {
 }
 
 /** What is done from the maintenance database: nobody may be in a database that is renamed or dropped. */
-function fromOutside(session: Session): Omit<RestoreServer, "tools" | "analyze" | "countRows"> {
+function fromOutside(session: Session): Omit<RestoreServer, "tools" | "drop" | "analyze" | "countRows"> {
   const quoted = JSON.stringify;
   return {
     inspect: (request, signal) =>
@@ -68,10 +70,6 @@ function fromOutside(session: Session): Omit<RestoreServer, "tools" | "analyze" 
         await endSessions(client, database);
         const [from, name] = [database, to].map(pg.escapeIdentifier);
         await client.query(`ALTER DATABASE ${from} RENAME TO ${name}`);
-      }),
-    drop: (database, signal) =>
-      session(`dropping of database ${quoted(database)}`, signal, async (client) => {
-        await client.query(`DROP DATABASE IF EXISTS ${pg.escapeIdentifier(database)} WITH (FORCE)`);
       }),
   };
 }

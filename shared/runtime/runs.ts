@@ -64,7 +64,9 @@ export function runsOf(dependencies: RunsDependencies): Runs {
       if (stopping.signal.aborted) throw stopping.signal.reason;
       const { run, isNew } = await store.begin(wanted);
       const known = active.get(run.id);
-      if (known !== undefined) return watch(run, false, known);
+      // A run that failed this very moment is begun again, when it has ended for us as well.
+      if (isNew) await known?.end;
+      else if (known !== undefined) return watch(run, false, known);
       return isNew ? launch(run, work, false) : watchElsewhere(store, run);
     },
     takeUp: (run, work) => launch(run, work, true),

@@ -34,7 +34,8 @@ const ANSWER_MS = 1_000;
 
 /**
  * Accepts connections, and only then calls `load` for what answers them: libraries are most of the time that a
- * function needs to wake. What can be wrong with the configuration must have been found before.
+ * function needs to wake. What the configuration itself shows to be wrong has been found before; where `load` fails,
+ * nothing was answered yet, and the process ends as it does for that.
  */
 export async function serve(entrance: Entrance, load: () => Promise<Service>): Promise<void> {
   const { log, port, shutdownGraceMs, version } = entrance;

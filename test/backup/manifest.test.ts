@@ -37,6 +37,6 @@ describe("BackupManifest", () => {
   }
 
   it("is not written when it could not be read", () => {
-    assert.throws(() => serialiseManifest(aManifest({ sequence: 0 })), { code: "catalog_unreadable" });
+    assert.throws(() => serialiseManifest(aManifest({ sequence: -1 })), { code: "catalog_unreadable" });
   });
 });

@@ -100,6 +100,47 @@ describe("runFiles", () => {
     assert.equal(new Set(begun.map(([id]) => id)).size, 1);
   });
 
+  for (const [what, wanted] of [
+    ["event", ping],
+    ["key", posted("k1")],
+  ] as const) {
+    it(`begins a failed run again under its name when the same ${what} comes, once for all who ask`, async () => {
+      await using volume = await temporaryVolume();
+      const { run } = await store(volume.path).begin(wanted);
+      const problem = { code: "disk_full", message: "full" } as const;
+      await store(volume.path).update({
+        ...run,
+        state: "failed",
+        finishedAt: at,
+        problem,
+        steps: [{ step: "locked", at }],
+      });
+
+      const stores = Array.from({ length: 10 }, () => store(volume.path));
+      const begun = await Promise.all(stores.map((each) => each.begin(wanted)));
+
+      assert.equal(begun.filter(({ isNew }) => isNew).length, 1);
+      assert.deepEqual(new Set(begun.map(({ run: again }) => again.id)), new Set([run.id]));
+      const recorded = await store(volume.path).find(run.id);
+      assert.deepEqual(recorded, { ...run, attempt: 2 });
+      assert.deepEqual(
+        (await readdir(join(volume.path, ".dormouse/runs"))).filter((name) => name.startsWith(".tmp-")),
+        [],
+      );
+    });
+  }
+
+  it("answers with a run that succeeded for ever", async () => {
+    await using volume = await temporaryVolume();
+    const { run } = await store(volume.path).begin(ping);
+    await store(volume.path).update({ ...run, state: "succeeded", finishedAt: at, result: { name: "x" } });
+
+    const again = await store(volume.path).begin(ping);
+
+    assert.equal(again.isNew, false);
+    assert.deepEqual(again.run.result, { name: "x" });
+  });
+
   it("refuses a key that belongs to another request", async () => {
     await using volume = await temporaryVolume();
     const runs = store(volume.path);
@@ -138,6 +179,32 @@ describe("runFiles", () => {
 
     assert.equal(isNew, true);
     assert.match(lines.join(""), /run record passed over/);
+  });
+
+  it("tells which backups unfinished runs need, of whatever kind, and until they end", async () => {
+    await using volume = await temporaryVolume();
+    const runs = store(volume.path);
+    const { run } = await runs.begin(ping);
+    const restore = { ...posted("restore", { filename: "asked for" }), kind: "restore" as const };
+    const { run: restoring } = await runs.begin(restore);
+    await runs.update({ ...run, state: "running", uses: ["in use"] });
+    await runs.update({ ...restoring, state: "interrupted" });
+
+    const before = await runs.inUse();
+    await runs.update({ ...run, state: "succeeded", uses: ["in use"] });
+    const after = await runs.inUse();
+    await runs.update({ ...restoring, state: "failed" });
+
+    assert.deepEqual(Object.fromEntries(before), { "in use": run.id, "asked for": restoring.id });
+    assert.deepEqual([...after.keys()], ["asked for"]);
+    assert.deepEqual([...(await runs.inUse()).keys()], []);
+  });
+
+  it("does not tell what is in use while a record cannot be read", async () => {
+    await using volume = await temporaryVolume();
+    await writeFile(join(volume.path, ".dormouse/runs/restore-000000000000000000000000.json"), "{");
+
+    await assert.rejects(store(volume.path).inUse(), { code: "catalog_unreadable", message: /restore-0000/ });
   });
 
   it("reads no file that an id from outside could name", async () => {

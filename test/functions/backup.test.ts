@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import type { Run } from "../../shared/backup/run.ts";
+import { lockKey } from "../../shared/postgres/advisory-lock.ts";
 import {
   backupEnvironment,
   manifestOf,
   startFunction,
   type FunctionProcess,
 } from "../support/function-process.ts";
+import { until } from "../support/faulty.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
 import { createSample, fingerprint } from "../support/sample-database.ts";
 import { temporaryFolder, type Removed } from "../support/volume.ts";
@@ -108,9 +110,9 @@ describe("the backup function", () => {
 
     const responses = await Promise.all(Array.from({ length: 10 }, () => backup.ping(event)));
     const bodies = await Promise.all(responses.map((response) => response.text()));
-    await settled(backup);
+    await settled(volume);
     const again = await backup.ping(event);
-    await settled(backup);
+    await settled(volume);
 
     assert.deepEqual(
       responses.map(({ status }) => status),
@@ -133,7 +135,7 @@ describe("the backup function", () => {
       ["c", "03:01:00Z"],
     ] as const) {
       assert.equal((await backup.ping({ id, time: `2026-11-22T${time}` })).status, 202);
-      await settled(backup);
+      await settled(volume);
     }
 
     assert.equal((await catalog()).length, before + 2);
@@ -167,10 +169,10 @@ describe("the backup function", () => {
   it("answers at once when it is asked to, and tells how the run stands", async () => {
     const response = await backup.post({}, { prefer: "respond-async" });
     const location = response.headers.get("location") ?? "";
-    await settled(backup);
+    await settled(volume);
     const run = (await (await backup.get(location)).json()) as Run;
     const waited = await backup.post({}, { prefer: "wait=0" });
-    await settled(backup);
+    await settled(volume);
 
     assert.equal(response.status, 202);
     assert.equal(run.state, "succeeded");
@@ -198,15 +200,49 @@ describe("the backup function", () => {
 
   it("goes on when the caller hangs up", async () => {
     const before = (await catalog()).length;
+    const recorded = async () => (await readdir(`${volume.path}/.dormouse/runs`)).length;
+    const runs = await recorded();
     const hangUp = new AbortController();
     const call = fetch(backup.url, { method: "POST", signal: hangUp.signal }).catch(() => undefined);
-    await server.query("postgres", "SELECT 1");
-    await pause(50);
+    await until(async () => (await recorded()) > runs);
     hangUp.abort();
     await call;
-    await settled(backup);
+    await settled(volume);
 
     assert.equal((await catalog()).length, before + 1);
+  });
+
+  it("tries again what failed when the same key or the same event comes again", async () => {
+    await using own = await temporaryFolder();
+    await using tried = await startFunction("backup", backupEnvironment(server, database, own.path));
+    const post = () => tried.post({}, { "idempotency-key": "second-try" });
+    const ping = () => tried.ping({ id: "second-try", time: "2026-11-21T03:00:00Z" });
+    const ended = (message: string) => tried.lines.filter((line) => line.message === message).length;
+    const holder = await server.connect("postgres");
+    await holder.query("SELECT pg_advisory_lock($1::bigint)", [lockKey(database)]);
+    const refused = await post();
+    await ping();
+    await until(() => ended("run failed") === 2);
+    await holder.end();
+
+    const [made, same] = [await manifestOf(await post()), await manifestOf(await post())];
+    const statuses = await Promise.all([ping(), ping(), ping()].map(async (call) => (await call).status));
+    await until(() => ended("run succeeded") === 2);
+
+    assert.equal(refused.status, 409);
+    assert.deepEqual(same, made);
+    assert.deepEqual(statuses, [202, 202, 202]);
+    const { backups } = (await (await tried.get("/")).json()) as { backups: { manifest: { run: string } }[] };
+    const runs = backups.map(
+      async ({ manifest }) => (await (await tried.get(`/runs/${manifest.run}`)).json()) as Run,
+    );
+    assert.deepEqual(
+      (await Promise.all(runs)).map(({ state, attempt }) => [state, attempt]),
+      [
+        ["succeeded", 2],
+        ["succeeded", 2],
+      ],
+    );
   });
 
   it("tells a second caller that the database is busy, and changes nothing", async () => {
@@ -331,7 +367,7 @@ describe("the backup function", () => {
     const headers = { "content-type": "application/cloudevents+json" };
 
     const response = await fetch(backup.url, { method: "POST", headers, body: JSON.stringify(event) });
-    await settled(backup);
+    await settled(volume);
 
     assert.equal(response.status, 202);
     assert.equal((await catalog()).length, before);
@@ -344,14 +380,14 @@ describe("the backup function", () => {
   });
 });
 
-async function settled(backup: FunctionProcess): Promise<void> {
-  const open = () =>
-    new Set(backup.lines.filter(({ message }) => message === "step locked").map((line) => line["run"])).size -
-    backup.lines.filter(
-      ({ message }) => message.startsWith("run succeeded") || message.startsWith("run failed"),
-    ).length;
-  await pause(150);
-  while (open() > 0) await pause(20);
+/** Waits until every run that is on record has ended: records come before answers. */
+async function settled(volume: Removed): Promise<void> {
+  const folder = `${volume.path}/.dormouse/runs`;
+  await until(async () => {
+    const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
+    const records = await Promise.all(names.map((name) => readFile(`${folder}/${name}`, "utf8")));
+    return records.every((record) => ["succeeded", "failed"].includes((JSON.parse(record) as Run).state));
+  });
 }
 
 async function isDumping(server: TestServer, database: string): Promise<boolean> {

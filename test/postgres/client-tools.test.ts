@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import type { Problem } from "../../shared/events/problem.ts";
 import { findClientTools } from "../../shared/postgres/client-tools.ts";
+import { backupEnvironment, startFunction } from "../support/function-process.ts";
+import { sharedServer } from "../support/postgres.ts";
+import { temporaryFolder } from "../support/volume.ts";
 
 /** A folder whose tools say that they are of `version`. */
 async function toolFolder(version: string): Promise<string> {
@@ -14,6 +19,25 @@ async function toolFolder(version: string): Promise<string> {
   }
   return folder;
 }
+
+describe("findClientTools against a real server", () => {
+  it("names both versions when this machine's tools are older than the server", async (test) => {
+    const server = await sharedServer();
+    const own = "/usr/lib/postgresql/15/bin";
+    if (server.major <= 15 || !existsSync(`${own}/pg_dump`))
+      return test.skip("needs a server that is newer than this machine's tools: npm run test:matrix");
+    await using folder = await temporaryFolder();
+    const environment = { ...backupEnvironment(server, "postgres", folder.path), PG_BIN_DIR: own };
+    await using backup = await startFunction("backup", environment);
+
+    const answer = await backup.post();
+    const problem = (await answer.json()) as Problem;
+
+    assert.deepEqual([answer.status, problem.code], [500, "client_tools_missing"]);
+    assert.match(problem.detail, new RegExp(`server of version ${server.major}: found 15\\.\\d+ in ${own}`));
+    assert.match(problem.hint ?? "", new RegExp(`PostgreSQL ${server.major} client tools`));
+  });
+});
 
 describe("findClientTools", () => {
   const cases: readonly (readonly [number, readonly string[], string | undefined])[] = [

@@ -28,6 +28,24 @@ describe("the pipes of a child process", () => {
     assert.deepEqual([await reader.next(), await reader.next()], [undefined, undefined]);
   });
 
+  it("keep what was written before anybody asked for it", async () => {
+    const [asked, drained] = [outputOnly(), outputOnly()];
+    const readers = [pipeReader(asked), pipeReader(drained)] as const;
+    for (const { childs } of [asked, drained]) {
+      writeSync(childs, "early");
+      closeSync(childs);
+    }
+    // Long enough for the loop to have looked at the pipes.
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+
+    const first = await readers[0].next();
+    const second = await readers[0].next();
+    let seen = "";
+    await readers[1].drain((piece) => (seen += String(piece)));
+
+    assert.deepEqual([String(first), second, seen], ["early", undefined, "early"]);
+  });
+
   it("keep the pieces apart in memory, so that a reader may hold all of them", async () => {
     const reader = pipeReader(printing());
     const pieces: Uint8Array[] = [];

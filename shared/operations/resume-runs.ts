@@ -8,10 +8,13 @@ export type ResumeDependencies = {
   readonly now: () => Date;
 };
 
-/** The unfinished backup runs that are to be taken up, each with one more attempt on record; the others are closed. */
-export async function interruptedBackups({ runs, log, now }: ResumeDependencies): Promise<readonly Run[]> {
+/** The unfinished runs of a kind that are to be taken up, each with one more attempt on record; the others are closed. */
+export async function interruptedRuns(
+  { runs, log, now }: ResumeDependencies,
+  kind: "backup" | "cull",
+): Promise<readonly Run[]> {
   const taken: Run[] = [];
-  for (const run of await runs.unfinished("backup")) {
+  for (const run of await runs.unfinished(kind)) {
     const decision = resumption(run, now());
     if (decision.takeUp) {
       const next: Run = {

@@ -1,0 +1,96 @@
+import * as z from "zod";
+import { parseArchiveName, type ArchiveName } from "../../shared/backup/archive-name.ts";
+import type { Verb } from "../../shared/backup/authorize.ts";
+import type { RunContext } from "../../shared/backup/run.ts";
+import { DormouseError } from "../../shared/errors.ts";
+import { cullVolume, type CullVolumeDependencies } from "../../shared/operations/cull-volume.ts";
+import { markBackup } from "../../shared/operations/mark-backup.ts";
+import type { CullRequest } from "../../shared/operations/cull-backups.ts";
+
+const name = z
+  .string()
+  .refine((text) => parseArchiveName(text) !== undefined, "is not the name of a backup")
+  .transform((text) => text as ArchiveName);
+const reason = z.string().min(1).max(200).optional();
+
+const cullBody = z.strictObject({ dryRun: z.boolean().optional() });
+const MARKS = {
+  pin: z.strictObject({ pin: name, reason }),
+  unpin: z.strictObject({ unpin: name }),
+  acknowledge: z.strictObject({ acknowledge: name, reason }),
+} as const;
+type Mark = keyof typeof MARKS;
+
+/** As it lies in the record of a run, from where it may be taken up. */
+const requestSchema = z.discriminatedUnion("action", [
+  z.object({ action: z.literal("cull"), dryRun: z.boolean() }),
+  z.object({ action: z.enum(["pin", "unpin", "acknowledge"]), backup: name, reason }),
+]);
+type Request = z.output<typeof requestSchema>;
+
+const TYPES = ["dev.dormouse.backup.completed", "dev.knative.sources.ping"];
+
+/** Which database a run is about: all that have backups on the volume. */
+const ALL_DATABASES = "*";
+
+/** Turns requests and events into culls of the volume, and marks single backups on it. */
+export function cullHandler(
+  deps: CullVolumeDependencies,
+  settings: Omit<CullRequest, "dryRun"> & { readonly adoptLimit: number },
+) {
+  return {
+    kind: "cull" as const,
+    database: ALL_DATABASES,
+    parseBody: (body: unknown): Request => parseBody(body),
+    parseEvent(event: { readonly type: string; readonly data?: unknown }): Request {
+      if (event.type === "dev.knative.sources.ping") return parseCull(event.data ?? {});
+      // The event says that there is a new backup; what to keep is decided by what lies on the volume.
+      if (TYPES.includes(event.type)) return { action: "cull", dryRun: false };
+      throw new DormouseError(
+        "event_unsupported",
+        `events of type ${JSON.stringify(event.type)} start no cull`,
+        {
+          hint: `send ${TYPES.join(" or ")}, or filter in the Trigger`,
+        },
+      );
+    },
+    work: (context: RunContext): Promise<unknown> => {
+      const request = requestSchema.parse(context.run.request);
+      return request.action === "cull"
+        ? cullVolume(deps, { ...settings, dryRun: request.dryRun }, context)
+        : markBackup(deps, request, context);
+    },
+    /** A cull only does what the configuration says; what a person changes by name needs a right. */
+    verbOf: (method: "GET" | "POST", body?: unknown): Verb | undefined =>
+      method === "POST" && markOf(body) !== undefined ? "pin" : undefined,
+  };
+}
+
+function markOf(body: unknown): Mark | undefined {
+  const marks = Object.keys(MARKS) as Mark[];
+  return typeof body === "object" && body !== null ? marks.find((mark) => mark in body) : undefined;
+}
+
+function parseBody(body: unknown): Request {
+  const action = markOf(body);
+  if (action === undefined) return parseCull(body);
+  const parsed = MARKS[action].safeParse(body);
+  if (!parsed.success) throw invalid(parsed.error);
+  const { [action]: backup, reason: given } = parsed.data as { [Key in Mark]: ArchiveName } & {
+    reason?: string;
+  };
+  return { action, backup, ...(given === undefined ? {} : { reason: given }) };
+}
+
+function parseCull(body: unknown): Request {
+  const parsed = cullBody.safeParse(body);
+  if (!parsed.success) throw invalid(parsed.error);
+  return { action: "cull", dryRun: parsed.data.dryRun ?? false };
+}
+
+function invalid(error: z.ZodError): DormouseError {
+  const faults = error.issues.map(({ path, message }) => `${path.join(".") || "the body"}: ${message}`);
+  return new DormouseError("request_invalid", `the request has mistakes: ${faults.join("; ")}`, {
+    hint: "send {dryRun?}, {pin, reason?}, {unpin} or {acknowledge, reason?}, each with the name of a backup",
+  });
+}

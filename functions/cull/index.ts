@@ -1,0 +1,8 @@
+import { runFunction } from "../run-function.ts";
+import { cullConfig } from "./config.ts";
+
+runFunction({
+  name: "cull",
+  schema: cullConfig,
+  load: async (config, surroundings) => (await import("./service.ts")).cullService(config, surroundings),
+});

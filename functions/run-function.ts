@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import type * as z from "zod/mini";
+import { openVolume } from "../shared/catalog/open-volume.ts";
+import { jsonLog, type Log } from "../shared/log.ts";
+import { readConfig, type ConfigSchema, type Environment } from "../shared/runtime/config.ts";
+import { serve, startFunction, type Service } from "../shared/runtime/serve.ts";
+import { version } from "../shared/version.ts";
+
+/** What a function is given beside its configuration. */
+export type Surroundings = {
+  readonly log: Log;
+  /** PATH, where client tools may lie. */
+  readonly searchPath: string;
+};
+
+type Common = {
+  readonly BACKUP_DIR: string;
+  readonly PORT: number;
+  readonly SHUTDOWN_GRACE_SECONDS: number;
+};
+
+type Loading<Schema extends ConfigSchema> = {
+  readonly name: "backup" | "cull" | "restore";
+  readonly schema: Schema;
+  /** Throws what is wrong with a configuration of which each variable is right by itself. */
+  readonly check?: (config: z.output<Schema>, environment: Environment, log: Log) => void | Promise<void>;
+  /** Imports what the function needs, and wires it. Connections are accepted while it loads. */
+  readonly load: (config: z.output<Schema>, surroundings: Surroundings) => Promise<Service>;
+};
+
+/** Reads the environment, looks at the volume, listens, and loads the rest. */
+export function runFunction<Schema extends ConfigSchema>({
+  name,
+  schema,
+  check,
+  load,
+}: Loading<Schema>): void {
+  const log = jsonLog(
+    (line) => process.stdout.write(line),
+    () => new Date(),
+    { function: name },
+  );
+  void startFunction(log, async () => {
+    const config = readConfig(schema, process.env, (path) => readFileSync(path, "utf8"));
+    await check?.(config, process.env, log);
+    const { BACKUP_DIR, PORT: port, SHUTDOWN_GRACE_SECONDS } = config as unknown as Common;
+    await openVolume(BACKUP_DIR);
+    const entrance = { log, port, shutdownGraceMs: SHUTDOWN_GRACE_SECONDS * 1000, version };
+    await serve(entrance, () => load(config, { log, searchPath: process.env["PATH"] ?? "" }));
+  });
+}

@@ -1,0 +1,22 @@
+/** What a catalog keeps of each database; the counts are a union, so that no rule takes what another one keeps. */
+export type RetentionPolicy = {
+  /** The newest of all: NUM_BACKUPS. */
+  readonly newest: number;
+  /** The newest of each of so many days, ISO weeks, months and years that have a backup. */
+  readonly daily: number;
+  readonly weekly: number;
+  readonly monthly: number;
+  readonly yearly: number;
+  /** All that began within so many days before the newest. Not before now: a night without a backup costs none. */
+  readonly withinDays: number;
+  readonly timeZone: string;
+  /** A drop by more makes the newest backup suspect; see `suspicion.ts`. */
+  readonly suspectDropPercent: number;
+};
+
+export type CullContext = {
+  readonly database: string;
+  readonly now: Date;
+  /** Backups that unfinished runs need, with the name of such a run. */
+  readonly inUse: ReadonlyMap<string, string>;
+};

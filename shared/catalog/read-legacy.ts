@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import type { LegacyContents, LegacyFile } from "../backup/catalog.ts";
+import { plainDumpScanner } from "../backup/plain-dump.ts";
+import { DormouseError } from "../errors.ts";
+import { codeOf } from "./files.ts";
+
+export type LegacyReading = { readonly contents: LegacyContents } | { readonly damage: string };
+
+type Chunks = AsyncIterable<Uint8Array>;
+
+const READ_BYTES = 1 << 18;
+/** Where the versions stand: the comments before the first statement. */
+const HEAD_BYTES = 4_096;
+
+/** Reads all of a plain dump, packed or not, in bounded memory. A fault of the file is an answer, one of the disk throws. */
+export async function readLegacy(
+  handle: FileHandle,
+  { format }: LegacyFile,
+  signal: AbortSignal,
+): Promise<LegacyReading> {
+  const source = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: READ_BYTES });
+  const file = hashing();
+  const script = scanning();
+  const [hash, scan] = [(bytes: Chunks) => file.pass(bytes), (bytes: Chunks) => script.read(bytes)];
+  try {
+    if (format === "gzip-sql") await pipeline(source, hash, createGunzip(), scan, { signal });
+    else await pipeline(source, hash, scan, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    // Z_DATA_ERROR, Z_BUF_ERROR ("unexpected end of file") and their kind.
+    if (codeOf(error).startsWith("Z_"))
+      return { damage: `is no whole gzip file: ${(error as Error).message}` };
+    throw unreadable(error);
+  }
+  const { dump, versions } = script.end();
+  if (!dump.isComplete) return { damage: "does not end as pg_dump ends a dump: it was cut short" };
+  return { contents: { ...file.digest(), dump, versions } };
+}
+
+function hashing() {
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  return {
+    async *pass(source: Chunks): AsyncGenerator<Uint8Array> {
+      for await (const chunk of source) {
+        hash.update(chunk);
+        sizeBytes += chunk.length;
+        yield chunk;
+      }
+    },
+    digest: () => ({ sizeBytes, sha256: hash.digest("hex") }),
+  };
+}
+
+function scanning() {
+  const scanner = plainDumpScanner();
+  let head = "";
+  return {
+    async read(source: Chunks): Promise<void> {
+      for await (const chunk of source) {
+        if (head.length < HEAD_BYTES) head += Buffer.from(chunk).toString("latin1", 0, HEAD_BYTES);
+        scanner.push(chunk);
+      }
+    },
+    end: () => ({ dump: scanner.end(), versions: versionsIn(head) }),
+  };
+}
+
+function versionsIn(head: string): LegacyContents["versions"] {
+  const server = /^-- Dumped from database version (\S+)/m.exec(head)?.[1] ?? "unknown";
+  const pgDump = /^-- Dumped by pg_dump version (\S+)/m.exec(head)?.[1] ?? "unknown";
+  return { server, pgDump };
+}
+
+function unreadable(error: unknown): DormouseError {
+  return new DormouseError("catalog_unreadable", `a legacy file cannot be read: ${String(error)}`, {
+    hint: "check the volume and its mount",
+    cause: error,
+  });
+}

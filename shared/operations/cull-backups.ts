@@ -1,0 +1,98 @@
+import type { Catalog, CatalogListing } from "../backup/catalog.ts";
+import { planOf, type CullOutcome, type CullReport } from "../backup/cull-report.ts";
+import type { EventSink } from "../backup/outcome-event.ts";
+import type { RetentionPolicy } from "../backup/retention-policy.ts";
+import { planCatalog, type CullPlan } from "../backup/retention.ts";
+import type { RunContext, RunStore } from "../backup/run.ts";
+import type { Log } from "../log.ts";
+import { announce } from "./announce.ts";
+import type { Exclusively } from "./exclusively.ts";
+import { finishRemovals, removePlanned } from "./remove-planned.ts";
+
+/** One catalog, wherever it lies, and what culling it needs: nothing of the database. */
+export type CullDependencies = {
+  readonly place: CullOutcome["place"];
+  readonly catalog: Pick<Catalog, "list" | "find" | "remove" | "finishRemoval">;
+  readonly runs: Pick<RunStore, "inUse">;
+  readonly events: EventSink;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly exclusively: Exclusively;
+};
+
+export type CullRequest = {
+  readonly policy: RetentionPolicy;
+  /** Of one run; what is left goes with the next ones. */
+  readonly maxRemovals: number;
+  readonly dryRun: boolean;
+};
+
+/** Lists one catalog, plans for each of its databases, and removes what no rule keeps. */
+export async function cullBackups(
+  deps: CullDependencies,
+  request: CullRequest,
+  context: RunContext,
+): Promise<CullReport> {
+  if (!request.dryRun) await finishRemovals(deps, context);
+  const listing = await deps.catalog.list(context.signal);
+  const plans = planCatalog(listing.backups, request.policy, {
+    now: deps.now(),
+    inUse: await deps.runs.inUse(),
+  });
+  await context.step("planned", countsOf(plans));
+  if (request.dryRun) return reportOf(deps, request, { listing, plans, removed: [], remaining: [] });
+
+  for (const plan of plans) await tellRefusal(deps, context, plan);
+  const done = await removePlanned(deps, request, context, plans);
+  const report = reportOf(deps, request, { listing, plans, ...done });
+  const { place, removed, bytesFreed, remaining, refused, kept } = report;
+  await context.step("culled", { place, removed: removed.length, bytesFreed });
+  const data = { run: context.run.id, place, removed, bytesFreed, remaining, refused, kept };
+  await announce(deps, context, { type: "dev.dormouse.cull.completed", subject: place, data });
+  return report;
+}
+
+function countsOf(plans: readonly CullPlan[]) {
+  const count = (of: (plan: CullPlan) => number) => plans.reduce((sum, plan) => sum + of(plan), 0);
+  return {
+    databases: plans.length,
+    keep: count(({ keep }) => keep.length),
+    remove: count(({ remove }) => remove.length),
+    refused: count(({ refusal }) => (refusal === undefined ? 0 : 1)),
+  };
+}
+
+async function tellRefusal(deps: CullDependencies, context: RunContext, plan: CullPlan): Promise<void> {
+  const { database, refusal, suspicion } = plan;
+  if (refusal !== undefined)
+    deps.log.warn("cull refused", { run: context.run.id, database, rule: refusal.rule, why: refusal.detail });
+  if (suspicion === undefined) return;
+  const data = { run: context.run.id, database, suspicion };
+  await announce(deps, context, { type: "dev.dormouse.backup.suspect", subject: suspicion.backup, data });
+}
+
+type Done = Pick<CullOutcome, "removed" | "remaining"> & {
+  readonly listing: CatalogListing;
+  readonly plans: readonly CullPlan[];
+};
+
+function reportOf(
+  { place }: CullDependencies,
+  { dryRun }: CullRequest,
+  { listing, plans, removed, remaining }: Done,
+): CullReport {
+  return {
+    place,
+    dryRun,
+    removed,
+    bytesFreed: removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    remaining,
+    refused: plans.flatMap(({ database, refusal }) =>
+      refusal === undefined ? [] : [{ database, ...refusal }],
+    ),
+    kept: listing.backups.length - removed.length,
+    databases: plans.map(planOf),
+    legacyFiles: listing.legacy.length,
+    foreignEntries: listing.foreign.length,
+  };
+}

@@ -1,0 +1,65 @@
+import type { ArchiveName } from "../backup/archive-name.ts";
+import type { Backup } from "../backup/backup.ts";
+import type { Catalog } from "../backup/catalog.ts";
+import type { BackupManifest } from "../backup/manifest.ts";
+import type { RunContext } from "../backup/run.ts";
+import { DormouseError } from "../errors.ts";
+import type { Exclusively } from "./exclusively.ts";
+
+export type MarkDependencies = {
+  readonly catalog: Pick<Catalog, "find" | "rewrite">;
+  readonly now: () => Date;
+  readonly exclusively: Exclusively;
+};
+
+export type MarkRequest = {
+  readonly action: "pin" | "unpin" | "acknowledge";
+  readonly backup: ArchiveName;
+  readonly reason?: string | undefined;
+};
+
+const DONE = { pin: "pinned", unpin: "unpinned", acknowledge: "acknowledged" } as const;
+
+/**
+ * Pins a backup so that no cull removes it, takes the pin away, or says that a suspect backup is right as it is.
+ * Answers with its manifest. Done twice it is done once.
+ */
+export async function markBackup(
+  deps: MarkDependencies,
+  request: MarkRequest,
+  { run, step }: RunContext,
+): Promise<BackupManifest> {
+  const { action, backup: name } = request;
+  const by = run.caller ?? run.trigger.source;
+  const manifest = await deps.exclusively(async () => {
+    const wanted = marked(await existing(deps, name), request, { at: deps.now().toISOString(), by });
+    await deps.catalog.rewrite(wanted);
+    // Another process may have been culling it: then nobody must believe that it is pinned.
+    return (await existing(deps, name)).manifest;
+  });
+  await step(DONE[action], { backup: name, by });
+  return manifest;
+}
+
+async function existing({ catalog }: MarkDependencies, name: ArchiveName): Promise<Backup> {
+  const backup = await catalog.find(name);
+  if (backup !== undefined) return backup;
+  throw new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)}`, {
+    hint: "GET / of the backup function lists the catalog",
+  });
+}
+
+type Mark = { readonly at: string; readonly by: string };
+
+function marked({ manifest }: Backup, { action, reason }: MarkRequest, mark: Mark): BackupManifest {
+  const given = { ...mark, ...(reason === undefined ? {} : { reason }) };
+  const { pin, ...unpinned } = manifest;
+  switch (action) {
+    case "pin":
+      return { ...manifest, pin: pin ?? given };
+    case "unpin":
+      return unpinned as BackupManifest;
+    case "acknowledge":
+      return { ...manifest, acknowledged: manifest.acknowledged ?? given };
+  }
+}

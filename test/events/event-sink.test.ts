@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { describe, it } from "node:test";
+import type { OutcomeEvent } from "../../shared/backup/outcome-event.ts";
+import { aManifest } from "../support/backups.ts";
+import { eventSink, httpEventSink, type SinkSettings } from "../../shared/events/event-sink.ts";
+
+const RUN = "backup-0123456789abcdef01234567";
+const NOW = new Date("2026-11-22T01:00:30Z");
+const never = new AbortController().signal;
+const completed: OutcomeEvent = {
+  type: "dev.dormouse.backup.completed",
+  subject: "2026-11-22/hets2026-11-22-01-00.bak",
+  data: aManifest(),
+};
+
+type Received = { readonly headers: IncomingHttpHeaders; readonly body: string };
+
+/** A sink that answers with each status in turn, and with the last one from then on; 0 cuts the connection. */
+async function sink(...statuses: readonly number[]) {
+  const received: Received[] = [];
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      const status = statuses[Math.min(received.length, statuses.length - 1)] ?? 202;
+      received.push({ headers: request.headers, body });
+      if (status === 0) return void request.socket.destroy();
+      response.writeHead(status).end("an answer that nobody reads");
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  return {
+    url,
+    received,
+    async [Symbol.asyncDispose]() {
+      server.close().closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+function sinkTo(url: string, changes: Partial<SinkSettings> = {}) {
+  const settings = { url, overrides: undefined, source: "/dormouse/backup/hets", timeoutMs: 5_000 };
+  return httpEventSink({ ...settings, retryDelaysMs: [1, 1, 1], ...changes }, () => NOW);
+}
+
+describe("the sink of events", () => {
+  it("posts one event in binary mode, with its data as JSON", async () => {
+    await using heard = await sink(202);
+
+    await sinkTo(heard.url).send(completed, RUN, never);
+
+    const [{ headers, body } = { headers: {}, body: "" }, ...others] = heard.received;
+    assert.deepEqual(others, []);
+    assert.equal(headers["ce-specversion"], "1.0");
+    assert.equal(headers["ce-type"], completed.type);
+    assert.equal(headers["ce-source"], "/dormouse/backup/hets");
+    assert.equal(headers["ce-subject"], completed.subject);
+    assert.equal(headers["ce-id"], `${RUN}-completed`);
+    assert.equal(Date.parse(String(headers["ce-time"])), NOW.getTime());
+    assert.match(String(headers["content-type"]), /^application\/json/);
+    assert.deepEqual(JSON.parse(body), completed.data);
+  });
+
+  for (const status of [404, 408, 409, 429, 500, 502, 503, 0]) {
+    it(`tries again after ${status === 0 ? "a cut connection" : status}, with the same id`, async () => {
+      await using heard = await sink(status, status, 202);
+
+      await sinkTo(heard.url).send(completed, RUN, never);
+
+      assert.deepEqual(
+        heard.received.map(({ headers }) => headers["ce-id"]),
+        Array.from({ length: 3 }, () => `${RUN}-completed`),
+      );
+    });
+  }
+
+  for (const status of [400, 401, 403, 413, 415, 422]) {
+    it(`does not ask again after ${status}`, async () => {
+      await using heard = await sink(status);
+
+      const sent = sinkTo(heard.url).send(completed, RUN, never);
+
+      await assert.rejects(sent, { code: "event_undelivered", message: new RegExp(`status ${status}$`) });
+      assert.equal(heard.received.length, 1);
+    });
+  }
+
+  it("gives up after the last try, and says whom it did not reach without the path, which may be a secret", async () => {
+    await using heard = await sink(503);
+
+    const sent = sinkTo(`${heard.url}token/s3cret`).send(completed, RUN, never);
+
+    await assert.rejects(sent, (error: Error) => {
+      assert.match(error.message, /event dev\.dormouse\.backup\.completed did not reach 127\.0\.0\.1:\d+/);
+      return !error.message.includes("s3cret");
+    });
+    assert.equal(heard.received.length, 4);
+  });
+
+  it("gives up on a sink that is not there, and on one that does not answer", async () => {
+    const silent = createServer(() => undefined).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+
+    const mute = sinkTo(`http://127.0.0.1:${port}/`, { timeoutMs: 50, retryDelaysMs: [1] });
+    await assert.rejects(mute.send(completed, RUN, never), { code: "event_undelivered" });
+    silent.close().closeAllConnections();
+    await once(silent, "close");
+    const dead = sinkTo(`http://127.0.0.1:${port}/`);
+    await assert.rejects(dead.send(completed, RUN, never), { message: /ECONNREFUSED/ });
+  });
+
+  it("stops between two tries when the run is aborted, with its reason", async () => {
+    await using heard = await sink(503);
+    const stopping = new AbortController();
+    const patient = sinkTo(heard.url, { retryDelaysMs: [600_000] });
+
+    const sent = patient.send(completed, RUN, stopping.signal);
+    while (heard.received.length === 0) await new Promise(setImmediate);
+    stopping.abort(new Error("the pod was told to stop"));
+
+    await assert.rejects(sent, /told to stop|aborted/);
+    assert.equal(heard.received.length, 1);
+  });
+
+  it("adds the extensions that a SinkBinding asks for, and lets them change nothing of the event", async () => {
+    await using heard = await sink(202);
+    const overrides = JSON.stringify({ extensions: { team: "hets", id: "forged", type: "forged" } });
+
+    await sinkTo(heard.url, { overrides }).send(completed, RUN, never);
+
+    const headers = heard.received[0]?.headers;
+    assert.equal(headers?.["ce-team"], "hets");
+    assert.equal(headers["ce-id"], `${RUN}-completed`);
+    assert.equal(headers["ce-type"], completed.type);
+  });
+
+  it("sends nothing where no sink is named", async () => {
+    await eventSink(undefined, undefined, "/dormouse/backup/hets", () => NOW).send(completed, RUN, never);
+  });
+});

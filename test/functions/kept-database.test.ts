@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { preload, problemIn } from "../support/faulty.ts";
+import { manifestOf, startFunction } from "../support/function-process.ts";
+import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
+
+const LATER = {
+  ...preload("clock-preload.ts"),
+  DORMOUSE_TEST_CLOCK_OFFSET_MS: String(49 * 3_600_000),
+};
+
+describe("the database that a restore keeps", () => {
+  let stage: RestoreStage;
+  let run: string;
+
+  beforeEach(async () => {
+    stage = await setRestoreStage();
+    await using restore = await stage.start();
+    ({ run } = await stage.resultOf(restore.post({ filename: "latest" })));
+  });
+
+  afterEach(() => stage[Symbol.asyncDispose]());
+
+  it("stays while it can be undone, and goes with the first backup after that", async () => {
+    const both = [stage.database, stage.before(run)].toSorted();
+    await using today = await startFunction("backup", stage.environment);
+    await manifestOf(await today.post({ label: "soon after" }));
+    const meanwhile = await stage.databases();
+
+    await using later = await startFunction("backup", { ...stage.environment, ...LATER });
+    await manifestOf(await later.post({ label: "days later" }));
+
+    assert.deepEqual(meanwhile, both);
+    assert.deepEqual(await stage.databases(), [stage.database]);
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+  });
+
+  it("goes with a ping to the restore function, and cannot be asked for any more", async () => {
+    const later = await stage.start(LATER);
+
+    const answer = await later.ping();
+    const undo = await problemIn(later.post({ undo: run }));
+
+    assert.equal(answer.status, 202);
+    assert.equal(undo.code, "undo_unavailable");
+    assert.deepEqual(await stage.databases(), [stage.database]);
+  });
+});

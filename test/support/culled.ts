@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { archiveName } from "../../shared/backup/archive-name.ts";
+import type { Backup } from "../../shared/backup/backup.ts";
+import { backupOf } from "../../shared/backup/backup.ts";
+import { serialiseManifest } from "../../shared/backup/manifest.ts";
+import type { CullVolumeReport } from "../../shared/operations/cull-volume.ts";
+import { aManifest, type ManifestGiven } from "./backups.ts";
+import type { FunctionProcess } from "./function-process.ts";
+
+export const DAY_MS = 86_400_000;
+/** One backup a day from here on lies in the past of whoever runs the tests. */
+export const FIRST_AT = new Date("2025-11-01T01:00:00Z");
+
+/** The environment of a cull function: no word of a database server. */
+export function cullEnvironment(
+  backupDir: string,
+  changes: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const path = process.env["PATH"] ?? "";
+  return {
+    PATH: path,
+    BACKUP_DIR: backupDir,
+    PORT: "0",
+    SHUTDOWN_GRACE_SECONDS: "0",
+    AUTH: "none",
+    ...changes,
+  };
+}
+
+/** Puts backups onto a volume, one a day and oldest first, without a database and without waiting for the disk. */
+export async function fillVolume(
+  path: string,
+  count: number,
+  given: (index: number) => ManifestGiven = () => ({}),
+): Promise<readonly Backup[]> {
+  const backups: Backup[] = [];
+  for (let index = 0; index < count; index++) {
+    const { startedAt = new Date(FIRST_AT.getTime() + index * DAY_MS), ...rest } = given(index);
+    const database = rest.database ?? "hets";
+    const name = rest.name ?? archiveName(database, startedAt);
+    const bytes = Buffer.from(`PGDMP ${name}`);
+    const manifest = aManifest({ sequence: index + 1, ...rest, database, startedAt, name, bytes });
+    await mkdir(dirname(join(path, name)), { recursive: true });
+    await writeFile(join(path, name), bytes);
+    await writeFile(join(path, `${name}.json`), serialiseManifest(manifest));
+    backups.push(backupOf(manifest));
+  }
+  return backups;
+}
+
+export async function reportOf(answer: Response | Promise<Response>): Promise<CullVolumeReport> {
+  const response = await answer;
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  return JSON.parse(text) as CullVolumeReport;
+}
+
+export async function cull(process: FunctionProcess, body: unknown = {}): Promise<CullVolumeReport> {
+  return reportOf(process.post(body));
+}
+
+/** The days of the names: `11-05`. */
+export function daysOf(of: readonly { readonly name: string }[]): string[] {
+  return of.map(({ name }) => name.slice(5, 10));
+}
