@@ -20,7 +20,7 @@ type Loading<Schema extends ConfigSchema> = {
   readonly name: "backup" | "cull" | "restore";
   readonly schema: Schema;
   /** Throws what is wrong with a configuration of which each variable is right by itself. */
-  readonly check?: (config: z.output<Schema>, environment: Environment) => void;
+  readonly check?: (config: z.output<Schema>, environment: Environment, log: Log) => void | Promise<void>;
   /** Imports what the function needs, and wires it. Connections are accepted while it loads. */
   readonly load: (config: z.output<Schema>, surroundings: Surroundings) => Promise<Service>;
 };
@@ -39,7 +39,7 @@ export function runFunction<Schema extends ConfigSchema>({
   );
   void startFunction(log, async () => {
     const config = readConfig(schema, process.env, (path) => readFileSync(path, "utf8"));
-    check?.(config, process.env);
+    await check?.(config, process.env, log);
     const common = config as unknown as Common;
     await openVolume(common.BACKUP_DIR);
     await serve({ log, config: common, version }, () =>

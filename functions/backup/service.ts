@@ -7,6 +7,7 @@ import { eventSink } from "../../shared/events/event-sink.ts";
 import type { Log } from "../../shared/log.ts";
 import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
 import { examine } from "../../shared/operations/examine.ts";
+import type { MirrorPolicy } from "../../shared/operations/mirror-backups.ts";
 import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
 import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
 import { databaseCheck } from "../../shared/postgres/check-database.ts";
@@ -18,6 +19,8 @@ import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { version } from "../../shared/version.ts";
+import { mirrorOf } from "../mirror.ts";
+import { protectionOf } from "../protection.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { BackupConfig } from "./config.ts";
 import { backupHandler } from "./handler.ts";
@@ -30,7 +33,7 @@ export async function backupService(
   { log, searchPath }: Surroundings,
 ): Promise<Service> {
   const libpq = await openLibpq(connectionSettings(config));
-  const deps = dependenciesOf(config, log, searchPath, libpq);
+  const deps = { ...dependenciesOf(config, log, searchPath, libpq), ...(await protectionOf(config)) };
   return {
     handler: {
       ...backupHandler(deps, {
@@ -70,6 +73,7 @@ function dependenciesOf(
     lock: advisoryLock(connection),
     inspect: databaseInspector(connection),
     findDumpTool: dumpToolFinder(libpq, dumpOptions(config), place),
+    mirroring: mirroringOf(config),
     dropDatabase: databaseDropper(connection),
     events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),
     log,
@@ -78,6 +82,12 @@ function dependenciesOf(
     pause: (ms, signal) => pause(ms, undefined, { signal }),
     version,
   };
+}
+
+function mirroringOf(config: BackupConfig): MirrorPolicy | undefined {
+  const mirror = mirrorOf(config);
+  const keep = config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS;
+  return mirror && { mirror, keep, timeoutMs: config.MIRROR_TIMEOUT_MINUTES * 60_000 };
 }
 
 function dumpOptions(config: BackupConfig) {
