@@ -5,6 +5,7 @@ import type { ArchiveContents, DumpTool, RunningDump } from "../backup/dump.ts";
 import type { EncryptedArchive } from "../backup/encryption.ts";
 import type { DatabaseInspection } from "../backup/inspection.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
+import { DormouseError } from "../errors.ts";
 import { restoreByHand } from "../backup/restore-by-hand.ts";
 import type { RunContext } from "../backup/run.ts";
 import type { BackupDependencies, BackupRequest } from "./backup-request.ts";
@@ -32,8 +33,9 @@ export async function dumpAndPublish(
   const begun = { at: deps.now(), ms: deps.monotonicMs() };
   const leaveOut = inspection.lacks.filter(({ kind, data }) => data && request.allowIncomplete.has(kind));
 
-  const dump = tool.dump({ database: request.database, inspection, leaveOut }, signal);
-  const reading = tool.read(dump.archive, signal);
+  using children = endOfChildren(signal);
+  const dump = tool.dump({ database: request.database, inspection, leaveOut }, children.signal);
+  const reading = tool.read(dump.archive, children.signal);
   const encrypted = deps.encryption?.encrypt(reading.archive);
   const draft = { database: request.database, run: run.id, startedAt: begun.at };
   const staged = await deps.catalog.stage(draft, encrypted?.archive ?? reading.archive, signal);
@@ -54,6 +56,16 @@ export async function dumpAndPublish(
   } finally {
     await staged.discard();
   }
+}
+
+/** Client tools must not outlive what they were started for, not even where nobody came to read them. */
+function endOfChildren(signal: AbortSignal): { readonly signal: AbortSignal; [Symbol.dispose](): void } {
+  const ended = new AbortController();
+  return {
+    signal: AbortSignal.any([signal, ended.signal]),
+    [Symbol.dispose]: () =>
+      ended.abort(new DormouseError("interrupted", "what it was started for has ended")),
+  };
 }
 
 type Facts = Preflight & {

@@ -47,11 +47,11 @@ export function runTool(
   explain: ExplainExit,
   signal: AbortSignal,
 ): RunningTool {
-  const { pid, stdin, stdout, stderr, stop, succeeded } = startChild(command, explain);
+  const { pid, stdin, stdout, stderr, stop, succeeded } = startChild(command, explain, signal);
 
   /** While its output is read the child is bounded in time; afterwards it is gone. */
   function bound() {
-    const bonds = bind(command, limits, signal, stop);
+    const bonds = bind(command, limits, stop);
     const dispose = () => {
       bonds.clear();
       stop(new DormouseError("interrupted", `${toolName(command)} was ended before its end`));
@@ -74,7 +74,8 @@ export function runTool(
   return { pid, stdin, output: output(), drain, stderr, stop };
 }
 
-function startChild(command: Command, explain: ExplainExit) {
+/** From its start on the child ends with `signal`, whether or not anybody reads what it writes. */
+function startChild(command: Command, explain: ExplainExit, signal: AbortSignal) {
   const { child, stdin, stdout } = spawnTool(command);
   const stderr = stderrLines(child.stderr, command.secrets);
   let hasEnded = false;
@@ -85,6 +86,15 @@ function startChild(command: Command, explain: ExplainExit) {
     reason ??= why;
     void killGroup(child.pid, () => hasEnded);
   }
+
+  function abort(): void {
+    stop(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
+    stdout.close();
+    stdin.destroy();
+  }
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  void end.finally(() => signal.removeEventListener("abort", abort));
 
   async function succeeded(): Promise<void> {
     const exit = await end;
@@ -139,29 +149,19 @@ function spawnTool({ file, arguments: args, environment }: Command) {
 
 type Bonds = { readonly dog: Watchdog; clear(): void };
 
-/** Ties the child's life to its deadline, to its progress and to the signal. */
-function bind(
-  command: Command,
-  { deadlineMs, stallMs }: Limits,
-  signal: AbortSignal,
-  stop: (why: Error) => void,
-): Bonds {
+/** Ties the child's life to its deadline and to its progress. */
+function bind(command: Command, { deadlineMs, stallMs }: Limits, stop: (why: Error) => void): Bonds {
   const name = toolName(command);
   const deadline = setTimeout(() => {
     const hint = "raise DUMP_TIMEOUT_MINUTES if the database is this large";
     stop(new DormouseError("dump_timed_out", `${name} did not end within ${deadlineMs} ms`, { hint }));
   }, deadlineMs);
   const dog = watchdog(stallMs, () => stop(stalled(name, stallMs)));
-  const abort = () => stop(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-
   return {
     dog,
     clear(): void {
       clearTimeout(deadline);
       dog.clear();
-      signal.removeEventListener("abort", abort);
     },
   };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
+import type pg from "pg";
 import { setTimeout as pause } from "node:timers/promises";
 import type { DumpTool } from "../../shared/backup/dump.ts";
 import type { DatabaseInspection } from "../../shared/backup/inspection.ts";
@@ -9,6 +10,7 @@ import { DormouseError } from "../../shared/errors.ts";
 import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import type { DumpOptions } from "../../shared/postgres/pg-dump.ts";
+import { until } from "../support/faulty.ts";
 import { ODD_NAMES } from "../support/odd-names.ts";
 import { collect, dumpOptions, settingsOf } from "../support/postgres-adapter.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
@@ -22,6 +24,11 @@ const inspection: DatabaseInspection = {
   extensions: [],
   lacks: [],
 };
+
+async function pidOf(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  return rows[0]?.pid ?? 0;
+}
 
 describe("dumping and reading with the client tools", () => {
   let server: TestServer;
@@ -57,6 +64,22 @@ describe("dumping and reading with the client tools", () => {
 
   const start = (dumper = tool, name = database, signal = never) =>
     dumper.dump({ database: name, inspection, leaveOut: [] }, signal);
+
+  it("ends a dump that nobody came to read, with the run that it was started for", async () => {
+    const holder = await server.connect(database);
+    await holder.query("BEGIN; LOCK TABLE wide IN ACCESS EXCLUSIVE MODE");
+    const sql = "SELECT FROM pg_stat_activity WHERE datname = $1 AND query LIKE 'LOCK TABLE%' AND pid <> $2";
+    const waiting = async () =>
+      (await server.query("postgres", sql, [database, await pidOf(holder)])).rows.length;
+    const ended = new AbortController();
+
+    start(tool, database, ended.signal);
+    await until(async () => (await waiting()) === 1);
+    ended.abort(new DormouseError("interrupted", "the run has ended"));
+
+    await until(async () => (await waiting()) === 0);
+    await holder.end();
+  });
 
   it("dumps a database and counts its rows while the archive passes by", async () => {
     const reading = tool.read(start().archive, never);
