@@ -1,5 +1,5 @@
 // Shows the main job on a throw-away PostgreSQL: the function as a real process, a ping as Knative sends it, a forced
-// backup, the catalog that they leave, and a cull. Everything lies in temporary folders and is gone at the end.
+// backup, the catalog that they leave, a restore that is taken back, and a cull. Everything lies in temporary folders and is gone at the end.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { backupEnvironment, manifestOf, startFunction } from "../test/support/fu
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { createSample } from "../test/support/sample-database.ts";
 import { demoCull } from "./demo-cull.ts";
+import { demoRestore } from "./demo-restore.ts";
 
 const DATABASE = "hets";
 const SAMPLE_SCALE = 20;
@@ -38,6 +39,8 @@ async function main(cleanUp: AsyncDisposableStack): Promise<void> {
   console.log(tableOf(backups));
   tell("restored without Dormouse by the command in each manifest:");
   console.log(`\n  ${forced.restoreByHand}\n`);
+
+  await demoRestore({ server, database: DATABASE, backupDir, filename: forced.name, tell, tellSteps });
 
   const folder = await mkdtemp(join(tmpdir(), "dormouse-demo-cull-"));
   cleanUp.defer(() => rm(folder, { recursive: true, force: true }));
