@@ -36,6 +36,8 @@ export type FakeKubernetes = {
   readonly root: string;
   readonly requests: readonly ApiRequest[];
   addWorkload(workload: Workload, replicas: number, behaviour?: Partial<Behaviour>): FakeWorkload;
+  /** By the name that `workloadText` gives it. */
+  removeWorkload(text: string): void;
   addAutoscaler(name: string, target: Workload): void;
   addUser(user: FakeUser): void;
   /** Lets a user do something on a resource of the namespace: `grant("jo", "restore services")`. */
@@ -86,6 +88,7 @@ export async function startFakeKubernetes({ tls = false }: FakeOptions = {}): Pr
       state.workloads.set(workloadText(workload), added);
       return added;
     },
+    removeWorkload: (text) => void state.workloads.delete(text),
     addAutoscaler: (name, { kind, name: target }) =>
       void state.autoscalers.set(name, { kind: KINDS[kind], name: target }),
     addUser: (user) => void state.users.set(user.token, user),
