@@ -17,9 +17,8 @@ export async function exchangeDatabases(
   saga: Saga,
   held: HeldDatabase,
 ): Promise<Exchanged> {
-  const { run, signal, step } = saga.context;
-  const { missing } = await deps.resumeSource.ensure(run.id, signal);
-  if (missing !== undefined) await step("unwatched", { why: missing });
+  const { signal, step } = saga.context;
+  await beWoken(deps, saga);
   await stopWorkloads(deps, saga);
   signal.throwIfAborted();
 
@@ -31,6 +30,13 @@ export async function exchangeDatabases(
   // Not asked whether to stop: the exchange takes less time than opening again, and a lost lock fails it.
   await held.exchange({ live: database, loaded, kept });
   return finishExchange(deps, saga, held);
+}
+
+/** Before the first step that must not stay half done. */
+export async function beWoken({ resumeSource }: RestoreDependencies, saga: Saga): Promise<void> {
+  const { run, signal, step } = saga.context;
+  const { missing } = await resumeSource.ensure(run.id, signal);
+  if (missing !== undefined) await step("unwatched", { why: missing });
 }
 
 /** After the exchange, however this process learned of it. */

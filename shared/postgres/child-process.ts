@@ -44,6 +44,8 @@ export function runTool(
   signal: AbortSignal,
 ): RunningTool {
   const child = spawnTool(command);
+  // Otherwise execa reads what nobody has begun to read by its next tick, and throws it away.
+  child.stdout.pause();
   const stderr = stderrLines(child.stderr, command.secrets);
   let hasEnded = false;
   let reason: Error | undefined;

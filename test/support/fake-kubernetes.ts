@@ -67,7 +67,9 @@ export async function startFakeKubernetes({ tls = false }: FakeOptions = {}): Pr
     host: HOST,
     identity,
     userOf: (token) => (token === FUNCTION_TOKEN ? FUNCTION_USER : state.users.get(token)?.name),
-    isDenied: ({ verb, resource, user }) => user !== FUNCTION_USER || state.denied.has(`${verb} ${resource}`),
+    isDenied: ({ verb, resource, user }) =>
+      // Whoever is known may ask what is allowed to it (ClusterRole system:basic-user).
+      resource !== "selfsubjectaccessreviews" && isDenied(state, `${verb} ${resource}`, user),
     answer: (request) => {
       state.requests.push(request);
       return respond(state, request);
@@ -126,6 +128,10 @@ function emptyState() {
 
 type State = ReturnType<typeof emptyState>;
 
+function isDenied({ denied }: State, right: string, user: string): boolean {
+  return user !== FUNCTION_USER || denied.has(right);
+}
+
 async function respond(state: State, request: ApiRequest): Promise<Answer> {
   if (state.how === "is silent") return new Promise(() => undefined);
   if (state.how === "is overloaded")
@@ -177,6 +183,10 @@ const RESOURCES: Readonly<Record<string, (state: State, request: ApiRequest) => 
   }),
   tokenreviews: tokenReview,
   subjectaccessreviews: accessReview,
+  selfsubjectaccessreviews: (state, { user, body }) => {
+    const { verb, resource } = (body as Review<Omit<AccessSpec, "user">>).spec.resourceAttributes;
+    return reviewed("SelfSubjectAccessReview", !isDenied(state, `${verb} ${resource}`, user));
+  },
 };
 
 function list(kind: string, items: readonly unknown[]): Answer {
@@ -252,17 +262,12 @@ function accessReview({ granted }: State, { body }: ApiRequest): Answer {
     user,
     resourceAttributes: { verb, resource },
   } = (body as Review<AccessSpec>).spec;
-  const status = { allowed: granted.has(`${user} ${verb} ${resource}`) };
-  return {
-    status: 201,
-    body: {
-      kind: "SubjectAccessReview",
-      apiVersion: "authorization.k8s.io/v1",
-      metadata: {},
-      spec: {},
-      status,
-    },
-  };
+  return reviewed("SubjectAccessReview", granted.has(`${user} ${verb} ${resource}`));
+}
+
+function reviewed(kind: string, allowed: boolean): Answer {
+  const body = { kind, apiVersion: "authorization.k8s.io/v1", metadata: {}, spec: {}, status: { allowed } };
+  return { status: 201, body };
 }
 
 async function selfSigned(folder: string): Promise<Identity> {
