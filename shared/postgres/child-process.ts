@@ -44,8 +44,8 @@ export function runTool(
   signal: AbortSignal,
 ): RunningTool {
   const child = spawnTool(command);
-  // Otherwise execa reads what nobody has begun to read by its next tick, and throws it away.
-  child.stdout.pause();
+  // Without a listener execa, and Node at the child's end, let flow away what nobody has begun to read yet.
+  child.stdout.on("readable", () => undefined);
   const stderr = stderrLines(child.stderr, command.secrets);
   let hasEnded = false;
   let reason: Error | undefined;
