@@ -99,7 +99,11 @@ function dependenciesOf(
 }
 
 /** Outside of Knative nothing scales this process to zero, and its own restart takes up what it left. */
-const NOT_WOKEN: ResumeSource = { ensure: async () => ({}), remove: async () => ({}) };
+const NOT_WOKEN: ResumeSource = {
+  check: async () => ({}),
+  ensure: async () => ({}),
+  remove: async () => ({}),
+};
 
 function backupDependencies(
   config: RestoreConfig,

@@ -43,7 +43,7 @@ export function findRestorable(listing: CatalogListing, database: string, wanted
   const backups = listing.backups.filter((backup) => backup.database === database).toSorted(newestFirst);
   const legacy = listing.legacy.filter((file) => file.database === database);
   if ("latest" in wanted) {
-    const [backup] = backups;
+    const backup = backups.find((each) => !isSafetyBackup(each));
     const [file] = legacy;
     if (backup !== undefined) return ofBackup(backup);
     if (file !== undefined) return ofLegacy(file);
@@ -56,6 +56,14 @@ export function findRestorable(listing: CatalogListing, database: string, wanted
   const odd = listing.foreign.find(({ path }) => path === wanted.name || path === `${wanted.name}.json`);
   const why = odd === undefined ? "" : `: what lies there ${odd.detail}`;
   throw notFound(`there is no backup ${wanted.name}${why}`);
+}
+
+/**
+ * What a restore in place took just before it: the content that somebody wanted to be rid of. By `latest` nobody means
+ * that, least of all when the restore failed and is asked for again.
+ */
+function isSafetyBackup({ manifest }: Backup): boolean {
+  return manifest.run.startsWith("restore-");
 }
 
 function ofBackup({ name, database, startedAt, sizeBytes, manifest }: Backup): Restorable {

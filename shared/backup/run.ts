@@ -63,8 +63,8 @@ export type RunContext = {
   /** Whether an earlier process had begun it: that one may still be ending, and its record may be newer than `run`. */
   readonly isTakenUp: boolean;
   /**
-   * The record as it stands on the volume, with one more attempt; what is recorded from now on builds on it. For a run
-   * that was taken up, once it holds the lock.
+   * The record as it stands on the volume, with one more attempt unless this process is the first to have it; what is
+   * recorded from now on builds on it. For whoever has come to hold the lock: another process may have had it before.
    */
   readonly refresh: () => Promise<Run>;
   /** Aborts when the process must end: stop, leave nothing half, and throw the reason. */

@@ -41,7 +41,9 @@ export type Workloads = {
 
 /** Wakes this function again and again until a run is finished, whatever becomes of its pod. */
 export type ResumeSource = {
-  /** Creates the source unless it is there. Answers why not when the rights are lacking: a plan warns of it. */
+  /** Asks whether the rights are there, and makes nothing: a plan warns of what is missing. */
+  check(signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
+  /** Creates the source unless it is there. Answers why not when the rights are lacking. */
   ensure(run: string, signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
   /** Removes it; that it is gone already is fine. Answers why not, as above: then it goes on waking the function. */
   remove(run: string, signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;

@@ -11,6 +11,7 @@ const RIGHTS =
 /** A ping source of each unfinished run, which wakes the Knative Service that has it, once a minute. */
 export function knativeResumeSource(call: CallCluster, service: string): ResumeSource {
   return {
+    check: (signal) => lackOfRights(call, signal),
     ensure: (run, signal) =>
       unlessRefused({ fine: 409 }, async () => {
         const owner = await uidOf(call, service, signal);
@@ -26,6 +27,23 @@ export function knativeResumeSource(call: CallCluster, service: string): ResumeS
         ),
       ),
   };
+}
+
+/** Whoever may not even ask is not warned: making the source tells. */
+async function lackOfRights(call: CallCluster, signal: AbortSignal): Promise<{ readonly missing?: string }> {
+  const { group, plural: resource } = PING_SOURCES;
+  for (const verb of ["create", "delete"]) {
+    try {
+      const { status } = await call(signal, ({ authorization, namespace }, options) => {
+        const body = { spec: { resourceAttributes: { namespace, group, resource, verb } } };
+        return authorization.createSelfSubjectAccessReview({ body }, options);
+      });
+      if (status?.allowed !== true) return { missing: `it may not ${verb} ${resource}; ${RIGHTS}` };
+    } catch (error) {
+      if (!(error instanceof ApiRefusal)) throw error;
+    }
+  }
+  return {};
 }
 
 /** `fine` is the answer of the API that says it is done already. */

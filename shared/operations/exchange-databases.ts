@@ -17,9 +17,8 @@ export async function exchangeDatabases(
   saga: Saga,
   held: HeldDatabase,
 ): Promise<Exchanged> {
-  const { run, signal, step } = saga.context;
-  const { missing } = await deps.resumeSource.ensure(run.id, signal);
-  if (missing !== undefined) await step("unwatched", { why: missing });
+  const { signal, step } = saga.context;
+  await beWoken(deps, saga);
   await stopWorkloads(deps, saga);
   signal.throwIfAborted();
 
@@ -33,18 +32,36 @@ export async function exchangeDatabases(
   return finishExchange(deps, saga, held);
 }
 
+/** Before the first step that must not stay half done. */
+export async function beWoken({ resumeSource }: RestoreDependencies, saga: Saga): Promise<void> {
+  const { run, signal, step } = saga.context;
+  const { missing } = await resumeSource.ensure(run.id, signal);
+  if (missing !== undefined) await step("unwatched", { why: missing });
+}
+
 /** After the exchange, however this process learned of it. */
 export async function finishExchange(
   deps: RestoreDependencies,
   saga: Saga,
   held: HeldDatabase,
 ): Promise<Exchanged> {
-  const { database, kept } = saga.journal();
+  const { database, kept, strategy, source } = saga.journal();
+  if (strategy === "undo") await forgetKept(deps, source);
   const until = new Date(deps.now().getTime() + deps.settings.undoForMs);
   await saga.write({ phase: "starting" }, kept === undefined ? undefined : { database: kept, until });
   await held.reopen(database);
   await saga.context.step("exchanged", { kept });
   return restart(deps, saga);
+}
+
+/** What an undo has made live again is kept no longer. */
+async function forgetKept({ runs, log }: RestoreDependencies, undone: string): Promise<void> {
+  try {
+    const record = await runs.find(undone);
+    if (record?.kept !== undefined) await runs.update({ ...record, kept: undefined });
+  } catch (error) {
+    log.warn("record of what was undone not written", { run: undone, error: String(error) });
+  }
 }
 
 /** The end of every saga that stopped something: start, measure, stop being woken. */
@@ -57,9 +74,13 @@ export async function restart(deps: RestoreDependencies, saga: Saga): Promise<Ex
   return { downtimeMs, workloads };
 }
 
-/** A source that stays wakes the function for nothing until the next run removes it; it fails no restore. */
+/**
+ * A source that stays wakes the function for nothing; it fails no restore. While the record does not tell that the run
+ * has ended, somebody must be woken to record it.
+ */
 export async function stopWaking({ resumeSource, log }: RestoreDependencies, saga: Saga): Promise<void> {
   const { run, signal } = saga.context;
+  if (saga.isBehind()) return;
   const { missing } = await resumeSource
     .remove(run.id, signal)
     .catch((error: unknown) => ({ missing: asDormouseError(error).message }));

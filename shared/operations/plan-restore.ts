@@ -63,7 +63,11 @@ export async function planOf(
   for (const workload of stops ? deps.settings.workloads : [])
     workloads.push({ workload, state: await deps.workloads.read(workload, signal) });
   const tools = backup === undefined ? undefined : await deps.server.tools(facts.serverMajor, signal);
-  const warnings = tools?.warning === undefined ? [] : [tools.warning];
+  const { missing } = stops ? await deps.resumeSource.check(signal) : {};
+  const warnings = [
+    ...(tools?.warning === undefined ? [] : [tools.warning]),
+    ...(missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`]),
+  ];
   const plan = planRestore({ strategy, database, backup, target, facts, workloads, warnings });
   return { plan, serverMajor: facts.serverMajor };
 }

@@ -1,7 +1,7 @@
 import type { RecordedReplicas } from "../backup/journal.ts";
 import type { RestartedWorkload } from "../backup/restore-result.ts";
 import { workloadText } from "../backup/workload.ts";
-import { asDormouseError } from "../errors.ts";
+import { asDormouseError, type ErrorCode } from "../errors.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import type { Saga } from "./saga.ts";
 
@@ -12,8 +12,8 @@ import type { Saga } from "./saga.ts";
 export async function stopWorkloads(deps: RestoreDependencies, saga: Saga): Promise<void> {
   const { workloads, settings } = deps;
   const { signal, step } = saga.context;
-  if (settings.workloads.length === 0) return;
   const recorded = saga.journal().workloads ?? (await readReplicas(deps, signal));
+  if (recorded.length === 0) return;
   await saga.write({ phase: "stopping", workloads: recorded, downSince: downSince(deps, saga) });
   for (const { replicas, ...workload } of recorded.toReversed()) {
     const { replicas: now } = await workloads.read(workload, signal);
@@ -40,16 +40,31 @@ async function readReplicas(deps: RestoreDependencies, signal: AbortSignal): Pro
 /**
  * Starts the workloads in their order with the replicas of the journal, each until it is ready. One that does not become
  * ready is told of and keeps its replicas: the database is in order, and what is wrong with the pod is not ours to undo.
+ * One that cannot be started yet does not keep the others from it.
  */
 export async function startWorkloads(deps: RestoreDependencies, saga: Saga): Promise<RestartedWorkload[]> {
   const started: RestartedWorkload[] = [];
+  const failures: unknown[] = [];
   for (const recorded of saga.journal().workloads ?? []) {
-    const outcome = await startWorkload(deps, recorded, saga.context.signal);
-    started.push(outcome);
-    await saga.context.step("started", { ...outcome });
+    try {
+      const outcome = await startWorkload(deps, recorded, saga.context.signal);
+      started.push(outcome);
+      await saga.context.step("started", { ...outcome });
+    } catch (error) {
+      saga.context.signal.throwIfAborted();
+      failures.push(error);
+    }
   }
+  if (failures.length > 0) throw failures[0];
   return started;
 }
+
+/** What waiting and trying again would not change, and the database has no part in. */
+const NOT_OURS_TO_MEND: ReadonlySet<ErrorCode> = new Set([
+  "workload_not_ready",
+  "workload_changed",
+  "workload_missing",
+]);
 
 async function startWorkload(
   { workloads, settings }: RestoreDependencies,
@@ -57,20 +72,18 @@ async function startWorkload(
   signal: AbortSignal,
 ): Promise<RestartedWorkload> {
   const text = { workload: workloadText(workload), replicas };
-  const { replicas: now } = await workloads.read(workload, signal);
-  if (now !== 0 && now !== replicas)
-    return {
-      ...text,
-      ready: false,
-      why: `somebody else set it to ${now} replicas meanwhile; it was left so`,
-    };
-  if (now !== replicas) await workloads.scale(workload, 0, replicas, signal);
   try {
+    const { replicas: now } = await workloads.read(workload, signal);
+    if (now !== 0 && now !== replicas) {
+      const why = `somebody else set it to ${now} replicas meanwhile; it was left so`;
+      return { ...text, ready: false, why };
+    }
+    if (now !== replicas) await workloads.scale(workload, 0, replicas, signal);
     await workloads.awaitReady(workload, replicas, settings.readyLimitMs, signal);
     return { ...text, ready: true };
   } catch (error) {
     const { code, message } = asDormouseError(error);
-    if (code !== "workload_not_ready" && code !== "workload_changed") throw error;
+    if (!NOT_OURS_TO_MEND.has(code)) throw error;
     return { ...text, ready: false, why: message };
   }
 }

@@ -3,7 +3,7 @@ import type { HeldDatabase } from "../backup/database-lock.ts";
 import type { Restorable } from "../backup/restorable.ts";
 import type { RestoreResult } from "../backup/restore-result.ts";
 import type { RestoreTools } from "../backup/restore-server.ts";
-import { restart } from "./exchange-databases.ts";
+import { beWoken, restart } from "./exchange-databases.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { downSince, stopWorkloads } from "./restart-workloads.ts";
 import type { Saga } from "./saga.ts";
@@ -18,7 +18,7 @@ export async function restoreInPlace(
   held: HeldDatabase,
   given: Given,
 ): Promise<RestoreResult> {
-  const { run, signal } = saga.context;
+  const { run } = saga.context;
   const { database } = deps.settings;
   const { backup, tools } = given;
   await using verified = await verifyArchive(deps.files, backup, tools, saga.context);
@@ -30,7 +30,7 @@ export async function restoreInPlace(
       source: backup.name,
       loaded: database,
     });
-  await deps.resumeSource.ensure(run.id, signal);
+  await beWoken(deps, saga);
   await stopWorkloads(deps, saga);
   const safety = await deps.safetyBackup(held, saga.context);
   const compared = await replace(deps, saga, held, { given, verified });

@@ -78,9 +78,8 @@ async function attempt(
   saga: Saga,
   held: HeldDatabase,
 ): Promise<RestoreResult> {
-  const { isTakenUp, signal, step, amend } = saga.context;
-  const run = isTakenUp ? await saga.refresh() : saga.context.run;
-  if (run.state === "succeeded" || run.state === "failed") throw settledElsewhere(run);
+  const { signal, step, amend } = saga.context;
+  const run = await saga.refresh();
   await step("locked");
   await settleOthers(deps, held, saga.context);
   await dropExpired({ ...deps, drop: deps.server.drop }, deps.settings.database, signal);
@@ -105,13 +104,6 @@ async function attempt(
     found,
     serverMajor,
     liveExists: await liveExists(deps, signal),
-  });
-}
-
-/** While it waited for the lock. */
-function settledElsewhere({ id, state }: Run): DormouseError {
-  return new DormouseError("restore_unsettled", `restore ${id} has ${state} in another process`, {
-    hint: `GET /runs/${id} tells how`,
   });
 }
 
@@ -181,17 +173,37 @@ async function settleForSure(
 ): Promise<RestoreResult | undefined> {
   const { run, signal } = saga.context;
   const { code, message } = asDormouseError(cause);
-  await saga.context.step("failed", { code, error: message });
+  // Without the lock the record may be another's by now.
+  deps.log.warn("restore failed", { run: run.id, code, error: message });
   const begunMs = deps.now().getTime();
   for (let attempted = 1; ; attempted++) {
     try {
-      return await locked(deps, saga, (held, own) => settle(deps, own, held));
+      return await locked(deps, saga, (held, own) => settleOwn(deps, own, held, cause));
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted || asDormouseError(error).code === "restore_unsettled") throw error;
       if (deps.now().getTime() - begunMs > deps.settings.settleForMs) throw unsettled(run, error, cause);
       await deps.pause(backoffMs(attempted), signal);
     }
   }
+}
+
+/** By the record, if that can be read: the lock may have been another's in between. */
+async function settleOwn(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+  cause: unknown,
+): Promise<RestoreResult | undefined> {
+  try {
+    await saga.refresh();
+  } catch (error) {
+    if (asDormouseError(error).code === "restore_unsettled") throw error;
+    deps.log.warn("record not read", { run: saga.context.run.id, error: String(error) });
+  }
+  if (!saga.hasBegun()) return undefined;
+  const { code, message } = asDormouseError(cause);
+  await saga.tolerant(deps.log).context.step("failed", { code, error: message });
+  return settle(deps, saga, held);
 }
 
 function unsettled({ id }: Run, error: unknown, cause = error): DormouseError {

@@ -11,8 +11,8 @@ export type Saga = {
   journal(): RestoreJournal;
   hasBegun(): boolean;
   /**
-   * For a run that was taken up, once it holds the lock: believes what the record says now, and answers it. The process
-   * that had it before may have gone on since it was read.
+   * Once it holds the lock: believes what the record says now, and answers it. Another process may have had the run
+   * since it was read. Throws `restore_unsettled` when that one has ended it.
    */
   refresh(): Promise<Run>;
   begin(journal: RestoreJournal): Promise<void>;
@@ -21,14 +21,24 @@ export type Saga = {
   within(held: HeldDatabase): Saga;
   /** The same saga, to which a volume that takes no more records is no reason to leave an application down. */
   tolerant(log: Log): Saga;
+  /** Whether the record lacks what was written last. */
+  isBehind(): boolean;
 };
 
 export function sagaOf(context: RunContext): Saga {
   let journal = parseJournal(context.run.journal);
+  let behind = false;
 
   function current(): RestoreJournal {
     if (journal === undefined) throw new DormouseError("internal", "a restore has no journal yet");
     return journal;
+  }
+
+  async function refresh(own: RunContext): Promise<Run> {
+    const run = await own.refresh();
+    if (run.state === "succeeded" || run.state === "failed") throw settledElsewhere(run);
+    journal = parseJournal(run.journal);
+    return run;
   }
 
   function saga(own: RunContext): Saga {
@@ -36,11 +46,7 @@ export function sagaOf(context: RunContext): Saga {
       context: own,
       journal: current,
       hasBegun: () => journal !== undefined,
-      async refresh() {
-        const run = await own.refresh();
-        journal = parseJournal(run.journal);
-        return run;
-      },
+      refresh: () => refresh(own),
       async begin(begun) {
         journal = begun;
         await own.amend({ journal });
@@ -49,17 +55,33 @@ export function sagaOf(context: RunContext): Saga {
         journal = { ...current(), ...changes };
         await own.amend(kept === undefined ? { journal } : { journal, kept });
       },
-      tolerant(log) {
-        const told = (error: unknown) =>
-          log.warn("journal not written", { run: own.run.id, error: String(error) });
-        return saga({
-          ...own,
-          amend: (changes) => own.amend(changes).catch(told),
-          step: (name, detail) => own.step(name, detail).catch(told),
-        });
-      },
+      tolerant: (log) => saga(tolerantly(own, log, (isBehind) => (behind = isBehind))),
+      isBehind: () => behind,
       within: ({ lost }) => saga({ ...own, signal: AbortSignal.any([own.signal, lost]) }),
     };
   }
   return saga(context);
+}
+
+function tolerantly(own: RunContext, log: Log, tell: (isBehind: boolean) => void): RunContext {
+  const tried = async (writing: Promise<void>) => {
+    try {
+      await writing;
+      tell(false);
+    } catch (error) {
+      tell(true);
+      log.warn("journal not written", { run: own.run.id, error: String(error) });
+    }
+  };
+  return {
+    ...own,
+    amend: (changes) => tried(own.amend(changes)),
+    step: (name, detail) => tried(own.step(name, detail)),
+  };
+}
+
+function settledElsewhere({ id, state }: Run): DormouseError {
+  return new DormouseError("restore_unsettled", `restore ${id} has ${state} in another process`, {
+    hint: `GET /runs/${id} tells how`,
+  });
 }

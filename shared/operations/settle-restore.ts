@@ -31,11 +31,11 @@ export async function settle(
   saga: Saga,
   held: HeldDatabase,
 ): Promise<RestoreResult | undefined> {
-  if ((await stepAfter(deps, saga, false)) !== "finish") {
-    await rollBack(deps, saga.tolerant(deps.log), held);
-    return undefined;
-  }
-  return resultOf(deps, saga, await finish(deps, saga, held), undefined);
+  const next = await stepAfter(deps, saga, false);
+  const tolerant = saga.tolerant(deps.log);
+  if (next === "finish") return resultOf(deps, saga, await finish(deps, tolerant, held), undefined);
+  await rollBack(deps, tolerant, held);
+  return undefined;
 }
 
 async function finish(deps: RestoreDependencies, saga: Saga, held: HeldDatabase): Promise<Exchanged> {

@@ -79,10 +79,7 @@ async function undo(
     loaded: kept,
     kept: runDatabase(database, "before", saga.context.run.id),
   });
-  const exchanged = await exchangeDatabases(deps, saga, held);
-  const record = await deps.runs.find(undone.id);
-  if (record !== undefined) await deps.runs.update({ ...record, kept: undefined });
-  return resultOf(deps, saga, exchanged, undefined);
+  return resultOf(deps, saga, await exchangeDatabases(deps, saga, held), undefined);
 }
 
 async function rehearse(

@@ -94,7 +94,11 @@ function startChild(command: Command, explain: ExplainExit, signal: AbortSignal)
   }
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
-  void end.finally(() => signal.removeEventListener("abort", abort));
+  void end.finally(() => {
+    signal.removeEventListener("abort", abort);
+    // Nobody reads it any more, and an open pipe would keep our own process from ending.
+    stdin.destroy();
+  });
 
   async function succeeded(): Promise<void> {
     const exit = await end;

@@ -1,6 +1,7 @@
 import type { Run, RunContext, RunStep, RunStore } from "../backup/run.ts";
 import { asDormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { recordOf } from "./run-record.ts";
 
 /** Does the work of a run; what it returns becomes the run's result. */
 export type Work = (context: RunContext) => Promise<unknown>;
@@ -26,8 +27,8 @@ export async function carryOut(
   work: Work,
   { tell, signal, isTakenUp }: CarriedOut,
 ): Promise<Run> {
-  const { store, log, now, whileActive } = dependencies;
-  const record = recordOf(dependencies, recorded, tell);
+  const { log, now, whileActive } = dependencies;
+  const record = recordOf(dependencies, recorded, { tell, isTakenUp });
   const active = new AbortController();
   void whileActive?.(active.signal).catch((error: unknown) =>
     log.warn("pod not held", { error: String(error) }),
@@ -45,37 +46,13 @@ export async function carryOut(
   } finally {
     active.abort();
   }
-  const notRecorded = (error: unknown) =>
-    log.error("run not recorded", { run: run.id, error: String(error) });
-  if (!isLeftToOthers(run)) await store.update(run).catch(notRecorded);
+  if (!isLeftToOthers(run)) {
+    await record.end(run).catch((error: unknown) => {
+      log.error("run not recorded", { run: run.id, error: String(error) });
+    });
+  }
   logEnd(log, run);
   return run;
-}
-
-/** The record of a run as it grows: whatever is written is on the volume before it resolves. */
-function recordOf({ store, log, now }: RunsDependencies, recorded: Run, tell: (step: RunStep) => void) {
-  let run = recorded;
-
-  const writes: Pick<RunContext, "step" | "amend" | "refresh" | "progress"> = {
-    async step(name, detail) {
-      const taken: RunStep = { step: name, at: now(), ...(detail === undefined ? {} : { detail }) };
-      run = { ...run, state: "running", steps: [...run.steps, taken] };
-      log.info(`step ${name}`, { run: run.id, ...detail });
-      tell(taken);
-      await store.update(run);
-    },
-    async amend(changes) {
-      run = { ...run, state: "running", ...changes };
-      await store.update(run);
-    },
-    async refresh() {
-      const known = (await store.find(run.id)) ?? run;
-      run = { ...known, attempt: known.attempt + 1, problem: undefined, finishedAt: undefined };
-      return { ...known, attempt: run.attempt };
-    },
-    progress: (detail) => tell({ step: "progress", at: now(), detail }),
-  };
-  return { writes, current: () => run };
 }
 
 /**

@@ -35,6 +35,16 @@ export function describeResumeSource(where: string, open: () => Promise<Kubernet
       assert.deepEqual(await world.pingSources(), []);
     });
 
+    it("is known beforehand to be possible, or not, and is not made to know it", async () => {
+      const [allowed, forbidden] = [world.call, world.callWithoutRights].map((call) =>
+        knativeResumeSource(call, "restore"),
+      );
+
+      assert.deepEqual(await allowed?.check(signal), {});
+      assert.match((await forbidden?.check(signal))?.missing ?? "", /may not create pingsources/);
+      assert.deepEqual(await world.pingSources(), []);
+    });
+
     it("is not made without the right to do so, which is said", async () => {
       const source = knativeResumeSource(world.callWithoutRights, "restore");
 

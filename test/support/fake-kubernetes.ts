@@ -36,6 +36,8 @@ export type FakeKubernetes = {
   readonly root: string;
   readonly requests: readonly ApiRequest[];
   addWorkload(workload: Workload, replicas: number, behaviour?: Partial<Behaviour>): FakeWorkload;
+  /** By the name that `workloadText` gives it. */
+  removeWorkload(text: string): void;
   addAutoscaler(name: string, target: Workload): void;
   addUser(user: FakeUser): void;
   /** Lets a user do something on a resource of the namespace: `grant("jo", "restore services")`. */
@@ -65,7 +67,9 @@ export async function startFakeKubernetes({ tls = false }: FakeOptions = {}): Pr
     host: HOST,
     identity,
     userOf: (token) => (token === FUNCTION_TOKEN ? FUNCTION_USER : state.users.get(token)?.name),
-    isDenied: ({ verb, resource, user }) => user !== FUNCTION_USER || state.denied.has(`${verb} ${resource}`),
+    isDenied: ({ verb, resource, user }) =>
+      // Whoever is known may ask what is allowed to it (ClusterRole system:basic-user).
+      resource !== "selfsubjectaccessreviews" && isDenied(state, `${verb} ${resource}`, user),
     answer: (request) => {
       state.requests.push(request);
       return respond(state, request);
@@ -86,6 +90,7 @@ export async function startFakeKubernetes({ tls = false }: FakeOptions = {}): Pr
       state.workloads.set(workloadText(workload), added);
       return added;
     },
+    removeWorkload: (text) => void state.workloads.delete(text),
     addAutoscaler: (name, { kind, name: target }) =>
       void state.autoscalers.set(name, { kind: KINDS[kind], name: target }),
     addUser: (user) => void state.users.set(user.token, user),
@@ -122,6 +127,10 @@ function emptyState() {
 }
 
 type State = ReturnType<typeof emptyState>;
+
+function isDenied({ denied }: State, right: string, user: string): boolean {
+  return user !== FUNCTION_USER || denied.has(right);
+}
 
 async function respond(state: State, request: ApiRequest): Promise<Answer> {
   if (state.how === "is silent") return new Promise(() => undefined);
@@ -174,6 +183,10 @@ const RESOURCES: Readonly<Record<string, (state: State, request: ApiRequest) => 
   }),
   tokenreviews: tokenReview,
   subjectaccessreviews: accessReview,
+  selfsubjectaccessreviews: (state, { user, body }) => {
+    const { verb, resource } = (body as Review<Omit<AccessSpec, "user">>).spec.resourceAttributes;
+    return reviewed("SelfSubjectAccessReview", !isDenied(state, `${verb} ${resource}`, user));
+  },
 };
 
 function list(kind: string, items: readonly unknown[]): Answer {
@@ -249,17 +262,12 @@ function accessReview({ granted }: State, { body }: ApiRequest): Answer {
     user,
     resourceAttributes: { verb, resource },
   } = (body as Review<AccessSpec>).spec;
-  const status = { allowed: granted.has(`${user} ${verb} ${resource}`) };
-  return {
-    status: 201,
-    body: {
-      kind: "SubjectAccessReview",
-      apiVersion: "authorization.k8s.io/v1",
-      metadata: {},
-      spec: {},
-      status,
-    },
-  };
+  return reviewed("SubjectAccessReview", granted.has(`${user} ${verb} ${resource}`));
+}
+
+function reviewed(kind: string, allowed: boolean): Answer {
+  const body = { kind, apiVersion: "authorization.k8s.io/v1", metadata: {}, spec: {}, status: { allowed } };
+  return { status: 201, body };
 }
 
 async function selfSigned(folder: string): Promise<Identity> {

@@ -87,7 +87,9 @@ export async function setStage(given: Given = {}): Promise<Stage> {
 }
 
 /** The `NODE_OPTIONS` that load a module of this folder into a function. */
-export function preload(file: "faults-preload.ts" | "clock-preload.ts"): { readonly NODE_OPTIONS: string } {
+export function preload(file: "faults-preload.ts" | "clock-preload.ts" | "records-preload.ts"): {
+  readonly NODE_OPTIONS: string;
+} {
   return { NODE_OPTIONS: `--import=${fileURLToPath(new URL(file, import.meta.url))}` };
 }
 
@@ -112,9 +114,9 @@ export async function assertWhole(path: string, backups: CatalogListing["backups
   }
 }
 
-/** Waits until a condition holds, but not longer than half a minute. */
+/** Waits until a condition holds, but not longer than a minute or two. */
 export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  for (const end = Date.now() + 30_000; !(await holds()); await pause(20)) {
+  for (const end = Date.now() + 100_000; !(await holds()); await pause(20)) {
     if (Date.now() > end) throw new Error(`never came true: ${holds.toString()}`);
   }
 }

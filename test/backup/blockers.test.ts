@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { blockersOf, needsOf } from "../../shared/backup/blockers.ts";
+import { STRATEGIES, type Strategy } from "../../shared/backup/journal.ts";
+import { legacyFile, restorable, targetFacts, type FactsGiven } from "../support/restorables.ts";
+
+type Row = readonly [what: string, facts: FactsGiven, kind: string, strategies: readonly Strategy[]];
+
+const LOADING = ["swap", "in-place", "rehearse", "beside"] as const;
+
+const ROWS: readonly Row[] = [
+  [
+    "no right to create",
+    { canCreateDatabases: false },
+    "rights-missing",
+    ["swap", "undo", "rehearse", "beside"],
+  ],
+  ["no ownership", { ownsDatabase: false }, "rights-missing", ["swap", "undo", "in-place"]],
+  ["no live database", { exists: false }, "database-missing", ["in-place", "undo"]],
+  [
+    "a prepared transaction",
+    { preparedTransactions: ["tx 1"] },
+    "prepared-transactions",
+    ["swap", "in-place", "undo"],
+  ],
+  [
+    "a superuser's session",
+    { untouchableSessions: ["pid 7"] },
+    "untouchable-sessions",
+    ["swap", "in-place", "undo"],
+  ],
+  ["an active slot", { activeSlots: ["debezium"] }, "active-slots", ["swap", "undo"]],
+  ["a subscription", { subscriptions: ["news"] }, "subscriptions", ["swap", "undo"]],
+  ["a missing role", { missing: { roles: ["jo"] } }, "roles-missing", LOADING],
+  ["a missing extension", { missing: { extensions: ["postgis"] } }, "extensions-missing", LOADING],
+  ["a missing tablespace", { missing: { tablespaces: ["fast"] } }, "tablespaces-missing", LOADING],
+  ["an older server", { serverMajor: 14 }, "server-too-old", LOADING],
+  ["few locks", { lockTableSize: 7 }, "too-many-objects", ["in-place"]],
+  ["a taken name", { targetTaken: true }, "name-taken", ["beside"]],
+];
+
+describe("what blocks a restore", () => {
+  for (const [what, facts, kind, strategies] of ROWS) {
+    it(`${what} is ${kind} for ${strategies.join(", ")} and nothing else`, () => {
+      const kindsOf = (strategy: Strategy) =>
+        blockersOf(strategy, { facts: targetFacts(facts), backup: restorable() }).map(
+          (blocker) => blocker.kind,
+        );
+
+      for (const strategy of STRATEGIES)
+        assert.deepEqual(kindsOf(strategy), strategies.includes(strategy) ? [kind] : [], strategy);
+    });
+  }
+
+  it("is nothing on a server where all is well", () => {
+    for (const strategy of STRATEGIES)
+      assert.deepEqual(blockersOf(strategy, { facts: targetFacts(), backup: restorable() }), []);
+  });
+
+  it("is named, with what to do about it", () => {
+    const facts = targetFacts({ activeSlots: ["a", "b"] });
+
+    const [blocker] = blockersOf("swap", { facts, backup: restorable() });
+
+    assert.deepEqual(blocker?.names, ["a", "b"]);
+    assert.match(blocker?.detail ?? "", /in use: a, b$/);
+    assert.match(blocker?.remedy ?? "", /pg_drop_replication_slot/);
+  });
+
+  it("is told all at once", () => {
+    const facts = targetFacts({ ownsDatabase: false, subscriptions: ["news"], missing: { roles: ["jo"] } });
+
+    const kinds = blockersOf("swap", { facts, backup: restorable() }).map(({ kind }) => kind);
+
+    assert.deepEqual(kinds, ["rights-missing", "subscriptions", "roles-missing"]);
+  });
+
+  it("is no missing right where a superuser restores", () => {
+    const facts = targetFacts({ isSuperuser: true, canCreateDatabases: false, ownsDatabase: false });
+
+    assert.deepEqual(blockersOf("swap", { facts, backup: restorable() }), []);
+  });
+
+  it("is a file of the old pod, for a restore in place only", () => {
+    const given = { facts: targetFacts(), backup: legacyFile() };
+
+    assert.deepEqual(
+      blockersOf("in-place", given).map(({ kind }) => kind),
+      ["large-objects-in-plain"],
+    );
+    assert.deepEqual(blockersOf("swap", given), []);
+  });
+
+  it("is nothing of an archive where none is loaded", () => {
+    const facts = targetFacts({ serverMajor: 9 });
+
+    assert.deepEqual(blockersOf("undo", { facts, backup: undefined }), []);
+  });
+});
+
+describe("what a backup needs", () => {
+  it("are the roles, tablespaces and extensions of its manifest, by their bare names", () => {
+    const lacks = [
+      { kind: "roles", detail: "x", names: ["jo", '"Odd ""one"""'], data: false },
+      { kind: "tablespaces", detail: "x", names: ["fast"], data: false },
+    ];
+
+    const needs = needsOf(restorable({ lacks }));
+
+    assert.deepEqual(needs, { roles: ["jo", 'Odd "one"'], tablespaces: ["fast"], extensions: [] });
+  });
+
+  it("is nothing that a file without a manifest could tell", () => {
+    assert.deepEqual(needsOf(legacyFile()), { roles: [], tablespaces: [], extensions: [] });
+  });
+});

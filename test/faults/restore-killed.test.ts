@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { spawnFunction } from "../support/function-process.ts";
+import { preload } from "../support/faulty.ts";
+import {
+  endedRestore,
+  REPLICAS,
+  restoreRuns,
+  startRestoreCluster,
+  type RestoreCluster,
+} from "../support/restore-cluster.ts";
+import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
+
+/**
+ * Where the process is killed: before a record is on the volume (what it tells of has happened), or after (what it
+ * announces has not). And what the next start makes of it.
+ */
+type Point = readonly [point: string, outcome: "restored" | "not restored"];
+
+const SWAP: readonly Point[] = [
+  ["before step locked", "restored"],
+  ["before phase loading", "restored"],
+  ["after phase loading", "restored"],
+  ["before step loaded", "restored"],
+  ["before phase loaded", "restored"],
+  ["after phase loaded", "restored"],
+  ["after phase stopping", "restored"],
+  ["before step stopped deployment/frontend", "restored"],
+  ["before step stopped deployment/server", "restored"],
+  ["after phase swapping", "restored"],
+  ["before step fenced", "restored"],
+  ["after step fenced", "restored"],
+  ["before phase starting", "restored"],
+  ["before step exchanged", "restored"],
+  ["before step started deployment/server", "restored"],
+  ["before step started deployment/frontend", "restored"],
+  ["before phase ended", "restored"],
+  ["before succeeded", "restored"],
+];
+
+const UNDO: readonly Point[] = [
+  ["before phase loaded", "restored"],
+  ["after phase stopping", "restored"],
+  ["before step stopped deployment/server", "restored"],
+  ["before step fenced", "restored"],
+  ["before phase starting", "restored"],
+  ["before step started deployment/server", "restored"],
+  ["before phase ended", "restored"],
+];
+
+const IN_PLACE: readonly Point[] = [
+  ["before phase loaded", "restored"],
+  ["before step stopped deployment/frontend", "restored"],
+  ["before step stopped deployment/server", "restored"],
+  ["before step published", "restored"],
+  ["after phase swapping", "restored"],
+  ["before phase starting", "restored"],
+  ["before step replaced", "restored"],
+  ["before step started deployment/server", "restored"],
+  ["before phase ended", "restored"],
+];
+
+type Lane = { readonly stage: RestoreStage; readonly cluster: RestoreCluster };
+
+/** Two at once: the machine waits for processes to start, mostly. */
+const LANES = 2;
+
+describe("a restore whose process is killed", { concurrency: LANES }, () => {
+  const lanes: Lane[] = [];
+  const free: Lane[] = [];
+  const waiting: ((lane: Lane) => void)[] = [];
+
+  before(async () => {
+    for (let count = 0; count < LANES; count++)
+      lanes.push({ stage: await setRestoreStage(), cluster: await startRestoreCluster() });
+    free.push(...lanes);
+  });
+  after(async () => {
+    for (const { stage, cluster } of lanes) {
+      await stage[Symbol.asyncDispose]();
+      await cluster[Symbol.asyncDispose]();
+    }
+  });
+
+  async function inLane(work: (lane: Lane) => Promise<void>): Promise<void> {
+    const lane = free.pop() ?? (await new Promise<Lane>((resolve) => waiting.push(resolve)));
+    try {
+      await work(lane);
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free.push(lane);
+      else next(lane);
+    }
+  }
+
+  for (const [point, outcome] of SWAP) {
+    it(`swap, killed ${point}: ${outcome}`, () =>
+      inLane((lane) =>
+        killAndStartAgain(lane, point, { body: { filename: lane.stage.backup.name }, outcome }),
+      ));
+  }
+
+  for (const [point, outcome] of UNDO) {
+    it(`undo, killed ${point}: ${outcome}`, () =>
+      inLane(async (lane) => {
+        const { stage, cluster } = lane;
+        await change(stage);
+        const restore = await stage.start(cluster.environment);
+        const { run } = await stage.resultOf(restore.post({ filename: "latest" }));
+        await restore.end("SIGTERM");
+
+        await killAndStartAgain(lane, point, { body: { undo: run }, outcome });
+      }));
+  }
+
+  for (const [point, outcome] of IN_PLACE) {
+    it(`in place, killed ${point}: ${outcome}`, () =>
+      inLane((lane) =>
+        killAndStartAgain(lane, point, {
+          body: { filename: lane.stage.backup.name, strategy: "in-place" },
+          outcome,
+        }),
+      ));
+  }
+});
+
+type Killing = { readonly body: Readonly<Record<string, string>>; readonly outcome: Point[1] };
+
+async function killAndStartAgain(
+  { stage, cluster }: Lane,
+  point: string,
+  { body, outcome }: Killing,
+): Promise<void> {
+  const isUndo = "undo" in body;
+  if (!isUndo) await change(stage);
+  const was = await stage.fingerprint();
+  const environment = { ...stage.environment, ...cluster.environment };
+  const fault = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: `kill ${point}` };
+  const doomed = spawnFunction("restore", { ...environment, ...fault });
+  await doomed.logged("listening");
+  await doomed.post(body).catch(() => undefined);
+  assert.equal(await doomed.ended, "SIGKILL", JSON.stringify(doomed.lines.at(-1)));
+
+  assert.ok((await stage.databases()).includes(stage.database), "the live database is absent");
+  const next = await stage.start(cluster.environment);
+  const run = await endedRestore(stage.path);
+  await next.end("SIGTERM");
+
+  const is = await stage.fingerprint();
+  const isRestored = run.state === "succeeded";
+  assert.equal(isRestored ? "restored" : "not restored", outcome, JSON.stringify(run.problem));
+  if (isUndo) assert.notDeepEqual(is, stage.original);
+  else assert.deepEqual(is, isRestored ? stage.original : was);
+  assert.deepEqual(cluster.replicas(), REPLICAS);
+  assert.deepEqual([...cluster.kubernetes.pingSources.keys()], []);
+  const exchanges = body["strategy"] !== "in-place" && isRestored;
+  const kept = exchanges ? [stage.before(run.id)] : [];
+  assert.deepEqual(await stage.databases(), [stage.database, ...kept]);
+  assert.deepEqual(run.kept?.database, kept[0]);
+  for (const each of kept) await stage.server.dropDatabase(each);
+  assert.equal(await stage.connectionLimit(), -1);
+  assert.ok(
+    (await restoreRuns(stage.path)).every(({ state }) => state !== "running" && state !== "accepted"),
+  );
+}
+
+/** What somebody regrets: the live content is no longer what was backed up. */
+async function change(stage: RestoreStage): Promise<void> {
+  await stage.query(stage.database, "CREATE TABLE IF NOT EXISTS hire.newer AS SELECT 1 AS id");
+}

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { preload, until } from "../support/faulty.ts";
+import { startPostgres } from "../support/postgres.ts";
+import {
+  endedRestore,
+  REPLICAS,
+  restoreRuns,
+  startRestoreCluster,
+  type RestoreCluster,
+} from "../support/restore-cluster.ts";
+import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
+
+describe("a restore whose surroundings fail while the application is down", () => {
+  let stage: RestoreStage;
+  let cluster: RestoreCluster;
+
+  beforeEach(async () => {
+    stage = await setRestoreStage();
+    cluster = await startRestoreCluster();
+    await stage.destroyData();
+  });
+  afterEach(async () => {
+    await stage[Symbol.asyncDispose]();
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  const full = [
+    ["before step stopped deployment/server", "failed"],
+    ["before phase swapping", "failed"],
+    ["before phase starting", "succeeded"],
+  ] as const;
+  for (const [point, state] of full) {
+    it(`brings it back on a volume that is full from ${point.slice(7)} on, and records it later`, async () => {
+      const destroyed = await stage.fingerprint();
+      const fault = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: `full ${point}` };
+      const restore = await stage.start({ ...cluster.environment, ...fault });
+
+      await restore.post({ filename: "latest" });
+      const replicas = cluster.replicas();
+      const content = await stage.fingerprint();
+      const waking = cluster.kubernetes.pingSources.size;
+      await restore.end("SIGTERM");
+      const next = await stage.start(cluster.environment);
+      const run = await endedRestore(stage.path);
+
+      assert.deepEqual(replicas, REPLICAS);
+      assert.deepEqual(content, state === "succeeded" ? stage.original : destroyed);
+      assert.equal(waking, 1);
+      assert.equal(run.state, state);
+      assert.deepEqual(await stage.fingerprint(), content);
+      assert.deepEqual(cluster.replicas(), REPLICAS);
+      assert.equal(cluster.kubernetes.pingSources.size, 0);
+      await next.end("SIGTERM");
+    });
+  }
+
+  it("starts the workloads as soon as an API server that was away answers again", async () => {
+    const restore = await stage.start(cluster.environment);
+    cluster.server.behave({ stopMs: "never" });
+    const answer = stage.resultOf(restore.post({ filename: "latest" }));
+    await until(() => cluster.server.replicas === 0);
+    cluster.kubernetes.behave("is overloaded");
+    cluster.server.endPods();
+    const asked = cluster.kubernetes.requests.length;
+    await until(() => cluster.kubernetes.requests.length > asked + 2);
+
+    cluster.kubernetes.behave("answers");
+    await answer;
+
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+    assert.deepEqual(cluster.replicas(), REPLICAS);
+  });
+
+  it("starts the others when one of the workloads is gone", async () => {
+    const restore = await stage.start(cluster.environment);
+    cluster.server.behave({ stopMs: "never" });
+    const answer = stage.resultOf(restore.post({ filename: "latest" }));
+    await until(() => cluster.server.replicas === 0 && cluster.frontend.replicas === 0);
+    const locked = await lockOut(stage);
+    cluster.server.endPods();
+    await restore.logged("step stopped");
+    await until(() => restore.lines.filter(({ message }) => message === "step stopped").length === 2);
+    cluster.kubernetes.removeWorkload("deployment/server");
+    await locked();
+
+    const { workloads, warnings } = await answer;
+
+    assert.deepEqual(
+      workloads.map(({ ready }) => ready),
+      [false, true],
+    );
+    assert.match(warnings.join(), /deployment\/server does not exist/);
+    assert.equal(cluster.frontend.replicas, 1);
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+  });
+});
+
+describe("a restore whose connection is lost", () => {
+  it("at the COMMIT of the exchange, which happened, finishes", async () => {
+    await using server = await startPostgres({ synchronous_commit: "local" });
+    await using stage = await setRestoreStage({ server });
+    await stage.destroyData();
+    await server.query("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    await server.query("postgres", "SELECT pg_reload_conf()");
+    const restore = await stage.start();
+
+    const answer = stage.resultOf(restore.post({ filename: "latest" }));
+    // It waits for a standby, having committed.
+    const waits = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    await until(async () => (await server.query("postgres", waits)).rows.length > 0);
+    const result = await answer;
+
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+    assert.deepEqual(await stage.databases(), [stage.database, stage.before(result.run)]);
+    assert.equal((await restoreRuns(stage.path)).at(-1)?.state, "succeeded");
+  });
+
+  it("by a restart of the server while workloads are down, is taken back", async () => {
+    await using server = await startPostgres();
+    await using stage = await setRestoreStage({ server });
+    await using cluster = await startRestoreCluster();
+    await stage.destroyData();
+    const destroyed = await stage.fingerprint();
+    cluster.server.behave({ stopMs: "never" });
+    const restore = await stage.start(cluster.environment);
+
+    const answer = restore.post({ filename: "latest" });
+    await until(() => cluster.server.replicas === 0);
+    await server.stop();
+    await server.start();
+    const response = await answer;
+
+    assert.equal(response.status, 503);
+    assert.deepEqual(await stage.fingerprint(), destroyed);
+    assert.deepEqual(await stage.databases(), [stage.database]);
+    assert.deepEqual(cluster.replicas(), REPLICAS);
+    assert.equal((await endedRestore(stage.path)).state, "failed");
+  });
+});
+
+/** Keeps the exchange waiting; returns how to let it go on. */
+async function lockOut({ server, database }: RestoreStage): Promise<() => Promise<void>> {
+  const client = await server.connect();
+  await client.query("BEGIN");
+  await client.query("SELECT FROM pg_database WHERE datname = $1 FOR UPDATE", [database]);
+  return () => client.end();
+}

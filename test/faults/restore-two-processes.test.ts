@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { lockKey } from "../../shared/postgres/advisory-lock.ts";
+import type { FunctionProcess } from "../support/function-process.ts";
+import { preload, problemIn, until } from "../support/faulty.ts";
+import {
+  endedRestore,
+  REPLICAS,
+  restoreRuns,
+  startRestoreCluster,
+  type RestoreCluster,
+} from "../support/restore-cluster.ts";
+import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
+
+describe("a restore that two processes have", () => {
+  let stage: RestoreStage;
+  let cluster: RestoreCluster;
+
+  beforeEach(async () => {
+    stage = await setRestoreStage();
+    cluster = await startRestoreCluster();
+  });
+  afterEach(async () => {
+    await stage[Symbol.asyncDispose]();
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  /** A function that stops for a while, as a machine that sleeps, at one record of its run. */
+  async function startStopping(point: string): Promise<FunctionProcess> {
+    const record = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: `stop ${point}` };
+    return stage.start({ ...cluster.environment, ...record });
+  }
+
+  it("is not done twice by one that slept before it had the lock", async () => {
+    const sleeper = await startStopping("after accepted");
+    const answer = problemIn(sleeper.post({ filename: "latest" }));
+    await until(async () => (await restoreRuns(stage.path)).length === 1);
+    const next = await stage.start(cluster.environment);
+    const ended = await endedRestore(stage.path);
+    await stage.query(stage.database, "CREATE TABLE hire.newer (id int)");
+
+    process.kill(sleeper.pid, "SIGCONT");
+    const problem = await answer;
+
+    assert.equal(problem.code, "restore_unsettled");
+    assert.deepEqual(await endedRestore(stage.path), ended);
+    assert.equal(ended.state, "succeeded");
+    assert.ok("hire.newer" in (await stage.fingerprint()));
+    await next.end("SIGTERM");
+  });
+
+  const strategies = [
+    ["swap", { filename: "latest" }],
+    ["in-place", { filename: "latest", strategy: "in-place" }],
+  ] as const;
+  for (const [strategy, body] of strategies) {
+    it(`is not touched any more by one that lost the lock in its sleep: ${strategy}`, async () => {
+      await stage.destroyData();
+      const sleeper = await startStopping("after phase stopping");
+      const answer = problemIn(sleeper.post(body));
+      await until(async () => (await restoreRuns(stage.path))[0]?.journal?.phase === "stopping");
+      await endHolder(stage);
+      const next = await stage.start(cluster.environment);
+      const ended = await endedRestore(stage.path);
+      await stage.query(stage.database, "CREATE TABLE hire.afterwards (id int)");
+
+      process.kill(sleeper.pid, "SIGCONT");
+      const problem = await answer;
+
+      assert.equal(problem.code, "restore_unsettled");
+      assert.deepEqual(await endedRestore(stage.path), ended);
+      assert.equal(ended.state, "succeeded");
+      assert.ok("hire.afterwards" in (await stage.fingerprint()));
+      assert.deepEqual(cluster.replicas(), REPLICAS);
+      assert.deepEqual([...cluster.kubernetes.pingSources.keys()], []);
+      await next.end("SIGTERM");
+    });
+  }
+
+  it("is left to the one that has the lock, and taken up by nobody else", async () => {
+    const sleeper = await startStopping("after phase stopping");
+    const answer = stage.resultOf(sleeper.post({ filename: "latest" }));
+    await until(async () => (await restoreRuns(stage.path))[0]?.journal?.phase === "stopping");
+    const next = await stage.start(cluster.environment);
+    await next.logged("run taken up");
+
+    process.kill(sleeper.pid, "SIGCONT");
+    const result = await answer;
+    // It had the run as well, until it could have the lock.
+    await next.logged("run interrupted");
+
+    const [run, ...others] = await restoreRuns(stage.path);
+    assert.deepEqual(others, []);
+    assert.equal(run?.state, "succeeded");
+    assert.equal(run?.attempt, 1);
+    assert.deepEqual(await stage.databases(), [stage.database, stage.before(result.run)]);
+    assert.deepEqual(cluster.scalings(), ["frontend 0", "server 0", "server 2", "frontend 1"]);
+  });
+});
+
+/** As an administrator ends them, or a server that is restarted: the lock is free. */
+async function endHolder({ server, database }: RestoreStage): Promise<void> {
+  const holder = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'";
+  const own = `${holder} AND (classid::bigint << 32) | objid::bigint = $1::bigint`;
+  await until(async () => (await server.query("postgres", own, [lockKey(database)])).rows.length === 0);
+}

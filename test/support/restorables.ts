@@ -1,0 +1,51 @@
+import type { ArchiveNeeds, TargetFacts } from "../../shared/backup/blockers.ts";
+import { findRestorable, type Restorable } from "../../shared/backup/restorable.ts";
+import { parseArchiveName } from "../../shared/backup/archive-name.ts";
+import type { CatalogListing, LegacyFile } from "../../shared/backup/catalog.ts";
+import { aBackup, type ManifestGiven } from "./backups.ts";
+
+export type FactsGiven = Partial<Omit<TargetFacts, "missing">> & { readonly missing?: Partial<ArchiveNeeds> };
+
+/** A server on which nothing stands in the way; whatever a test cares about is given. */
+export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts {
+  return {
+    serverVersion: `${given.serverMajor ?? 15}.18`,
+    serverMajor: 15,
+    exists: true,
+    databaseBytes: 1_000,
+    isSuperuser: false,
+    canCreateDatabases: true,
+    ownsDatabase: true,
+    sessions: 0,
+    untouchableSessions: [],
+    preparedTransactions: [],
+    activeSlots: [],
+    inactiveSlots: [],
+    subscriptions: [],
+    missing: { roles: [], extensions: [], tablespaces: [], ...missing },
+    lockTableSize: 6_400,
+    targetTaken: false,
+    ...given,
+  };
+}
+
+export function aListing(given: Partial<CatalogListing> = {}): CatalogListing {
+  return { backups: [], legacy: [], foreign: [], ...given };
+}
+
+export function restorable(given: ManifestGiven = {}): Restorable {
+  const backup = aBackup(given);
+  return findRestorable(aListing({ backups: [backup] }), backup.database, { name: backup.name });
+}
+
+export function aLegacyFile(base = "hets2026-11-20-01-00.bak"): LegacyFile {
+  const parts = parseArchiveName(`2026-11-20/${base}`);
+  if (parts === undefined) throw new Error(`${base} is no name of that day`);
+  const { name, database, minuteAt } = parts;
+  return { name, database, minuteAt, sizeBytes: 10, format: "plain-sql" };
+}
+
+export function legacyFile(): Restorable {
+  const file = aLegacyFile();
+  return findRestorable(aListing({ legacy: [file] }), file.database, { name: file.name });
+}
