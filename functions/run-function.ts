@@ -3,7 +3,8 @@ import type * as z from "zod/mini";
 import { openVolume } from "../shared/catalog/open-volume.ts";
 import { jsonLog, type Log } from "../shared/log.ts";
 import { readConfig, type ConfigSchema, type Environment } from "../shared/runtime/config.ts";
-import { serve, startFunction, type Service } from "../shared/runtime/serve.ts";
+import { serve, startFunction } from "../shared/runtime/serve.ts";
+import type { ServeConfig, Service } from "../shared/runtime/service.ts";
 import { version } from "../shared/version.ts";
 
 /** What a function is given beside its configuration. */
@@ -13,17 +14,13 @@ export type Surroundings = {
   readonly searchPath: string;
 };
 
-type Common = {
-  readonly BACKUP_DIR: string;
-  readonly PORT: number;
-  readonly SHUTDOWN_GRACE_SECONDS: number;
-};
+type Common = ServeConfig & { readonly BACKUP_DIR: string };
 
 type Loading<Schema extends ConfigSchema> = {
   readonly name: "backup" | "cull" | "restore";
   readonly schema: Schema;
   /** Throws what is wrong with a configuration of which each variable is right by itself. */
-  readonly check?: (config: z.output<Schema>, environment: Environment) => void;
+  readonly check?: (config: z.output<Schema>, environment: Environment, log: Log) => void | Promise<void>;
   /** Imports what the function needs, and wires it. Connections are accepted while it loads. */
   readonly load: (config: z.output<Schema>, surroundings: Surroundings) => Promise<Service>;
 };
@@ -42,10 +39,11 @@ export function runFunction<Schema extends ConfigSchema>({
   );
   void startFunction(log, async () => {
     const config = readConfig(schema, process.env, (path) => readFileSync(path, "utf8"));
-    check?.(config, process.env);
-    const { BACKUP_DIR, PORT: port, SHUTDOWN_GRACE_SECONDS } = config as unknown as Common;
-    await openVolume(BACKUP_DIR);
-    const entrance = { log, port, shutdownGraceMs: SHUTDOWN_GRACE_SECONDS * 1000, version };
-    await serve(entrance, () => load(config, { log, searchPath: process.env["PATH"] ?? "" }));
+    await check?.(config, process.env, log);
+    const common = config as unknown as Common;
+    await openVolume(common.BACKUP_DIR);
+    await serve({ log, config: common, version }, () =>
+      load(config, { log, searchPath: process.env["PATH"] ?? "" }),
+    );
   });
 }

@@ -45,6 +45,15 @@ export type ErrorCode =
   | "volume_unwritable"
   | "catalog_unreadable"
   | "archive_damaged"
+  // the bucket
+  | "mirror_unreachable"
+  | "mirror_refused"
+  | "mirror_unequal"
+  | "mirror_unfinished"
+  // encryption and signatures
+  | "key_missing"
+  | "key_wrong"
+  | "signature_invalid"
   // the workloads of the application
   | "workload_missing"
   | "workload_forbidden"

@@ -2,6 +2,8 @@ import * as z from "zod/mini";
 import { LACK_KINDS, type LackKind } from "../../shared/backup/inspection.ts";
 import { databaseVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
+import { encryptionVariables } from "../../shared/runtime/encryption-config.ts";
+import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
 
 const DATA_LACKS = Object.entries(LACK_KINDS).flatMap(([kind, { data }]) =>
   data ? [kind] : [],
@@ -22,6 +24,12 @@ const lackKinds = z.pipe(
 export const backupConfig = z.object({
   ...databaseVariables,
   ...volumeVariables,
+  ...encryptionVariables,
+  ...mirrorVariables,
+  MIRROR_TIMEOUT_MINUTES: variable(z.prefault(integer(1, 10_080), "60"), {
+    description: "How long a run may take for what the bucket lacks; the next run goes on.",
+    allowed: "a whole number from 1 to 10080",
+  }),
   ALLOW_INCOMPLETE: variable(z.optional(lackKinds), {
     description:
       "Kinds of data that a backup may lack because the role cannot read them. Unset: such a backup fails.",

@@ -1,8 +1,10 @@
+import { checkAuth } from "../check-auth.ts";
 import { runFunction } from "../run-function.ts";
 import { cullConfig } from "./config.ts";
 
 runFunction({
   name: "cull",
   schema: cullConfig,
+  check: checkAuth,
   load: async (config, surroundings) => (await import("./service.ts")).cullService(config, surroundings),
 });

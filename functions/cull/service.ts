@@ -1,14 +1,14 @@
-import type { Authorize } from "../../shared/backup/authorize.ts";
+import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { keepReserve, withReserve } from "../../shared/catalog/reserve.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
-import { DormouseError } from "../../shared/errors.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
 import type { CullVolumeDependencies } from "../../shared/operations/cull-volume.ts";
+import { examine } from "../../shared/operations/examine.ts";
 import { oneAtATime } from "../../shared/operations/exclusively.ts";
 import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
-import { runsOf } from "../../shared/runtime/runs.ts";
-import type { Service } from "../../shared/runtime/serve.ts";
+import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
+import type { Service } from "../../shared/runtime/service.ts";
 import { noAuth, tokenAuth } from "../../shared/runtime/token-auth.ts";
 import { version } from "../../shared/version.ts";
 import type { Surroundings } from "../run-function.ts";
@@ -31,24 +31,19 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
     version,
   };
   return {
-    handler: cullHandler(deps, {
-      policy: policyOf(config),
-      maxRemovals: config.MAX_REMOVALS,
-      adoptLimit: config.ADOPT_PER_RUN,
-    }),
-    runs: runsOf({ store, log, now }),
-    authorize: await authorizeOf(config),
+    handler: {
+      ...cullHandler(deps, {
+        policy: policyOf(config),
+        maxRemovals: config.MAX_REMOVALS,
+        adoptLimit: config.ADOPT_PER_RUN,
+      }),
+      examine: (signal) => examine([volumeCheck(config.BACKUP_DIR)], signal),
+    },
+    ...runsInPod(config, { store, log, now }),
+    // `AUTH=kubernetes` is not for this function: it has no account to ask with.
+    authorize: config.AUTH === "none" ? noAuth : await tokenAuth(config.AUTH_TOKEN_FILE ?? ""),
     interrupted: await interruptedRuns({ runs: store, log, now }, "cull"),
   };
-}
-
-/** `AUTH=kubernetes` is not for this function: it has no account to ask with. */
-async function authorizeOf({ AUTH, AUTH_TOKEN_FILE }: CullConfig): Promise<Authorize> {
-  if (AUTH === "none") return noAuth;
-  if (AUTH_TOKEN_FILE !== undefined) return tokenAuth(AUTH_TOKEN_FILE);
-  throw new DormouseError("configuration_invalid", "AUTH=token needs AUTH_TOKEN_FILE", {
-    hint: "docs/configuration.md describes each variable",
-  });
 }
 
 function policyOf(config: CullConfig) {

@@ -3,6 +3,8 @@ import { WORKLOAD_KINDS, type Workload, type WorkloadKind } from "../../shared/b
 import { authVariables, clusterVariables } from "../../shared/runtime/auth-config.ts";
 import { databaseVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
+import { decryptionVariables, encryptionVariables } from "../../shared/runtime/encryption-config.ts";
+import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
 
 const WORKLOAD = new RegExp(`^(?:${WORKLOAD_KINDS.join("|")})/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`);
 
@@ -28,6 +30,9 @@ function workloadOf(text: string): Workload {
 export const restoreConfig = z.object({
   ...databaseVariables,
   ...volumeVariables,
+  ...encryptionVariables,
+  ...decryptionVariables,
+  ...mirrorVariables,
   ...authVariables,
   ...clusterVariables,
   APP_WORKLOADS: variable(z.optional(workloads), {

@@ -1,58 +1,60 @@
-import { availableParallelism } from "node:os";
-import { setTimeout as pause } from "node:timers/promises";
-import type { DatabaseLock, HeldDatabase } from "../../shared/backup/database-lock.ts";
-import type { RunContext } from "../../shared/backup/run.ts";
-import type { ResumeSource } from "../../shared/backup/workload.ts";
-import { archiveFiles } from "../../shared/catalog/archive-files.ts";
-import { runFiles } from "../../shared/catalog/run-files.ts";
-import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
+import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { asDormouseError } from "../../shared/errors.ts";
-import { eventSink } from "../../shared/events/event-sink.ts";
-import { clusterCaller, type CallCluster } from "../../shared/kubernetes/client.ts";
-import { knativeResumeSource } from "../../shared/kubernetes/resume-source.ts";
-import { kubernetesWorkloads } from "../../shared/kubernetes/workloads.ts";
-import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
+import { sinkCheck } from "../../shared/events/check-sink.ts";
+import { rightsCheck } from "../../shared/kubernetes/check-rights.ts";
+import { workloadsCheck } from "../../shared/operations/check-workloads.ts";
 import { dropExpired } from "../../shared/operations/drop-expired.ts";
+import { examine } from "../../shared/operations/examine.ts";
 import type { RestoreDependencies } from "../../shared/operations/restore-dependencies.ts";
-import { takeBackup } from "../../shared/operations/take-backup.ts";
-import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
+import { databaseCheck } from "../../shared/postgres/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
-import { databaseDropper } from "../../shared/postgres/drop-database.ts";
-import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
-import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
-import { restoreServer } from "../../shared/postgres/restore-server.ts";
-import { runsOf } from "../../shared/runtime/runs.ts";
-import type { Service } from "../../shared/runtime/serve.ts";
-import { version } from "../../shared/version.ts";
+import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
+import type { Service } from "../../shared/runtime/service.ts";
 import { authorizeOf } from "../authorize.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { RestoreConfig } from "./config.ts";
+import { wire, type Wired } from "./dependencies.ts";
 import { restoreHandler } from "./handler.ts";
 
-const now = () => new Date();
-/** Wires what a restore needs. */
+/** What the restore function answers, and what it does when it is woken. */
 export async function restoreService(config: RestoreConfig, surroundings: Surroundings): Promise<Service> {
-  const { log } = surroundings;
-  const libpq = await openLibpq(connectionSettings(config));
-  const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
-  const deps = dependenciesOf(config, surroundings, libpq, call);
-  const runs = runsOf({ store: deps.runs, log, now });
+  const wired = await wire(config, surroundings);
+  const { deps, call, dispose } = wired;
+  const { runs, awake } = runsInPod(config, { store: deps.runs, log: deps.log, now: deps.now });
   const handler = restoreHandler(deps, wake);
+  const checks = checksOf(config, wired, surroundings.searchPath);
 
   /** What a process that is gone left unfinished; what this one has under way is left alone. */
   async function wake(): Promise<void> {
-    for (const run of await deps.runs.unfinished("restore")) runs.takeUp(run, handler.work);
-    await dropWhatIsOver(deps);
+    const unfinished = await deps.runs.unfinished("restore");
+    for (const run of unfinished) runs.takeUp(run, handler.work);
+    if (unfinished.length === 0) await dropWhatIsOver(deps);
   }
 
   return {
-    handler,
+    handler: { ...handler, examine: (signal) => examine(checks, signal) },
     runs,
+    awake,
     authorize: await authorizeOf(config, call),
     interrupted: await deps.runs.unfinished("restore"),
-    dispose: () => libpq[Symbol.asyncDispose](),
+    dispose,
   };
+}
+
+function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: string) {
+  const { workloads, settings } = deps;
+  const inspect = databaseInspector(connectionSettings(config));
+  const place = { binDir: config.PG_BIN_DIR, searchPath };
+  return [
+    volumeCheck(config.BACKUP_DIR),
+    databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
+    workloadsCheck(workloads, settings.workloads),
+    ...(settings.workloads.length === 0
+      ? []
+      : [rightsCheck(call, settings.workloads, config.AUTH === "kubernetes")]),
+    ...(config.K_SINK === undefined ? [] : [sinkCheck(config.K_SINK)]),
+  ];
 }
 
 /** A backup does so as well, if its role may. While another run works on the database, the next ping does. */
@@ -66,89 +68,3 @@ async function dropWhatIsOver(deps: RestoreDependencies): Promise<void> {
 }
 
 const DROP_WITHIN_MS = 120_000;
-
-function dependenciesOf(
-  config: RestoreConfig,
-  surroundings: Surroundings,
-  libpq: Libpq,
-  call: CallCluster,
-): RestoreDependencies {
-  const connection = connectionSettings(config);
-  const place = { binDir: config.PG_BIN_DIR, searchPath: surroundings.searchPath };
-  const seconds = (value: number) => value * 1000;
-  const backupDeps = backupDependencies(config, surroundings, libpq);
-  return {
-    ...backupDeps,
-    settings: {
-      database: config.POSTGRESQL_DATABASE,
-      workloads: config.APP_WORKLOADS ?? [],
-      undoForMs: seconds(config.UNDO_HOURS * 3600),
-      stopLimitMs: seconds(config.WORKLOAD_STOP_SECONDS),
-      readyLimitMs: seconds(config.WORKLOAD_READY_SECONDS),
-      settleForMs: seconds(config.SETTLE_SECONDS),
-    },
-    files: archiveFiles(config.BACKUP_DIR),
-    server: restoreServer(connection, libpq, loadOptions(config), place),
-    workloads: kubernetesWorkloads(call),
-    resumeSource: config.K_SERVICE === undefined ? NOT_WOKEN : knativeResumeSource(call, config.K_SERVICE),
-    safetyBackup: (held, context) => takeSafetyBackup(backupDeps, config, held, context),
-  };
-}
-
-/** Outside of Knative nothing scales this process to zero, and its own restart takes up what it left. */
-const NOT_WOKEN: ResumeSource = { ensure: async () => ({}), remove: async () => ({}) };
-
-function backupDependencies(
-  config: RestoreConfig,
-  { log, searchPath }: Surroundings,
-  libpq: Libpq,
-): BackupDependencies {
-  const connection = connectionSettings(config);
-  const place = { binDir: config.PG_BIN_DIR, searchPath };
-  const source = `/dormouse/restore/${encodeURIComponent(config.POSTGRESQL_DATABASE)}`;
-  return {
-    catalog: volumeCatalog(config.BACKUP_DIR),
-    runs: runFiles(config.BACKUP_DIR, log, now),
-    lock: advisoryLock(connection),
-    inspect: databaseInspector(connection),
-    findDumpTool: dumpToolFinder(libpq, { ...loadOptions(config), lockWaitMs: LOCK_WAIT_MS }, place),
-    dropDatabase: databaseDropper(connection),
-    events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),
-    log,
-    now,
-    monotonicMs: () => performance.now(),
-    pause: (ms, signal) => pause(ms, undefined, { signal }),
-    version,
-  };
-}
-
-const LOCK_WAIT_MS = 60_000;
-
-/** By the lock that the restore holds already, and found again by the run's name when that is taken up. */
-function takeSafetyBackup(
-  deps: BackupDependencies,
-  config: RestoreConfig,
-  held: HeldDatabase,
-  context: RunContext,
-) {
-  const lock: DatabaseLock = { hold: async (_database, _signal, work) => work(held) };
-  const request = {
-    database: config.POSTGRESQL_DATABASE,
-    label: `before ${context.run.id}`,
-    pin: "safety backup of a restore in place",
-    allowIncomplete: new Set<never>(),
-    retryForMs: 0,
-    waitsForLock: false,
-  };
-  return takeBackup({ ...deps, lock }, request, context);
-}
-
-function loadOptions(config: RestoreConfig) {
-  const deadlineMs = config.LOAD_TIMEOUT_MINUTES * 60_000;
-  return {
-    deadlineMs,
-    stallMs: deadlineMs,
-    jobs: config.RESTORE_JOBS ?? availableParallelism(),
-    secrets: [config.POSTGRESQL_PASSWORD],
-  };
-}

@@ -26,6 +26,7 @@ const lack = z.looseObject({
 
 const instant = z.iso.datetime();
 const count = z.int().nonnegative();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 const archiveNameSchema = z
   .string()
@@ -60,8 +61,11 @@ const manifestSchema = z.looseObject({
     compression: z.string(),
     /** age recipients; absent when the archive is not encrypted. */
     recipients: z.array(z.string()).min(1).optional(),
+    /** What decrypting gives; there when `recipients` is. */
+    decrypted: z.looseObject({ sizeBytes: count, sha256 }).optional(),
     sizeBytes: count,
-    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    /** Of the bytes as stored. */
+    sha256,
     /** Bytes of the SQL script that pg_restore makes of its data: the cap against decompression bombs. */
     plainBytes: count,
   }),
@@ -77,6 +81,10 @@ const manifestSchema = z.looseObject({
   verification: z.looseObject({ level: z.enum(VERIFICATION_LEVELS), at: instant }),
   /** One command line that restores the archive without Dormouse. */
   restoreByHand: z.string(),
+  /** Of all but the pin, the verification and itself; see `signed-content.ts`. */
+  signature: z
+    .looseObject({ algorithm: z.literal("ed25519"), key: z.string(), value: z.string() })
+    .optional(),
 });
 
 /** The JSON beside an archive that completes a backup and describes it. */

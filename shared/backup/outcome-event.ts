@@ -18,6 +18,18 @@ export type OutcomeEvent =
       readonly data: { readonly run: string; readonly database: string; readonly problem: RunProblem };
     }
   | {
+      readonly type: "dev.dormouse.mirror.failed";
+      /** The newest backup that the bucket lacks, or the database. */
+      readonly subject: string;
+      readonly data: {
+        readonly run: string;
+        readonly database: string;
+        readonly copied: readonly string[];
+        readonly lacking: readonly string[];
+        readonly problem: RunProblem;
+      };
+    }
+  | {
       readonly type: "dev.dormouse.backup.suspect";
       readonly subject: string;
       readonly data: { readonly run: string; readonly database: string; readonly suspicion: Suspicion };

@@ -1,10 +1,12 @@
 import type { Catalog } from "../backup/catalog.ts";
 import type { DatabaseLock } from "../backup/database-lock.ts";
 import type { FindDumpTool } from "../backup/dump.ts";
+import type { Encryption, SignManifest } from "../backup/encryption.ts";
 import type { InspectDatabase, LackKind } from "../backup/inspection.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
 import type { RunStore } from "../backup/run.ts";
 import type { Log } from "../log.ts";
+import type { MirrorPolicy } from "./mirror-backups.ts";
 
 /** The ports and clocks that taking a backup needs. */
 export type BackupDependencies = {
@@ -13,6 +15,12 @@ export type BackupDependencies = {
   readonly lock: DatabaseLock;
   readonly inspect: InspectDatabase;
   readonly findDumpTool: FindDumpTool;
+  /** Unset: archives are stored as pg_dump wrote them. */
+  readonly encryption?: Encryption | undefined;
+  /** Unset: manifests bear no signature. */
+  readonly sign?: SignManifest | undefined;
+  /** Unset: there is no bucket. */
+  readonly mirroring?: MirrorPolicy | undefined;
   readonly events: EventSink;
   /** Drops a database that a restore kept for undoing. */
   readonly dropDatabase: (database: string, signal: AbortSignal) => Promise<void>;
@@ -37,4 +45,6 @@ export type BackupRequest = {
   readonly retryForMs: number;
   /** An event cannot be told to come back later: it waits for the lock as for any transient fault. */
   readonly waitsForLock: boolean;
+  /** Somebody waits: what the bucket lacks is left to the next backup. */
+  readonly leavesMirror?: boolean | undefined;
 };

@@ -2,6 +2,7 @@ import type { ArchiveName } from "../backup/archive-name.ts";
 import type { Backup } from "../backup/backup.ts";
 import type { StagedArchive } from "../backup/catalog.ts";
 import type { ArchiveContents, DumpTool, RunningDump } from "../backup/dump.ts";
+import type { EncryptedArchive } from "../backup/encryption.ts";
 import type { DatabaseInspection } from "../backup/inspection.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
 import { restoreByHand } from "../backup/restore-by-hand.ts";
@@ -13,6 +14,7 @@ type Preflight = {
   readonly tool: DumpTool;
   /** The backup before this one. */
   readonly newest: Backup | undefined;
+  readonly sequence: number;
 };
 
 /**
@@ -32,8 +34,9 @@ export async function dumpAndPublish(
 
   const dump = tool.dump({ database: request.database, inspection, leaveOut }, signal);
   const reading = tool.read(dump.archive, signal);
+  const encrypted = deps.encryption?.encrypt(reading.archive);
   const draft = { database: request.database, run: run.id, startedAt: begun.at };
-  const staged = await deps.catalog.stage(draft, reading.archive, signal);
+  const staged = await deps.catalog.stage(draft, encrypted?.archive ?? reading.archive, signal);
   try {
     await step("dumped", { sizeBytes: staged.sizeBytes, sha256: staged.sha256 });
     const contents = await reading.contents;
@@ -43,10 +46,9 @@ export async function dumpAndPublish(
       plainBytes: contents.plainBytes,
     });
     signal.throwIfAborted();
-    const facts = { dump, contents, staged, begun };
-    const backup = await staged.publish((name) =>
-      describe(deps, request, context, { name, ...preflight, ...facts }),
-    );
+    const facts = { ...preflight, dump, contents, staged, begun, encrypted };
+    const sign = deps.sign ?? ((manifest) => manifest);
+    const backup = await staged.publish((name) => sign(describe(deps, request, context, { name, ...facts })));
     await step("published", { backup: backup.name });
     return backup;
   } finally {
@@ -59,6 +61,7 @@ type Facts = Preflight & {
   readonly dump: RunningDump;
   readonly contents: ArchiveContents;
   readonly staged: StagedArchive;
+  readonly encrypted: EncryptedArchive | undefined;
   readonly begun: { readonly at: Date; readonly ms: number };
 };
 
@@ -75,7 +78,7 @@ function describe(
     formatVersion: 1,
     name,
     database: request.database,
-    sequence: (newest?.sequence ?? 0) + 1,
+    sequence: facts.sequence,
     startedAt: begun.at.toISOString(),
     finishedAt: finishedAt.toISOString(),
     elapsedMs: Math.round(deps.monotonicMs() - begun.ms),
@@ -86,24 +89,34 @@ function describe(
       ? {}
       : { pin: { at: finishedAt.toISOString(), by: source, reason: request.pin } }),
     versions: { dormouse: deps.version, pgDump: facts.tool.version, server: inspection.serverVersion },
-    ...contentOf(facts),
+    ...contentOf(facts, deps.encryption?.recipients),
     lacks: inspection.lacks.map((lack) => ({ ...lack, names: [...lack.names] })),
     warnings: [...facts.dump.report().warnings, ...clockWarnings(begun.at, newest)],
     verification: { level: "read", at: finishedAt.toISOString() },
-    restoreByHand: restoreByHand(name, request.database),
+    restoreByHand: restoreByHand(
+      name,
+      request.database,
+      facts.encrypted === undefined ? "custom" : "encrypted",
+    ),
   };
 }
 
-function contentOf({
-  tool,
-  contents,
-  staged,
-  inspection,
-}: Facts): Pick<BackupManifest, "archive" | "content"> {
+function contentOf(
+  { tool, contents, staged, inspection, encrypted }: Facts,
+  recipients: readonly string[] = [],
+): Pick<BackupManifest, "archive" | "content"> {
   const { sizeBytes, sha256 } = staged;
+  const encryption = encrypted && { recipients: [...recipients], decrypted: encrypted.plain() };
   const { plainBytes, largeObjects } = contents;
   return {
-    archive: { format: "custom", compression: tool.compression, sizeBytes, sha256, plainBytes },
+    archive: {
+      format: "custom",
+      compression: tool.compression,
+      ...encryption,
+      sizeBytes,
+      sha256,
+      plainBytes,
+    },
     content: {
       databaseBytes: inspection.databaseBytes,
       tables: contents.tables.map((table) => ({ ...table })),

@@ -9,15 +9,22 @@ import { announce } from "./announce.ts";
 import type { BackupDependencies, BackupRequest } from "./backup-request.ts";
 import { dropExpired } from "./drop-expired.ts";
 import { dumpAndPublish } from "./dump-and-publish.ts";
+import { mirrorBackups } from "./mirror-backups.ts";
+import { nextSequence } from "./next-sequence.ts";
 
-/** Takes a backup, or answers with the one that this run or `ifOlderThanMs` makes needless. */
+/**
+ * Takes a backup, or answers with the one that this run or `ifOlderThanMs` makes needless; then sends what the bucket
+ * lacks. The lock is free by then: a restore must not wait for an upload.
+ */
 export async function takeBackup(
   deps: BackupDependencies,
   request: BackupRequest,
   context: RunContext,
 ): Promise<BackupManifest> {
   try {
-    return await withRetries(deps, request, context);
+    const manifest = await withRetries(deps, request, context);
+    if (request.leavesMirror !== true) await mirrorBackups(deps, request.database, context);
+    return manifest;
   } catch (error) {
     if (!context.signal.aborted) await announceFailure(deps, request, context, error);
     throw error;
@@ -108,7 +115,9 @@ async function backUp(
     lacks: inspection.lacks.map(({ kind }) => kind),
   });
 
-  const backup = await dumpAndPublish(deps, request, context, { inspection, tool, newest: known[0] });
+  const newest = known[0];
+  const sequence = await nextSequence(deps, { database: request.database, newest }, context);
+  const backup = await dumpAndPublish(deps, request, context, { inspection, tool, newest, sequence });
   await announce(deps, context, {
     type: "dev.dormouse.backup.completed",
     subject: backup.name,

@@ -68,15 +68,45 @@ type Receive = (piece: Uint8Array | undefined) => "go on" | "wait";
 export function pipeReader({ ours }: ChildPipe): PipeReader {
   const memory = blocks();
   const rests = restsBetweenReads();
-  /** A socket reads from its making on: a fast child may have written before the first is asked for. */
-  const early: Uint8Array[] = [];
-  const keep: Receive = (piece) => {
-    if (piece !== undefined) early.push(piece);
-    return "wait";
+  const source = listeningSocket(ours, memory);
+  return {
+    async next() {
+      await rests.rest();
+      const piece = await new Promise<Uint8Array | undefined>((resolve) => {
+        source.listen((got) => {
+          resolve(got);
+          return "wait";
+        });
+      });
+      rests.tell(piece?.length ?? 0);
+      return piece;
+    },
+    drain(take) {
+      memory.reuse();
+      return new Promise((resolve, reject) => source.listen(handOver(take, resolve, reject)));
+    },
+    close: source.close,
   };
-  let receive = keep;
+}
+
+/** Hands each piece to whoever listens, and keeps what comes while nobody does. */
+function listeningSocket(fd: number, memory: ReturnType<typeof blocks>) {
+  /** A socket reads from its making on: a fast child may have written before the first piece is asked for. */
+  const early: Uint8Array[] = [];
+  let listener: Receive | undefined;
+
+  function receive(piece: Uint8Array | undefined): "go on" | "wait" {
+    if (listener === undefined) {
+      if (piece !== undefined) early.push(piece);
+      return "wait";
+    }
+    const answer = listener(piece);
+    if (answer === "wait") listener = undefined;
+    return answer;
+  }
+
   const socket = new Socket({
-    fd: ours,
+    fd,
     readable: true,
     writable: false,
     onread: {
@@ -88,31 +118,14 @@ export function pipeReader({ ours }: ChildPipe): PipeReader {
   socket.on("error", () => undefined);
   socket.once("close", () => receive(undefined));
 
-  function listen(to: Receive): void {
-    receive = to;
-    for (let piece = early.shift(); piece !== undefined; piece = early.shift()) {
-      if (to(piece) === "wait") return;
-    }
-    if (socket.destroyed) to(undefined);
-    else socket.resume();
-  }
-
   return {
-    async next() {
-      await rests.rest();
-      const piece = await new Promise<Uint8Array | undefined>((resolve) => {
-        listen((got) => {
-          receive = keep;
-          resolve(got);
-          return "wait";
-        });
-      });
-      rests.tell(piece?.length ?? 0);
-      return piece;
-    },
-    drain(take) {
-      memory.reuse();
-      return new Promise((resolve, reject) => listen(handOver(take, resolve, reject)));
+    listen(to: Receive): void {
+      listener = to;
+      for (let piece = early.shift(); piece !== undefined; piece = early.shift()) {
+        if (receive(piece) === "wait") return;
+      }
+      if (socket.destroyed) receive(undefined);
+      else socket.resume();
     },
     close: () => void socket.destroy(),
   };

@@ -23,12 +23,8 @@ export const authVariables = {
   }),
 };
 
-/** Where the cluster is, and what this function is called in it: set by Kubernetes and Knative. */
+/** For a function that speaks to the Kubernetes API. */
 export const clusterVariables = {
-  K_SERVICE: variable(z.optional(text), {
-    description: "Name of the Knative Service; Knative sets it. Unset: the function does not run on Knative.",
-    allowed: "the name of a Knative Service",
-  }),
   KUBECONFIG: variable(z.optional(path), {
     description: "The cluster and the account to use, for a function outside of a cluster.",
     allowed: "an absolute path",

@@ -1,13 +1,15 @@
 import * as z from "zod/mini";
 import { integer, variable } from "./config.ts";
+import { knativeVariables } from "./knative-config.ts";
 
 const text = z.string().check(z.minLength(1));
 const path = z.string().check(z.startsWith("/"));
 const json = z.string().check(z.refine(isJson));
 const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const;
 
-/** What all functions read: the volume, the retention that the old pod's template already set, and the server's port. */
+/** What all functions read: the volume, the retention that the old pod's template already set, and how they run. */
 export const volumeVariables = {
+  ...knativeVariables,
   BACKUP_DIR: variable(path, {
     description: "Folder of the backup volume. It must be there: it is never made.",
     allowed: "an absolute path",

@@ -10,7 +10,7 @@ export type StartedRun = {
   /** Tells of each step, those already taken first; returns how to stop that. */
   subscribe(listener: (step: RunStep) => void): () => void;
   /** The record at the end, in whatever state. `signal` ends the waiting and nothing else. */
-  finished(signal: AbortSignal): Promise<Run>;
+  readonly finished: (signal: AbortSignal) => Promise<Run>;
 };
 
 export type Runs = {

@@ -1,61 +1,46 @@
-import type { Authorize } from "../backup/authorize.ts";
-import type { Run } from "../backup/run.ts";
-import { asDormouseError, DormouseError } from "../errors.ts";
+import { asDormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { listen } from "./listen.ts";
-import type { Runs } from "./runs.ts";
-import type { Handler } from "./server.ts";
+import { type Entrance, type Service, stopped, takeUp } from "./service.ts";
 import { endOnSignals } from "./shutdown.ts";
-
-/** What is known before the first connection is accepted. */
-export type Entrance = {
-  readonly log: Log;
-  readonly port: number;
-  readonly shutdownGraceMs: number;
-  readonly version: string;
-};
-
-/** A function, wired: what is left is to answer, to take up what was interrupted, and to end in order. */
-export type Service = {
-  readonly handler: Handler;
-  readonly runs: Runs;
-  /**
-   * Runs that an earlier process left unfinished, found before the first request: a run that begins later must not be
-   * taken for one of them.
-   */
-  readonly interrupted: readonly Run[];
-  readonly authorize?: Authorize | undefined;
-  /** When every run has ended and the last answer has left. */
-  readonly dispose?: (() => Promise<void>) | undefined;
-};
 
 /** For the last answers to leave, once every run has ended. */
 const ANSWER_MS = 1_000;
+
+/** Answers requests for as long as the pod lives; or carries out the one event of a Job. */
+export async function serve(entrance: Entrance, load: () => Promise<Service>): Promise<void> {
+  if (entrance.config.K_EXECUTION_MODE !== "batch") return serveRequests(entrance, load);
+  const { runOnce } = await import("./run-once.ts");
+  return runOnce(entrance, await load());
+}
 
 /**
  * Accepts connections, and only then calls `load` for what answers them: libraries are most of the time that a
  * function needs to wake. What the configuration itself shows to be wrong has been found before; where `load` fails,
  * nothing was answered yet, and the process ends as it does for that.
  */
-export async function serve(entrance: Entrance, load: () => Promise<Service>): Promise<void> {
-  const { log, port, shutdownGraceMs, version } = entrance;
-  const door = await listen(port);
+async function serveRequests(
+  { log, config, version }: Entrance,
+  load: () => Promise<Service>,
+): Promise<void> {
+  const door = await listen(config.PORT);
   log.info("listening", { port: door.port, version, startMs: Math.round(performance.now()) });
   const loading = Promise.all([load(), import("./server.ts")]);
-  endOnSignals(log, async () => {
+  const end = endOnSignals(log, async () => {
     door.stop();
-    const [service] = await loading;
-    await service.runs.settle(shutdownGraceMs, stopped());
+    const [{ runs, awake, dispose }] = await loading;
+    await runs.settle(awake?.graceLeftMs() ?? config.SHUTDOWN_GRACE_SECONDS * 1000, stopped());
     await door.closed(ANSWER_MS);
-    await service.dispose?.();
+    await dispose?.();
+    return 0;
   });
 
-  const [{ handler, runs, authorize, interrupted }, { createApp }] = await loading;
-  door.open(createApp({ handler, runs, log, authorize }));
-  for (const run of interrupted) {
-    log.info("run taken up", { run: run.id, attempt: run.attempt });
-    runs.takeUp(run, handler.work);
-  }
+  const [service, { createApp }] = await loading;
+  const { awake } = service;
+  door.open(createApp({ ...service, log, answerHold: awake?.answerHold }));
+  // SIGTERM comes half a minute after the drain began, or too late: then this is the end.
+  awake?.draining.addEventListener("abort", () => setTimeout(() => end("drain"), awake.graceLeftMs()));
+  takeUp(service, log);
 }
 
 /** Ends the process with 1 and one line in the log when `start` fails: a function that is set up wrongly never listens. */
@@ -67,10 +52,4 @@ export async function startFunction(log: Log, start: () => Promise<void>): Promi
     log.error("start-up failed", { code, error: message, hint });
     process.exit(1);
   }
-}
-
-function stopped(): DormouseError {
-  return new DormouseError("interrupted", "the pod was told to stop before the run ended", {
-    hint: "the run is taken up when the function starts again, within six hours",
-  });
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import type { Authorize, Caller, Verb } from "../backup/authorize.ts";
-import type { NewRun, Trigger } from "../backup/run.ts";
+import type { Report } from "../backup/finding.ts";
+import type { NewRun } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { isEventRequest, readEvent, type IncomingEvent } from "../events/cloud-event.ts";
 import { eventStatus, problemOf } from "../events/problem.ts";
@@ -9,6 +10,8 @@ import type { Log } from "../log.ts";
 import { answerRun } from "./answer-run.ts";
 import type { Work } from "./carry-out.ts";
 import type { Runs } from "./runs.ts";
+import { HOLD_PATH } from "./stay-awake.ts";
+import { takeEvent } from "./take-event.ts";
 
 /** What a function does with its requests; the rest of HTTP is the same for all three. */
 export type Handler = {
@@ -24,6 +27,8 @@ export type Handler = {
   readonly work: Work;
   /** What `GET /` answers, where there is something to show. */
   readonly show?: (signal: AbortSignal) => Promise<unknown>;
+  /** What `GET /doctor` answers. */
+  readonly examine?: (signal: AbortSignal) => Promise<Report>;
   /**
    * The verb that the caller of a request must be allowed, if any. Asked before the body is read, and where that names
    * none, again with the body. Events are not asked: they say only that it is time.
@@ -36,6 +41,8 @@ export type AppDependencies = {
   readonly runs: Runs;
   readonly log: Log;
   readonly authorize?: Authorize | undefined;
+  /** Answers the requests with which the function keeps its pod. */
+  readonly answerHold?: RequestHandler | undefined;
 };
 
 const MAX_BODY = "64kb";
@@ -49,10 +56,14 @@ export function createApp(dependencies: AppDependencies): express.Express {
   const readBody = express.text({ type: () => true, limit: MAX_BODY });
 
   app.get(["/health/liveness", "/health/readiness"], (_, response) => void response.json({ status: "up" }));
+  if (dependencies.answerHold !== undefined) app.post(HOLD_PATH, dependencies.answerHold);
   app.use(guard(dependencies));
   app.post("/", readBody, async (request, response) => {
-    if (isEventRequest(request.headers)) await takeEvent(handler, runs, request, response);
-    else await answerRun(request, response, await takeRequest(dependencies, request, response));
+    if (isEventRequest(request.headers)) {
+      await takeEvent(handler, runs, readEvent(request.headers, bodyText(request)));
+      // A sender only needs to know that the run is recorded: it retries what it takes for a failure.
+      response.status(202).end();
+    } else await answerRun(request, response, await takeRequest(dependencies, request, response));
   });
   app.get("/runs/:id", async (request, response) => {
     const run = await runs.find(request.params.id);
@@ -60,11 +71,14 @@ export function createApp(dependencies: AppDependencies): express.Express {
       throw new DormouseError("run_unknown", `there is no run ${JSON.stringify(request.params.id)}`);
     response.json(run);
   });
-  const { show } = handler;
+  const { show, examine } = handler;
   if (show !== undefined) {
     app.get("/", async (_, response) => void response.json(await show(AbortSignal.timeout(60_000))));
   }
-  app.all(["/", "/runs/:id"], (request) => {
+  if (examine !== undefined) {
+    app.get("/doctor", async (_, response) => void response.json(await examine(AbortSignal.timeout(60_000))));
+  }
+  app.all(["/", "/runs/:id", "/doctor"], (request) => {
     throw new DormouseError("method_not_allowed", `${request.method} is not for ${request.path}`);
   });
   app.use((request) => {
@@ -74,17 +88,6 @@ export function createApp(dependencies: AppDependencies): express.Express {
   });
   app.use(errorAnswer(log));
   return app;
-}
-
-/** A sender only needs to know that the run is recorded: it retries what it takes for a failure. */
-async function takeEvent(handler: Handler, runs: Runs, request: Request, response: Response): Promise<void> {
-  const event = readEvent(request.headers, bodyText(request));
-  if ((await handler.onEvent?.(event)) === true) return void response.status(202).end();
-  const { source, id, time } = event;
-  const trigger: Trigger = { source, id, ...(time === undefined ? {} : { at: time }) };
-  const { kind, database, work } = handler;
-  await runs.start({ kind, database, trigger, request: handler.parseEvent(event) }, work);
-  response.status(202).end();
 }
 
 async function takeRequest(dependencies: AppDependencies, request: Request, response: Response) {

@@ -4,22 +4,29 @@ import type { Log } from "../log.ts";
 /**
  * Ends the process in order on the first SIGTERM or SIGINT, at once on the second, and with status 1 on an error that
  * nobody caught. Node as PID 1 ignores SIGTERM without this, and the pod would hold its volume until it is killed.
+ * `finish` answers the exit code. Returns how to end without a signal.
  */
-export function endOnSignals(log: Log, finish: () => Promise<void>): void {
+export function endOnSignals(log: Log, finish: () => Promise<number>): (cause: string) => void {
   let isEnding = false;
 
-  async function end(signal: string): Promise<void> {
-    if (isEnding) process.exit(130);
+  async function end(cause: string): Promise<void> {
     isEnding = true;
-    log.info("shutdown begun", { signal });
-    await finish();
-    log.info("shutdown done", { signal });
-    process.exit(0);
+    log.info("shutdown begun", { signal: cause });
+    const code = await finish();
+    log.info("shutdown done", { signal: cause });
+    process.exit(code);
   }
 
+  function begin(cause: string): void {
+    if (!isEnding) end(cause).catch((error: unknown) => fail(error));
+  }
+
+  let hasCome = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
-      end(signal).catch((error: unknown) => fail(error));
+      if (hasCome) process.exit(130);
+      hasCome = true;
+      begin(signal);
     });
   }
   const fail = (error: unknown) => {
@@ -33,4 +40,5 @@ export function endOnSignals(log: Log, finish: () => Promise<void>): void {
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
+  return begin;
 }

@@ -5,7 +5,7 @@ import { aManifest } from "../support/backups.ts";
 
 describe("BackupManifest", () => {
   it("is read back as it was written, with what a later release added", () => {
-    const manifest = { ...aManifest(), signature: { key: "from the future" } };
+    const manifest = { ...aManifest(), kinship: { key: "from the future" } };
 
     const parsed = parseManifest(manifest.name, serialiseManifest(manifest));
 

@@ -1,0 +1,49 @@
+import { readFileSync } from "node:fs";
+import type { CheckSignature, Decrypt, Encryption, SignManifest } from "../shared/backup/encryption.ts";
+import { manifestSigner, signatureChecker } from "../shared/catalog/manifest-signature.ts";
+import { DormouseError } from "../shared/errors.ts";
+import type { DecryptionConfig, EncryptionConfig } from "../shared/runtime/encryption-config.ts";
+
+export type Protection = {
+  readonly encryption?: Encryption | undefined;
+  readonly sign?: SignManifest | undefined;
+};
+
+/** For whoever writes archives. The library is loaded only where it is asked for, and keys are read at once. */
+export async function protectionOf(config: EncryptionConfig): Promise<Protection> {
+  const { AGE_RECIPIENTS: recipients, MANIFEST_SIGNING_KEY: key } = config;
+  const sign = key === undefined ? undefined : manifestSigner(key);
+  if (recipients === undefined) return { sign };
+  const { ageEncryption } = await import("../shared/catalog/age-encryption.ts");
+  return { encryption: ageEncryption(recipients), sign };
+}
+
+export type Access = {
+  readonly decrypt: Decrypt | undefined;
+  readonly checkSignature: CheckSignature | undefined;
+};
+
+/** For whoever reads them. */
+export async function accessOf(config: Partial<DecryptionConfig>): Promise<Access> {
+  const { AGE_IDENTITY_FILE: path, MANIFEST_PUBLIC_KEY: key } = config;
+  const checkSignature = key === undefined ? undefined : signatureChecker(key);
+  if (path === undefined) return { decrypt: undefined, checkSignature };
+  const identities = readKeys(path);
+  const { ageDecryption } = await import("../shared/catalog/age-encryption.ts");
+  return { decrypt: ageDecryption(identities), checkSignature };
+}
+
+function readKeys(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new DormouseError(
+      "configuration_invalid",
+      `AGE_IDENTITY_FILE names ${path}, which cannot be read`,
+      {
+        hint: "mount the Secret with the key there",
+        cause: error,
+      },
+    );
+  }
+}

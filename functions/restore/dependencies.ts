@@ -1,0 +1,158 @@
+import { availableParallelism, tmpdir } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
+import type { ArchiveFiles } from "../../shared/backup/archive-file.ts";
+import { catalogOfBothPlaces } from "../../shared/backup/both-places.ts";
+import type { Catalog } from "../../shared/backup/catalog.ts";
+import type { Mirror } from "../../shared/backup/mirror.ts";
+import type { DatabaseLock, HeldDatabase } from "../../shared/backup/database-lock.ts";
+import type { RunContext } from "../../shared/backup/run.ts";
+import type { ResumeSource } from "../../shared/backup/workload.ts";
+import { archivesOfBothPlaces } from "../../shared/catalog/both-places.ts";
+import { runFiles } from "../../shared/catalog/run-files.ts";
+import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
+import { eventSink } from "../../shared/events/event-sink.ts";
+import { clusterCaller, type CallCluster } from "../../shared/kubernetes/client.ts";
+import { knativeResumeSource } from "../../shared/kubernetes/resume-source.ts";
+import { kubernetesWorkloads } from "../../shared/kubernetes/workloads.ts";
+import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
+import type { RestoreDependencies } from "../../shared/operations/restore-dependencies.ts";
+import { takeBackup } from "../../shared/operations/take-backup.ts";
+import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
+import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
+import { databaseDropper } from "../../shared/postgres/drop-database.ts";
+import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
+import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
+import { databaseInspector } from "../../shared/postgres/preflight.ts";
+import { restoreServer } from "../../shared/postgres/restore-server.ts";
+import { version } from "../../shared/version.ts";
+import { mirrorOf } from "../mirror.ts";
+import { accessOf, protectionOf, type Access } from "../protection.ts";
+import type { Surroundings } from "../run-function.ts";
+import type { RestoreConfig } from "./config.ts";
+
+const now = () => new Date();
+
+/** What the whole service has in common. */
+export type Wired = {
+  readonly deps: RestoreDependencies;
+  readonly call: CallCluster;
+  readonly dispose: () => Promise<void>;
+};
+
+/** Joins adapters to what a restore needs. */
+export async function wire(config: RestoreConfig, surroundings: Surroundings): Promise<Wired> {
+  const mirror = mirrorOf(config);
+  const libpq = await openLibpq(connectionSettings(config));
+  const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
+  // Only asked how far it is: a safety backup is sent by the next run of the backup function.
+  const mirroring = mirror && { mirror, keep: 0, timeoutMs: 0 };
+  const protection = await protectionOf(config);
+  const backup = { ...backupDependencies(config, surroundings, libpq), ...protection, mirroring };
+  const archives = {
+    catalog: catalogOf(config, mirror),
+    files: filesOf(config, mirror, await accessOf(config)),
+  };
+  const deps = { ...dependenciesOf(config, surroundings, { libpq, call, backup }), ...archives };
+  return { deps, call, dispose: () => libpq[Symbol.asyncDispose]() };
+}
+
+type Parts = { readonly libpq: Libpq; readonly call: CallCluster; readonly backup: BackupDependencies };
+
+/** Volume and bucket as one. */
+function catalogOf(config: RestoreConfig, mirror: Mirror | undefined): Catalog {
+  const volume = volumeCatalog(config.BACKUP_DIR);
+  return mirror === undefined ? volume : catalogOfBothPlaces(volume, mirror);
+}
+
+function filesOf(config: RestoreConfig, mirror: Mirror | undefined, access: Access): ArchiveFiles {
+  return archivesOfBothPlaces({
+    backupDir: config.BACKUP_DIR,
+    restoreDir: config.RESTORE_DIR ?? tmpdir(),
+    fetch: mirror && ((...asked) => mirror.open(...asked)),
+    ...access,
+  });
+}
+
+function dependenciesOf(
+  config: RestoreConfig,
+  surroundings: Surroundings,
+  { libpq, call, backup }: Parts,
+): Omit<RestoreDependencies, "files"> {
+  const connection = connectionSettings(config);
+  const place = { binDir: config.PG_BIN_DIR, searchPath: surroundings.searchPath };
+  const seconds = (value: number) => value * 1000;
+  return {
+    ...backup,
+    settings: {
+      database: config.POSTGRESQL_DATABASE,
+      workloads: config.APP_WORKLOADS ?? [],
+      undoForMs: seconds(config.UNDO_HOURS * 3600),
+      stopLimitMs: seconds(config.WORKLOAD_STOP_SECONDS),
+      readyLimitMs: seconds(config.WORKLOAD_READY_SECONDS),
+      settleForMs: seconds(config.SETTLE_SECONDS),
+    },
+    server: restoreServer(connection, libpq, loadOptions(config), place),
+    workloads: kubernetesWorkloads(call),
+    resumeSource: config.K_SERVICE === undefined ? NOT_WOKEN : knativeResumeSource(call, config.K_SERVICE),
+    safetyBackup: (held, context) => takeSafetyBackup(backup, config, held, context),
+  };
+}
+
+/** Outside of Knative nothing scales this process to zero, and its own restart takes up what it left. */
+const NOT_WOKEN: ResumeSource = { ensure: async () => ({}), remove: async () => ({}) };
+
+function backupDependencies(
+  config: RestoreConfig,
+  { log, searchPath }: Surroundings,
+  libpq: Libpq,
+): BackupDependencies {
+  const connection = connectionSettings(config);
+  const place = { binDir: config.PG_BIN_DIR, searchPath };
+  const source = `/dormouse/restore/${encodeURIComponent(config.POSTGRESQL_DATABASE)}`;
+  return {
+    catalog: volumeCatalog(config.BACKUP_DIR),
+    runs: runFiles(config.BACKUP_DIR, log, now),
+    lock: advisoryLock(connection),
+    inspect: databaseInspector(connection),
+    findDumpTool: dumpToolFinder(libpq, { ...loadOptions(config), lockWaitMs: LOCK_WAIT_MS }, place),
+    dropDatabase: databaseDropper(connection),
+    events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),
+    log,
+    now,
+    monotonicMs: () => performance.now(),
+    pause: (ms, signal) => pause(ms, undefined, { signal }),
+    version,
+  };
+}
+
+const LOCK_WAIT_MS = 60_000;
+
+/** By the lock that the restore holds already, and found again by the run's name when that is taken up. */
+function takeSafetyBackup(
+  deps: BackupDependencies,
+  config: RestoreConfig,
+  held: HeldDatabase,
+  context: RunContext,
+) {
+  const lock: DatabaseLock = { hold: async (_database, _signal, work) => work(held) };
+  const request = {
+    database: config.POSTGRESQL_DATABASE,
+    label: `before ${context.run.id}`,
+    pin: "safety backup of a restore in place",
+    allowIncomplete: new Set<never>(),
+    retryForMs: 0,
+    waitsForLock: false,
+    leavesMirror: true,
+  };
+  return takeBackup({ ...deps, lock }, request, context);
+}
+
+function loadOptions(config: RestoreConfig) {
+  const deadlineMs = config.LOAD_TIMEOUT_MINUTES * 60_000;
+  return {
+    deadlineMs,
+    stallMs: deadlineMs,
+    jobs: config.RESTORE_JOBS ?? availableParallelism(),
+    secrets: [config.POSTGRESQL_PASSWORD],
+  };
+}

@@ -1,0 +1,30 @@
+// Turns an event of Dormouse into a chat message: an example of a subscriber, to be changed at will.
+import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
+
+const server = createServer(async (request, response) => {
+  const type = String(request.headers["ce-type"]);
+  const subject = decodeURIComponent(String(request.headers["ce-subject"]));
+  const { problem } = JSON.parse((await text(request)) || "{}");
+  const why = problem === undefined ? "" : `\n> ${problem.message}\n${problem.hint ?? ""}`;
+  try {
+    const posted = await fetch(process.env.WEBHOOK_URL, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ text: `:chipmunk: *${type}* for ${subject}${why}` }),
+      signal: AbortSignal.timeout(10_000),
+    });
+    // A broker takes a body that is no event for a failure, so the answer has none. At 503 it tries again.
+    response.writeHead(posted.ok ? 202 : 503).end();
+  } catch (error) {
+    // The message of fetch does not name the address, which is a secret.
+    console.error(
+      JSON.stringify({ level: "error", message: "webhook not reached", error: String(error.cause ?? error) }),
+    );
+    response.writeHead(503).end();
+  }
+});
+// Above the 90 s for which Knative's proxies keep a connection.
+server.keepAliveTimeout = 95_000;
+server.listen(Number(process.env.PORT ?? 8080));
+process.on("SIGTERM", () => server.close(() => process.exit(0)).closeIdleConnections());

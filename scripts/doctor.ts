@@ -1,0 +1,56 @@
+// Looks at Dormouse from outside: whether Knative would take its services, and whether what they need is there.
+// Usage: npm run doctor -- --namespace hets                  what is installed in a namespace
+//        npm run doctor -- --namespace hets -k deploy        what a folder would install there, before it is applied
+// It asks with your own account, by kubectl, and changes nothing. Each function also looks at itself: GET /doctor.
+import { execa } from "execa";
+import { parseArgs } from "node:util";
+import { parseAllDocuments } from "yaml";
+import { examine } from "../shared/operations/examine.ts";
+import { clusterChecks, type Kubectl, type Manifest } from "./doctor/cluster-checks.ts";
+
+const MARKS = { good: "ok     ", warning: "warning", fault: "FAULT  " } as const;
+
+async function main(): Promise<void> {
+  const options = {
+    namespace: { type: "string", short: "n" },
+    kustomize: { type: "string", short: "k" },
+  } as const;
+  const { namespace, kustomize } = parseArgs({ options }).values;
+  if (namespace === undefined) throw new Error("name a namespace: npm run doctor -- --namespace hets");
+  const services = kustomize === undefined ? await installed(namespace) : await rendered(kustomize);
+  const { healthy, findings } = await examine(
+    clusterChecks(services, namespace, kubectl),
+    AbortSignal.timeout(120_000),
+  );
+  for (const { check, state, detail, fix } of findings) {
+    console.log(`${MARKS[state]}  ${check}: ${detail}${fix === undefined ? "" : `\n         ${fix}`}`);
+  }
+  process.exitCode = healthy ? 0 : 1;
+}
+
+async function installed(namespace: string): Promise<readonly Manifest[]> {
+  const selector = ["-l", "app.kubernetes.io/part-of=dormouse"];
+  const list = await kubectl([
+    "get",
+    "services.serving.knative.dev",
+    "-n",
+    namespace,
+    ...selector,
+    "-o",
+    "json",
+  ]);
+  return (JSON.parse(list) as { items: readonly Manifest[] }).items;
+}
+
+async function rendered(folder: string): Promise<readonly Manifest[]> {
+  const text = await kubectl(["kustomize", folder]);
+  return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
+}
+
+const kubectl: Kubectl = async (args) => {
+  const { stdout, stderr, failed } = await execa("kubectl", args, { reject: false });
+  if (failed) throw new Error(stderr.trim());
+  return stdout;
+};
+
+await main();

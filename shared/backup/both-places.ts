@@ -1,0 +1,73 @@
+import { asDormouseError } from "../errors.ts";
+import { newestFirst, type Backup } from "./backup.ts";
+import type { Catalog, CatalogListing, ForeignEntry } from "./catalog.ts";
+import type { Mirror } from "./mirror.ts";
+import type { RunProblem } from "./run.ts";
+
+export type Place = "volume" | "bucket";
+export type PlacedBackup = Backup & { readonly places: readonly Place[] };
+
+export type PlacedListing = Omit<CatalogListing, "backups" | "foreign"> & {
+  readonly backups: readonly PlacedBackup[];
+  readonly foreign: readonly (ForeignEntry & { readonly place: Place })[];
+  /** Why the bucket is not part of it. */
+  readonly bucketProblem?: RunProblem | undefined;
+};
+
+/**
+ * Volume and bucket as one catalog. Of two backups with one name and other content the volume's counts, since nothing
+ * of the bucket ever replaces it; the bucket's is reported.
+ */
+export function inBothPlaces(volume: CatalogListing, bucket: CatalogListing | undefined): PlacedListing {
+  const mirrored = new Map((bucket?.backups ?? []).map((backup) => [backup.name, backup]));
+  const local = new Set(volume.backups.map(({ name }) => name));
+  const foreign = [...placed(volume, "volume"), ...placed(bucket, "bucket")];
+  const backups = volume.backups.map((backup): PlacedBackup => {
+    const other = mirrored.get(backup.name);
+    if (other?.manifest.archive.sha256 === backup.manifest.archive.sha256)
+      return { ...backup, places: ["volume", "bucket"] };
+    if (other !== undefined) foreign.push(conflict(other));
+    return { ...backup, places: ["volume"] };
+  });
+  for (const backup of mirrored.values())
+    if (!local.has(backup.name)) backups.push({ ...backup, places: ["bucket"] });
+  return { backups: backups.toSorted(newestFirst), legacy: volume.legacy, foreign };
+}
+
+function placed(
+  listing: CatalogListing | undefined,
+  place: Place,
+): (ForeignEntry & { readonly place: Place })[] {
+  return (listing?.foreign ?? []).map((entry) => ({ ...entry, place }));
+}
+
+function conflict({ name }: Backup): ForeignEntry & { readonly place: Place } {
+  const detail = "is another backup than the volume has under this name";
+  return { path: name, reason: "archive_size_differs", detail, place: "bucket" };
+}
+
+/**
+ * For whoever reads. A bucket that cannot be asked is no reason to refuse what the volume has, and is told in the
+ * listing; where the volume has nothing, it is the error.
+ */
+export function catalogOfBothPlaces(volume: Catalog, mirror: Mirror): Catalog {
+  async function list(signal: AbortSignal): Promise<PlacedListing> {
+    const local = await volume.list(signal);
+    try {
+      return inBothPlaces(local, await mirror.list(signal));
+    } catch (error) {
+      if (signal.aborted || (local.backups.length === 0 && local.legacy.length === 0)) throw error;
+      const { code, message, hint } = asDormouseError(error);
+      return { ...inBothPlaces(local, undefined), bucketProblem: { code, message, hint } };
+    }
+  }
+  return {
+    ...volume,
+    list,
+    async rewrite(manifest) {
+      // The next backup run sends a manifest that changed on the volume; what only the bucket has is changed there.
+      if ((await volume.find(manifest.name)) !== undefined) await volume.rewrite(manifest);
+      else await mirror.rewrite(manifest, new AbortController().signal);
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import type { ArchiveName } from "./archive-name.ts";
+import type { Backup } from "./backup.ts";
+import type { CatalogListing } from "./catalog.ts";
+import type { BackupManifest } from "./manifest.ts";
+
+/**
+ * What became of a backup that should leave the bucket. `locked`: an object lock or a legal hold keeps it, and nothing
+ * was changed. `hidden`: the bucket keeps old versions, so it is out of sight, but its bytes are still there.
+ */
+export type Removal = "removed" | "locked" | "hidden";
+
+/** The catalog's backups under the same names in a bucket: a second place, and no more than a copy. */
+export type Mirror = {
+  /** Complete, or it throws: a partial list would make old backups look like the newest. */
+  list(signal: AbortSignal): Promise<CatalogListing>;
+  /**
+   * Copies the archive, then the manifest, and proves that the bucket holds both, byte for byte. An archive that is
+   * there and equal is not sent again; one that was sent in part goes on where it stopped, if the store allows.
+   * Throws `archive_damaged` when `open` gives other bytes than the manifest says, `mirror_unequal` when the bucket
+   * keeps other bytes than it was given, `mirror_unreachable` or `mirror_refused`.
+   */
+  copyIn(backup: Backup, open: () => Promise<AsyncIterable<Uint8Array>>, signal: AbortSignal): Promise<void>;
+  /** Replaces the manifest of a backup that the bucket has. */
+  rewrite(manifest: BackupManifest, signal: AbortSignal): Promise<void>;
+  /** The archive as stored, from byte number `fromByte` on. What breaks in between is taken up where it broke. */
+  open(name: ArchiveName, fromByte: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** The manifest first, then the archive, each by a request of its own. */
+  remove(name: ArchiveName, signal: AbortSignal): Promise<Removal>;
+  /** Ends uploads of `database` that were begun and are not `wanted` any more; answers how many. */
+  sweep(database: string, wanted: ReadonlySet<ArchiveName>, signal: AbortSignal): Promise<number>;
+};

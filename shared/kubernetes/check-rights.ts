@@ -1,0 +1,71 @@
+import { good, type Check } from "../backup/finding.ts";
+import type { Workload, WorkloadKind } from "../backup/workload.ts";
+import type { CallCluster } from "./client.ts";
+
+type Right = {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly name?: string;
+  /** Rights on what belongs to no namespace. */
+  readonly isOfCluster?: boolean;
+};
+
+const PLACES: Readonly<Record<WorkloadKind, readonly [group: string, resource: string]>> = {
+  deployment: ["apps", "deployments"],
+  statefulset: ["apps", "statefulsets"],
+  deploymentconfig: ["apps.openshift.io", "deploymentconfigs"],
+};
+
+/** What a restore does in any case. */
+const ALWAYS: readonly Right[] = [
+  { verb: "list", group: "", resource: "pods" },
+  { verb: "list", group: "", resource: "events" },
+  { verb: "list", group: "autoscaling", resource: "horizontalpodautoscalers" },
+  ...["create", "get", "delete"].map((verb) => ({
+    verb,
+    group: "sources.knative.dev",
+    resource: "pingsources",
+  })),
+];
+const REVIEWS: readonly Right[] = [
+  { verb: "create", group: "authentication.k8s.io", resource: "tokenreviews", isOfCluster: true },
+  { verb: "create", group: "authorization.k8s.io", resource: "subjectaccessreviews", isOfCluster: true },
+];
+
+/** Asks the cluster whether this function's account may do what a restore does (SelfSubjectAccessReview). */
+export function rightsCheck(call: CallCluster, workloads: readonly Workload[], asksWhoCalls: boolean): Check {
+  const scaling = workloads.flatMap(({ kind, name }) => {
+    const [group, resource] = PLACES[kind];
+    return ["get", "patch"].map((verb) => ({ verb, group, resource, subresource: "scale", name }));
+  });
+  const wanted = [...scaling, ...ALWAYS, ...(asksWhoCalls ? REVIEWS : [])];
+  return {
+    name: "rights",
+    async look(signal) {
+      const answers = await Promise.all(wanted.map((right) => isAllowed(call, right, signal)));
+      const lacking = wanted.filter((_, index) => answers[index] !== true);
+      if (lacking.length === 0) return [good(`all ${wanted.length} rights that a restore needs are there`)];
+      return lacking.map((right) => ({
+        state: "fault",
+        detail: `the account may not ${textOf(right)}`,
+        fix: "complete the Role or ClusterRoleBinding in manifests/base/restore-rights.yaml",
+      }));
+    },
+  };
+}
+
+async function isAllowed(call: CallCluster, right: Right, signal: AbortSignal): Promise<boolean> {
+  const { isOfCluster = false, ...attributes } = right;
+  const { status } = await call(signal, ({ authorization, namespace }, options) => {
+    const resourceAttributes = { ...attributes, ...(isOfCluster ? {} : { namespace }) };
+    return authorization.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } }, options);
+  });
+  return status?.allowed === true;
+}
+
+function textOf({ verb, resource, subresource, name }: Right): string {
+  const whole = subresource === undefined ? resource : `${resource}/${subresource}`;
+  return name === undefined ? `${verb} ${whole}` : `${verb} ${whole} of ${name}`;
+}

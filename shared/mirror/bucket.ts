@@ -1,0 +1,92 @@
+import { rootCertificates } from "node:tls";
+import {
+  S3Client,
+  type ChecksumAlgorithm,
+  type ServerSideEncryption,
+  type StorageClass,
+} from "@aws-sdk/client-s3";
+
+export type BucketSettings = {
+  readonly bucket: string;
+  /** Folder-like, without a slash at its ends; empty for the whole bucket. */
+  readonly prefix: string;
+  /** Unset: AWS, by the region. */
+  readonly endpoint?: string | undefined;
+  readonly region?: string | undefined;
+  readonly forcePathStyle: boolean;
+  /** Unset: the SDK looks where it always does (environment, web identity, container, instance). */
+  readonly credentials?: Credentials | undefined;
+  /** Certificates to trust beside the well-known ones, as PEM. */
+  readonly ca?: string | undefined;
+  /** Whether the store is sent checksums that it checks and keeps. Many stores refuse or damage what bears them. */
+  readonly checksums: "when-required" | "when-supported";
+  readonly storageClass?: string | undefined;
+  readonly sse?: string | undefined;
+  /** How long a connection may say nothing. */
+  readonly stallMs: number;
+};
+
+export type Credentials = {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+};
+
+/** A bucket as this folder works with it. */
+export type Bucket = {
+  readonly client: S3Client;
+  readonly name: string;
+  /** Ends in a slash unless empty: `hets` must not match `hets-old`. */
+  readonly prefix: string;
+  readonly stallMs: number;
+  /** What each new object is given. */
+  readonly attributes: {
+    readonly ChecksumAlgorithm?: ChecksumAlgorithm;
+    readonly StorageClass?: StorageClass;
+    readonly ServerSideEncryption?: ServerSideEncryption;
+  };
+};
+
+const CONNECT_MS = 10_000;
+const ATTEMPTS = 5;
+
+export function openBucket(settings: BucketSettings): Bucket {
+  const { bucket, prefix, checksums, storageClass, sse, stallMs } = settings;
+  return {
+    client: clientOf(settings),
+    name: bucket,
+    prefix: prefix === "" ? "" : `${prefix}/`,
+    stallMs,
+    attributes: {
+      ...(checksums === "when-supported" ? { ChecksumAlgorithm: "SHA256" } : {}),
+      ...(storageClass === undefined ? {} : { StorageClass: storageClass as StorageClass }),
+      ...(sse === undefined ? {} : { ServerSideEncryption: sse as ServerSideEncryption }),
+    },
+  };
+}
+
+function clientOf(settings: BucketSettings): S3Client {
+  const { endpoint, region, forcePathStyle, credentials, ca, checksums, stallMs } = settings;
+  const checksumMode = checksums === "when-required" ? "WHEN_REQUIRED" : "WHEN_SUPPORTED";
+  return new S3Client({
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+    ...(credentials === undefined
+      ? {}
+      : { credentials: { ...credentials } as Credentials & { sessionToken: string } }),
+    forcePathStyle,
+    maxAttempts: ATTEMPTS,
+    requestChecksumCalculation: checksumMode,
+    responseChecksumValidation: checksumMode,
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      // Of silence, not of the whole request: a slow line is no fault.
+      socketTimeout: stallMs,
+      httpsAgent: {
+        keepAlive: true,
+        maxSockets: 16,
+        ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+      },
+    },
+  });
+}

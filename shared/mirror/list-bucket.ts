@@ -1,0 +1,116 @@
+import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from "@aws-sdk/client-s3";
+import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
+import { backupOf, newestFirst, type Backup } from "../backup/backup.ts";
+import type { CatalogListing, ForeignEntry } from "../backup/catalog.ts";
+import { parseManifest } from "../backup/manifest.ts";
+import { DormouseError } from "../errors.ts";
+import type { Bucket } from "./bucket.ts";
+import { readObject } from "./read-object.ts";
+import { isMissing, s3Error } from "./s3-errors.ts";
+
+type Found = { readonly backup: Backup } | { readonly foreign: ForeignEntry };
+
+const MAX_MANIFEST_BYTES = 32 << 20;
+const AT_ONCE = 8;
+
+/** Every page and every manifest, or an error. */
+export async function listBucket(bucket: Bucket, signal: AbortSignal): Promise<CatalogListing> {
+  try {
+    const sizes = await listSizes(bucket, signal);
+    const paths = [...sizes.keys()];
+    const found: Found[] = [];
+    for (let at = 0; at < paths.length; at += AT_ONCE) {
+      const some = paths.slice(at, at + AT_ONCE).map((path) => classify(bucket, path, sizes, signal));
+      found.push(...(await Promise.all(some)).filter((entry) => entry !== undefined));
+    }
+    return {
+      backups: found.flatMap((entry) => ("backup" in entry ? [entry.backup] : [])).toSorted(newestFirst),
+      legacy: [],
+      foreign: found.flatMap((entry) => ("foreign" in entry ? [entry.foreign] : [])),
+    };
+  } catch (error) {
+    throw s3Error(error, `listing the bucket ${bucket.name}`, signal);
+  }
+}
+
+/** Names relative to the prefix, with their sizes. */
+async function listSizes(bucket: Bucket, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+  const sizes = new Map<string, number>();
+  let token: string | undefined;
+  do {
+    const page = await bucket.client.send(
+      new ListObjectsV2Command({ Bucket: bucket.name, Prefix: bucket.prefix, ContinuationToken: token }),
+      { abortSignal: signal },
+    );
+    for (const { Key = "", Size = 0 } of page.Contents ?? [])
+      sizes.set(Key.slice(bucket.prefix.length), Size);
+    token = nextToken(bucket, page, token);
+  } while (token !== undefined);
+  return sizes;
+}
+
+/** A store that ends a page without saying where the next begins, or says the same again, gives no complete list. */
+function nextToken(
+  bucket: Bucket,
+  { IsTruncated, NextContinuationToken: next }: ListObjectsV2CommandOutput,
+  last: string | undefined,
+): string | undefined {
+  if (IsTruncated !== true) return undefined;
+  if (next !== undefined && next !== last) return next;
+  throw new DormouseError("mirror_unreachable", `the store ended the list of ${bucket.name} in the middle`, {
+    hint: "nothing is culled while the list is incomplete; look at the store",
+  });
+}
+
+async function classify(
+  bucket: Bucket,
+  path: string,
+  sizes: ReadonlyMap<string, number>,
+  signal: AbortSignal,
+): Promise<Found | undefined> {
+  const name = parseArchiveName(path.replace(/\.json$/, ""))?.name;
+  if (name === undefined)
+    return { foreign: { path, reason: "unknown_file", detail: "is not named as a backup" } };
+  const isManifest = path !== name;
+  if (isManifest && sizes.has(name)) return readBackup(bucket, name, sizes, signal);
+  if (isManifest)
+    return { foreign: { path, reason: "manifest_without_archive", detail: "its archive is gone" } };
+  if (sizes.has(`${name}.json`)) return undefined;
+  return {
+    foreign: { path, reason: "archive_without_manifest", detail: "was sent in part, or half removed" },
+  };
+}
+
+async function readBackup(
+  bucket: Bucket,
+  name: ArchiveName,
+  sizes: ReadonlyMap<string, number>,
+  signal: AbortSignal,
+): Promise<Found | undefined> {
+  const path = `${name}.json`;
+  const unreadable = (detail: string): Found => ({
+    foreign: { path, reason: "manifest_unreadable", detail },
+  });
+  if ((sizes.get(path) ?? 0) > MAX_MANIFEST_BYTES) return unreadable("is too large for a manifest");
+  const json = await readManifest(bucket, path, signal);
+  // Removed since the pages were read.
+  if (json === undefined) return undefined;
+  try {
+    const backup = backupOf(parseManifest(name, json));
+    if (backup.sizeBytes === sizes.get(name)) return { backup };
+    const detail = `has ${sizes.get(name)} bytes, its manifest says ${backup.sizeBytes}`;
+    return { foreign: { path: name, reason: "archive_size_differs", detail } };
+  } catch (error) {
+    return unreadable((error as Error).message);
+  }
+}
+
+async function readManifest(bucket: Bucket, path: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const chunks = await Array.fromAsync(readObject(bucket, bucket.prefix + path, 0, signal));
+    return Buffer.concat(chunks).toString("utf8");
+  } catch (error) {
+    if (isMissing((error as Error).cause)) return undefined;
+    throw error;
+  }
+}

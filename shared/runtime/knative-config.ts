@@ -1,0 +1,30 @@
+import * as z from "zod/mini";
+import { integer, variable } from "./config.ts";
+
+const text = z.string().check(z.minLength(1));
+const path = z.string().check(z.startsWith("/"));
+
+/** How a function runs: most of it is set by Knative. */
+export const knativeVariables = {
+  K_SERVICE: variable(z.optional(text), {
+    description: "Name of the Knative Service; Knative sets it. Unset: the function does not run on Knative.",
+    allowed: "the name of a Knative Service",
+  }),
+  TIMEOUT_SECONDS: variable(z.prefault(integer(5, 86_400), "300"), {
+    description:
+      "`timeoutSeconds` of the Knative Service: how long one request may last, and the end of a pod. A run is not bound by it.",
+    allowed: "a whole number from 5 to 86400",
+  }),
+  HOLD_URL: variable(z.prefault(z.url({ protocol: /^http$/ }), "http://127.0.0.1:8012"), {
+    description: "Where the pod's own queue-proxy listens: through it a function keeps its pod during a run.",
+    allowed: "an http URL",
+  }),
+  K_EXECUTION_MODE: variable(z.optional(z.literal("batch")), {
+    description: "A JobSink sets `batch`: the function carries out one event and ends.",
+    allowed: "`batch`",
+  }),
+  K_EVENT_PATH: variable(z.prefault(path, "/etc/jobsink-event"), {
+    description: "Folder of that event; a JobSink sets it.",
+    allowed: "an absolute path",
+  }),
+};

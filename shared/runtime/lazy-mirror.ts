@@ -1,0 +1,15 @@
+import type { Mirror } from "../backup/mirror.ts";
+
+/** A mirror that is made when it is first asked for something: its SDK must not delay the waking of a function. */
+export function lazyMirror(make: () => Promise<Mirror>): Mirror {
+  let made: Promise<Mirror> | undefined;
+  const mirror = () => (made ??= make());
+  return {
+    list: async (...given) => (await mirror()).list(...given),
+    copyIn: async (...given) => (await mirror()).copyIn(...given),
+    rewrite: async (...given) => (await mirror()).rewrite(...given),
+    open: async (...given) => (await mirror()).open(...given),
+    remove: async (...given) => (await mirror()).remove(...given),
+    sweep: async (...given) => (await mirror()).sweep(...given),
+  };
+}

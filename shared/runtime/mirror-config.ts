@@ -1,0 +1,133 @@
+import * as z from "zod/mini";
+import { DormouseError } from "../errors.ts";
+import { integer, variable } from "./config.ts";
+
+const text = z.string().check(z.minLength(1));
+const url = z.url({ protocol: /^https?$/ });
+
+/** The bucket, for every function that works with it. The SDK's own names where it has some. */
+export const mirrorVariables = {
+  S3_BUCKET: variable(z.optional(text), {
+    description: "Bucket in which each backup is mirrored. Unset: there is no mirror, and no S3 is spoken.",
+    allowed: "the name of a bucket",
+  }),
+  S3_PREFIX: variable(z.optional(z.string().check(z.regex(/^[^/].*[^/]$|^[^/]$/))), {
+    description: "What the names of its objects begin with, before a slash: one bucket for many namespaces.",
+    allowed: "text that neither begins nor ends with a slash",
+  }),
+  AWS_ENDPOINT_URL_S3: variable(z.optional(url), {
+    description: "The store, unless it is AWS.",
+    allowed: "an http or https URL",
+  }),
+  AWS_ENDPOINT_URL: variable(z.optional(url), {
+    description: "The same, where `AWS_ENDPOINT_URL_S3` is unset.",
+    allowed: "an http or https URL",
+  }),
+  AWS_REGION: variable(z.optional(text), {
+    description: "Unset: `us-east-1` for other stores than AWS, which need one in signatures.",
+    allowed: "the name of a region",
+  }),
+  AWS_ACCESS_KEY_ID: variable(z.optional(text), {
+    description: "Unset: the SDK looks for a role of the pod, the container or the machine.",
+    allowed: "the id of a key, together with AWS_SECRET_ACCESS_KEY",
+    isSecret: true,
+  }),
+  AWS_SECRET_ACCESS_KEY: variable(z.optional(text), {
+    description: "Its secret.",
+    allowed: "the secret of a key, together with AWS_ACCESS_KEY_ID",
+    isSecret: true,
+  }),
+  AWS_SESSION_TOKEN: variable(z.optional(text), {
+    description: "For keys that expire.",
+    allowed: "a token, together with a key",
+    isSecret: true,
+  }),
+  S3_FORCE_PATH_STYLE: variable(z.optional(z.enum(["true", "false"])), {
+    description:
+      "Whether the bucket stands in the path, not in the host. Unset: `false` for AWS, else `true`.",
+    allowed: "true or false",
+  }),
+  S3_CA_FILE: variable(z.optional(text), {
+    description: "Certificates that sign the store's, beside the well-known ones.",
+    allowed: "the path of a PEM file",
+  }),
+  S3_CHECKSUMS: variable(z.optional(z.enum(["when-required", "when-supported"])), {
+    description:
+      "Whether the store computes and keeps SHA-256 sums, so that nothing is read back. Unset: `when-supported` for AWS, else `when-required`.",
+    allowed: "when-required or when-supported",
+  }),
+  S3_STORAGE_CLASS: variable(z.optional(text), {
+    description:
+      "Of new objects. One that must be thawed before it is read makes each backup fail its proof.",
+    allowed: "a class that the store knows, like `STANDARD_IA`",
+  }),
+  S3_SSE: variable(z.optional(z.enum(["AES256", "aws:kms", "aws:kms:dsse"])), {
+    description: "How the store encrypts at rest. It is no protection against whoever may read the bucket.",
+    allowed: "AES256, aws:kms or aws:kms:dsse",
+  }),
+  S3_TIMEOUT_SECONDS: variable(z.prefault(integer(1, 3_600), "60"), {
+    description: "How long the store may say nothing.",
+    allowed: "a whole number from 1 to 3600",
+  }),
+  S3_NUM_BACKUPS: variable(z.optional(integer(1, 100_000)), {
+    description: "How many of the newest backups of each database the bucket keeps. Unset: as `NUM_BACKUPS`.",
+    allowed: "a whole number from 1 to 100000",
+  }),
+};
+
+export type MirrorConfig = z.output<z.ZodMiniObject<typeof mirrorVariables>>;
+
+/** What the adapter is given; `undefined` without a bucket. Throws `configuration_invalid` for what does not fit together. */
+export function bucketSettings(config: MirrorConfig, readFile: (path: string) => string) {
+  if (config.S3_BUCKET === undefined) return undefined;
+  return {
+    bucket: config.S3_BUCKET,
+    prefix: config.S3_PREFIX ?? "",
+    ...storeOf(config),
+    credentials: credentials(config),
+    ca: config.S3_CA_FILE === undefined ? undefined : certificates(config.S3_CA_FILE, readFile),
+    storageClass: config.S3_STORAGE_CLASS,
+    sse: config.S3_SSE,
+    stallMs: config.S3_TIMEOUT_SECONDS * 1000,
+  };
+}
+
+/** AWS and the other stores want different things where nothing is said. */
+function storeOf(config: MirrorConfig) {
+  const endpoint = config.AWS_ENDPOINT_URL_S3 ?? config.AWS_ENDPOINT_URL;
+  const isAws = endpoint === undefined || new URL(endpoint).hostname.endsWith(".amazonaws.com");
+  const fallback = isAws
+    ? ({ region: undefined, pathStyle: "false", checksums: "when-supported" } as const)
+    : ({ region: "us-east-1", pathStyle: "true", checksums: "when-required" } as const);
+  return {
+    endpoint,
+    region: config.AWS_REGION ?? fallback.region,
+    forcePathStyle: (config.S3_FORCE_PATH_STYLE ?? fallback.pathStyle) === "true",
+    checksums: config.S3_CHECKSUMS ?? fallback.checksums,
+  };
+}
+
+function credentials(config: MirrorConfig) {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = config;
+  if (accessKeyId === undefined && secretAccessKey === undefined) return undefined;
+  if (accessKeyId !== undefined && secretAccessKey !== undefined)
+    return { accessKeyId, secretAccessKey, sessionToken: config.AWS_SESSION_TOKEN };
+  throw invalid("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: one of them is not set");
+}
+
+function certificates(path: string, readFile: (path: string) => string): string {
+  try {
+    const pem = readFile(path);
+    if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
+  } catch (error) {
+    throw invalid(`S3_CA_FILE names ${path}, which cannot be read`, error);
+  }
+  throw invalid(`S3_CA_FILE names ${path}, which holds no certificate`);
+}
+
+function invalid(mistake: string, cause?: unknown): DormouseError {
+  return new DormouseError("configuration_invalid", `the configuration has mistakes: ${mistake}`, {
+    hint: "docs/configuration.md describes each variable",
+    cause,
+  });
+}

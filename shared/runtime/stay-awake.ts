@@ -1,0 +1,136 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import type { RequestHandler } from "express";
+import { DormouseError } from "../errors.ts";
+import type { Log } from "../log.ts";
+
+export type AwakeSettings = {
+  /** The pod's own queue-proxy. */
+  readonly proxyUrl: string;
+  /** `timeoutSeconds` of the service: the limit of a request, and the time between the begin of a drain and SIGKILL. */
+  readonly timeoutMs: number;
+  readonly monotonicMs: () => number;
+};
+
+/** Keeps the pod for as long as runs are active, and notices that it must go nevertheless. */
+export type StayAwake = {
+  /** Holds the pod until `signal` aborts. Any number of runs may ask at once. */
+  readonly whileActive: (signal: AbortSignal) => Promise<void>;
+  /** Aborts as soon as the pod is being drained. */
+  readonly draining: AbortSignal;
+  /** How long the runs may still go on when it is. */
+  graceLeftMs(): number | undefined;
+  /** Answers the requests that this process sends to itself, and no others. */
+  readonly answerHold: RequestHandler;
+};
+
+export const HOLD_PATH = "/internal/hold";
+const SECRET_HEADER = "Dormouse-Hold";
+/** Well below the five minutes after which Node's fetch gives up on an answer that does not go on. */
+const MAX_HOLD_MS = 240_000;
+const WATCH_MS = 1_000;
+/** For child processes to end, files to be removed and records to be written, before SIGKILL. */
+const MAX_ENDING_MS = 10_000;
+/** Only this pair is answered by the queue-proxy itself; it is not counted as a request. */
+const PROBE_HEADERS = { "K-Network-Probe": "queue", "User-Agent": "kube-probe/dormouse" };
+
+/**
+ * A pod without a request is scaled away within 90 s, whatever runs in it. So the function sends one to itself through
+ * its own queue-proxy, which counts it. But while such requests go on, a pod that is being deleted gets SIGTERM only
+ * with SIGKILL upon its heels; hence the probe, which is answered with 503 from the moment of the deletion.
+ */
+export function stayAwake(settings: AwakeSettings, log: Log): StayAwake {
+  const { timeoutMs, monotonicMs } = settings;
+  const holdMs = Math.min(timeoutMs * 0.8, MAX_HOLD_MS);
+  const endingMs = Math.min(timeoutMs * 0.2, MAX_ENDING_MS);
+  const secret = randomUUID();
+  const draining = new AbortController();
+  let active = 0;
+  let idle = new AbortController();
+  let endsAtMs = Infinity;
+
+  function drained(): void {
+    if (draining.signal.aborted) return;
+    endsAtMs = monotonicMs() + timeoutMs - WATCH_MS - endingMs;
+    draining.abort(new DormouseError("interrupted", "the pod is being drained"));
+    log.info("drain begun", { graceLeftMs: endsAtMs - monotonicMs() });
+  }
+
+  return {
+    async whileActive(signal) {
+      active += 1;
+      if (active === 1) {
+        idle = new AbortController();
+        const over = AbortSignal.any([idle.signal, draining.signal]);
+        void hold({ ...settings, secret, holdMs }, log, over);
+        void watch(settings, drained, over);
+      }
+      await aborted(signal);
+      active -= 1;
+      if (active === 0) idle.abort();
+    },
+    draining: draining.signal,
+    graceLeftMs: () => (draining.signal.aborted ? Math.max(0, endsAtMs - monotonicMs()) : undefined),
+    async answerHold(request, response, next) {
+      if (request.get(SECRET_HEADER) !== secret) return next();
+      // A byte now: an answer that begins late is cut, too.
+      response.status(200).type("text/plain").write(" ");
+      await waited(holdMs, AbortSignal.any([idle.signal, draining.signal]));
+      response.end();
+    },
+  };
+}
+
+type Holding = AwakeSettings & { readonly secret: string; readonly holdMs: number };
+
+/** One request after the other, as long as there is a reason. */
+async function hold({ proxyUrl, secret, holdMs }: Holding, log: Log, over: AbortSignal): Promise<void> {
+  let hasWarned = false;
+  while (!over.aborted) {
+    try {
+      const answer = await fetch(new URL(HOLD_PATH, proxyUrl), {
+        method: "POST",
+        headers: { [SECRET_HEADER]: secret },
+        signal: AbortSignal.timeout(holdMs + MAX_ENDING_MS),
+      });
+      await answer.text();
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+    } catch (error) {
+      if (!hasWarned && !over.aborted) log.warn("pod not held", { error: whyOf(error) });
+      hasWarned = true;
+      await waited(WATCH_MS, over);
+    }
+  }
+}
+
+async function watch({ proxyUrl }: AwakeSettings, drained: () => void, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    try {
+      const answer = await fetch(proxyUrl, {
+        headers: PROBE_HEADERS,
+        signal: AbortSignal.timeout(WATCH_MS * 5),
+      });
+      await answer.text();
+      if (answer.status === 503) drained();
+    } catch {
+      // Nobody there to ask; what holds the pod says so in the log.
+    }
+    await waited(WATCH_MS, over);
+  }
+}
+
+/** Both ends are as good as each other: the time is over, or `signal` aborts. */
+async function waited(ms: number, signal: AbortSignal): Promise<void> {
+  await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function whyOf(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+}

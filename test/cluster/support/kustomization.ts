@@ -1,0 +1,90 @@
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import { MANIFESTS } from "../../support/manifests.ts";
+
+export const IMAGE = "dev.local/dormouse:dev";
+/** As OpenShift gives one: nobody in the image has it. */
+export const RANDOM_UID = 1_000_740_000;
+
+export type Patch = { readonly target: object; readonly patch: string; readonly options?: object };
+
+export type Wishes = {
+  readonly overlay?: string;
+  /** Variables that the tests want otherwise, by ConfigMap. */
+  readonly settings?: Readonly<Record<string, readonly string[]>>;
+  readonly patches?: readonly Patch[];
+};
+
+/** Below the project, since kustomize takes no absolute path. */
+const FOLDER = fileURLToPath(new URL("../../../.cluster", import.meta.url));
+const KNATIVE_SERVICES = { group: "serving.knative.dev", kind: "Service" };
+
+/** Writes what a person would write to use the manifests, and a few settings that make the tests shorter. */
+export async function writeKustomization(namespace: string, wishes: Wishes): Promise<string> {
+  const { overlay = "kubernetes", settings = {}, patches = [] } = wishes;
+  const folder = join(FOLDER, namespace);
+  await mkdir(folder, { recursive: true });
+  const [newName, newTag] = IMAGE.split(":");
+  const content = {
+    namespace,
+    resources: [relative(folder, join(MANIFESTS, "overlays", overlay))],
+    images: [{ name: "dormouse", newName, newTag }],
+    configMapGenerator: Object.entries(settings).map(([name, literals]) => ({
+      name,
+      behavior: "merge",
+      literals,
+    })),
+    patches: [...SHORTER, nameOfItsOwn(namespace), ...missingFunctions(), ...patches],
+  };
+  await writeFile(join(folder, "kustomization.yaml"), stringify(content));
+  return folder;
+}
+
+/** Pods go to sleep after ten seconds instead of sixty, and run as a user that the image does not know. */
+const SHORTER: readonly Patch[] = [
+  {
+    target: KNATIVE_SERVICES,
+    patch: stringify([
+      {
+        op: "add",
+        path: "/spec/template/metadata/annotations/autoscaling.knative.dev~1window",
+        value: "10s",
+      },
+      {
+        op: "add",
+        path: "/spec/template/spec/containers/0/securityContext/runAsUser",
+        value: RANDOM_UID,
+      },
+    ]),
+  },
+];
+
+/** Bindings of cluster roles have no namespace, and several installations are there at once. */
+function nameOfItsOwn(namespace: string): Patch {
+  return {
+    target: { kind: "ClusterRoleBinding" },
+    options: { allowNameChange: true },
+    patch: stringify([{ op: "replace", path: "/metadata/name", value: clusterRoleBinding(namespace) }]),
+  };
+}
+
+export function clusterRoleBinding(namespace: string): string {
+  return `${namespace}-asks-who-calls`;
+}
+
+function missingFunctions(): readonly Patch[] {
+  const missing = ["cull", "restore"].filter(
+    (name) => !existsSync(new URL(`../../../functions/${name}`, import.meta.url)),
+  );
+  const remove = (apiVersion: string, kind: string, name: string): Patch => ({
+    target: { kind, name },
+    patch: stringify({ $patch: "delete", apiVersion, kind, metadata: { name } }),
+  });
+  return [
+    ...missing.map((name) => remove("serving.knative.dev/v1", "Service", `dormouse-${name}`)),
+    ...(missing.includes("cull") ? [remove("sources.knative.dev/v1", "SinkBinding", "dormouse-backup")] : []),
+  ];
+}

@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { MANIFESTS } from "../../support/manifests.ts";
+import { ask, clientPod, type Answer, type Asked } from "./client-pod.ts";
+import { eventually, kubectl, kubectlJson } from "./kubectl.ts";
+import { clusterRoleBinding, writeKustomization, type Wishes } from "./kustomization.ts";
+
+export type Pod = {
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly creationTimestamp: string;
+    readonly deletionTimestamp?: string;
+  };
+  readonly spec: {
+    readonly containers: readonly {
+      readonly name: string;
+      readonly volumeMounts?: readonly { readonly mountPath: string }[];
+    }[];
+  };
+  readonly status: {
+    readonly phase: string;
+    readonly conditions: readonly { readonly type: string; readonly lastTransitionTime: string }[];
+  };
+};
+
+/** A namespace under the restricted Pod Security Standard, with the example application and Dormouse in it. */
+export type Installation = {
+  readonly namespace: string;
+  /** In this namespace; `line` is split at spaces. */
+  readonly kubectl: (line: string, ...more: readonly string[]) => Promise<string>;
+  /** Requests something of a function, from a pod of the namespace. */
+  readonly call: (name: string, asked?: Asked) => Promise<Answer>;
+  readonly sql: (statement: string) => Promise<string>;
+  /** What a shell on the backup volume says. */
+  readonly onVolume: (command: string) => Promise<string>;
+  readonly pods: (selector: string) => Promise<readonly Pod[]>;
+  readonly podsOf: (name: string) => Promise<readonly Pod[]>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/** The token of an operator for the cull function. */
+export const CALLER = "0123456789abcdef0123456789abcdef";
+
+const PSQL =
+  'PGPASSWORD=$POSTGRES_PASSWORD psql -h /var/run/postgresql -U "$POSTGRES_USER" "$POSTGRES_DB" -XAtq -v ON_ERROR_STOP=1 -c "$0"';
+
+/** `purpose` is part of the namespace's name; the rest makes it one that no earlier run still occupies. */
+export async function install(purpose: string, wishes: Wishes = {}): Promise<Installation> {
+  const namespace = `dormouse-${purpose}-${randomUUID().slice(0, 6)}`;
+  await using undo = new AsyncDisposableStack();
+  const run = (line: string, ...more: readonly string[]) => kubectl(`-n ${namespace} ${line}`, more);
+  await kubectl(`create namespace ${namespace}`);
+  undo.defer(async () => {
+    await kubectl(`delete namespace ${namespace} --wait=false`);
+    await kubectl(`delete clusterrolebinding ${clusterRoleBinding(namespace)} --ignore-not-found`);
+  });
+  await kubectl(`label namespace ${namespace} pod-security.kubernetes.io/enforce=restricted`);
+  await run(`apply --validate=strict -k ${join(MANIFESTS, "example")}`);
+  await run("create secret generic dormouse-callers", `--from-literal=tokens=operator:${CALLER}`);
+  const folder = await writeKustomization(namespace, wishes);
+  undo.defer(() => rm(folder, { recursive: true, force: true }));
+  await run(`apply --validate=strict -k ${folder}`);
+  await kubectl("apply -f -", [], stringify(clientPod(namespace)));
+  await run("rollout status statefulset/postgresql --timeout=180s");
+  await run("wait --for=condition=Ready ksvc --all --timeout=180s");
+  await run("wait --for=condition=Ready pod/client --timeout=180s");
+  await run("wait --for=condition=Ready pingsource --all --timeout=180s");
+
+  const pods = async (selector: string) => {
+    const list = await kubectlJson<{ items: readonly Pod[] }>(`-n ${namespace} get pods -l ${selector}`);
+    return list.items;
+  };
+  const owned = undo.move();
+  return {
+    namespace,
+    kubectl: run,
+    call: (name, asked = {}) => ask(namespace, name, asked),
+    sql: (statement) => run("exec postgresql-0 -- sh -c", PSQL, statement),
+    onVolume: (command) => run("exec client -- sh -c", `cd /backups && ${command}`),
+    pods,
+    podsOf: (name) => pods(`serving.knative.dev/service=${name}`),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Resolves when no pod of the function is left. */
+export async function asleep({ podsOf }: Installation, name: string): Promise<void> {
+  await eventually(`${name} back at zero pods`, async () => (await podsOf(name)).length === 0);
+}

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { applicable, lackOfKubectl, render, type Manifest } from "../support/manifests.ts";
+
+type Rule = {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+};
+
+type Subject = { readonly name: string };
+
+describe("the manifests agree with themselves:", async () => {
+  const skip = (await lackOfKubectl()) ?? false;
+  const folders = (await applicable()).filter((folder) => folder !== "example");
+
+  for (const folder of folders) {
+    it(
+      `in ${folder} restore may scale the workloads that it is to stop, and no others`,
+      { skip },
+      async () => {
+        const manifests = await render(folder);
+        const workloads = dataOf(manifests, /^dormouse-restore-settings/)["APP_WORKLOADS"]?.split(",") ?? [];
+        const rules = rulesOf(manifests, "dormouse-restore").filter(({ resources }) =>
+          resources.some((resource) => resource.endsWith("/scale")),
+        );
+
+        assert.notEqual(rules.length, 0);
+        for (const rule of rules) {
+          assert.deepEqual(rule.resourceNames?.toSorted(), workloads.map(nameOf).toSorted());
+          assert.deepEqual(rule.verbs, ["get", "patch"]);
+        }
+      },
+    );
+
+    it(`in ${folder} only restore has rights, and only it has a token`, { skip }, async () => {
+      const manifests = await render(folder);
+
+      const bindings = manifests.filter(({ kind }) => kind.endsWith("RoleBinding"));
+      const bound = new Set(
+        bindings.flatMap((binding) => (binding["subjects"] as readonly Subject[]).map(({ name }) => name)),
+      );
+      const tokens = manifests
+        .filter(({ kind }) => kind === "ServiceAccount")
+        .filter((account) => account["automountServiceAccountToken"] !== false)
+        .map(({ metadata }) => metadata.name);
+
+      assert.deepEqual([...bound], ["dormouse-restore"]);
+      assert.deepEqual(tokens, ["dormouse-restore"]);
+    });
+
+    it(`in ${folder} everything that a name points to is there`, { skip }, async () => {
+      const manifests = await render(folder);
+      const there = new Set(manifests.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
+
+      const missing = manifests
+        .flatMap((manifest) => [...refsOf(manifest.spec), ...servicesIn(manifest["rules"])])
+        .filter((ref) => !there.has(ref));
+
+      assert.deepEqual(missing, []);
+    });
+
+    it(`in ${folder} each function knows the time limit of its service`, { skip }, async () => {
+      const manifests = await render(folder);
+      const limit = Number(dataOf(manifests, /^dormouse-settings/)["TIMEOUT_SECONDS"]);
+
+      for (const { metadata, spec } of manifests.filter(({ apiVersion }) =>
+        apiVersion.startsWith("serving."),
+      )) {
+        const { template } = spec as { template: { spec: Readonly<Record<string, unknown>> } };
+        if (metadata.name === "dormouse-chat") continue;
+        assert.equal(template.spec["timeoutSeconds"], limit, metadata.name);
+        assert.equal(template.spec["responseStartTimeoutSeconds"], limit, metadata.name);
+      }
+    });
+
+    it(`in ${folder} no service has an address outside of the cluster`, { skip }, async () => {
+      const services = (await render(folder)).filter(({ apiVersion }) => apiVersion.startsWith("serving."));
+
+      for (const { metadata } of services) {
+        const { labels = {} } = metadata as { labels?: Record<string, string> };
+        assert.equal(labels["networking.knative.dev/visibility"], "cluster-local", metadata.name);
+      }
+    });
+  }
+});
+
+/** `deployment/server` */
+function nameOf(workload: string): string {
+  return workload.split("/")[1] ?? "";
+}
+
+function rulesOf(manifests: readonly Manifest[], name: string): readonly Rule[] {
+  const role = manifests.find(({ kind, metadata }) => kind === "Role" && metadata.name === name);
+  return (role?.["rules"] ?? []) as readonly Rule[];
+}
+
+function dataOf(manifests: readonly Manifest[], name: RegExp): Readonly<Record<string, string>> {
+  const map = manifests.find(({ kind, metadata }) => kind === "ConfigMap" && name.test(metadata.name));
+  return (map?.["data"] ?? {}) as Readonly<Record<string, string>>;
+}
+
+/** What sinks, subjects, subscribers, brokers, accounts and claims name. */
+function refsOf(value: unknown): readonly string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, each]: [string, unknown]) => {
+    if ((key === "ref" || key === "subject") && isNamed(each)) return [`${each.kind}/${each.name}`];
+    if (key === "broker") return [`Broker/${String(each)}`];
+    if (key === "serviceAccountName") return [`ServiceAccount/${String(each)}`];
+    if (key === "claimName") return [`PersistentVolumeClaim/${String(each)}`];
+    return refsOf(each);
+  });
+}
+
+/** kustomize takes a resourceName for that of a ConfigMap of the same name, and adds the hash. */
+function servicesIn(rules: unknown): readonly string[] {
+  return ((rules ?? []) as readonly Rule[])
+    .filter(({ resources }) => resources.includes("services"))
+    .flatMap(({ resourceNames = [] }) => resourceNames.map((name) => `Service/${name}`));
+}
+
+function isNamed(value: unknown): value is { readonly kind: string; readonly name: string } {
+  return typeof value === "object" && value !== null && "kind" in value && "name" in value;
+}

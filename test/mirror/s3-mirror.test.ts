@@ -1,0 +1,298 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import {
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
+import { backupOf } from "../../shared/backup/backup.ts";
+import type { BucketSettings } from "../../shared/mirror/bucket.ts";
+import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
+import { aManifest } from "../support/backups.ts";
+import { until } from "../support/faulty.ts";
+import { collect } from "../support/postgres-adapter.ts";
+import {
+  embeddedStore,
+  givenStore,
+  makeBucket,
+  storeProxy,
+  type OwnStore,
+  type Store,
+  type TestBucket,
+} from "../support/s3.ts";
+import { pieces } from "../support/volume.ts";
+
+const never = new AbortController().signal;
+const LARGE = randomBytes((20 << 20) + 17);
+
+function aBackupOf(bytes: Uint8Array, day = 22) {
+  return backupOf(aManifest({ bytes, startedAt: new Date(`2026-11-${day}T01:00:00Z`), sequence: day }));
+}
+
+/** What every store must do for the mirror, whoever made it. */
+function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSettings> = {}): void {
+  it("lists nothing in an empty bucket", async () => {
+    await using bucket = await makeBucket(storeOf(), changes);
+
+    const listing = await s3Mirror(bucket.settings).list(never);
+
+    assert.deepEqual(listing, { backups: [], legacy: [], foreign: [] });
+  });
+
+  for (const [size, bytes] of Object.entries({
+    "no bytes": Buffer.alloc(0),
+    "a few bytes": Buffer.from("PGDMP"),
+    "one part exactly": LARGE.subarray(0, 8 << 20),
+    "one part and a byte": LARGE.subarray(0, (8 << 20) + 1),
+    "several parts": LARGE,
+  })) {
+    it(`gives back an archive of ${size}, also from its middle`, async () => {
+      await using bucket = await makeBucket(storeOf(), changes);
+      const mirror = s3Mirror(bucket.settings);
+      const backup = aBackupOf(bytes);
+
+      await mirror.copyIn(backup, async () => pieces(bytes), never);
+
+      assert.deepEqual((await mirror.list(never)).backups, [backup]);
+      assert.ok((await collect(await mirror.open(backup.name, 0, never))).equals(bytes));
+      const middle = bytes.length >> 1;
+      if (middle > 0)
+        assert.ok(
+          (await collect(await mirror.open(backup.name, middle, never))).equals(bytes.subarray(middle)),
+        );
+    });
+  }
+
+  it("keeps to its prefix, and does not take a sibling for its own", async () => {
+    await using bucket = await makeBucket(storeOf(), changes);
+    const [mine, sibling] = ["hets", "hets-old"].map((prefix) => s3Mirror({ ...bucket.settings, prefix }));
+    const bytes = Buffer.from("PGDMP");
+    await sibling?.copyIn(aBackupOf(bytes, 21), async () => pieces(bytes), never);
+
+    await mine?.copyIn(aBackupOf(bytes, 22), async () => pieces(bytes), never);
+
+    assert.deepEqual(
+      (await mine?.list(never))?.backups.map(({ sequence }) => sequence),
+      [22],
+    );
+    assert.ok((await bucket.keys()).includes("hets/2026-11-22/hets2026-11-22-01-00.bak.json"));
+  });
+
+  it("reports what is no backup, and never counts it", async () => {
+    await using bucket = await makeBucket(storeOf(), changes);
+    const mirror = s3Mirror(bucket.settings);
+    const whole = aBackupOf(Buffer.from("PGDMP"));
+    await mirror.copyIn(whole, async () => pieces("PGDMP"), never);
+    const put = (Key: string, Body: string) =>
+      bucket.client.send(new PutObjectCommand({ Bucket: bucket.settings.bucket, Key, Body }));
+    await put("notes.txt", "x");
+    await put("2026-11-20/hets2026-11-20-01-00.bak", "PGDMP");
+    await put("2026-11-19/hets2026-11-19-01-00.bak.json", "{}");
+    await put("2026-11-18/hets2026-11-18-01-00.bak", "PGDMP");
+    await put("2026-11-18/hets2026-11-18-01-00.bak.json", "{}");
+    await put(`${whole.name}`, "PGDM");
+
+    const { backups, foreign } = await mirror.list(never);
+
+    assert.deepEqual(backups, []);
+    assert.deepEqual(Object.fromEntries(foreign.map(({ path, reason }) => [path, reason])), {
+      "notes.txt": "unknown_file",
+      "2026-11-20/hets2026-11-20-01-00.bak": "archive_without_manifest",
+      "2026-11-19/hets2026-11-19-01-00.bak.json": "manifest_without_archive",
+      "2026-11-18/hets2026-11-18-01-00.bak.json": "manifest_unreadable",
+      [whole.name]: "archive_size_differs",
+    });
+  });
+
+  it("refuses an archive that the volume has changed, and shows nothing of it", async () => {
+    await using bucket = await makeBucket(storeOf(), changes);
+    const mirror = s3Mirror(bucket.settings);
+    const rotten = Buffer.from(LARGE);
+    rotten[rotten.length - 1] = (rotten.at(-1) ?? 0) ^ 1;
+
+    for (const [written, found] of [
+      [LARGE, rotten],
+      [LARGE, LARGE.subarray(1)],
+      [Buffer.from("PGDMP"), Buffer.from("PGDMQ")],
+      [Buffer.from("PGDMP"), Buffer.from("PGDMPP")],
+      [Buffer.from("PGDMP"), Buffer.alloc(0)],
+    ] as const)
+      await assert.rejects(
+        mirror.copyIn(aBackupOf(written), async () => pieces(found), never),
+        {
+          code: "archive_damaged",
+        },
+      );
+
+    assert.deepEqual(await bucket.keys(), []);
+  });
+
+  it("sends no archive that is there and equal, and replaces one that is there in part", async () => {
+    await using bucket = await makeBucket(storeOf(), changes);
+    const mirror = s3Mirror(bucket.settings);
+    const backup = aBackupOf(Buffer.from("PGDMP"));
+    const put = (Body: string) =>
+      bucket.client.send(new PutObjectCommand({ Bucket: bucket.settings.bucket, Key: backup.name, Body }));
+    const unread = async () => assert.fail("was read");
+
+    await put("PGDMP");
+    await mirror.copyIn(backup, unread, never);
+    await put("PGDMX");
+    await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
+
+    assert.equal(String(await collect(await mirror.open(backup.name, 0, never))), "PGDMP");
+  });
+
+  it("replaces a manifest that has changed", async () => {
+    await using bucket = await makeBucket(storeOf(), changes);
+    const mirror = s3Mirror(bucket.settings);
+    const backup = aBackupOf(Buffer.from("PGDMP"));
+    await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
+    const pinned = { ...backup.manifest, pin: { at: "2026-11-23T00:00:00.000Z", by: "test" } };
+
+    await mirror.rewrite(pinned, never);
+
+    assert.deepEqual((await mirror.list(never)).backups, [backupOf(pinned)]);
+  });
+
+  it("removes both objects of a backup and nothing else", async () => {
+    await using bucket = await makeBucket(storeOf(), changes);
+    const mirror = s3Mirror(bucket.settings);
+    const [one, other] = [aBackupOf(Buffer.from("PGDMP"), 21), aBackupOf(Buffer.from("PGDMP"), 22)];
+    for (const backup of [one, other]) await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
+
+    const removal = await mirror.remove(one.name, never);
+
+    assert.equal(removal, "removed");
+    assert.deepEqual(await bucket.keys(), [other.name, `${other.name}.json`]);
+  });
+
+  it("stops when it is told to, and shows nothing of what was sent", async () => {
+    await using bucket = await makeBucket(storeOf(), changes);
+    const stop = new AbortController();
+    async function* slow() {
+      yield LARGE.subarray(0, 9 << 20);
+      stop.abort(new Error("enough"));
+      yield LARGE.subarray(9 << 20);
+    }
+
+    const copy = s3Mirror(bucket.settings).copyIn(aBackupOf(LARGE), async () => slow(), stop.signal);
+
+    await assert.rejects(copy, /enough/);
+    assert.deepEqual(await bucket.keys(), []);
+  });
+}
+
+describe("a mirror in the embedded store", () => {
+  let store: OwnStore;
+  before(async () => void (store = await embeddedStore()));
+  after(() => store[Symbol.asyncDispose]());
+  behavesAsMirror(() => store);
+});
+
+/** What only some stores can: begun uploads, locks and versions. */
+function usesWhatTheStoreCan(store: Store): void {
+  /** Stops a copy when the store has two of its three parts. */
+  async function interrupted(bucket: TestBucket) {
+    const stop = new AbortController();
+    async function* half() {
+      yield LARGE.subarray(0, 17 << 20);
+      await until(async () => (await partsIn(bucket)) === 2);
+      stop.abort(new Error("enough"));
+      yield LARGE.subarray(17 << 20);
+    }
+    const copy = s3Mirror(bucket.settings).copyIn(aBackupOf(LARGE), async () => half(), stop.signal);
+    await assert.rejects(copy, /enough/);
+  }
+
+  async function partsIn(bucket: TestBucket): Promise<number> {
+    const [{ Key, UploadId } = {}] = await uploadsIn(bucket);
+    const upload = { Bucket: bucket.settings.bucket, Key, UploadId };
+    return (await bucket.client.send(new ListPartsCommand(upload))).Parts?.length ?? 0;
+  }
+
+  const uploadsIn = async ({ client, settings }: TestBucket) =>
+    (await client.send(new ListMultipartUploadsCommand({ Bucket: settings.bucket }))).Uploads ?? [];
+
+  it("goes on with an upload that an earlier run began, and sends no part twice", async () => {
+    await using proxy = await storeProxy(Number(new URL(store.endpoint).port));
+    await using bucket = await makeBucket(store);
+    await interrupted(bucket);
+    assert.equal((await uploadsIn(bucket)).length, 1);
+    const backup = aBackupOf(LARGE);
+    const mirror = s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint });
+
+    await mirror.copyIn(backup, async () => pieces(LARGE), never);
+
+    const parts = proxy.seen.filter(({ method, path }) => method === "PUT" && path.includes("partNumber"));
+    assert.equal(parts.length, 1);
+    assert.ok((await collect(await mirror.open(backup.name, 0, never))).equals(LARGE));
+    assert.deepEqual(await uploadsIn(bucket), []);
+  });
+
+  it("sends a part again whose bytes are not those of the archive", async () => {
+    await using bucket = await makeBucket(store);
+    await interrupted(bucket);
+    const others = randomBytes(LARGE.length);
+    const mirror = s3Mirror(bucket.settings);
+
+    await mirror.copyIn(aBackupOf(others), async () => pieces(others), never);
+
+    assert.ok((await collect(await mirror.open(aBackupOf(others).name, 0, never))).equals(others));
+  });
+
+  it("ends uploads of its database that nobody wants any more, and no others", async () => {
+    await using bucket = await makeBucket(store);
+    await interrupted(bucket);
+    const mirror = s3Mirror(bucket.settings);
+
+    assert.equal(await mirror.sweep("hets", new Set([aBackupOf(LARGE).name]), never), 0);
+    assert.equal(await mirror.sweep("other", new Set(), never), 0);
+    assert.equal(await mirror.sweep("hets", new Set(), never), 1);
+
+    assert.deepEqual(await uploadsIn(bucket), []);
+  });
+
+  it("hides a backup where versions are kept", async () => {
+    await using bucket = await makeBucket(store);
+    const VersioningConfiguration = { Status: "Enabled" } as const;
+    const { client, settings } = bucket;
+    await client.send(new PutBucketVersioningCommand({ Bucket: settings.bucket, VersioningConfiguration }));
+    const mirror = s3Mirror(settings);
+    const backup = aBackupOf(Buffer.from("PGDMP"));
+    await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
+
+    assert.equal(await mirror.remove(backup.name, never), "hidden");
+
+    assert.deepEqual((await mirror.list(never)).backups, []);
+  });
+}
+
+describe("a mirror in the store of DORMOUSE_TEST_S3_ENDPOINT", () => {
+  const store = givenStore();
+  if (store === undefined) {
+    it("is not tested here", (test) => test.skip("DORMOUSE_TEST_S3_ENDPOINT is not set"));
+    return;
+  }
+  behavesAsMirror(() => store);
+  describe("that is sent checksums", () => behavesAsMirror(() => store, { checksums: "when-supported" }));
+  describe("that lists begun uploads", () => usesWhatTheStoreCan(store));
+
+  it("is not read back where it vouches for a checksum of its own", async () => {
+    await using proxy = await storeProxy(Number(new URL(store.endpoint).port));
+    await using bucket = await makeBucket(store);
+    const settings = { ...bucket.settings, endpoint: proxy.endpoint, checksums: "when-supported" } as const;
+    for (const bytes of [Buffer.from("PGDMP"), LARGE]) {
+      const backup = aBackupOf(bytes, bytes === LARGE ? 23 : 22);
+
+      await s3Mirror(settings).copyIn(backup, async () => pieces(bytes), never);
+
+      const reads = proxy.seen.filter(
+        ({ method, path }) => method === "GET" && path.includes(`${backup.name}?`),
+      );
+      assert.deepEqual(reads, []);
+    }
+  });
+});

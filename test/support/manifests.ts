@@ -1,0 +1,62 @@
+import { execa } from "execa";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseAllDocuments } from "yaml";
+
+/** An object as it goes to the API. */
+export type Manifest = {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly spec?: unknown;
+  readonly [field: string]: unknown;
+};
+
+export type Container = {
+  readonly name: string;
+  readonly image: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly envFrom?: readonly {
+    readonly configMapRef?: { readonly name: string };
+    readonly secretRef?: { readonly name: string };
+  }[];
+};
+
+export const MANIFESTS = fileURLToPath(new URL("../../manifests", import.meta.url));
+
+/** The folders that a person may apply. */
+export async function applicable(): Promise<readonly string[]> {
+  const overlays = await readdir(join(MANIFESTS, "overlays"));
+  return ["base", "example", ...overlays.toSorted().map((name) => `overlays/${name}`)];
+}
+
+/** Why manifests cannot be rendered on this machine, if they cannot. */
+export async function lackOfKubectl(): Promise<string | undefined> {
+  const { failed } = await execa("kubectl", ["version", "--client"], { reject: false });
+  return failed ? "kubectl is not installed" : undefined;
+}
+
+/** What `kubectl apply -k` would send. */
+export async function render(folder: string): Promise<readonly Manifest[]> {
+  const { stdout } = await execa("kubectl", ["kustomize", join(MANIFESTS, folder)]);
+  return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+}
+
+/** The containers of an object, wherever its kind keeps them. */
+export function containersOf(manifest: Manifest): readonly Container[] {
+  const found: Container[] = [];
+  walk(manifest, (key, value) => {
+    if (key === "containers" && Array.isArray(value)) found.push(...(value as Container[]));
+  });
+  return found;
+}
+
+function walk(value: unknown, visit: (key: string, value: unknown) => void): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, each] of Object.entries(value)) {
+    visit(key, each);
+    walk(each, visit);
+  }
+}

@@ -1,0 +1,219 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from "@aws-sdk/client-s3";
+import S3rver from "s3rver";
+import type { BucketSettings } from "../../shared/mirror/bucket.ts";
+
+/** An S3 store and how to speak to it. */
+export type Store = {
+  readonly endpoint: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly region: string;
+};
+
+export type OwnStore = Store & { readonly port: number; [Symbol.asyncDispose](): Promise<void> };
+
+/** An S3 server of this process, on files in a temporary folder. It knows no versions, no locks, no checksums. */
+export async function embeddedStore(): Promise<OwnStore> {
+  const directory = await mkdtemp(join(tmpdir(), "dormouse-s3-"));
+  const server = new S3rver({ port: 0, address: "127.0.0.1", silent: true, directory, vhostBuckets: false });
+  const { port } = await server.run();
+  return {
+    port,
+    endpoint: `http://127.0.0.1:${port}`,
+    credentials: { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" },
+    region: "us-east-1",
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The store that DORMOUSE_TEST_S3_ENDPOINT names, reached with the SDK's own variables. */
+export function givenStore(): Store | undefined {
+  const endpoint = process.env["DORMOUSE_TEST_S3_ENDPOINT"];
+  if (endpoint === undefined) return undefined;
+  const accessKeyId = process.env["AWS_ACCESS_KEY_ID"] ?? "";
+  const secretAccessKey = process.env["AWS_SECRET_ACCESS_KEY"] ?? "";
+  return {
+    endpoint,
+    credentials: { accessKeyId, secretAccessKey },
+    region: process.env["AWS_REGION"] ?? "us-east-1",
+  };
+}
+
+export type TestBucket = {
+  readonly client: S3Client;
+  readonly settings: BucketSettings;
+  keys(): Promise<string[]>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/** A new bucket, emptied and removed at the end. `endpoint` may be that of a proxy. */
+export async function makeBucket(store: Store, changes: Partial<BucketSettings> = {}): Promise<TestBucket> {
+  const bucket = `dormouse-${randomUUID().slice(0, 13)}`;
+  const { endpoint, credentials, region } = store;
+  const client = new S3Client({
+    endpoint,
+    credentials,
+    region,
+    forcePathStyle: true,
+    requestChecksumCalculation: "WHEN_REQUIRED",
+  });
+  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  const keys = async () => {
+    const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
+    return (Contents ?? []).map(({ Key = "" }) => Key);
+  };
+  return {
+    client,
+    settings: {
+      bucket,
+      prefix: "",
+      endpoint,
+      credentials,
+      region,
+      forcePathStyle: true,
+      checksums: "when-required",
+      stallMs: 20_000,
+      ...changes,
+    },
+    keys,
+    async [Symbol.asyncDispose]() {
+      for (const Key of await keys()) await client.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
+      // A bucket that keeps versions is not empty yet; whoever gave the store clears it up.
+      await client.send(new DeleteBucketCommand({ Bucket: bucket })).catch(() => undefined);
+      client.destroy();
+    },
+  };
+}
+
+/** What the proxy does with one request instead of passing it on. */
+export type Fault =
+  | {
+      readonly answer: number;
+      readonly code: string;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string;
+    }
+  /** Resets the connection when so many bytes of the request's body have come. */
+  | { readonly resetAfterBytes: number }
+  /** Never answers. */
+  | { readonly stall: true }
+  /** Passes the answer with one byte of its body changed. */
+  | { readonly corrupt: true }
+  /** Resets the connection when so many bytes of the answer's body have passed. */
+  | { readonly cutAnswerAfterBytes: number };
+
+export type Seen = {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingMessage["headers"];
+};
+
+export type StoreProxy = {
+  readonly endpoint: string;
+  readonly seen: readonly Seen[];
+  /** Asked for each request; `undefined` passes it on. */
+  set(rule: (request: Seen) => Fault | undefined): void;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/** Stands between a client and a store, and breaks what it is told to. */
+export async function storeProxy(targetPort: number): Promise<StoreProxy> {
+  const seen: Seen[] = [];
+  let rule: (request: Seen) => Fault | undefined = () => undefined;
+  const server = createServer((incoming, answer) => {
+    const { method = "", url: path = "", headers } = incoming;
+    const one = { method, path, headers };
+    seen.push(one);
+    const fault = rule(one);
+    if (fault === undefined || "corrupt" in fault || "cutAnswerAfterBytes" in fault)
+      pass(incoming, answer, targetPort, fault);
+    else breakOff(incoming, answer, fault);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    endpoint: `http://127.0.0.1:${portOf(server)}`,
+    seen,
+    set: (next) => void (rule = next),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+type Broken = Exclude<Fault, { readonly corrupt: true } | { readonly cutAnswerAfterBytes: number }>;
+
+function breakOff(incoming: IncomingMessage, answer: ServerResponse, fault: Broken): void {
+  if ("answer" in fault) {
+    const {
+      code,
+      headers = {},
+      body = `<Error><Code>${code}</Code><Message>made by the test</Message></Error>`,
+    } = fault;
+    incoming.resume().on("end", () => {
+      answer.writeHead(fault.answer, { "content-type": "application/xml", ...headers }).end(body);
+    });
+  } else if ("resetAfterBytes" in fault) {
+    let read = 0;
+    incoming.on("data", (chunk: Buffer) => {
+      read += chunk.length;
+      if (read >= fault.resetAfterBytes) incoming.socket.resetAndDestroy();
+    });
+  } else {
+    incoming.resume();
+  }
+}
+
+function pass(
+  incoming: IncomingMessage,
+  answer: ServerResponse,
+  port: number,
+  fault: { readonly corrupt: true } | { readonly cutAnswerAfterBytes: number } | undefined,
+): void {
+  const { method, url: path, headers } = incoming;
+  const outgoing = request({ host: "127.0.0.1", port, method, path, headers }, (inner) => {
+    answer.writeHead(inner.statusCode ?? 500, inner.headers);
+    let passed = 0;
+    inner.on("data", (chunk: Buffer) => {
+      if (fault !== undefined && "corrupt" in fault && passed === 0) chunk[0] = (chunk[0] ?? 0) ^ 1;
+      passed += chunk.length;
+      answer.write(chunk);
+      if (fault !== undefined && "cutAnswerAfterBytes" in fault && passed >= fault.cutAnswerAfterBytes)
+        answer.socket?.resetAndDestroy();
+    });
+    inner.on("end", () => answer.end());
+  });
+  outgoing.on("error", () => answer.destroy());
+  incoming.on("error", () => outgoing.destroy());
+  incoming.pipe(outgoing);
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** The environment of a function that mirrors into `bucket`. */
+export function mirrorEnvironment({ settings }: TestBucket, endpoint = settings.endpoint) {
+  return {
+    S3_BUCKET: settings.bucket,
+    AWS_ENDPOINT_URL_S3: endpoint ?? "",
+    AWS_ACCESS_KEY_ID: settings.credentials?.accessKeyId ?? "",
+    AWS_SECRET_ACCESS_KEY: settings.credentials?.secretAccessKey ?? "",
+  };
+}
