@@ -9,6 +9,7 @@ import { backupEnvironment, manifestOf, startFunction } from "../test/support/fu
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { createSample } from "../test/support/sample-database.ts";
 import { culls } from "./cull.ts";
+import { restores } from "./restore.ts";
 import { measure, median, peakOf, plotOf, tableOf, type Measure } from "./measure.ts";
 
 /** About 0.92 MB of database each. */
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
       ...(await memory(server, folder)),
       ...(await startUp(server, folder)),
       ...(await culls(folder)),
+      ...(await restores(server, "large", folder)),
     ];
     const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, PostgreSQL ${server.major}, ${await sizeOf(server, "large")}`;
     const date = new Date().toISOString().slice(0, 10);

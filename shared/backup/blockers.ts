@@ -28,6 +28,10 @@ export type TargetFacts = {
   readonly inactiveSlots: readonly string[];
   readonly subscriptions: readonly string[];
   readonly missing: ArchiveNeeds;
+  /** Extensions of the backup that only a superuser may create, unless the role is one. */
+  readonly forbiddenExtensions: readonly string[];
+  /** Settings of the live database, or of roles in it, that this role may not give to the loaded one. */
+  readonly forbiddenSettings: readonly string[];
   /** How many locks all transactions together may hold. */
   readonly lockTableSize: number;
   /** Whether the database that `into` names is there already. */
@@ -124,6 +128,20 @@ const RULES: readonly Rule[] = [
     found: ({ facts }) => facts.missing.extensions,
   },
   {
+    kind: "extensions-forbidden",
+    strategies: LOADING,
+    detail: "extensions that only a superuser may create",
+    remedy: "restore as a superuser",
+    found: ({ facts }) => facts.forbiddenExtensions,
+  },
+  {
+    kind: "settings-forbidden",
+    strategies: ["swap", "beside"],
+    detail: "settings of the live database that this role may not give to another",
+    remedy: "restore as a superuser, use the strategy in-place, or ALTER DATABASE ... RESET them",
+    found: ({ facts }) => facts.forbiddenSettings,
+  },
+  {
     kind: "tablespaces-missing",
     strategies: LOADING,
     detail: "tablespaces that this server does not have",
@@ -145,7 +163,7 @@ const RULES: readonly Rule[] = [
     strategies: ["in-place"],
     detail: "a file of the old pod commits its large objects by itself, so that not all of it can be undone",
     remedy: "use the strategy swap",
-    found: ({ backup }) => backup !== undefined && backup.manifest === undefined,
+    found: ({ backup }) => backup !== undefined && backup.format !== "custom",
   },
   {
     kind: "too-many-objects",

@@ -27,6 +27,8 @@ const COPY_FROM_STDIN = new RegExp(
   `^COPY\\s+(?:(?<schema>${IDENTIFIER})\\.)?(?<name>${IDENTIFIER})\\s.*\\bFROM\\s+stdin\\b[^"]*$`,
   "is",
 );
+/** Up to 10.2, pg_dump named no schemas: what follows is in the first of this path, before pg_catalog. */
+const SEARCH_PATH = /^SET\s+search_path\s*(?:=|TO)\s*(?<schema>"(?:[^"]|"")*"|[^\s,'"]+)/i;
 const OPEN_LARGE_OBJECT = /^SELECT\s+(?:pg_catalog\.)?lo_open\(/i;
 const MAX_META_COMMANDS = 20;
 
@@ -74,12 +76,14 @@ function dumpNotes() {
   const keys = new Map<string, string>();
   let largeObjects = 0;
   let hasTrailer = false;
+  let schema = "";
   let target: CopyTarget | undefined;
 
   const listener: Omit<ScriptListener, "lineEnd"> = {
     statement(text) {
       hasTrailer = false;
-      target = copyTarget(text);
+      schema = SEARCH_PATH.exec(text)?.groups?.["schema"] ?? schema;
+      target = copyTarget(text, schema);
       if (OPEN_LARGE_OBJECT.test(text)) largeObjects++;
     },
     comment(text) {
@@ -105,8 +109,8 @@ function dumpNotes() {
   };
 }
 
-function copyTarget(statement: string): CopyTarget | undefined {
-  const { schema = "", name } = COPY_FROM_STDIN.exec(statement)?.groups ?? {};
+function copyTarget(statement: string, searched: string): CopyTarget | undefined {
+  const { schema = searched, name } = COPY_FROM_STDIN.exec(statement)?.groups ?? {};
   return name === undefined ? undefined : { schema: unquote(schema), name: unquote(name) };
 }
 

@@ -6,7 +6,7 @@ import { serialiseManifest, type BackupManifest } from "../backup/manifest.ts";
 import { rememberDamage } from "./damaged-files.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
-import { readLegacy } from "./read-legacy.ts";
+import { READ_BYTES, readLegacy } from "./read-legacy.ts";
 
 type Adopted = { readonly backup: Backup } | { readonly damage: string };
 type Describe = (contents: LegacyContents) => BackupManifest;
@@ -23,7 +23,8 @@ export async function adoptLegacy(
   if (handle === undefined) return { damage: "is gone, or no regular file" };
   try {
     const before = await handle.stat();
-    const read = await readLegacy(handle, legacy, signal);
+    const source = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: READ_BYTES });
+    const read = await readLegacy(source, { ...legacy, sizeBytes: before.size }, signal);
     // Somebody still writes to it: neither whole nor damaged, until it is left alone.
     if (!isSame(before, await handle.stat())) return { damage: "changed while it was read" };
     if ("contents" in read) return { backup: await writeManifest(files, path, describe(read.contents)) };

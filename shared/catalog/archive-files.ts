@@ -1,19 +1,13 @@
 import { constants } from "node:fs";
 import { open as openFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
 import type { ArchiveFile, ArchiveFiles } from "../backup/archive-file.ts";
-import { plainDumpScanner, type PlainDump } from "../backup/plain-dump.ts";
+import type { PlainDump } from "../backup/plain-dump.ts";
 import type { Restorable } from "../backup/restorable.ts";
 import { DormouseError } from "../errors.ts";
 import { digestOf } from "./digest.ts";
 import { codeOf } from "./files.ts";
-
-const READ_BYTES = 1 << 18;
-/** A dump of ours shrinks to a tenth, one of nothing but zeros to a thousandth. */
-const MAX_EXPANSION = 200;
-const BOMB_FLOOR_BYTES = 64 << 20;
+import { READ_BYTES, readLegacy } from "./read-legacy.ts";
 
 /** Archives that lie on the volume as they are. */
 export function archiveFiles(backupDir: string): ArchiveFiles {
@@ -65,31 +59,9 @@ async function compare(
 }
 
 async function readPlain(backup: Restorable, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump> {
-  const scanner = plainDumpScanner();
-  const limitBytes = Math.max(BOMB_FLOOR_BYTES, backup.sizeBytes * MAX_EXPANSION);
-  let plainBytes = 0;
-  const scan = async (script: AsyncIterable<Uint8Array>) => {
-    for await (const chunk of script) {
-      plainBytes += chunk.length;
-      if (plainBytes > limitBytes) throw damaged(backup, `it grows beyond ${MAX_EXPANSION} times its size`);
-      scanner.push(chunk);
-    }
-  };
-  try {
-    if (backup.format === "gzip-sql")
-      await pipeline(file.bytes(), createGunzip({ chunkSize: READ_BYTES }), scan, { signal });
-    else await pipeline(file.bytes(), scan, { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    // Z_DATA_ERROR, Z_BUF_ERROR (it ends too early) and their kind.
-    if (codeOf(error).startsWith("Z_")) throw damaged(backup, `gunzip says: ${(error as Error).message}`);
-    throw error;
-  }
-  return scanner.end();
-}
-
-function damaged({ name }: Restorable, why: string): DormouseError {
-  return new DormouseError("archive_damaged", `${name} cannot be read to its end: ${why}`, {
+  const read = await readLegacy(file.bytes(), backup, signal);
+  if ("contents" in read) return read.contents.dump;
+  throw new DormouseError("archive_damaged", `${backup.name} ${read.damage}`, {
     hint: "restore another backup: GET / lists them",
   });
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { LegacyContents, LegacyFile } from "../backup/catalog.ts";
+import type { ArchiveFormat } from "../backup/manifest.ts";
 import { plainDumpScanner } from "../backup/plain-dump.ts";
 import { DormouseError } from "../errors.ts";
 import { codeOf } from "./files.ts";
@@ -11,25 +11,31 @@ export type LegacyReading = { readonly contents: LegacyContents } | { readonly d
 
 type Chunks = AsyncIterable<Uint8Array>;
 
-const READ_BYTES = 1 << 18;
+class Bomb extends Error {}
+
+export const READ_BYTES = 1 << 18;
+/** A dump of ours shrinks to a tenth, one of nothing but zeros to a thousandth. */
+const MAX_EXPANSION = 200;
+const BOMB_FLOOR_BYTES = 64 << 20;
 /** Where the versions stand: the comments before the first statement. */
 const HEAD_BYTES = 4_096;
 
 /** Reads all of a plain dump, packed or not, in bounded memory. A fault of the file is an answer, one of the disk throws. */
 export async function readLegacy(
-  handle: FileHandle,
-  { format }: LegacyFile,
+  source: Chunks,
+  { format, sizeBytes }: Pick<LegacyFile, "sizeBytes"> & { readonly format: ArchiveFormat },
   signal: AbortSignal,
 ): Promise<LegacyReading> {
-  const source = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: READ_BYTES });
   const file = hashing();
-  const script = scanning();
+  const script = scanning(Math.max(BOMB_FLOOR_BYTES, sizeBytes * MAX_EXPANSION));
   const [hash, scan] = [(bytes: Chunks) => file.pass(bytes), (bytes: Chunks) => script.read(bytes)];
   try {
-    if (format === "gzip-sql") await pipeline(source, hash, createGunzip(), scan, { signal });
+    if (format === "gzip-sql")
+      await pipeline(source, hash, createGunzip({ chunkSize: READ_BYTES }), scan, { signal });
     else await pipeline(source, hash, scan, { signal });
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof Bomb) return { damage: error.message };
     // Z_DATA_ERROR, Z_BUF_ERROR ("unexpected end of file") and their kind.
     if (codeOf(error).startsWith("Z_"))
       return { damage: `is no whole gzip file: ${(error as Error).message}` };
@@ -55,13 +61,16 @@ function hashing() {
   };
 }
 
-function scanning() {
+function scanning(limitBytes: number) {
   const scanner = plainDumpScanner();
   let head = "";
+  let plainBytes = 0;
   return {
     async read(source: Chunks): Promise<void> {
       for await (const chunk of source) {
         if (head.length < HEAD_BYTES) head += Buffer.from(chunk).toString("latin1", 0, HEAD_BYTES);
+        plainBytes += chunk.length;
+        if (plainBytes > limitBytes) throw new Bomb(`grows beyond ${MAX_EXPANSION} times its size`);
         scanner.push(chunk);
       }
     },

@@ -22,7 +22,7 @@ export async function loadBeside(
   const { signal, step } = saga.context;
   await using verified = await verifyArchive(deps.files, backup, tools, saga.context);
   const { file, tables } = verified;
-  const { database, loaded } = saga.journal();
+  const { database, loaded, strategy } = saga.journal();
   // What an earlier attempt of this run left there is a part of it at best.
   await deps.server.drop(loaded, signal);
   await deps.server.create(loaded, database, signal);
@@ -31,7 +31,7 @@ export async function loadBeside(
   await watched(deps, saga, expectedBytes, () => tools.load(request, signal));
   await step("loaded", { database: loaded, bytes: await deps.server.sizeBytes(loaded, signal) });
   const compared = await checkRows(deps, saga, tables);
-  await deps.server.copyProperties(database, loaded, signal);
+  if (strategy !== "rehearse") await deps.server.copyProperties(database, loaded, signal);
   await saga.write({ phase: "loaded" });
   return compared;
 }

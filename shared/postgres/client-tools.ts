@@ -10,11 +10,15 @@ export type ClientTools = {
   readonly major: number;
   /** Set when the release lacks known security fixes. */
   readonly warning?: string | undefined;
+  /** Whether psql knows `\restrict`. */
+  readonly canRestrict: boolean;
 };
 
 /** Below these, psql or pg_restore can be made to run what a hostile dump or server says (releases of 12 November 2026). */
 const SECURITY_FLOOR: Readonly<Record<number, number>> = { 15: 20, 16: 16, 17: 12, 18: 7 };
 const OLDEST_MAINTAINED = 15;
+/** The first releases whose psql knows `\restrict` (14 August 2025). */
+const RESTRICT_SINCE: Readonly<Record<number, number>> = { 13: 22, 14: 19, 15: 14, 16: 10, 17: 6 };
 
 /**
  * The tools for a server of `serverMajor`: of the same major if there are any, else of the next newer one; never
@@ -55,7 +59,8 @@ async function inspectFolder(binDir: string): Promise<ClientTools | undefined> {
   ]);
   if (dump === undefined || dump !== restore) return undefined;
   const major = Number.parseInt(dump, 10);
-  return { binDir, version: dump, major, warning: securityWarning(dump, major) };
+  const canRestrict = minorOf(dump) >= (RESTRICT_SINCE[major] ?? (major > 17 ? 0 : Infinity));
+  return { binDir, version: dump, major, warning: securityWarning(dump, major), canRestrict };
 }
 
 async function toolVersion(binDir: string, tool: string): Promise<string | undefined> {
@@ -71,7 +76,11 @@ async function toolVersion(binDir: string, tool: string): Promise<string | undef
 function securityWarning(version: string, major: number): string | undefined {
   if (major < OLDEST_MAINTAINED) return `client tools ${version}: this major gets no security fixes any more`;
   const floor = SECURITY_FLOOR[major];
-  const minor = Number(version.split(".")[1] ?? 0);
+  const minor = minorOf(version);
   if (floor === undefined || minor >= floor) return undefined;
   return `client tools ${version} lack security fixes: use ${major}.${floor} or newer`;
+}
+
+function minorOf(version: string): number {
+  return Number(version.split(".")[1] ?? 0);
 }

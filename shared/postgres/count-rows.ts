@@ -7,8 +7,17 @@ type Session = <Result>(work: (client: pg.Client) => Promise<Result>) => Promise
 /** Two sessions side by side: a count reads, and reading waits. */
 const AT_ONCE = 2;
 
-const FOUND = `SELECT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid
-    AND deptype = 'e') AS configuration
+/**
+ * Where the rows of a table of a dump lie: in itself, or, when pg_dump loads them through the root of a partitioned table
+ * (hashes of enums differ from server to server), in those partitions that the dump does not name.
+ */
+const FOUND = `SELECT
+    EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+      AS configuration,
+    CASE c.relkind WHEN 'p' THEN ARRAY(
+      SELECT leaf.oid::regclass::text FROM pg_partition_tree(c.oid) tree JOIN pg_class leaf ON leaf.oid = tree.relid
+      WHERE leaf.relkind = 'r' AND NOT EXISTS (SELECT FROM unnest($2::text[]) named WHERE to_regclass(named) = leaf.oid))
+    ELSE ARRAY[c.oid::regclass::text] END AS relations
   FROM pg_class c WHERE c.oid = to_regclass($1)`;
 
 /**
@@ -19,28 +28,40 @@ export async function countRows(
   session: Session,
   tables: readonly Omit<TableRows, "rows">[],
 ): Promise<readonly TableCount[]> {
+  const names = tables.map(qualified);
   const waiting = [...tables];
   const counted: TableCount[] = [];
-  const work = (client: pg.Client) => countSome(client, waiting, counted);
+  const work = async (client: pg.Client) => {
+    for (let table = waiting.shift(); table !== undefined; table = waiting.shift()) {
+      const count = await countTable(client, table, names);
+      if (count !== undefined) counted.push(count);
+    }
+  };
   await Promise.all(Array.from({ length: AT_ONCE }, () => session(work)));
   return counted;
 }
 
-async function countSome(
+async function countTable(
   client: pg.Client,
-  waiting: Omit<TableRows, "rows">[],
-  counted: TableCount[],
-): Promise<void> {
-  for (let table = waiting.shift(); table !== undefined; table = waiting.shift()) {
-    const { schema, name } = table;
-    // Dumps of old releases name tables without their schema.
-    const qualified = [schema, name]
-      .filter((part) => part !== "")
-      .map(pg.escapeIdentifier)
-      .join(".");
-    const { rows: found } = await client.query<{ configuration: boolean }>(FOUND, [qualified]);
-    if (found[0] === undefined) continue;
-    const { rows } = await client.query<{ rows: string }>(`SELECT count(*) AS rows FROM ONLY ${qualified}`);
-    counted.push({ schema, name, rows: Number(rows[0]?.rows), isConfiguration: found[0].configuration });
+  { schema, name }: Omit<TableRows, "rows">,
+  names: readonly string[],
+): Promise<TableCount | undefined> {
+  type Found = { readonly configuration: boolean; readonly relations: readonly string[] };
+  const { rows: found } = await client.query<Found>(FOUND, [qualified({ schema, name }), names]);
+  if (found[0] === undefined) return undefined;
+  const { configuration, relations } = found[0];
+  let total = 0;
+  for (const relation of relations) {
+    const { rows } = await client.query<{ rows: string }>(`SELECT count(*) AS rows FROM ONLY ${relation}`);
+    total += Number(rows[0]?.rows);
   }
+  return { schema, name, rows: total, isConfiguration: configuration };
+}
+
+/** A dump may name tables without their schema. */
+function qualified({ schema, name }: Omit<TableRows, "rows">): string {
+  return [schema, name]
+    .filter((part) => part !== "")
+    .map(pg.escapeIdentifier)
+    .join(".");
 }

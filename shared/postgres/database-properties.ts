@@ -8,6 +8,7 @@ type DatabaseRow = {
   readonly owner: string;
   readonly encoding: string;
   readonly tablespace: string;
+  readonly templateTablespace: string;
   readonly row: Readonly<Record<string, string | number | boolean | null>>;
 };
 
@@ -18,7 +19,8 @@ type DatabaseRow = {
 export async function createLike(client: pg.Client, created: string, like: string): Promise<void> {
   const { rows } = await client.query<DatabaseRow>(
     `SELECT pg_get_userbyid(d.datdba) AS owner, pg_encoding_to_char(d.encoding) AS encoding, t.spcname AS tablespace,
-       to_jsonb(d) AS row
+       (SELECT spcname FROM pg_tablespace JOIN pg_database template ON pg_tablespace.oid = template.dattablespace
+         WHERE template.datname = 'template0') AS "templateTablespace", to_jsonb(d) AS row
      FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = $1`,
     [like],
   );
@@ -26,7 +28,8 @@ export async function createLike(client: pg.Client, created: string, like: strin
   await client.query(`CREATE DATABASE ${name(created)} TEMPLATE template0${options}`);
 }
 
-function creationOptions({ owner, encoding, tablespace, row }: DatabaseRow): string {
+function creationOptions(given: DatabaseRow): string {
+  const { owner, encoding, tablespace, templateTablespace, row } = given;
   const text = (key: string) => (row[key] === null || row[key] === undefined ? undefined : String(row[key]));
   const provider = { i: "icu", b: "builtin" }[text("datlocprovider") ?? "c"];
   const locale = text("datlocale") ?? text("daticulocale");
@@ -36,7 +39,8 @@ function creationOptions({ owner, encoding, tablespace, row }: DatabaseRow): str
     `ENCODING ${literal(encoding)}`,
     `LC_COLLATE ${literal(text("datcollate") ?? "C")}`,
     `LC_CTYPE ${literal(text("datctype") ?? "C")}`,
-    `TABLESPACE ${name(tablespace)}`,
+    // Named, even the one that it would have anyway asks for the right to create in it.
+    ...(tablespace === templateTablespace ? [] : [`TABLESPACE ${name(tablespace)}`]),
     ...(provider === undefined ? [] : [`LOCALE_PROVIDER ${provider}`]),
     ...(provider === undefined || locale === undefined
       ? []
@@ -66,13 +70,14 @@ export async function copyProperties(client: pg.Client, from: string, to: string
   }
 }
 
-/** A database without an ACL has the default one, as has the new one. */
+/** A database without an ACL has the default one, as has the new one; one with an empty ACL lets nobody do anything. */
 async function grants(client: pg.Client, from: string, to: string): Promise<string[]> {
-  type Grant = { grantee: string | null; privilege: string; grantable: boolean; owner: string };
+  type Grant = { grantee: string | null; privilege: string | null; grantable: boolean; owner: string };
   const { rows } = await client.query<Grant>(
     `SELECT CASE acl.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(acl.grantee) END AS grantee,
        acl.privilege_type AS privilege, acl.is_grantable AS grantable, pg_get_userbyid(d.datdba) AS owner
-     FROM pg_database d, aclexplode(d.datacl) acl WHERE d.datname = $1`,
+     FROM pg_database d LEFT JOIN LATERAL aclexplode(d.datacl) acl ON true
+     WHERE d.datname = $1 AND d.datacl IS NOT NULL`,
     [from],
   );
   if (rows[0] === undefined) return [];
@@ -80,9 +85,10 @@ async function grants(client: pg.Client, from: string, to: string): Promise<stri
   return [
     `REVOKE ALL ${on} FROM PUBLIC`,
     `REVOKE ALL ${on} FROM ${name(rows[0].owner)}`,
-    ...rows.map(({ grantee, privilege, grantable }) => {
+    ...rows.flatMap(({ grantee, privilege, grantable }) => {
       const whom = grantee === null ? "PUBLIC" : name(grantee);
-      return `GRANT ${privilege} ${on} TO ${whom}${grantable ? " WITH GRANT OPTION" : ""}`;
+      const option = grantable ? " WITH GRANT OPTION" : "";
+      return privilege === null ? [] : [`GRANT ${privilege} ${on} TO ${whom}${option}`];
     }),
   ];
 }
@@ -114,7 +120,8 @@ const QUOTED_LISTS = new Set([
 function assignment(setting: string): string {
   const key = setting.slice(0, setting.indexOf("="));
   const value = setting.slice(key.length + 1);
-  const values = QUOTED_LISTS.has(key) ? listElements(value) : [value];
+  const elements = QUOTED_LISTS.has(key) ? listElements(value) : [value];
+  const values = elements.length === 0 ? [""] : elements;
   const parameter = key.split(".").map(name).join(".");
   return `${parameter} TO ${values.map(literal).join(", ")}`;
 }

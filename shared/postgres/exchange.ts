@@ -8,11 +8,13 @@ import { serverError } from "./server-errors.ts";
 const LEAVE_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 50;
 
-const SESSIONS = `SELECT pid, coalesce(usename, backend_type) AS who, application_name AS program
-  FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND pid <> $2`;
-const TERMINATE = `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended
-  FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND pid <> $2
-    AND backend_type IN ('client backend', 'walsender')`;
+/** Autovacuum has no role, and ends by itself when a database is renamed or dropped. */
+const OTHERS = `FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND pid <> $2
+  AND usesysid IS NOT NULL`;
+const SESSIONS = `SELECT pid, usename AS who, application_name AS program ${OTHERS}`;
+/** The kind of a session is hidden from whoever may end it by pg_signal_backend alone. */
+const TERMINATE = `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended ${OTHERS}
+  AND coalesce(backend_type, 'client backend') IN ('client backend', 'walsender')`;
 
 /** CONNECTION LIMIT 0 would let superusers in; ALLOW_CONNECTIONS stops everybody. */
 export async function fence(client: pg.Client, database: string): Promise<number> {

@@ -13,7 +13,8 @@ export type Loader = { readonly tools: ClientTools; readonly libpq: Libpq; reado
  * commit comes later in the same log. Indexes are built faster in more memory.
  */
 const LOADING =
-  "-c synchronous_commit=off -c maintenance_work_mem=256MB -c statement_timeout=0 -c lock_timeout=0";
+  "-c synchronous_commit=off -c maintenance_work_mem=256MB -c statement_timeout=0 -c lock_timeout=0 " +
+  "-c default_transaction_read_only=off";
 
 /** Starts pg_restore or psql; its time is bounded as a whole, since building an index says nothing for long. */
 export function startLoad(
@@ -36,9 +37,12 @@ export function startLoad(
   );
 }
 
+/** psql has no such word for a command that it may not run. */
+const FIRST_ERROR = /error:|fatal:|backslash commands are restricted/i;
+
 /** The first error is the cause. Lines that quote rows (DETAIL, CONTEXT, the command) stay out: they hold people's data. */
 function explainLoad(tool: string, database: string, exit: string, stderr: readonly string[]): DormouseError {
-  const error = stderr.find((line) => /error:|fatal:/i.test(line)) ?? exit;
+  const error = stderr.find((line) => FIRST_ERROR.test(line)) ?? exit;
   const why = error.replace(/^.*?(?:error|fatal): (?:could not execute query: )?/i, "").slice(0, 500);
   const kind = knownKind(stderr.join("\n"));
   const isLost = kind?.code === "connection_lost" || kind?.code === "server_starting";
@@ -50,11 +54,13 @@ function explainLoad(tool: string, database: string, exit: string, stderr: reado
 }
 
 function hintFor(why: string): string {
+  if (/backslash commands are restricted/.test(why))
+    return "the file holds commands for psql: read it before you trust it";
   if (/No space left on device|disk full/i.test(why))
     return "make room on the server's disk, then restore again";
   if (/role ".*" does not exist/.test(why)) return "create the role on the server, then restore again";
-  if (/extension/.test(why)) return "install the extension on the server, then restore again";
-  if (/permission denied|must be (?:owner|superuser|member)/i.test(why))
+  if (/permission denied|must be (?:owner|superuser|member)|must be able to SET ROLE/i.test(why))
     return "restore as a role that may do this, usually the owner of all objects or a superuser";
+  if (/extension/.test(why)) return "install the extension on the server, then restore again";
   return "the message is the server's own: look at its log for the same minute";
 }

@@ -3,6 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { LoadRequest } from "../backup/restore-server.ts";
 import { startLoad, type Loader } from "./load-tool.ts";
+import { restricted } from "./restricted-script.ts";
 
 /** psql reads no startup file, stops at the first error and asks nothing. */
 export const PSQL = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--no-password"] as const;
@@ -22,7 +23,8 @@ export async function loadPlain(loader: Loader, request: LoadRequest, signal: Ab
   const source = createReadStream(path, { highWaterMark: 1 << 18 });
   const script = format === "gzip-sql" ? [source, createGunzip({ chunkSize: 1 << 18 })] : [source];
   // psql that went away says why by its exit; a file that cannot be read ends psql.
-  const fed = pipeline([...script, running.stdin]).catch((error: unknown) => {
+  const guard = loader.tools.canRestrict ? [restricted()] : [];
+  const fed = pipeline([...script, ...guard, running.stdin]).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== "EPIPE") running.stop(error as Error);
   });
   for await (const _ of running.output) continue;

@@ -9,7 +9,8 @@ import { PSQL } from "./psql.ts";
 
 /**
  * All that a database holds but what belongs to the server. Schemas take their extensions with them; the schema public
- * comes back as a new database has it, since a dump says of it only what is different.
+ * comes back as a new database has it, since a dump says of it only what is different; default privileges do as well,
+ * or what is loaded would have grants that the backup has not.
  */
 const WIPE = `
 DO $wipe$
@@ -21,6 +22,19 @@ BEGIN
   PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
   FOR item IN SELECT pubname FROM pg_publication LOOP
     EXECUTE format('DROP PUBLICATION %I', item.pubname);
+  END LOOP;
+  FOR item IN SELECT quote_ident(pg_get_userbyid(defaclrole)) AS owner, (ARRAY['TABLES', 'SEQUENCES', 'FUNCTIONS',
+      'TYPES', 'SCHEMAS', 'LARGE OBJECTS'])[strpos('rSfTnL', defaclobjtype::text)] AS kind,
+      (SELECT string_agg(DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END, ', ')
+        FROM aclexplode(defaclacl)) AS grantees
+    FROM pg_default_acl LOOP
+    IF item.grantees IS NOT NULL THEN
+      EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s REVOKE ALL ON %s FROM %s', item.owner, item.kind, item.grantees);
+    END IF;
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT ALL ON %s TO %1$s', item.owner, item.kind);
+    IF item.kind IN ('FUNCTIONS', 'TYPES') THEN
+      EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT ALL ON %s TO PUBLIC', item.owner, item.kind);
+    END IF;
   END LOOP;
   CREATE SCHEMA public;
   COMMENT ON SCHEMA public IS 'standard public schema';
@@ -34,7 +48,8 @@ END $wipe$;
 `;
 /** The last statement of the script, which is kept back until pg_restore has ended well. */
 const KEPT_BACK_BYTES = 4096;
-const SETTINGS = "-c statement_timeout=0 -c lock_timeout=60s -c maintenance_work_mem=256MB";
+const SETTINGS =
+  "-c statement_timeout=0 -c lock_timeout=60s -c maintenance_work_mem=256MB -c default_transaction_read_only=off";
 
 /**
  * One transaction of one session: wipe, then what pg_restore prints. Its COMMIT is the last thing that psql is given,
@@ -105,18 +120,36 @@ async function converse(
   await end;
 }
 
-/** The rows of each table, looked at in the transaction itself: what differs never becomes visible. */
+/**
+ * The rows of each table, looked at in the transaction itself: what differs never becomes visible. Tables of extensions
+ * hold what CREATE EXTENSION put there besides what was dumped; rows of a partitioned table lie in those of its
+ * partitions that the dump does not name.
+ */
 function checkOf(tables: readonly TableRows[]): string {
-  const checks = tables.map(({ schema, name, rows }) => {
-    const table = [schema, name].map(pg.escapeIdentifier).join(".");
-    const differs = `(SELECT count(*) FROM ONLY ${table}) <> ${rows}`;
-    // Tables of extensions hold what CREATE EXTENSION put there besides what was dumped.
-    const isOwn = `NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e'
-      AND objid = ${pg.escapeLiteral(table)}::regclass)`;
-    return `IF ${differs} AND ${isOwn} THEN
-      RAISE EXCEPTION USING MESSAGE = ${pg.escapeLiteral(`table ${table} has other rows than the backup`)}; END IF;`;
-  });
-  return `DO ${pg.escapeLiteral(`BEGIN ${checks.join("\n")} END`)};\n`;
+  const expected = tables.map(({ schema, name, rows }) => ({
+    name: [schema, name].map(pg.escapeIdentifier).join("."),
+    rows,
+  }));
+  const body = `DECLARE wanted jsonb := ${pg.escapeLiteral(JSON.stringify(expected))};
+    item record; relation record; found bigint; part bigint;
+  BEGIN
+    FOR item IN SELECT name, sum(rows) AS rows FROM jsonb_to_recordset(wanted) AS x(name text, rows bigint)
+      WHERE NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e'
+        AND objid = name::regclass) GROUP BY name LOOP
+      found := 0;
+      FOR relation IN SELECT c.oid FROM pg_class c
+        WHERE c.relkind <> 'p' AND (c.oid = item.name::regclass OR (
+          c.relkind = 'r' AND c.oid IN (SELECT relid FROM pg_partition_tree(item.name::regclass))
+          AND c.oid NOT IN (SELECT (each ->> 'name')::regclass FROM jsonb_array_elements(wanted) each))) LOOP
+        EXECUTE format('SELECT count(*) FROM ONLY %s', relation.oid::regclass) INTO part;
+        found := found + part;
+      END LOOP;
+      IF found <> item.rows THEN
+        RAISE EXCEPTION USING MESSAGE = format('table %s has other rows than the backup', item.name);
+      END IF;
+    END LOOP;
+  END`;
+  return `DO ${pg.escapeLiteral(body)};\n`;
 }
 
 function beforeCommit(end: Buffer, check: string): Buffer {

@@ -33,6 +33,11 @@ const KINDS: readonly Kind[] = [
     hint: "grant the backup role what is missing, for example pg_read_all_data",
   },
   {
+    code: "disk_full",
+    pattern: /@53100|No space left on device/,
+    hint: "make room on the server's disk, then try again",
+  },
+  {
     code: "connection_lost",
     pattern:
       /@(?:57P0[12]|08\w{3})|ECONNRESET|EPIPE|server closed the connection|terminating connection|Connection terminated|Connection reset|connection not open|no connection to the server|SSL SYSCALL|Query read timeout|could not receive data/i,

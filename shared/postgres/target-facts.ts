@@ -14,6 +14,7 @@ export async function targetFacts(
       ...(await sessionsOf(client, database)),
       ...(await holdersOf(client, database)),
       missing: await missingOf(client, needs),
+      ...(await forbiddenTo(client, database, needs)),
       targetTaken:
         (await names(client, "SELECT datname::text AS name FROM pg_database WHERE datname = $1", target))
           .length > 0,
@@ -43,14 +44,17 @@ async function ownRights(client: pg.Client, database: string) {
   return { ...rights, databaseBytes: Number(bytes ?? 0) };
 }
 
-/** pg_terminate_backend: membership in the session's role or pg_signal_backend, and nobody but a superuser for superusers. */
+/**
+ * pg_terminate_backend: membership in the session's role or pg_signal_backend, and nobody but a superuser for superusers.
+ * The kind of a session is hidden from other roles. Autovacuum, which has no role, gives way by itself.
+ */
 async function sessionsOf(client: pg.Client, database: string) {
   const { rows } = await client.query<{ name: string; touchable: boolean }>(
     `SELECT format('pid %s of %s (%s)', a.pid, a.usename, a.application_name) AS name,
        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
          OR (NOT r.rolsuper AND (pg_has_role(r.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))) AS touchable
      FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
-     WHERE a.datname = $1 AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend' ORDER BY a.pid`,
+     WHERE a.datname = $1 AND a.pid <> pg_backend_pid() AND coalesce(a.backend_type, 'client backend') = 'client backend' ORDER BY a.pid`,
     [database],
   );
   return {
@@ -87,6 +91,35 @@ async function missingOf(client: pg.Client, needs: ArchiveNeeds): Promise<Archiv
     tablespaces: await lacking(needs.tablespaces, "SELECT spcname::text FROM pg_tablespace"),
   };
 }
+
+/** What a superuser alone may do: the whole load would be for nothing if it were found out at its end. */
+async function forbiddenTo(client: pg.Client, database: string, { extensions }: ArchiveNeeds) {
+  const me = "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
+  return {
+    forbiddenExtensions: await names(
+      client,
+      `SELECT a.name::text AS name FROM pg_available_extensions a
+       JOIN pg_available_extension_versions v ON v.name = a.name AND v.version = a.default_version
+       WHERE a.name = ANY ($1) AND v.superuser AND NOT v.trusted AND NOT ${me}`,
+      extensions,
+    ),
+    forbiddenSettings: await names(
+      client,
+      `SELECT coalesce(setting.name || ' of role ' || r.rolname, setting.name) AS name
+       FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole,
+         LATERAL (SELECT split_part(unnest(s.setconfig), '=', 1) AS name) setting
+         LEFT JOIN pg_settings known ON lower(known.name) = lower(setting.name)
+       WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = $1) AND NOT ${me}
+         AND (known.context IS DISTINCT FROM 'user' AND NOT has_parameter_privilege(setting.name, 'SET')
+           OR r.rolname <> current_user AND NOT ${MAY_ALTER_ROLE})`,
+      database,
+    ),
+  };
+}
+
+/** Whether CREATEROLE is enough for role `r`; from 16 on it needs the ADMIN option. */
+const MAY_ALTER_ROLE = `((SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user) AND NOT r.rolsuper
+  AND (current_setting('server_version_num')::int < 160000 OR pg_has_role(r.oid, 'USAGE WITH ADMIN OPTION')))`;
 
 async function names(client: pg.Client, sql: string, value: string | readonly string[]): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(`${sql} ORDER BY name`, [value]);

@@ -90,6 +90,18 @@ describe("plainDumpScanner", () => {
     assert.equal(scan(`${dump}COPY a (b) FROM stdin;\n1\n`).isComplete, false);
   });
 
+  it("finds the schema of tables in dumps that name it but once, up to PostgreSQL 10.2", () => {
+    const copy = (table: string) => `COPY ${table} (a) FROM stdin;\n1\n\\.\n`;
+    const old = `SET search_path = hire, pg_catalog;\n${copy("t")}SET search_path = "a, ""b""", pg_catalog;\n${copy("t")}`;
+
+    const { tables } = scan(old + copy("public.t"));
+
+    assert.deepEqual(
+      tables.map(({ schema }) => schema),
+      ["hire", 'a, "b"', "public"],
+    );
+  });
+
   it("takes no trailer out of the data, and no key that differs", () => {
     const forged =
       "\\restrict a1\nCOPY t (c) FROM stdin;\n-- PostgreSQL database dump complete\n\\unrestrict a1\n";

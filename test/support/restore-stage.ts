@@ -22,6 +22,8 @@ export type RestoreStage = {
   readonly server: TestServer;
   readonly database: string;
   readonly path: string;
+  /** The role that owns the database and everything in it; its password is its name. */
+  readonly owner: string;
   readonly backup: BackupManifest;
   /** The content that was backed up. */
   readonly original: Readonly<Record<string, string>>;
@@ -45,7 +47,13 @@ export type RestoreStage = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export async function setRestoreStage(given: { readonly server?: TestServer } = {}): Promise<RestoreStage> {
+type Given = {
+  readonly server?: TestServer;
+  /** What is there before the backup is taken, besides the sample; by a superuser. */
+  readonly prepare?: (server: TestServer, database: string) => Promise<unknown>;
+};
+
+export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> {
   const server = given.server ?? (await sharedServer());
   const folder = await temporaryFolder();
   const { path } = folder;
@@ -76,6 +84,7 @@ export async function setRestoreStage(given: { readonly server?: TestServer } = 
   await client.query(`SET ROLE ${owner}`);
   await createSample(client);
   await client.end();
+  await given.prepare?.(server, database);
   const backup = await backUp(server, database, path);
   // The runs that a test looks at are its own.
   const runsBefore = new Set(await runFilesIn(path));
@@ -84,6 +93,7 @@ export async function setRestoreStage(given: { readonly server?: TestServer } = 
     server,
     database,
     path,
+    owner,
     backup,
     environment,
     original: await print(),

@@ -1,0 +1,125 @@
+// Restores against `gunzip | psql`, and the outage that a client sees while databases are exchanged.
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { execa } from "execa";
+import type { RestoreResult } from "../shared/backup/restore-result.ts";
+import {
+  backupEnvironment,
+  manifestOf,
+  restoreEnvironment,
+  startFunction,
+} from "../test/support/function-process.ts";
+import type { TestServer } from "../test/support/postgres.ts";
+import { measure, median, type Measure } from "./measure.ts";
+
+const LOADS = 3;
+const LOAD_LIMIT = 0.6;
+const OUTAGE_LIMIT_SECONDS = 2;
+/** One row in a page: five gigabytes of database that are soon made, dumped and loaded. */
+const HUGE_ROWS = 655_360;
+const HUGE = `CREATE TABLE page (id int PRIMARY KEY, filler text) WITH (fillfactor = 10);
+  INSERT INTO page SELECT n, repeat(md5(n::text), 26) FROM generate_series(1, ${HUGE_ROWS}) n`;
+
+/** `database` is of about half a gigabyte. */
+export async function restores(server: TestServer, database: string, folder: string): Promise<Measure[]> {
+  const measures = [await load(server, database, folder), await outage(server, database, "0.5 GB", folder)];
+  // Ten minutes on a small machine.
+  if (process.env["DORMOUSE_BENCH_HUGE"] === undefined) return measures;
+  return [...measures, await hugeOutage(server, folder)];
+}
+
+export async function hugeOutage(server: TestServer, folder: string): Promise<Measure> {
+  await server.createDatabase("huge");
+  await server.query("huge", HUGE);
+  return outage(server, "huge", "5 GB", folder);
+}
+
+async function load(server: TestServer, database: string, folder: string): Promise<Measure> {
+  const dump = join(folder, "old.sql.gz");
+  const env = {
+    PGHOST: server.host,
+    PGPORT: `${server.port}`,
+    PGUSER: server.user,
+    PGPASSWORD: server.password,
+  };
+  await execa("sh", ["-c", '"$0" "$1" | gzip > "$2"', `${server.binDir}/pg_dump`, database, dump], { env });
+  await backUp(server, database, folder);
+  await using restore = await startFunction("restore", restoreEnvironment(server, database, folder));
+  const [ours, old]: [number[], number[]] = [[], []];
+  for (let round = 1; round <= LOADS; round++) {
+    await server.createDatabase("by_hand");
+    const pipeline = 'gunzip -c "$2" | "$0" -qXo /dev/null -v ON_ERROR_STOP=1 "$1"';
+    old.push(
+      await seconds(() => execa("sh", ["-c", pipeline, `${server.binDir}/psql`, "by_hand", dump], { env })),
+    );
+    await server.dropDatabase("by_hand");
+    ours.push(
+      await seconds(async () => resultOf(await restore.post({ filename: "latest", into: "scratch" }))),
+    );
+    console.log(`load ${round}: old ${old.at(-1)?.toFixed(1)} s, ours ${ours.at(-1)?.toFixed(1)} s`);
+  }
+  return measure({
+    name: "load, verified, analyzed, compared",
+    unit: "s",
+    ours: median(ours),
+    reference: median(old),
+    referenceName: "gunzip | psql",
+    limit: LOAD_LIMIT,
+  });
+}
+
+/** What a client misses that asks all the time and connects anew whenever it must. */
+async function outage(server: TestServer, database: string, size: string, folder: string): Promise<Measure> {
+  await backUp(server, database, folder);
+  await using restore = await startFunction("restore", restoreEnvironment(server, database, folder));
+  const ended = new AbortController();
+  const asking = longestSilence(server, database, ended.signal);
+  const { downtimeMs } = await resultOf(await restore.post({ filename: "latest" }));
+  ended.abort();
+  const ours = (await asking) / 1000;
+  console.log(`outage at ${size}: ${ours.toFixed(3)} s seen, ${(downtimeMs ?? 0) / 1000} s told`);
+  return measure({
+    name: `outage of a swap, ${size}`,
+    unit: "s",
+    ours,
+    reference: OUTAGE_LIMIT_SECONDS,
+    referenceName: "limit",
+    limit: 1,
+  });
+}
+
+async function longestSilence(server: TestServer, database: string, ended: AbortSignal): Promise<number> {
+  let longest = 0;
+  let answered = performance.now();
+  let client = await server.connect(database);
+  while (!ended.aborted) {
+    try {
+      await client.query("SELECT 1");
+      longest = Math.max(longest, performance.now() - answered);
+      answered = performance.now();
+      await pause(5);
+    } catch {
+      await pause(5);
+      client = await server.connect(database).catch(() => client);
+    }
+  }
+  await client.end();
+  return longest;
+}
+
+async function backUp(server: TestServer, database: string, folder: string): Promise<void> {
+  await using backup = await startFunction("backup", backupEnvironment(server, database, folder));
+  await manifestOf(await backup.post());
+}
+
+async function resultOf(answer: Response): Promise<RestoreResult> {
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(text);
+  return JSON.parse(text) as RestoreResult;
+}
+
+async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const begun = performance.now();
+  await work();
+  return (performance.now() - begun) / 1000;
+}
