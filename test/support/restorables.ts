@@ -25,6 +25,8 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     missing: { roles: [], extensions: [], tablespaces: [], ...missing },
     lockTableSize: 6_400,
     targetTaken: false,
+    forbiddenExtensions: [],
+    forbiddenSettings: [],
     ...given,
   };
 }
