@@ -1,9 +1,7 @@
-import type { Authorize } from "../../shared/backup/authorize.ts";
 import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { keepReserve, withReserve } from "../../shared/catalog/reserve.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
-import { DormouseError } from "../../shared/errors.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
 import type { CullVolumeDependencies } from "../../shared/operations/cull-volume.ts";
 import { examine } from "../../shared/operations/examine.ts";
@@ -42,18 +40,10 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
       examine: (signal) => examine([volumeCheck(config.BACKUP_DIR)], signal),
     },
     ...runsInPod(config, { store, log, now }),
-    authorize: await authorizeOf(config),
+    // `AUTH=kubernetes` is not for this function: it has no account to ask with.
+    authorize: config.AUTH === "none" ? noAuth : await tokenAuth(config.AUTH_TOKEN_FILE ?? ""),
     interrupted: await interruptedRuns({ runs: store, log, now }, "cull"),
   };
-}
-
-/** `AUTH=kubernetes` is not for this function: it has no account to ask with. */
-async function authorizeOf({ AUTH, AUTH_TOKEN_FILE }: CullConfig): Promise<Authorize> {
-  if (AUTH === "none") return noAuth;
-  if (AUTH_TOKEN_FILE !== undefined) return tokenAuth(AUTH_TOKEN_FILE);
-  throw new DormouseError("configuration_invalid", "AUTH=token needs AUTH_TOKEN_FILE", {
-    hint: "docs/configuration.md describes each variable",
-  });
 }
 
 function policyOf(config: CullConfig) {

@@ -1,11 +1,14 @@
 import { DormouseError } from "../../shared/errors.ts";
+import { checkAuth } from "../check-auth.ts";
 import { runFunction } from "../run-function.ts";
 import { restoreConfig } from "./config.ts";
 
 runFunction({
   name: "restore",
   schema: restoreConfig,
-  check({ APP_WORKLOADS, KUBECONFIG }, environment) {
+  check(config, environment) {
+    checkAuth(config);
+    const { APP_WORKLOADS, KUBECONFIG } = config;
     const isInCluster = environment["KUBERNETES_SERVICE_HOST"] !== undefined || KUBECONFIG !== undefined;
     if (isInCluster || APP_WORKLOADS === undefined) return;
     throw new DormouseError(

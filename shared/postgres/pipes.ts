@@ -68,12 +68,12 @@ type Receive = (piece: Uint8Array | undefined) => "go on" | "wait";
 export function pipeReader({ ours }: ChildPipe): PipeReader {
   const memory = blocks();
   const rests = restsBetweenReads();
-  const { listen, close } = listeningSocket(ours, memory);
+  const source = listeningSocket(ours, memory);
   return {
     async next() {
       await rests.rest();
       const piece = await new Promise<Uint8Array | undefined>((resolve) => {
-        listen((got) => {
+        source.listen((got) => {
           resolve(got);
           return "wait";
         });
@@ -83,9 +83,9 @@ export function pipeReader({ ours }: ChildPipe): PipeReader {
     },
     drain(take) {
       memory.reuse();
-      return new Promise((resolve, reject) => listen(handOver(take, resolve, reject)));
+      return new Promise((resolve, reject) => source.listen(handOver(take, resolve, reject)));
     },
-    close,
+    close: source.close,
   };
 }
 
