@@ -3,6 +3,8 @@ import type { IncomingEvent } from "../events/cloud-event.ts";
 import type { Handler } from "./server.ts";
 import type { Runs, StartedRun } from "./runs.ts";
 
+const TICK = "dev.knative.sources.ping";
+
 /**
  * The run that an event asks for, or has asked for already; none where it only wakes what is unfinished. Throws
  * `event_unsupported`.
@@ -14,7 +16,9 @@ export async function takeEvent(
 ): Promise<StartedRun | undefined> {
   if ((await handler.onEvent?.(event)) === true) return undefined;
   const { kind, database, work } = handler;
-  const { source, id, time } = event;
-  const trigger: Trigger = { source, id, ...(time === undefined ? {} : { at: time }) };
+  const { source, id, time, type } = event;
+  // Only a schedule has slots: two backups may be completed within one minute, and both are news.
+  const isTick = type === TICK && time !== undefined;
+  const trigger: Trigger = { source, id, ...(isTick ? { at: time } : {}) };
   return runs.start({ kind, database, trigger, request: handler.parseEvent(event) }, work);
 }

@@ -2,8 +2,15 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
 import { schedule } from "./support/events.ts";
+import { RANDOM_UID } from "./support/kustomization.ts";
 import { eventually, kubectlJson } from "./support/kubectl.ts";
 import { install, type Installation } from "./support/namespace.ts";
+
+const RUN_AS_USER = {
+  op: "add",
+  path: "/spec/job/spec/template/spec/containers/0/securityContext/runAsUser",
+  value: RANDOM_UID,
+};
 
 type Jobs = {
   readonly items: readonly { readonly status: { readonly succeeded?: number; readonly failed?: number } }[];
@@ -12,7 +19,11 @@ type Jobs = {
 describe("a backup as a Job", () => {
   let dormouse: Installation;
   before(async () => {
-    dormouse = await install("job", { overlay: "jobsink" });
+    dormouse = await install("job", {
+      overlay: "jobsink",
+      // The user of the services: each keeps its files to itself.
+      patches: [{ target: { kind: "JobSink" }, patch: JSON.stringify([RUN_AS_USER]) }],
+    });
     await dormouse.sql("CREATE TABLE item AS SELECT g AS id FROM generate_series(1, 1000) g");
     await dormouse.kubectl("wait --for=condition=Ready jobsink,sinkbinding --all --timeout=180s");
   });

@@ -15,16 +15,18 @@ const SCALED_AWAY_SECONDS = 100;
 describe("a long backup on Knative", () => {
   let dormouse: Installation;
   before(async () => {
-    const timeouts = ["timeoutSeconds", "responseStartTimeoutSeconds"].map(
-      (field) => `{op: replace, path: /spec/template/spec/${field}, value: ${TIMEOUT_SECONDS}}`,
-    );
+    const timeouts = ["timeoutSeconds", "responseStartTimeoutSeconds"].map((field) => ({
+      op: "replace",
+      path: `/spec/template/spec/${field}`,
+      value: TIMEOUT_SECONDS,
+    }));
     dormouse = await install("long", {
       settings: {
         "dormouse-settings": [`TIMEOUT_SECONDS=${TIMEOUT_SECONDS}`],
         "dormouse-database-settings": ["LOCK_WAIT_SECONDS=900"],
       },
       patches: [
-        { target: { group: "serving.knative.dev", kind: "Service" }, patch: `[${timeouts.join(", ")}]` },
+        { target: { group: "serving.knative.dev", kind: "Service" }, patch: JSON.stringify(timeouts) },
       ],
     });
     await dormouse.sql("CREATE TABLE item AS SELECT g AS id FROM generate_series(1, 1000) g");

@@ -88,6 +88,20 @@ describe("the cull function", () => {
     assert.deepEqual([first, second], ["2025-11-01", "2025-11-02"]);
   });
 
+  it("is woken by each of two backups that were completed within one minute", async () => {
+    await using volume = await temporaryVolume();
+    await fillVolume(volume.path, 4);
+    await using culler = await start(volume.path, { MAX_REMOVALS: "1" });
+    const time = new Date().toISOString();
+
+    await sendEvent(culler, "dev.dormouse.backup.completed", { "ce-id": "a", "ce-time": time });
+    const first = await endOf(culler, 1);
+    await sendEvent(culler, "dev.dormouse.backup.completed", { "ce-id": "b", "ce-time": time });
+    const second = await endOf(culler, 2);
+
+    assert.deepEqual([first, second], ["2025-11-01", "2025-11-02"]);
+  });
+
   it("goes on with the next run where MAX_REMOVALS ended this one", async () => {
     await using volume = await temporaryVolume();
     await fillVolume(volume.path, 5);
@@ -342,12 +356,17 @@ async function endOf(process: FunctionProcess, number: number): Promise<string> 
   return (result as { removed: { name: string }[] }).removed[0]?.name.slice(0, 10) ?? "";
 }
 
-function sendEvent(process: FunctionProcess, type: string): Promise<Response> {
+function sendEvent(
+  process: FunctionProcess,
+  type: string,
+  more: Record<string, string> = {},
+): Promise<Response> {
   const headers = {
     "ce-id": "1",
     "ce-source": "/dormouse/backup/hets",
     "ce-type": type,
     "ce-specversion": "1.0",
+    ...more,
   };
   return process.post({ whatever: "a manifest" }, headers);
 }

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,7 +36,7 @@ export async function writeKustomization(namespace: string, wishes: Wishes): Pro
       behavior: "merge",
       literals,
     })),
-    patches: [...SHORTER, nameOfItsOwn(namespace), ...missingFunctions(), ...patches],
+    patches: [...SHORTER, nameOfItsOwn(namespace), ...patches],
   };
   await writeFile(join(folder, "kustomization.yaml"), stringify(content));
   return folder;
@@ -73,18 +72,4 @@ function nameOfItsOwn(namespace: string): Patch {
 
 export function clusterRoleBinding(namespace: string): string {
   return `${namespace}-asks-who-calls`;
-}
-
-function missingFunctions(): readonly Patch[] {
-  const missing = ["cull", "restore"].filter(
-    (name) => !existsSync(new URL(`../../../functions/${name}`, import.meta.url)),
-  );
-  const remove = (apiVersion: string, kind: string, name: string): Patch => ({
-    target: { kind, name },
-    patch: stringify({ $patch: "delete", apiVersion, kind, metadata: { name } }),
-  });
-  return [
-    ...missing.map((name) => remove("serving.knative.dev/v1", "Service", `dormouse-${name}`)),
-    ...(missing.includes("cull") ? [remove("sources.knative.dev/v1", "SinkBinding", "dormouse-backup")] : []),
-  ];
 }

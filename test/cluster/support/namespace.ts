@@ -62,7 +62,8 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
   await run("create secret generic dormouse-callers", `--from-literal=tokens=operator:${CALLER}`);
   const folder = await writeKustomization(namespace, wishes);
   undo.defer(() => rm(folder, { recursive: true, force: true }));
-  await run(`apply --validate=strict -k ${folder}`);
+  // A webhook of a busy cluster may be away for a moment.
+  await eventually("the manifests applied", async () => run(`apply --validate=strict -k ${folder}`), 90_000);
   await kubectl("apply -f -", [], stringify(clientPod(namespace)));
   await run("rollout status statefulset/postgresql --timeout=180s");
   await run("wait --for=condition=Ready ksvc --all --timeout=180s");
