@@ -49,6 +49,8 @@ const journalSchema = z.object({
   workloads: z.array(replicas).optional(),
   /** The connection limit that an in-place restore has lowered. */
   connectionLimit: z.int().optional(),
+  /** The transaction in which an in-place restore replaces all content; the server knows whether it was committed. */
+  transaction: z.string().optional(),
   /** When applications lost the database. */
   downSince: z.iso.datetime().optional(),
 });
@@ -84,8 +86,14 @@ function cutToBytes(text: string, limit: number): string {
   return cut;
 }
 
-/** What the server says about the databases that a journal names. */
-export type DatabasesFound = { readonly live: boolean; readonly loaded: boolean; readonly kept: boolean };
+/** What the server says about the databases, and the transaction, that a journal names. */
+export type DatabasesFound = {
+  readonly live: boolean;
+  readonly loaded: boolean;
+  readonly kept: boolean;
+  /** Whether the transaction of an in-place restore was committed. */
+  readonly replaced: boolean;
+};
 
 /**
  * What becomes of an unfinished restore whose process is gone.
@@ -109,7 +117,7 @@ export function nextStep(journal: RestoreJournal, found: DatabasesFound, mayGoOn
 /** Whether what cannot be taken back has happened. An exchange changes both names at once, so that one of them tells. */
 function isDone({ strategy, phase, kept }: RestoreJournal, found: DatabasesFound): boolean {
   const isPast = phase === "starting" || phase === "ended";
-  if (strategy === "in-place" || strategy === "rehearse") return isPast;
+  if (strategy === "in-place" || strategy === "rehearse") return isPast || found.replaced;
   if (found.loaded || phase === "loading") return false;
   if (strategy === "beside" || kept === undefined) return found.live || strategy === "beside";
   return found.kept;

@@ -16,6 +16,12 @@ export type ReplaceRequest = LoadRequest & {
   readonly tables: readonly TableRows[];
 };
 
+export type ReplacingSession = {
+  readonly pid: number;
+  /** The id of its transaction. */
+  readonly transaction: string;
+};
+
 /** The client tools of the server's major version. */
 export type RestoreTools = {
   readonly version: string;
@@ -27,10 +33,13 @@ export type RestoreTools = {
   load(request: LoadRequest, signal: AbortSignal): Promise<void>;
   /**
    * Replaces all that a database holds by an archive of format `custom`, in one transaction. `alone` is called with the
-   * pid of the session that will do it, before that session changes anything. Throws `restore_failed`, with nothing
-   * changed.
+   * session that will do it, before that changes anything. Throws `restore_failed`, with nothing changed.
    */
-  replace(request: ReplaceRequest, alone: (pid: number) => Promise<void>, signal: AbortSignal): Promise<void>;
+  replace(
+    request: ReplaceRequest,
+    alone: (session: ReplacingSession) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>;
 };
 
 /** The server that holds the live database, as a restore needs it. */
@@ -45,6 +54,8 @@ export type RestoreServer = {
   existing(databases: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>;
   /** Makes an empty database with owner, encoding, locale and tablespace of `like`. */
   create(database: string, like: string, signal: AbortSignal): Promise<void>;
+  /** Whether a transaction was committed; one that has not ended is an error. */
+  hasCommitted(transaction: string, signal: AbortSignal): Promise<boolean>;
   analyze(database: string, signal: AbortSignal): Promise<void>;
   /** The rows of each of these tables as the database has them now; a table that is not there is left out. */
   countRows(

@@ -60,7 +60,14 @@ async function replace(
   const connectionLimit = saga.journal().connectionLimit ?? (await held.connectionLimit(database));
   await saga.write({ phase: "swapping", connectionLimit, downSince: downSince(deps, saga) });
   const request = { database, path, format: backup.format, tables };
-  await tools.replace(request, (pid) => held.isolate(database, pid), signal);
+  await tools.replace(
+    request,
+    async ({ pid, transaction }) => {
+      await saga.write({ transaction });
+      await held.isolate(database, pid);
+    },
+    signal,
+  );
   await saga.write({ phase: "starting" });
   await held.limitConnections(database, connectionLimit);
   await step("replaced", { backup: backup.name });

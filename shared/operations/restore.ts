@@ -84,7 +84,7 @@ async function attempt(
   await settleOthers(deps, held, saga.context);
   await dropExpired({ ...deps, drop: deps.server.drop }, deps.settings.database, signal);
   if (saga.hasBegun()) {
-    const next = await stepAfter(deps, saga, restoreMayGoOn(run, deps.now()));
+    const next = await stepAfter(deps, saga, held, restoreMayGoOn(run, deps.now()));
     await step("resumed", { phase: saga.journal().phase, next });
     if (next === "continue")
       return resultOf(deps, saga, await exchangeDatabases(deps, saga, held), undefined);

@@ -9,21 +9,38 @@ import { resultOf } from "./strategies.ts";
 
 /** What the journal and the server together ask for. */
 export async function stepAfter(
-  { server }: RestoreDependencies,
+  deps: RestoreDependencies,
   saga: Saga,
+  held: HeldDatabase,
   mayGoOn: boolean,
 ): Promise<NextStep> {
   const journal = saga.journal();
   const { database, loaded, kept } = journal;
   const names = [database, loaded, ...(kept === undefined ? [] : [kept])];
-  const there = await server.existing(names, saga.context.signal);
+  const there = await deps.server.existing(names, saga.context.signal);
   const found = {
     live: there.has(database),
     loaded: there.has(loaded),
     kept: kept !== undefined && there.has(kept),
+    replaced: await hasReplaced(deps, saga, held),
   };
   return nextStep(journal, found, mayGoOn);
 }
+
+/** Whether an in-place restore was committed. A psql whose process is gone may still be about to do so: it is ended first. */
+async function hasReplaced(
+  { server }: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+): Promise<boolean> {
+  const { strategy, phase, database, transaction } = saga.journal();
+  if (strategy !== "in-place" || phase !== "swapping" || transaction === undefined) return false;
+  await held.isolate(database, NOBODY);
+  return server.hasCommitted(transaction, saga.context.signal);
+}
+
+/** No session has this pid. */
+const NOBODY = 0;
 
 /** Puts things in order for good: what was exchanged is finished, and answered; everything else is taken back. */
 export async function settle(
@@ -31,7 +48,7 @@ export async function settle(
   saga: Saga,
   held: HeldDatabase,
 ): Promise<RestoreResult | undefined> {
-  const next = await stepAfter(deps, saga, false);
+  const next = await stepAfter(deps, saga, held, false);
   const tolerant = saga.tolerant(deps.log);
   if (next === "finish") return resultOf(deps, saga, await finish(deps, tolerant, held), undefined);
   await rollBack(deps, tolerant, held);

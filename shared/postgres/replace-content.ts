@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import pg from "pg";
 import type { TableRows } from "../backup/plain-dump.ts";
-import type { ReplaceRequest } from "../backup/restore-server.ts";
+import type { ReplaceRequest, ReplacingSession } from "../backup/restore-server.ts";
 import { DormouseError } from "../errors.ts";
 import type { RunningTool } from "./child-process.ts";
 import { startLoad, type Loader } from "./load-tool.ts";
@@ -58,7 +58,7 @@ const SETTINGS =
 export async function replaceContent(
   loader: Loader,
   request: ReplaceRequest,
-  alone: (pid: number) => Promise<void>,
+  alone: (session: ReplacingSession) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const { database } = request;
@@ -100,19 +100,23 @@ function startScript(loader: Loader, { database, path }: ReplaceRequest, signal:
 async function converse(
   psql: RunningTool,
   startsScript: () => RunningTool,
-  alone: (pid: number) => Promise<void>,
+  alone: (session: ReplacingSession) => Promise<void>,
   check: string,
 ): Promise<void> {
   const answers = psql.output[Symbol.asyncIterator]();
-  await write(psql.stdin, "SELECT pg_backend_pid();\n");
+  await write(psql.stdin, "BEGIN;\nSELECT pg_backend_pid(), txid_current();\n");
   const first = await answers.next();
-  const pid = Number.parseInt(Buffer.from(first.value ?? []).toString("utf8"), 10);
-  if (!Number.isInteger(pid)) throw new DormouseError("restore_failed", "psql did not tell its session");
-  await alone(pid);
+  const [pid, transaction] = Buffer.from(first.value ?? [])
+    .toString("utf8")
+    .trim()
+    .split("|");
+  if (pid === undefined || transaction === undefined)
+    throw new DormouseError("restore_failed", "psql did not tell its session");
+  await alone({ pid: Number(pid), transaction });
   const end = drain(answers);
   // Whoever fails first tells why: psql at an error of the server, pg_restore at one of the archive.
   end.catch(() => undefined);
-  await write(psql.stdin, `BEGIN;\n${WIPE}`);
+  await write(psql.stdin, WIPE);
   // Not before it is read: what a child prints while nobody reads may be gone when it ends.
   const last = await feedAllButTheEnd(startsScript().output, psql.stdin, end);
   await write(psql.stdin, beforeCommit(last, check));

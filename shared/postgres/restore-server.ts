@@ -1,5 +1,6 @@
 import pg from "pg";
 import type { RestoreServer } from "../backup/restore-server.ts";
+import { DormouseError } from "../errors.ts";
 import { findClientTools } from "./client-tools.ts";
 import { withSession, type ConnectionSettings } from "./connection.ts";
 import { countRows } from "./count-rows.ts";
@@ -55,6 +56,17 @@ function fromOutside(session: Session): Omit<RestoreServer, "tools" | "drop" | "
       session(`creation of database ${quoted(database)}`, signal, (client) =>
         createLike(client, database, like),
       ),
+    hasCommitted: (transaction, signal) =>
+      session(`state of transaction ${transaction}`, signal, async (client) => {
+        const sql = "SELECT txid_status($1::bigint) AS state";
+        const { rows } = await client.query<{ state: string | null }>(sql, [transaction]);
+        const state = rows[0]?.state ?? "unknown";
+        if (state === "in progress")
+          throw new DormouseError("sessions_remain", `transaction ${transaction} has not ended yet`, {
+            hint: "it ends with its session: wait, or end that on the server",
+          });
+        return state === "committed";
+      }),
     sizeBytes: (database, signal) =>
       session("size of a database", signal, async (client) => {
         const sql = "SELECT pg_database_size(datname) AS bytes FROM pg_database WHERE datname = $1";

@@ -18,11 +18,12 @@ function journal(strategy: Strategy, phase: JournalPhase, changes: Partial<Resto
   return { strategy, phase, database: "hets", source: "x", loaded, ...kept, ...changes };
 }
 
-/** The databases that are there, of live, loaded and kept. */
+/** What is there of the databases live, loaded and kept; `replaced` when the transaction in place was committed. */
 const found = (there: string) => ({
   live: there.includes("live"),
   loaded: there.includes("loaded"),
   kept: there.includes("kept"),
+  replaced: there.includes("replaced"),
 });
 
 type Row = readonly [Strategy, JournalPhase, there: string, mayGoOn: NextStep, mayNot: NextStep];
@@ -52,10 +53,11 @@ const ROWS: readonly Row[] = [
   ["undo", "loaded", "live", "roll-back", "roll-back"],
   ["undo", "rolling-back", "live loaded", "roll-back", "roll-back"],
 
-  // Its live database is what it loads: only its journal tells.
+  // Its live database is what it loads: its journal tells, or what became of its transaction.
   ["in-place", "loaded", "live loaded", "again", "roll-back"],
   ["in-place", "stopping", "live loaded", "again", "roll-back"],
   ["in-place", "swapping", "live loaded", "again", "roll-back"],
+  ["in-place", "swapping", "live loaded replaced", "finish", "finish"],
   ["in-place", "starting", "live loaded", "finish", "finish"],
   ["in-place", "ended", "live loaded", "finish", "finish"],
   ["in-place", "rolling-back", "live loaded", "roll-back", "roll-back"],

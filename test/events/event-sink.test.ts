@@ -48,6 +48,9 @@ function sinkTo(url: string, changes: Partial<SinkSettings> = {}) {
   return httpEventSink({ ...settings, retryDelaysMs: [1, 1, 1], ...changes }, () => NOW);
 }
 
+/** It follows from the run and what is told of. */
+const ID = `${RUN}-completed-${encodeURIComponent(completed.subject)}`;
+
 describe("the sink of events", () => {
   it("posts one event in binary mode, with its data as JSON", async () => {
     await using heard = await sink(202);
@@ -60,7 +63,7 @@ describe("the sink of events", () => {
     assert.equal(headers["ce-type"], completed.type);
     assert.equal(headers["ce-source"], "/dormouse/backup/hets");
     assert.equal(headers["ce-subject"], completed.subject);
-    assert.equal(headers["ce-id"], `${RUN}-completed`);
+    assert.equal(headers["ce-id"], ID);
     assert.equal(Date.parse(String(headers["ce-time"])), NOW.getTime());
     assert.match(String(headers["content-type"]), /^application\/json/);
     assert.deepEqual(JSON.parse(body), completed.data);
@@ -74,7 +77,7 @@ describe("the sink of events", () => {
 
       assert.deepEqual(
         heard.received.map(({ headers }) => headers["ce-id"]),
-        Array.from({ length: 3 }, () => `${RUN}-completed`),
+        Array.from({ length: 3 }, () => ID),
       );
     });
   }
@@ -136,7 +139,7 @@ describe("the sink of events", () => {
 
     const headers = heard.received[0]?.headers;
     assert.equal(headers?.["ce-team"], "hets");
-    assert.equal(headers["ce-id"], `${RUN}-completed`);
+    assert.equal(headers["ce-id"], ID);
     assert.equal(headers["ce-type"], completed.type);
   });
 
