@@ -183,6 +183,8 @@ describe("a cull whose volume fails", () => {
     if (volume === undefined) return;
     await fillVolume(volume.path, 4);
     await using culler = await start(volume.path);
+    // It listens before it is ready; then the reserve is there.
+    await culler.get("/health/readiness");
     const { bavail, bsize } = await statfs(volume.path);
     await writeFile(join(volume.path, "filler"), Buffer.alloc(bavail * bsize));
     assert.equal((await statfs(volume.path)).bavail, 0);
