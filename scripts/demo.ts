@@ -10,6 +10,7 @@ import { backupEnvironment, manifestOf, startFunction } from "../test/support/fu
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { createSample } from "../test/support/sample-database.ts";
 import { demoCull } from "./demo-cull.ts";
+import { demoBucket } from "./demo/bucket.ts";
 
 const DATABASE = "hets";
 const SAMPLE_SCALE = 20;
@@ -42,6 +43,7 @@ async function main(cleanUp: AsyncDisposableStack): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "dormouse-demo-cull-"));
   cleanUp.defer(() => rm(folder, { recursive: true, force: true }));
   await demoCull({ server, folder, tell });
+  await demoBucket({ server, folder, tell });
 }
 
 async function fill(server: OwnServer): Promise<string> {
