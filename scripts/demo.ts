@@ -11,6 +11,7 @@ import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { createSample } from "../test/support/sample-database.ts";
 import { demoCull } from "./demo-cull.ts";
 import { demoRestore } from "./demo-restore.ts";
+import { demoBucket } from "./demo/bucket.ts";
 
 const DATABASE = "hets";
 const SAMPLE_SCALE = 20;
@@ -45,6 +46,7 @@ async function main(cleanUp: AsyncDisposableStack): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "dormouse-demo-cull-"));
   cleanUp.defer(() => rm(folder, { recursive: true, force: true }));
   await demoCull({ server, folder, tell });
+  await demoBucket({ server, folder, tell });
 }
 
 async function fill(server: OwnServer): Promise<string> {

@@ -3,6 +3,7 @@ import { isTimeZone } from "../../shared/backup/calendar.ts";
 import { authVariables } from "../../shared/runtime/auth-config.ts";
 import { volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
+import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
 
 const AUTH = ["token", "none"] as const;
 
@@ -13,9 +14,10 @@ function keepCount(description: string) {
   });
 }
 
-/** The environment of the cull function: the volume, and nothing of the database. */
+/** The environment of the cull function: the volume, the bucket, and nothing of the database. */
 export const cullConfig = z.object({
   ...volumeVariables,
+  ...mirrorVariables,
   AUTH: variable(z.enum(AUTH), {
     description:
       "How callers who pin, unpin or acknowledge are known. `token`: by a token of AUTH_TOKEN_FILE. `none`: whoever reaches the function may. This function has no account in the cluster to ask it.",

@@ -3,7 +3,7 @@ import { parseArchiveName, type ArchiveName } from "../../shared/backup/archive-
 import type { Verb } from "../../shared/backup/authorize.ts";
 import type { RunContext } from "../../shared/backup/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
-import { cullVolume, type CullVolumeDependencies } from "../../shared/operations/cull-volume.ts";
+import { cullPlaces, type CullPlacesDependencies } from "../../shared/operations/cull-places.ts";
 import { markBackup } from "../../shared/operations/mark-backup.ts";
 import type { CullRequest } from "../../shared/operations/cull-backups.ts";
 
@@ -33,9 +33,9 @@ const TYPES = ["dev.dormouse.backup.completed", "dev.knative.sources.ping"];
 /** Which database a run is about: all that have backups on the volume. */
 const ALL_DATABASES = "*";
 
-/** Turns requests and events into culls of the volume, and marks single backups on it. */
+/** Turns requests and events into culls of the volume and the bucket, and marks single backups on the volume. */
 export function cullHandler(
-  deps: CullVolumeDependencies,
+  deps: CullPlacesDependencies,
   settings: Omit<CullRequest, "dryRun"> & { readonly adoptLimit: number },
 ) {
   return {
@@ -57,7 +57,7 @@ export function cullHandler(
     work: (context: RunContext): Promise<unknown> => {
       const request = requestSchema.parse(context.run.request);
       return request.action === "cull"
-        ? cullVolume(deps, { ...settings, dryRun: request.dryRun }, context)
+        ? cullPlaces(deps, { ...settings, dryRun: request.dryRun }, context)
         : markBackup(deps, request, context);
     },
     /** A cull only does what the configuration says; what a person changes by name needs a right. */

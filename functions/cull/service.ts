@@ -3,7 +3,7 @@ import { keepReserve, withReserve } from "../../shared/catalog/reserve.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
-import type { CullVolumeDependencies } from "../../shared/operations/cull-volume.ts";
+import type { CullPlacesDependencies } from "../../shared/operations/cull-places.ts";
 import { examine } from "../../shared/operations/examine.ts";
 import { oneAtATime } from "../../shared/operations/exclusively.ts";
 import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
@@ -11,17 +11,18 @@ import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { noAuth, tokenAuth } from "../../shared/runtime/token-auth.ts";
 import { version } from "../../shared/version.ts";
+import { mirrorOf } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { CullConfig } from "./config.ts";
 import { cullHandler } from "./handler.ts";
 
 const now = () => new Date();
-/** Wires what culling needs: the volume. */
+
+/** Wires what culling needs: the volume, and the bucket if there is one. */
 export async function cullService(config: CullConfig, { log }: Surroundings): Promise<Service> {
   await keepReserve(config.BACKUP_DIR, log);
   const store = withReserve(runFiles(config.BACKUP_DIR, log, now), config.BACKUP_DIR, log);
-  const deps: CullVolumeDependencies = {
-    place: "volume",
+  const deps: CullPlacesDependencies = {
     catalog: volumeCatalog(config.BACKUP_DIR),
     runs: store,
     events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, "/dormouse/cull", now),
@@ -29,6 +30,7 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
     now,
     exclusively: oneAtATime(),
     version,
+    bucket: bucketOf(config),
   };
   return {
     handler: {
@@ -44,6 +46,11 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
     authorize: config.AUTH === "none" ? noAuth : await tokenAuth(config.AUTH_TOKEN_FILE ?? ""),
     interrupted: await interruptedRuns({ runs: store, log, now }, "cull"),
   };
+}
+
+function bucketOf(config: CullConfig) {
+  const mirror = mirrorOf(config);
+  return mirror && { mirror, newest: config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS };
 }
 
 function policyOf(config: CullConfig) {

@@ -1,14 +1,15 @@
 import * as z from "zod";
 
-const journalSchema = z.object({
-  place: z.enum(["volume", "bucket"]),
-  removing: z.array(z.object({ name: z.string(), sizeBytes: z.number() })),
-});
+const removing = z.array(z.object({ name: z.string(), sizeBytes: z.number() }));
+const journalSchema = z.object({ volume: z.optional(removing), bucket: z.optional(removing) });
 
-/** What a cull is about to remove, on record before the first removal, so that a killed run can finish what it began. */
+/**
+ * What a cull is about to remove from each place, on record before the first removal there, so that a killed run can
+ * finish what it began.
+ */
 export type CullJournal = Readonly<z.infer<typeof journalSchema>>;
 
-/** `undefined` for anything else: then there is nothing to finish. */
-export function readCullJournal(journal: unknown): CullJournal | undefined {
-  return journalSchema.safeParse(journal).data;
+/** Empty for anything else: then there is nothing to finish. */
+export function readCullJournal(journal: unknown): CullJournal {
+  return journalSchema.safeParse(journal).data ?? {};
 }

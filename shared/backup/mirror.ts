@@ -24,8 +24,12 @@ export type Mirror = {
   rewrite(manifest: BackupManifest, signal: AbortSignal): Promise<void>;
   /** The archive as stored, from byte number `fromByte` on. What breaks in between is taken up where it broke. */
   open(name: ArchiveName, fromByte: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** The backup of that name as the bucket has it now; `undefined` unless both its objects are there and agree. */
+  find(name: ArchiveName, signal: AbortSignal): Promise<Backup | undefined>;
   /** The manifest first, then the archive, each by a request of its own. */
   remove(name: ArchiveName, signal: AbortSignal): Promise<Removal>;
+  /** As of a catalog: what is left of a `remove` whose process died in between. */
+  finishRemoval(name: ArchiveName, sizeBytes: number, signal: AbortSignal): Promise<boolean>;
   /** Ends uploads of `database` that were begun and are not `wanted` any more; answers how many. */
   sweep(database: string, wanted: ReadonlySet<ArchiveName>, signal: AbortSignal): Promise<number>;
 };

@@ -41,6 +41,12 @@ export type OutcomeEvent =
       readonly data: CullOutcome & { readonly run: string };
     }
   | {
+      readonly type: "dev.dormouse.cull.failed";
+      /** The catalog that could not be culled, or not to the end. */
+      readonly subject: string;
+      readonly data: { readonly run: string; readonly place: "bucket"; readonly problem: RunProblem };
+    }
+  | {
       readonly type: "dev.dormouse.restore.planned";
       readonly subject: string;
       readonly data: RestorePlan;

@@ -33,13 +33,37 @@ export async function listBucket(bucket: Bucket, signal: AbortSignal): Promise<C
   }
 }
 
-/** Names relative to the prefix, with their sizes. */
-async function listSizes(bucket: Bucket, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+/** One backup as it is now. */
+export async function findInBucket(
+  bucket: Bucket,
+  name: ArchiveName,
+  signal: AbortSignal,
+): Promise<Backup | undefined> {
+  try {
+    const sizes = await listSizes(bucket, signal, name);
+    if (!sizes.has(name) || !sizes.has(`${name}.json`)) return undefined;
+    const found = await readBackup(bucket, name, sizes, signal);
+    return found !== undefined && "backup" in found ? found.backup : undefined;
+  } catch (error) {
+    throw s3Error(error, `looking for ${name}`, signal);
+  }
+}
+
+/** Names relative to the prefix, with their sizes; those that begin with `start`. */
+export async function listSizes(
+  bucket: Bucket,
+  signal: AbortSignal,
+  start = "",
+): Promise<ReadonlyMap<string, number>> {
   const sizes = new Map<string, number>();
   let token: string | undefined;
   do {
     const page = await bucket.client.send(
-      new ListObjectsV2Command({ Bucket: bucket.name, Prefix: bucket.prefix, ContinuationToken: token }),
+      new ListObjectsV2Command({
+        Bucket: bucket.name,
+        Prefix: bucket.prefix + start,
+        ContinuationToken: token,
+      }),
       { abortSignal: signal },
     );
     for (const { Key = "", Size = 0 } of page.Contents ?? [])

@@ -5,7 +5,7 @@ const MEBIBYTE = 1 << 20;
 /** S3's own limits: at least 5 MiB for each part but the last, and at most ten thousand parts. */
 const PART_BYTES = 8 * MEBIBYTE;
 const MAX_PARTS = 10_000;
-const MEMORY_BYTES = 32 * MEBIBYTE;
+const MEMORY_BYTES = 16 * MEBIBYTE;
 
 export function partBytesFor(sizeBytes: number): number {
   return Math.max(PART_BYTES, Math.ceil(sizeBytes / MAX_PARTS / MEBIBYTE) * MEBIBYTE);

@@ -1,12 +1,11 @@
-import { DeleteObjectCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
-import type { ArchiveName } from "../backup/archive-name.ts";
 import type { Backup } from "../backup/backup.ts";
 import { serialiseManifest, type BackupManifest } from "../backup/manifest.ts";
-import type { Mirror, Removal } from "../backup/mirror.ts";
+import type { Mirror } from "../backup/mirror.ts";
 import { openBucket, type Bucket, type BucketSettings } from "./bucket.ts";
-import { listBucket } from "./list-bucket.ts";
+import { findInBucket, listBucket } from "./list-bucket.ts";
 import { digestOf, isThere, proveObject } from "./prove-object.ts";
 import { readObject } from "./read-object.ts";
+import { finishRemoval, removeFromBucket } from "./remove-from-bucket.ts";
 import { s3Error } from "./s3-errors.ts";
 import { putBytes, uploadArchive } from "./upload-archive.ts";
 import { sweepUploads } from "./uploads.ts";
@@ -19,7 +18,9 @@ export function s3Mirror(settings: BucketSettings): Mirror {
     copyIn: (backup, open, signal) => copyIn(bucket, backup, open, signal),
     rewrite: (manifest, signal) => rewrite(bucket, manifest, signal),
     open: async (name, fromByte, signal) => readObject(bucket, bucket.prefix + name, fromByte, signal),
-    remove: (name, signal) => remove(bucket, name, signal),
+    find: (name, signal) => findInBucket(bucket, name, signal),
+    remove: (name, signal) => removeFromBucket(bucket, name, signal),
+    finishRemoval: (name, sizeBytes, signal) => finishRemoval(bucket, name, sizeBytes, signal),
     sweep: (database, wanted, signal) => sweepUploads(bucket, { database, wanted }, signal),
   };
 }
@@ -49,35 +50,4 @@ async function rewrite(bucket: Bucket, manifest: BackupManifest, signal: AbortSi
     throw s3Error(error, `sending the manifest of ${manifest.name}`, signal);
   }
   await proveObject(bucket, key, digestOf(bytes), signal);
-}
-
-async function remove(bucket: Bucket, name: ArchiveName, signal: AbortSignal): Promise<Removal> {
-  const key = bucket.prefix + name;
-  try {
-    if (await isLocked(bucket, key, signal)) return "locked";
-    const markers = [
-      await removeObject(bucket, `${key}.json`, signal),
-      await removeObject(bucket, key, signal),
-    ];
-    return markers.includes(true) ? "hidden" : "removed";
-  } catch (error) {
-    throw s3Error(error, `removing ${name} from the bucket`, signal);
-  }
-}
-
-async function isLocked(bucket: Bucket, key: string, signal: AbortSignal): Promise<boolean> {
-  const { ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus } = await bucket.client.send(
-    new HeadObjectCommand({ Bucket: bucket.name, Key: key }),
-    { abortSignal: signal },
-  );
-  return ObjectLockLegalHoldStatus === "ON" || (ObjectLockRetainUntilDate?.getTime() ?? 0) > Date.now();
-}
-
-/** Whether the store only covered it with a marker. One request for one object: bulk deletion is what stores differ in. */
-async function removeObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<boolean> {
-  const { DeleteMarker } = await bucket.client.send(
-    new DeleteObjectCommand({ Bucket: bucket.name, Key: key }),
-    { abortSignal: signal },
-  );
-  return DeleteMarker === true;
 }

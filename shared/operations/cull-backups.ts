@@ -1,4 +1,5 @@
 import type { Catalog, CatalogListing } from "../backup/catalog.ts";
+import type { Mirror } from "../backup/mirror.ts";
 import { planOf, type CullOutcome, type CullReport } from "../backup/cull-report.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
 import type { RetentionPolicy } from "../backup/retention-policy.ts";
@@ -9,10 +10,23 @@ import { announce } from "./announce.ts";
 import type { Exclusively } from "./exclusively.ts";
 import { finishRemovals, removePlanned } from "./remove-planned.ts";
 
+/** What culling asks of a catalog: a mirror has it. */
+export type CulledCatalog = Pick<Mirror, "list" | "find" | "remove" | "finishRemoval">;
+
+export function culledVolume(catalog: Catalog): CulledCatalog {
+  return {
+    ...catalog,
+    async remove(name) {
+      await catalog.remove(name);
+      return "removed";
+    },
+  };
+}
+
 /** One catalog, wherever it lies, and what culling it needs: nothing of the database. */
 export type CullDependencies = {
   readonly place: CullOutcome["place"];
-  readonly catalog: Pick<Catalog, "list" | "find" | "remove" | "finishRemoval">;
+  readonly catalog: CulledCatalog;
   readonly runs: Pick<RunStore, "inUse">;
   readonly events: EventSink;
   readonly log: Log;
@@ -39,7 +53,7 @@ export async function cullBackups(
     now: deps.now(),
     inUse: await deps.runs.inUse(),
   });
-  await context.step("planned", countsOf(plans));
+  await context.step("planned", { place: deps.place, ...countsOf(plans) });
   if (request.dryRun) return reportOf(deps, request, { listing, plans, removed: [], remaining: [] });
 
   for (const plan of plans) await tellRefusal(deps, context, plan);
@@ -64,8 +78,10 @@ function countsOf(plans: readonly CullPlan[]) {
 
 async function tellRefusal(deps: CullDependencies, context: RunContext, plan: CullPlan): Promise<void> {
   const { database, refusal, suspicion } = plan;
-  if (refusal !== undefined)
-    deps.log.warn("cull refused", { run: context.run.id, database, rule: refusal.rule, why: refusal.detail });
+  if (refusal !== undefined) {
+    const { rule, detail: why } = refusal;
+    deps.log.warn("cull refused", { run: context.run.id, place: deps.place, database, rule, why });
+  }
   if (suspicion === undefined) return;
   const data = { run: context.run.id, database, suspicion };
   await announce(deps, context, { type: "dev.dormouse.backup.suspect", subject: suspicion.backup, data });

@@ -2,9 +2,9 @@ import type { Catalog } from "../backup/catalog.ts";
 import type { CullReport } from "../backup/cull-report.ts";
 import type { RunContext } from "../backup/run.ts";
 import { adoptLegacyFiles, type AdoptReport } from "./adopt-legacy-files.ts";
-import { cullBackups, type CullDependencies, type CullRequest } from "./cull-backups.ts";
+import { cullBackups, culledVolume, type CullDependencies, type CullRequest } from "./cull-backups.ts";
 
-export type CullVolumeDependencies = Omit<CullDependencies, "catalog"> & {
+export type CullVolumeDependencies = Omit<CullDependencies, "place" | "catalog"> & {
   readonly catalog: Catalog;
   /** Of Dormouse. */
   readonly version: string;
@@ -28,7 +28,8 @@ export async function cullVolume(
 ): Promise<CullVolumeReport> {
   // An earlier attempt of this run, and nobody else's.
   if (context.isTakenUp) await deps.catalog.sweep(context.run.id);
-  const report = await cullBackups(deps, request, context);
+  const volume = { ...deps, place: "volume", catalog: culledVolume(deps.catalog) } as const;
+  const report = await cullBackups(volume, request, context);
   if (request.dryRun || report.legacyFiles === 0) return report;
   return { ...report, adoption: await adoptLegacyFiles(deps, request.adoptLimit, context) };
 }

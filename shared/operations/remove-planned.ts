@@ -22,13 +22,13 @@ export async function removePlanned(
     .toSorted((a, b) => a.backup.startedAt.getTime() - b.backup.startedAt.getTime());
   const [now, later] = [planned.slice(0, maxRemovals), planned.slice(maxRemovals)];
   const remaining = later.map(({ backup: { name } }) => ({ name: name as string, why: OVER_LIMIT }));
-  if (now.length > 0) await context.amend({ journal: journalOf(deps, now) });
+  if (now.length > 0) await context.amend({ journal: journalOf(deps, context, now) });
 
   const removed: Removal[] = [];
   for (const each of now) {
     try {
       context.signal.throwIfAborted();
-      const why = await deps.exclusively(() => removeOne(deps, each));
+      const why = await deps.exclusively(() => removeOne(deps, each, context.signal));
       if (why !== undefined) {
         remaining.push({ name: each.backup.name, why });
         continue;
@@ -44,24 +44,34 @@ export async function removePlanned(
   return { removed, remaining };
 }
 
+const GONE = "it was gone already";
+/** An object that a store holds on to is kept, whatever was planned. */
+const HELD = {
+  locked: "an object lock or a legal hold keeps it",
+  hidden: "the bucket keeps versions: it is out of sight, and its bytes are still there",
+} as const;
+
 /** Why it was not removed, if so. Pins and runs are looked at once more, right before the manifest goes. */
 async function removeOne(
-  { catalog, runs }: CullDependencies,
-  { backup }: RemovedBackup,
+  { place, catalog, runs }: CullDependencies,
+  { backup: { name }, backup }: RemovedBackup,
+  signal: AbortSignal,
 ): Promise<string | undefined> {
-  const found = await catalog.find(backup.name);
-  if (found === undefined) return "it was gone already";
+  const found = await catalog.find(name, signal);
+  if (found === undefined) return GONE;
   const decision = mayStillGo(backup, found, await runs.inUse());
   if (!decision.may) return decision.why;
   try {
-    await catalog.remove(backup.name);
+    const removal = await catalog.remove(name, signal);
+    if (removal !== "removed") return HELD[removal];
   } catch (error) {
-    if (asDormouseError(error).code === "backup_not_found") return "it was gone already";
+    if (asDormouseError(error).code === "backup_not_found") return GONE;
     throw error;
   }
-  if ((await catalog.find(backup.name)) === undefined) return undefined;
-  throw new DormouseError("volume_unwritable", `${backup.name} is still there after it was removed`, {
-    hint: "check the volume: it says that it removes, and does not",
+  if ((await catalog.find(name, signal)) === undefined) return undefined;
+  const code = place === "volume" ? "volume_unwritable" : "mirror_unequal";
+  throw new DormouseError(code, `${name} is still there after it was removed`, {
+    hint: `check the ${place}: it says that it removes, and does not`,
   });
 }
 
@@ -71,19 +81,23 @@ async function removeOne(
  */
 export async function finishRemovals(
   { place, catalog, log }: CullDependencies,
-  { run }: RunContext,
+  { run, signal }: RunContext,
 ): Promise<void> {
-  const journal = readCullJournal(run.journal);
-  if (journal?.place !== place) return;
-  for (const { name, sizeBytes } of journal.removing) {
+  for (const { name, sizeBytes } of readCullJournal(run.journal)[place] ?? []) {
     const archive = parseArchiveName(name)?.name;
-    if (archive !== undefined && (await catalog.finishRemoval(archive, sizeBytes)))
+    if (archive !== undefined && (await catalog.finishRemoval(archive, sizeBytes, signal)))
       log.info("removal finished", { run: run.id, backup: name, sizeBytes });
   }
 }
 
-function journalOf({ place }: CullDependencies, removals: readonly RemovedBackup[]): CullJournal {
-  return { place, removing: removals.map(({ backup: { name, sizeBytes } }) => ({ name, sizeBytes })) };
+/** What an earlier attempt was removing from the other place is kept: this run may not have got there yet. */
+function journalOf(
+  { place }: CullDependencies,
+  { run }: RunContext,
+  removals: readonly RemovedBackup[],
+): CullJournal {
+  const removing = removals.map(({ backup: { name, sizeBytes } }) => ({ name, sizeBytes }));
+  return { ...readCullJournal(run.journal), [place]: removing };
 }
 
 function stopped(

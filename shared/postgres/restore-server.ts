@@ -29,6 +29,7 @@ export function restoreServer(
       restoreTools(await findClientTools(serverMajor, place.binDir, place.searchPath), libpq, options),
     drop: databaseDropper(settings),
     ...fromOutside(sessions(settings, settings.maintenanceDatabase)),
+    ...asked(sessions(settings, settings.maintenanceDatabase)),
     ...fromInside((database) => sessions(settings, database)),
   };
 }
@@ -39,7 +40,9 @@ function sessions(settings: ConnectionSettings, database: string): Session {
 }
 
 /** What is done from the maintenance database: nobody may be in a database that is renamed or dropped. */
-function fromOutside(session: Session): Omit<RestoreServer, "tools" | "drop" | "analyze" | "countRows"> {
+function fromOutside(
+  session: Session,
+): Omit<RestoreServer, "tools" | "drop" | Asked | "analyze" | "countRows"> {
   const quoted = JSON.stringify;
   return {
     inspect: (request, signal) =>
@@ -56,6 +59,24 @@ function fromOutside(session: Session): Omit<RestoreServer, "tools" | "drop" | "
       session(`creation of database ${quoted(database)}`, signal, (client) =>
         createLike(client, database, like),
       ),
+    copyProperties: (from, to, signal) =>
+      session(`copying of grants and settings of database ${quoted(from)}`, signal, (client) =>
+        copyProperties(client, from, to),
+      ),
+    rename: (database, to, signal) =>
+      session(`renaming of database ${quoted(database)}`, signal, async (client) => {
+        await endSessions(client, database);
+        const [from, name] = [database, to].map(pg.escapeIdentifier);
+        await client.query(`ALTER DATABASE ${from} RENAME TO ${name}`);
+      }),
+  };
+}
+
+type Asked = "sizeBytes" | "hasCommitted";
+
+/** What the server only tells. */
+function asked(session: Session): Pick<RestoreServer, Asked> {
+  return {
     hasCommitted: (transaction, signal) =>
       session(`state of transaction ${transaction}`, signal, async (client) => {
         const sql = "SELECT txid_status($1::bigint) AS state";
@@ -72,16 +93,6 @@ function fromOutside(session: Session): Omit<RestoreServer, "tools" | "drop" | "
         const sql = "SELECT pg_database_size(datname) AS bytes FROM pg_database WHERE datname = $1";
         const { rows } = await client.query<{ bytes: string }>(sql, [database]);
         return Number(rows[0]?.bytes ?? 0);
-      }),
-    copyProperties: (from, to, signal) =>
-      session(`copying of grants and settings of database ${quoted(from)}`, signal, (client) =>
-        copyProperties(client, from, to),
-      ),
-    rename: (database, to, signal) =>
-      session(`renaming of database ${quoted(database)}`, signal, async (client) => {
-        await endSessions(client, database);
-        const [from, name] = [database, to].map(pg.escapeIdentifier);
-        await client.query(`ALTER DATABASE ${from} RENAME TO ${name}`);
       }),
   };
 }

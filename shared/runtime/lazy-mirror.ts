@@ -9,7 +9,9 @@ export function lazyMirror(make: () => Promise<Mirror>): Mirror {
     copyIn: async (...given) => (await mirror()).copyIn(...given),
     rewrite: async (...given) => (await mirror()).rewrite(...given),
     open: async (...given) => (await mirror()).open(...given),
+    find: async (...given) => (await mirror()).find(...given),
     remove: async (...given) => (await mirror()).remove(...given),
+    finishRemoval: async (...given) => (await mirror()).finishRemoval(...given),
     sweep: async (...given) => (await mirror()).sweep(...given),
   };
 }

@@ -11,7 +11,7 @@ import type { Files } from "../../shared/catalog/files.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
 import { jsonLog } from "../../shared/log.ts";
-import { cullBackups, type CullDependencies } from "../../shared/operations/cull-backups.ts";
+import { cullBackups, culledVolume, type CullDependencies } from "../../shared/operations/cull-backups.ts";
 import { oneAtATime } from "../../shared/operations/exclusively.ts";
 import { cull, cullEnvironment, daysOf, fillVolume, reportOf } from "../support/culled.ts";
 import { assertWhole, listingOf, preload, problemIn, setStage } from "../support/faulty.ts";
@@ -48,7 +48,7 @@ async function cullWith(path: string, files: Partial<Files>) {
   });
   const deps: CullDependencies = {
     place: "volume",
-    catalog: volumeCatalog(path, { ...promises, ...files }),
+    catalog: culledVolume(volumeCatalog(path, { ...promises, ...files })),
     runs,
     events: { send: async () => undefined },
     log: silent,

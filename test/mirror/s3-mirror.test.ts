@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import {
+  DeleteObjectCommand,
   ListMultipartUploadsCommand,
   ListPartsCommand,
   PutBucketVersioningCommand,
@@ -167,6 +168,37 @@ function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSettings> 
 
     assert.equal(removal, "removed");
     assert.deepEqual(await bucket.keys(), [other.name, `${other.name}.json`]);
+  });
+
+  it("finds one backup as it is now, and none of which an object is missing", async () => {
+    await using bucket = await makeBucket(storeOf(), changes);
+    const mirror = s3Mirror(bucket.settings);
+    const [one, half, none] = [21, 22, 23].map((day) => aBackupOf(Buffer.from("PGDMP"), day));
+    assert.ok(one && half && none);
+    for (const backup of [one, half]) await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
+    const { client, settings } = bucket;
+    await client.send(new DeleteObjectCommand({ Bucket: settings.bucket, Key: `${half.name}.json` }));
+
+    assert.deepEqual(await mirror.find(one.name, never), one);
+    assert.equal(await mirror.find(half.name, never), undefined);
+    assert.equal(await mirror.find(none.name, never), undefined);
+  });
+
+  it("finishes a removal only where the manifest is gone and the archive is the one meant", async () => {
+    await using bucket = await makeBucket(storeOf(), changes);
+    const mirror = s3Mirror(bucket.settings);
+    const [whole, half] = [21, 22].map((day) => aBackupOf(Buffer.from("PGDMP"), day));
+    assert.ok(whole && half);
+    for (const backup of [whole, half]) await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
+    const { client, settings } = bucket;
+    await client.send(new DeleteObjectCommand({ Bucket: settings.bucket, Key: `${half.name}.json` }));
+
+    assert.equal(await mirror.finishRemoval(whole.name, whole.sizeBytes, never), false);
+    assert.equal(await mirror.finishRemoval(half.name, half.sizeBytes + 1, never), false);
+    assert.equal(await mirror.finishRemoval(half.name, half.sizeBytes, never), true);
+    assert.equal(await mirror.finishRemoval(half.name, half.sizeBytes, never), false);
+
+    assert.deepEqual(await bucket.keys(), [whole.name, `${whole.name}.json`]);
   });
 
   it("stops when it is told to, and shows nothing of what was sent", async () => {

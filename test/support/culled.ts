@@ -5,7 +5,7 @@ import { archiveName } from "../../shared/backup/archive-name.ts";
 import type { Backup } from "../../shared/backup/backup.ts";
 import { backupOf } from "../../shared/backup/backup.ts";
 import { serialiseManifest } from "../../shared/backup/manifest.ts";
-import type { CullVolumeReport } from "../../shared/operations/cull-volume.ts";
+import type { CullPlacesReport } from "../../shared/operations/cull-places.ts";
 import { aManifest, type ManifestGiven } from "./backups.ts";
 import type { FunctionProcess } from "./function-process.ts";
 
@@ -50,14 +50,14 @@ export async function fillVolume(
   return backups;
 }
 
-export async function reportOf(answer: Response | Promise<Response>): Promise<CullVolumeReport> {
+export async function reportOf(answer: Response | Promise<Response>): Promise<CullPlacesReport> {
   const response = await answer;
   const text = await response.text();
   assert.equal(response.status, 200, text);
-  return JSON.parse(text) as CullVolumeReport;
+  return JSON.parse(text) as CullPlacesReport;
 }
 
-export async function cull(process: FunctionProcess, body: unknown = {}): Promise<CullVolumeReport> {
+export async function cull(process: FunctionProcess, body: unknown = {}): Promise<CullPlacesReport> {
   return reportOf(process.post(body));
 }
 

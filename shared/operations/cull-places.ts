@@ -1,0 +1,81 @@
+import { backupOf, type Backup } from "../backup/backup.ts";
+import type { Catalog } from "../backup/catalog.ts";
+import type { CullReport } from "../backup/cull-report.ts";
+import type { Mirror } from "../backup/mirror.ts";
+import type { RunContext, RunProblem } from "../backup/run.ts";
+import { asDormouseError } from "../errors.ts";
+import { announce } from "./announce.ts";
+import { cullBackups, type CulledCatalog } from "./cull-backups.ts";
+import {
+  cullVolume,
+  type CullVolumeDependencies,
+  type CullVolumeReport,
+  type CullVolumeRequest,
+} from "./cull-volume.ts";
+
+export type CullPlacesDependencies = CullVolumeDependencies & {
+  /** Unset: there is no bucket. `newest` is its own count; the other rules are the volume's. */
+  readonly bucket?: { readonly mirror: Mirror; readonly newest: number } | undefined;
+};
+
+type BucketReport = CullReport | { readonly place: "bucket"; readonly problem: RunProblem };
+
+export type CullPlacesReport = CullVolumeReport & { readonly bucket?: BucketReport };
+
+/**
+ * Culls the volume, then the bucket: each by what lies there, so that neither can cost the other its last good backup.
+ * A bucket that fails takes nothing back of what was done on the volume, and is told of.
+ */
+export async function cullPlaces(
+  deps: CullPlacesDependencies,
+  request: CullVolumeRequest,
+  context: RunContext,
+): Promise<CullPlacesReport> {
+  const report = await cullVolume(deps, request, context);
+  if (deps.bucket === undefined) return report;
+  const { mirror, newest } = deps.bucket;
+  try {
+    const bucket = { ...deps, place: "bucket", catalog: withPinsOf(deps.catalog, mirror) } as const;
+    const policy = { ...request.policy, newest };
+    return { ...report, bucket: await cullBackups(bucket, { ...request, policy }, context) };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    return { ...report, bucket: await tellProblem(deps, context, error) };
+  }
+}
+
+async function tellProblem(
+  deps: CullPlacesDependencies,
+  context: RunContext,
+  error: unknown,
+): Promise<BucketReport> {
+  const { code, message, hint } = asDormouseError(error);
+  const [place, problem] = ["bucket" as const, { code, message, hint }];
+  deps.log.error("cull failed", { run: context.run.id, place, code, error: message, hint });
+  await context.step("unculled", { place, problem });
+  const data = { run: context.run.id, place, problem };
+  await announce(deps, context, { type: "dev.dormouse.cull.failed", subject: place, data });
+  return { place, problem };
+}
+
+/** A pin reaches the bucket with the next backup run, and counts at once. */
+function withPinsOf(volume: Catalog, mirror: Mirror): CulledCatalog {
+  return {
+    ...mirror,
+    async list(signal) {
+      const [listing, local] = await Promise.all([mirror.list(signal), volume.list(signal)]);
+      const byName = new Map(local.backups.map((backup) => [backup.name, backup]));
+      return { ...listing, backups: listing.backups.map((each) => pinnedAs(byName.get(each.name), each)) };
+    },
+    async find(name, signal) {
+      const found = await mirror.find(name, signal);
+      return found && pinnedAs(await volume.find(name), found);
+    },
+  };
+}
+
+function pinnedAs(local: Backup | undefined, backup: Backup): Backup {
+  const { pin, archive } = local?.manifest ?? {};
+  const isSame = archive?.sha256 === backup.manifest.archive.sha256;
+  return isSame && pin !== undefined ? backupOf({ ...backup.manifest, pin }) : backup;
+}

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { execa } from "execa";
+import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import { ageKey } from "../support/age.ts";
+import { backupEnvironment, manifestOf, startFunction } from "../support/function-process.ts";
+import { setRestoreStage } from "../support/restore-stage.ts";
+import { embeddedStore, makeBucket, mirrorEnvironment } from "../support/s3.ts";
+import { temporaryFolder } from "../support/volume.ts";
+
+describe("the bundles", () => {
+  it("encrypt, mirror and restore from the bucket: what they load late is whole", async (test) => {
+    if (!existsSync("node_modules/esbuild")) return test.skip("esbuild is not installed");
+    // Where all tests run the bundles, they are there, and in use.
+    if (process.env["DORMOUSE_TEST_DIST"] === undefined) {
+      await execa(process.execPath, ["scripts/build.ts"]);
+      process.env["DORMOUSE_TEST_DIST"] = "dist";
+      test.after(() => delete process.env["DORMOUSE_TEST_DIST"]);
+    }
+    await using store = await embeddedStore();
+    await using bucket = await makeBucket(store);
+    await using empty = await temporaryFolder();
+    await using scratch = await temporaryFolder();
+    await using stage = await setRestoreStage();
+    const key = await ageKey();
+    const AGE_IDENTITY_FILE = join(scratch.path, "key");
+    await writeFile(AGE_IDENTITY_FILE, key.identity);
+
+    const { name } = await mirrored();
+    await stage.destroyData();
+    const restore = await stage.start({
+      ...mirrorEnvironment(bucket),
+      BACKUP_DIR: empty.path,
+      AGE_IDENTITY_FILE,
+    });
+    await stage.resultOf(restore.post({ filename: name }));
+
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+
+    async function mirrored(): Promise<BackupManifest> {
+      await using backup = await startFunction("backup", {
+        ...backupEnvironment(stage.server, stage.database, stage.path),
+        ...mirrorEnvironment(bucket),
+        AGE_RECIPIENTS: key.recipient,
+      });
+      const manifest = await manifestOf(await backup.post());
+      assert.ok((await bucket.keys()).includes(`${manifest.name}.json`), JSON.stringify(backup.lines));
+      assert.deepEqual(manifest.archive.recipients, [key.recipient]);
+      return manifest;
+    }
+  });
+});
