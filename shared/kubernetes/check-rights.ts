@@ -23,7 +23,7 @@ const ALWAYS: readonly Right[] = [
   { verb: "list", group: "", resource: "pods" },
   { verb: "list", group: "", resource: "events" },
   { verb: "list", group: "autoscaling", resource: "horizontalpodautoscalers" },
-  ...["create", "get", "delete"].map((verb) => ({
+  ...["create", "delete"].map((verb) => ({
     verb,
     group: "sources.knative.dev",
     resource: "pingsources",

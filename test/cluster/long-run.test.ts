@@ -4,7 +4,7 @@ import type { CatalogListing } from "../../shared/backup/catalog.ts";
 import type { Run } from "../../shared/backup/run.ts";
 import { pingHeaders, runsOf } from "./support/events.ts";
 import { eventually } from "./support/kubectl.ts";
-import { asleep, install, type Installation } from "./support/namespace.ts";
+import { asleep, install, type Installation, type Pod } from "./support/namespace.ts";
 
 const BACKUP = "dormouse-backup";
 /** Of a request, and of a pod from the first sign of its end. */
@@ -30,6 +30,9 @@ describe("a long backup on Knative", () => {
       ],
     });
     await dormouse.sql("CREATE TABLE item AS SELECT g AS id FROM generate_series(1, 1000) g");
+    // It makes a revision; the pods of the one before are gone then.
+    await dormouse.kubectl("wait --for=condition=Ready sinkbinding --all --timeout=180s");
+    await asleep(dormouse, BACKUP);
   });
   after(() => dormouse?.[Symbol.asyncDispose]());
 
@@ -37,7 +40,7 @@ describe("a long backup on Knative", () => {
     const lock = await lockTable(dormouse, SCALED_AWAY_SECONDS);
 
     const answer = await dormouse.call(BACKUP, { method: "POST", headers: pingHeaders("long") });
-    const [pod] = await dormouse.podsOf(BACKUP);
+    const [pod] = await alive(dormouse);
     const run = await endOf(dormouse, "long");
     await lock.end;
 
@@ -47,7 +50,7 @@ describe("a long backup on Knative", () => {
     const tookMs = Date.parse(String(run.finishedAt)) - Date.parse(String(run.acceptedAt));
     assert.ok(tookMs > (SCALED_AWAY_SECONDS - 20) * 1000, `${tookMs} ms`);
     assert.deepEqual(
-      (await dormouse.podsOf(BACKUP)).map(({ metadata }) => metadata.uid),
+      (await alive(dormouse)).map(({ metadata }) => metadata.uid),
       [pod?.metadata.uid],
     );
     await asleep(dormouse, BACKUP);
@@ -73,6 +76,11 @@ describe("a long backup on Knative", () => {
     assert.equal(backups.filter(({ manifest }) => manifest.trigger.id === "deleted").length, 1);
   });
 });
+
+/** Without those of an earlier revision that are still ending. */
+async function alive({ podsOf }: Installation): Promise<readonly Pod[]> {
+  return (await podsOf(BACKUP)).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
 
 /** Keeps pg_dump waiting; resolves when the lock is held, with the promise of its end. */
 async function lockTable(

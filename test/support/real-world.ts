@@ -14,6 +14,8 @@ const PATIENCE_MS = 120_000;
 const SERVING = { group: "serving.knative.dev", version: "v1", plural: "services" } as const;
 const PINGS = { group: "sources.knative.dev", version: "v1", plural: "pingsources" } as const;
 
+type PingSourceListed = PingSourceSeen & { readonly metadata: { readonly deletionTimestamp?: string } };
+
 /** What restore needs, and nothing else. */
 const FUNCTION_RULES: k8s.V1PolicyRule[] = [
   { apiGroups: ["apps"], resources: ["deployments/scale", "statefulsets/scale"], verbs: ["get", "patch"] },
@@ -53,7 +55,10 @@ export async function realWorld(kubeconfig: string): Promise<KubernetesWorld> {
     },
     async pingSources() {
       const list: unknown = await admin.custom.listNamespacedCustomObject({ ...PINGS, namespace });
-      return (list as { readonly items: readonly PingSourceSeen[] }).items;
+      // Knative's controller takes a moment to let one go that is deleted.
+      return (list as { readonly items: readonly PingSourceListed[] }).items.filter(
+        ({ metadata }) => metadata.deletionTimestamp === undefined,
+      );
     },
     async userToken(name, { audience, verbs }) {
       const rule = { apiGroups: [SERVING.group], resources: [SERVING.plural], resourceNames: ["restore"] };
