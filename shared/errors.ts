@@ -88,6 +88,9 @@ export class DormouseError extends Error {
 /** For `catch` blocks: our own errors unchanged, anything else as `internal` with its cause kept. */
 export function asDormouseError(error: unknown): DormouseError {
   if (error instanceof DormouseError) return error;
+  // Whatever waits ends with an AbortError of Node's; why it was told to end stands behind that.
+  const isAbort = error instanceof Error && error.name === "AbortError";
+  if (isAbort && error.cause instanceof DormouseError) return error.cause;
   const message = error instanceof Error ? error.message : String(error);
   return new DormouseError("internal", message, {
     cause: error,

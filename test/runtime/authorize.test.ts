@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { authorizeOf, type AuthSettings } from "../../functions/authorize.ts";
+import { checkAuth } from "../../functions/check-auth.ts";
 import type { Run } from "../../shared/backup/run.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { clusterCaller } from "../../shared/kubernetes/client.ts";
@@ -206,6 +207,7 @@ async function serveWith(settings: AuthSettings, fake: FakeKubernetes, backupDir
   };
   const log = jsonLog(() => undefined, now);
   const runs = runsOf({ store: runFiles(backupDir, log, now), log, now });
+  checkAuth(settings);
   const authorize = await authorizeOf(settings, clusterCaller({ kubeconfig: fake.kubeconfig }));
   const server = await listen(0);
   server.open(createApp({ handler, runs, log, authorize }));
