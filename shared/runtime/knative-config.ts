@@ -19,12 +19,9 @@ export const knativeVariables = {
     description: "Where the pod's own queue-proxy listens: through it a function keeps its pod during a run.",
     allowed: "an http URL",
   }),
-  K_EXECUTION_MODE: variable(z.optional(z.literal("batch")), {
-    description: "A JobSink sets `batch`: the function carries out one event and ends.",
-    allowed: "`batch`",
-  }),
-  K_EVENT_PATH: variable(z.prefault(path, "/etc/jobsink-event"), {
-    description: "Folder of that event; a JobSink sets it.",
+  // Knative Eventing 1.15 sets this and not K_EXECUTION_MODE; later ones set both.
+  K_EVENT_PATH: variable(z.optional(path), {
+    description: "Folder of an event; a JobSink sets it. The function carries out that event and ends.",
     allowed: "an absolute path",
   }),
 };

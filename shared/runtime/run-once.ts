@@ -12,11 +12,11 @@ const STRUCTURED = { "content-type": "application/cloudevents+json" };
  * Carries out the one event of a Job to its end, and ends the process with 0 when it went well. A Job that is tried
  * again finds the run of its event: it goes on with one that was interrupted, and does nothing twice.
  */
-export async function runOnce({ log, config }: Entrance, service: Service): Promise<void> {
+export async function runOnce({ log, config }: Entrance, service: Service, eventPath: string): Promise<void> {
   const { runs, dispose } = service;
   const others = takeUp(service, log);
   const done = (async () => {
-    const isDone = await carryOutEvent(service, join(config.K_EVENT_PATH, "event"));
+    const isDone = await carryOutEvent(service, join(eventPath, "event"));
     await Promise.all(others.map(({ finished }) => finished(new AbortController().signal)));
     await dispose?.();
     return isDone ? 0 : 1;
@@ -38,7 +38,7 @@ async function carryOutEvent({ handler, runs }: Service, path: string): Promise<
 async function readEventFile(path: string): Promise<string> {
   return readFile(path, "utf8").catch((error: unknown) => {
     throw new DormouseError("configuration_invalid", `there is no event at ${path}`, {
-      hint: "K_EXECUTION_MODE=batch is for the Jobs of a JobSink, which mounts it there",
+      hint: "K_EVENT_PATH is for the Jobs of a JobSink, which mounts the event there",
       cause: error,
     });
   });

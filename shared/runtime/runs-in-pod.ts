@@ -11,8 +11,8 @@ export type RunsInPod = {
 
 /** Runs that keep their pod while they are active, where there is somebody who takes it away: Knative. */
 export function runsInPod(config: ServeConfig, dependencies: RunsDependencies): RunsInPod {
-  const { K_SERVICE, K_EXECUTION_MODE, HOLD_URL, TIMEOUT_SECONDS } = config;
-  const isOnKnative = K_SERVICE !== undefined && K_EXECUTION_MODE === undefined;
+  const { K_SERVICE, K_EVENT_PATH, HOLD_URL, TIMEOUT_SECONDS } = config;
+  const isOnKnative = K_SERVICE !== undefined && K_EVENT_PATH === undefined;
   const settings = {
     proxyUrl: HOLD_URL,
     timeoutMs: TIMEOUT_SECONDS * 1000,

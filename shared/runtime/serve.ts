@@ -9,9 +9,10 @@ const ANSWER_MS = 1_000;
 
 /** Answers requests for as long as the pod lives; or carries out the one event of a Job. */
 export async function serve(entrance: Entrance, load: () => Promise<Service>): Promise<void> {
-  if (entrance.config.K_EXECUTION_MODE !== "batch") return serveRequests(entrance, load);
+  const { K_EVENT_PATH } = entrance.config;
+  if (K_EVENT_PATH === undefined) return serveRequests(entrance, load);
   const { runOnce } = await import("./run-once.ts");
-  return runOnce(entrance, await load());
+  return runOnce(entrance, await load(), K_EVENT_PATH);
 }
 
 /**

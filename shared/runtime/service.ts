@@ -13,8 +13,7 @@ export type ServeConfig = {
   readonly K_SERVICE?: string | undefined;
   readonly TIMEOUT_SECONDS: number;
   readonly HOLD_URL: string;
-  readonly K_EXECUTION_MODE?: "batch" | undefined;
-  readonly K_EVENT_PATH: string;
+  readonly K_EVENT_PATH?: string | undefined;
 };
 
 /** What is known before the first connection is accepted. */

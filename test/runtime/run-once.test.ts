@@ -30,7 +30,6 @@ describe("the backup function as the Job of a JobSink", () => {
     if (event !== undefined) await writeFile(join(folder.path, "event"), event);
     const environment = {
       ...backupEnvironment(server, database, volume.path),
-      K_EXECUTION_MODE: "batch",
       K_EVENT_PATH: folder.path,
     };
     return {
