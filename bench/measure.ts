@@ -48,10 +48,13 @@ export function tableOf(measures: readonly Measure[]): string {
     holds ? "holds" : "MISSED",
   ]);
   const all = [["measure", "ours", "reference", "ratio", "at most", ""], ...rows];
-  return all
-    .map((row) => `| ${row.join(" | ")} |`)
-    .toSpliced(1, 0, "| --- | --- | --- | --- | --- | --- |")
-    .join("\n");
+  return (
+    all
+      // A pipe in a name would begin another column.
+      .map((row) => `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
+      .toSpliced(1, 0, "| --- | --- | --- | --- | --- | --- |")
+      .join("\n")
+  );
 }
 
 /** Bars of the ratios, each with a mark at its limit. */
