@@ -20,7 +20,7 @@ const abouts = z.registry<About>();
 /** A rule for one variable together with what there is to say of it. */
 export function variable<Schema extends Rule>(schema: Schema, about: About): Schema {
   // A copy: one rule may serve several variables, and each has its own description.
-  const rule = z.core.clone(schema);
+  const rule = z.clone(schema);
   abouts.add(rule, about);
   return rule;
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
 import { ageKey } from "../support/age.ts";
@@ -11,15 +11,27 @@ import { setRestoreStage } from "../support/restore-stage.ts";
 import { embeddedStore, makeBucket, mirrorEnvironment } from "../support/s3.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
-describe("the bundles", () => {
-  it("encrypt, mirror and restore from the bucket: what they load late is whole", async (test) => {
-    if (!existsSync("node_modules/esbuild")) return test.skip("esbuild is not installed");
+/** A whole zod is five times as much, and takes a third of a start. */
+const MOST_BYTES_AT_ONCE = 120_000;
+const skip = existsSync("node_modules/esbuild") ? false : "esbuild is not installed";
+
+describe("the bundles", { skip }, () => {
+  before(async () => {
     // Where all tests run the bundles, they are there, and in use.
-    if (process.env["DORMOUSE_TEST_DIST"] === undefined) {
-      await execa(process.execPath, ["scripts/build.ts"]);
-      process.env["DORMOUSE_TEST_DIST"] = "dist";
-      test.after(() => delete process.env["DORMOUSE_TEST_DIST"]);
-    }
+    if (process.env["DORMOUSE_TEST_DIST"] !== undefined) return;
+    await execa(process.execPath, ["scripts/build.ts"]);
+    process.env["DORMOUSE_TEST_DIST"] = "dist";
+    after(() => delete process.env["DORMOUSE_TEST_DIST"]);
+  });
+
+  for (const name of ["backup", "cull", "restore"]) {
+    it(`of ${name} loads little before it listens`, async () => {
+      const loaded = await loadedAtOnce(join("dist", name), "main.mjs");
+      assert.ok(loaded < MOST_BYTES_AT_ONCE, `${loaded} bytes`);
+    });
+  }
+
+  it("encrypt, mirror and restore from the bucket: what they load late is whole", async () => {
     await using store = await embeddedStore();
     await using bucket = await makeBucket(store);
     await using empty = await temporaryFolder();
@@ -53,3 +65,14 @@ describe("the bundles", () => {
     }
   });
 });
+
+/** Bytes of a chunk and of those that it cannot do without. */
+async function loadedAtOnce(folder: string, chunk: string, seen = new Set<string>()): Promise<number> {
+  if (seen.has(chunk)) return 0;
+  seen.add(chunk);
+  const code = await readFile(join(folder, chunk), "utf8");
+  let bytes = code.length;
+  for (const [, needed = ""] of code.matchAll(/(?:from|import)"\.\/([^"]+)"/g))
+    bytes += await loadedAtOnce(folder, needed, seen);
+  return bytes;
+}
