@@ -22,6 +22,8 @@ export type TargetFacts = {
   readonly sessions: number;
   /** Sessions that this role may not end, each with pid, role and program. */
   readonly untouchableSessions: readonly string[];
+  /** Workers of extensions, such as schedulers: the server starts them again when they are ended. */
+  readonly backgroundWorkers: readonly string[];
   readonly preparedTransactions: readonly string[];
   readonly activeSlots: readonly string[];
   /** They stay with the old database, and would be dropped with it. */
@@ -98,6 +100,14 @@ const RULES: readonly Rule[] = [
     detail: "sessions that this role may not end",
     remedy: "end them, or grant pg_signal_backend; only a superuser ends a superuser's session",
     found: ({ facts }) => facts.untouchableSessions,
+  },
+  {
+    kind: "background-workers",
+    strategies: [...EXCHANGING, "in-place"],
+    detail: "background workers of extensions are in the live database",
+    remedy:
+      "stop them for the restore: pg_cron by another cron.database_name, TimescaleDB by _timescaledb_functions.stop_background_workers(), others as their extension says",
+    found: ({ facts }) => facts.backgroundWorkers,
   },
   {
     kind: "active-slots",

@@ -5,7 +5,7 @@ import type { DatabaseLock } from "../backup/database-lock.ts";
 import { DormouseError } from "../errors.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
 import { connectionLimit, isolate, limitConnections } from "./connection-limit.ts";
-import { exchange, fence, reopen } from "./exchange.ts";
+import { exchange, fence, limitLockWaits, reopen } from "./exchange.ts";
 import { serverError } from "./server-errors.ts";
 
 const HEARTBEAT_MS = 5_000;
@@ -27,6 +27,7 @@ export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
       client.on("end", () => lose("the session ended"));
       try {
         await take(client, database);
+        await limitLockWaits(client);
         const ended = new AbortController();
         void beat(client, lose, ended.signal);
         try {

@@ -7,6 +7,8 @@ import { serverError } from "./server-errors.ts";
 /** A backend leaves at its next look at interrupts, which a long system call can put off. */
 const LEAVE_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 50;
+/** Nobody holds a row of pg_database for long; who does must not keep the application down. */
+const LOCK_WAIT = "10s";
 
 /** Autovacuum has no role, and ends by itself when a database is renamed or dropped. */
 const OTHERS = `FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND pid <> $2
@@ -15,6 +17,11 @@ const SESSIONS = `SELECT pid, usename AS who, application_name AS program ${OTHE
 /** The kind of a session is hidden from whoever may end it by pg_signal_backend alone. */
 const TERMINATE = `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended ${OTHERS}
   AND coalesce(backend_type, 'client backend') IN ('client backend', 'walsender')`;
+
+/** For the session that fences and renames: how long each statement waits for whoever holds the database. */
+export async function limitLockWaits(client: pg.Client): Promise<void> {
+  await explained("limit of waiting for locks", () => client.query(`SET lock_timeout = '${LOCK_WAIT}'`));
+}
 
 /** CONNECTION LIMIT 0 would let superusers in; ALLOW_CONNECTIONS stops everybody. */
 export async function fence(client: pg.Client, database: string): Promise<number> {
@@ -46,7 +53,8 @@ export async function endSessions(client: pg.Client, database: string, spared = 
 
 export async function reopen(client: pg.Client, database: string): Promise<void> {
   await explained(`opening of database ${JSON.stringify(database)}`, async () => {
-    if (!(await exists(client, database))) return;
+    // What is open already needs no lock: somebody may hold it, and the application waits.
+    if (!(await exists(client, database, "AND NOT datallowconn"))) return;
     await client.query(`ALTER DATABASE ${pg.escapeIdentifier(database)} ALLOW_CONNECTIONS true`);
   });
 }
@@ -69,8 +77,8 @@ export async function exchange(client: pg.Client, { live, loaded, kept }: Exchan
   });
 }
 
-async function exists(client: pg.Client, database: string): Promise<boolean> {
-  const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [database]);
+async function exists(client: pg.Client, database: string, and = ""): Promise<boolean> {
+  const { rowCount } = await client.query(`SELECT FROM pg_database WHERE datname = $1 ${and}`, [database]);
   return rowCount === 1;
 }
 
@@ -78,7 +86,10 @@ export async function explained<Result>(what: string, work: () => Promise<Result
   try {
     return await work();
   } catch (error) {
-    throw serverError(error, what);
+    const known = serverError(error, what);
+    if (known.code !== "lock_timeout") throw known;
+    const hint = "another session holds the database in a transaction: end it, then restore again";
+    throw new DormouseError("lock_timeout", known.message, { hint, cause: error });
   }
 }
 

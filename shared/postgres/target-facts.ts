@@ -63,9 +63,15 @@ async function sessionsOf(client: pg.Client, database: string) {
   };
 }
 
+/** Not the server's own: parallel and autovacuum workers end by themselves, and subscriptions are told apart. */
+const WORKERS = `SELECT format('%s (pid %s)', backend_type, pid) AS name FROM pg_stat_activity
+  WHERE datname = $1 AND pid <> pg_backend_pid() AND backend_type NOT LIKE 'logical replication %'
+    AND backend_type NOT IN ('client backend', 'walsender', 'parallel worker', 'autovacuum worker')`;
+
 async function holdersOf(client: pg.Client, database: string) {
   const slots = "SELECT slot_name::text AS name FROM pg_replication_slots WHERE database = $1 AND";
   return {
+    backgroundWorkers: await names(client, WORKERS, database),
     preparedTransactions: await names(
       client,
       "SELECT gid AS name FROM pg_prepared_xacts WHERE database = $1",

@@ -29,6 +29,12 @@ const ROWS: readonly Row[] = [
     "untouchable-sessions",
     ["swap", "in-place", "undo"],
   ],
+  [
+    "a worker of an extension",
+    { backgroundWorkers: ["pg_cron launcher (pid 7)"] },
+    "background-workers",
+    ["swap", "in-place", "undo"],
+  ],
   ["an active slot", { activeSlots: ["debezium"] }, "active-slots", ["swap", "undo"]],
   ["a subscription", { subscriptions: ["news"] }, "subscriptions", ["swap", "undo"]],
   ["a missing role", { missing: { roles: ["jo"] } }, "roles-missing", LOADING],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { preload, until } from "../support/faulty.ts";
+import { preload, problemIn, until } from "../support/faulty.ts";
 import { startPostgres } from "../support/postgres.ts";
 import {
   endedRestore,
@@ -70,6 +70,26 @@ describe("a restore whose surroundings fail while the application is down", () =
 
     assert.deepEqual(await stage.fingerprint(), stage.original);
     assert.deepEqual(cluster.replicas(), REPLICAS);
+  });
+
+  it("brings it back when somebody holds the database for long", async () => {
+    const destroyed = await stage.fingerprint();
+    const restore = await stage.start(cluster.environment);
+    cluster.server.behave({ stopMs: "never" });
+    const answer = restore.post({ filename: "latest" });
+    await until(() => cluster.server.replicas === 0 && cluster.frontend.replicas === 0);
+    const letGo = await lockOut(stage);
+    cluster.server.endPods();
+
+    const response = await answer;
+    const replicas = cluster.replicas();
+    await letGo();
+
+    assert.deepEqual([response.status, (await problemIn(response)).code], [503, "lock_timeout"]);
+    assert.deepEqual(replicas, REPLICAS);
+    assert.deepEqual(await stage.fingerprint(), destroyed);
+    assert.deepEqual(await stage.databases(), [stage.database]);
+    assert.equal((await endedRestore(stage.path)).state, "failed");
   });
 
   it("starts the others when one of the workloads is gone", async () => {

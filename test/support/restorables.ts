@@ -21,6 +21,7 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     preparedTransactions: [],
     activeSlots: [],
     inactiveSlots: [],
+    backgroundWorkers: [],
     subscriptions: [],
     missing: { roles: [], extensions: [], tablespaces: [], ...missing },
     lockTableSize: 6_400,
