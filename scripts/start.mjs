@@ -53,12 +53,9 @@ function installPostgres() {
   mkdirSync(dirname(NO_CLUSTER), { recursive: true });
   writeFileSync(NO_CLUSTER, "create_main_cluster = false\n");
   try {
-    const install = ["install", "--yes", "--no-install-recommends", "postgresql"];
-    if (!succeeds("apt-get", install)) {
-      // The lists of packages are missing on a fresh machine, or old.
-      run("apt-get", ["update"], ADVICE);
-      run("apt-get", install, ADVICE);
-    }
+    // The lists of packages are missing on a fresh machine, or old. Where they cannot be had, those there may do.
+    succeeds("apt-get", ["update"]);
+    run("apt-get", ["install", "--yes", "--no-install-recommends", "postgresql"], ADVICE);
   } finally {
     rmSync(NO_CLUSTER, { force: true });
   }
