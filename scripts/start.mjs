@@ -18,7 +18,8 @@ function main([script, ...args]) {
   if (Number.parseInt(process.versions.node, 10) < 20)
     fail(`Node ${process.version} is too old: install Node 20 or later.`);
   if (!packagesAreInstalled())
-    run("npm", ["ci", "--no-audit", "--no-fund"], "npm could not install the packages.");
+    // Not how npm warns of its own Node: the project brings the one that it runs on.
+    run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], "npm could not install the packages.");
   if (!postgresIsInstalled()) installPostgres();
 
   const child = spawn(NODE, [script, ...args], { cwd: ROOT, stdio: "inherit" });
@@ -61,10 +62,13 @@ function installPostgres() {
   }
 }
 
+/** What apt says by the way means nothing to whoever only wants the demo; it is told when it fails. */
 function succeeds(program, args) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const stdio = ["ignore", program === "apt-get" ? "ignore" : "inherit", "inherit"];
-  return spawnSync(program, args, { cwd: ROOT, stdio, env }).status === 0;
+  const stdio = program === "apt-get" ? ["ignore", "ignore", "pipe"] : ["ignore", "inherit", "inherit"];
+  const { status, stderr } = spawnSync(program, args, { cwd: ROOT, stdio, env });
+  if (status !== 0 && stderr) process.stderr.write(stderr);
+  return status === 0;
 }
 
 function run(program, args, advice) {
