@@ -38,6 +38,11 @@ export const cullConfig = z.object({
       "A newest backup that lost a table, or more than this of a table's rows or of its size, stops culling until it is acknowledged. 100: nothing is suspect.",
     allowed: "a whole number from 1 to 100",
   }),
+  STALE_HOURS: variable(z.prefault(integer(0, 10_000), "36"), {
+    description:
+      "How old the newest backup of a database may be before each run says so by `dev.dormouse.backup.stale`. 0: it never does.",
+    allowed: "a whole number from 0 to 10000",
+  }),
   MAX_REMOVALS: variable(z.prefault(integer(1, 100_000), "200"), {
     description: "How many backups one run removes at most; the next one goes on.",
     allowed: "a whole number from 1 to 100000",

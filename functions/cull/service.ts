@@ -63,5 +63,6 @@ function policyOf(config: CullConfig) {
     withinDays: config.KEEP_WITHIN_DAYS,
     timeZone: config.RETENTION_TZ,
     suspectDropPercent: config.SUSPECT_DROP_PERCENT,
+    staleHours: config.STALE_HOURS,
   };
 }

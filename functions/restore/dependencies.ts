@@ -1,5 +1,4 @@
 import { availableParallelism, tmpdir } from "node:os";
-import { setTimeout as pause } from "node:timers/promises";
 import type { ArchiveFiles } from "../../shared/backup/archive-file.ts";
 import { catalogOfBothPlaces } from "../../shared/backup/both-places.ts";
 import type { Catalog } from "../../shared/backup/catalog.ts";
@@ -8,29 +7,21 @@ import type { DatabaseLock, HeldDatabase } from "../../shared/backup/database-lo
 import type { RunContext } from "../../shared/backup/run.ts";
 import type { ResumeSource } from "../../shared/backup/workload.ts";
 import { archivesOfBothPlaces } from "../../shared/catalog/both-places.ts";
-import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
-import { eventSink } from "../../shared/events/event-sink.ts";
 import { clusterCaller, type CallCluster } from "../../shared/kubernetes/client.ts";
 import { knativeResumeSource } from "../../shared/kubernetes/resume-source.ts";
 import { kubernetesWorkloads } from "../../shared/kubernetes/workloads.ts";
 import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
 import type { RestoreDependencies } from "../../shared/operations/restore-dependencies.ts";
 import { takeBackup } from "../../shared/operations/take-backup.ts";
-import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
-import { databaseDropper } from "../../shared/postgres/drop-database.ts";
-import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
-import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { restoreServer } from "../../shared/postgres/restore-server.ts";
-import { version } from "../../shared/version.ts";
+import { backupDependencies } from "../backup-dependencies.ts";
 import { mirrorOf } from "../mirror.ts";
 import { accessOf, protectionOf, type Access } from "../protection.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { RestoreConfig } from "./config.ts";
-
-const now = () => new Date();
 
 /** What the whole service has in common. */
 export type Wired = {
@@ -47,7 +38,12 @@ export async function wire(config: RestoreConfig, surroundings: Surroundings): P
   // Only asked how far it is: a safety backup is sent by the next run of the backup function.
   const mirroring = mirror && { mirror, keep: 0, timeoutMs: 0 };
   const protection = await protectionOf(config);
-  const backup = { ...backupDependencies(config, surroundings, libpq), ...protection, mirroring };
+  const options = { ...loadOptions(config), lockWaitMs: LOCK_WAIT_MS };
+  const backup = {
+    ...backupDependencies("restore", config, surroundings, { libpq, options }),
+    ...protection,
+    mirroring,
+  };
   const archives = {
     catalog: catalogOf(config, mirror),
     files: filesOf(config, mirror, await accessOf(config)),
@@ -104,30 +100,6 @@ const NOT_WOKEN: ResumeSource = {
   ensure: async () => ({}),
   remove: async () => ({}),
 };
-
-function backupDependencies(
-  config: RestoreConfig,
-  { log, searchPath }: Surroundings,
-  libpq: Libpq,
-): BackupDependencies {
-  const connection = connectionSettings(config);
-  const place = { binDir: config.PG_BIN_DIR, searchPath };
-  const source = `/dormouse/restore/${encodeURIComponent(config.POSTGRESQL_DATABASE)}`;
-  return {
-    catalog: volumeCatalog(config.BACKUP_DIR),
-    runs: runFiles(config.BACKUP_DIR, log, now),
-    lock: advisoryLock(connection),
-    inspect: databaseInspector(connection),
-    findDumpTool: dumpToolFinder(libpq, { ...loadOptions(config), lockWaitMs: LOCK_WAIT_MS }, place),
-    dropDatabase: databaseDropper(connection),
-    events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),
-    log,
-    now,
-    monotonicMs: () => performance.now(),
-    pause: (ms, signal) => pause(ms, undefined, { signal }),
-    version,
-  };
-}
 
 const LOCK_WAIT_MS = 60_000;
 

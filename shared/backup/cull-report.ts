@@ -1,5 +1,6 @@
 import type { KeepReason } from "./keep-rules.ts";
 import type { CullPlan, CullRefusal, RemovedBackup } from "./retention.ts";
+import type { Staleness } from "./staleness.ts";
 import type { Suspicion } from "./suspicion.ts";
 
 export type Removal = {
@@ -29,6 +30,7 @@ export type DatabasePlan = {
   readonly remove: readonly Omit<Removal, "database">[];
   readonly refusal?: CullRefusal;
   readonly suspicion?: Suspicion;
+  readonly staleness?: Staleness;
 };
 
 export type CullReport = CullOutcome & {
@@ -44,12 +46,13 @@ export function removalOf({ backup, reason }: RemovedBackup): Removal {
   return { name: backup.name, database: backup.database, sizeBytes: backup.sizeBytes, reason };
 }
 
-export function planOf({ database, keep, remove, refusal, suspicion }: CullPlan): DatabasePlan {
+export function planOf({ database, keep, remove, refusal, suspicion, staleness }: CullPlan): DatabasePlan {
   return {
     database,
     keep: keep.map(({ backup, reasons }) => ({ name: backup.name, reasons })),
     remove: remove.map(({ backup: { name, sizeBytes }, reason }) => ({ name, sizeBytes, reason })),
     ...(refusal === undefined ? {} : { refusal }),
     ...(suspicion === undefined ? {} : { suspicion }),
+    ...(staleness === undefined ? {} : { staleness }),
   };
 }

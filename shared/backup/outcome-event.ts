@@ -3,6 +3,7 @@ import type { BackupManifest } from "./manifest.ts";
 import type { RestorePlan } from "./restore-plan.ts";
 import type { RestoreResult } from "./restore-result.ts";
 import type { RunProblem } from "./run.ts";
+import type { Staleness } from "./staleness.ts";
 import type { Suspicion } from "./suspicion.ts";
 
 /** What became of a run, as others hear of it. */
@@ -33,6 +34,17 @@ export type OutcomeEvent =
       readonly type: "dev.dormouse.backup.suspect";
       readonly subject: string;
       readonly data: { readonly run: string; readonly database: string; readonly suspicion: Suspicion };
+    }
+  | {
+      readonly type: "dev.dormouse.backup.stale";
+      /** The newest backup, or the database if it has none that was verified. */
+      readonly subject: string;
+      readonly data: {
+        readonly run: string;
+        readonly place: CullOutcome["place"];
+        readonly database: string;
+        readonly staleness: Staleness;
+      };
     }
   | {
       readonly type: "dev.dormouse.cull.completed";

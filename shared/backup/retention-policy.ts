@@ -12,6 +12,8 @@ export type RetentionPolicy = {
   readonly timeZone: string;
   /** A drop by more makes the newest backup suspect; see `suspicion.ts`. */
   readonly suspectDropPercent: number;
+  /** How old the newest backup may be before somebody is told; see `staleness.ts`. */
+  readonly staleHours: number;
 };
 
 export type CullContext = {

@@ -2,6 +2,7 @@ import { DormouseError } from "../errors.ts";
 import { isVerified, newestFirst, type Backup } from "./backup.ts";
 import { keepReasons, type KeepReason } from "./keep-rules.ts";
 import type { CullContext, RetentionPolicy } from "./retention-policy.ts";
+import { stalenessOf, type Staleness } from "./staleness.ts";
 import { suspicionOf, type Suspicion } from "./suspicion.ts";
 
 export type KeptBackup = { readonly backup: Backup; readonly reasons: readonly KeepReason[] };
@@ -18,6 +19,8 @@ export type CullPlan = {
   readonly remove: readonly RemovedBackup[];
   readonly refusal?: CullRefusal;
   readonly suspicion?: Suspicion;
+  /** Changes nothing of what stays and goes. */
+  readonly staleness?: Staleness;
 };
 
 /**
@@ -34,6 +37,7 @@ export function planCull(
   const reasons = keepReasons(ordered, policy, context);
   const suspicion = suspicionOf(ordered, policy.suspectDropPercent);
   const refusal = refusalOf(ordered, suspicion);
+  const staleness = stalenessOf(ordered, policy.staleHours, context.now);
 
   const keep: KeptBackup[] = [];
   const remove: RemovedBackup[] = [];
@@ -51,6 +55,7 @@ export function planCull(
     remove,
     ...(refusal === undefined ? {} : { refusal }),
     ...(suspicion === undefined ? {} : { suspicion }),
+    ...(staleness === undefined ? {} : { staleness }),
   };
 }
 

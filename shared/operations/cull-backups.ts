@@ -56,7 +56,10 @@ export async function cullBackups(
   await context.step("planned", { place: deps.place, ...countsOf(plans) });
   if (request.dryRun) return reportOf(deps, request, { listing, plans, removed: [], remaining: [] });
 
-  for (const plan of plans) await tellRefusal(deps, context, plan);
+  for (const plan of plans) {
+    await tellRefusal(deps, context, plan);
+    await tellStaleness(deps, context, plan);
+  }
   const done = await removePlanned(deps, request, context, plans);
   const report = reportOf(deps, request, { listing, plans, ...done });
   const { place, removed, bytesFreed, remaining, refused, kept } = report;
@@ -85,6 +88,20 @@ async function tellRefusal(deps: CullDependencies, context: RunContext, plan: Cu
   if (suspicion === undefined) return;
   const data = { run: context.run.id, database, suspicion };
   await announce(deps, context, { type: "dev.dormouse.backup.suspect", subject: suspicion.backup, data });
+}
+
+/** Nobody else looks: a backup function that is never woken cannot say so. */
+async function tellStaleness(
+  deps: CullDependencies,
+  context: RunContext,
+  { database, staleness }: CullPlan,
+): Promise<void> {
+  if (staleness === undefined) return;
+  const { place } = deps;
+  const { newest = database, detail: why } = staleness;
+  deps.log.warn("backup stale", { run: context.run.id, place, database, why });
+  const data = { run: context.run.id, place, database, staleness };
+  await announce(deps, context, { type: "dev.dormouse.backup.stale", subject: newest, data });
 }
 
 type Done = Pick<CullOutcome, "removed" | "remaining"> & {

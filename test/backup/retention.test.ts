@@ -18,6 +18,7 @@ const NOTHING: RetentionPolicy = {
   withinDays: 0,
   timeZone: "UTC",
   suspectDropPercent: 50,
+  staleHours: 0,
 };
 const PIN = { at: "2026-11-22T02:00:00Z", by: "ada", reason: "the audit" };
 const HASHED = { level: "hashed", at: "2026-11-22T02:00:00Z" } as const;
@@ -325,6 +326,7 @@ describe("the plans of random catalogs", () => {
     withinDays: fc.integer({ min: 0, max: 40 }),
     timeZone: fc.constantFrom("UTC", "America/Vancouver", "Europe/Berlin", "Pacific/Kiritimati"),
     suspectDropPercent: fc.integer({ min: 1, max: 100 }),
+    staleHours: fc.constantFrom(0, 36),
   });
 
   /** Steps between backups may go backwards, as clocks do; rows may collapse. */

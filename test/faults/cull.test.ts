@@ -35,6 +35,7 @@ const POLICY = {
   withinDays: 0,
   timeZone: "UTC",
   suspectDropPercent: 50,
+  staleHours: 0,
 };
 
 /** The operation on a real volume of which some calls fail, or do something else first. */

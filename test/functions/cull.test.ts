@@ -219,6 +219,26 @@ describe("the cull function", () => {
     );
   });
 
+  it("tells of each database whose newest backup is too old, with each run", async () => {
+    await using volume = await temporaryVolume();
+    await using sink = await openSink();
+    await fillVolume(volume.path, 2);
+    await fillVolume(volume.path, 1, () => ({ database: "fresh", startedAt: new Date() }));
+    await using culler = await start(volume.path, { K_SINK: sink.url, STALE_HOURS: "" });
+    const newest = "2025-11-02/hets2025-11-02-01-00.bak";
+
+    const dry = await cull(culler, { dryRun: true });
+    await cull(culler);
+
+    const stale = sink.events.filter(({ type }) => type === "dev.dormouse.backup.stale");
+    assert.deepEqual(
+      stale.map(({ subject, data }) => [subject, data["database"], data["place"]]),
+      [[newest, "hets", "volume"]],
+    );
+    const plans = new Map(dry.databases.map(({ database, staleness }) => [database, staleness?.newest]));
+    assert.deepEqual([plans.get("fresh"), plans.get("hets")], [undefined, newest]);
+  });
+
   it("tells the world what it removed and why, but not of a dry run", async () => {
     await using volume = await temporaryVolume();
     await using sink = await openSink();

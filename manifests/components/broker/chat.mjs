@@ -5,8 +5,9 @@ import { text } from "node:stream/consumers";
 const server = createServer(async (request, response) => {
   const type = String(request.headers["ce-type"]);
   const subject = decodeURIComponent(String(request.headers["ce-subject"]));
-  const { problem } = JSON.parse((await text(request)) || "{}");
-  const why = problem === undefined ? "" : `\n> ${problem.message}\n${problem.hint ?? ""}`;
+  const { problem, suspicion, staleness } = JSON.parse((await text(request)) || "{}");
+  const { message, hint = "" } = problem ?? { message: (suspicion ?? staleness)?.detail };
+  const why = message === undefined ? "" : `\n> ${message}\n${hint}`;
   try {
     const posted = await fetch(process.env.WEBHOOK_URL, {
       method: "POST",
