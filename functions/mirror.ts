@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { Check } from "../shared/backup/finding.ts";
 import type { Mirror } from "../shared/backup/mirror.ts";
 import { lazyMirror } from "../shared/runtime/lazy-mirror.ts";
 import { bucketSettings, type MirrorConfig } from "../shared/runtime/mirror-config.ts";
@@ -8,4 +9,13 @@ export function mirrorOf(config: MirrorConfig): Mirror | undefined {
   const settings = bucketSettings(config, (path) => readFileSync(path, "utf8"));
   if (settings === undefined) return undefined;
   return lazyMirror(async () => (await import("../shared/mirror/s3-mirror.ts")).s3Mirror(settings));
+}
+
+/** A round trip to the bucket, if there is one. */
+export function mirrorChecks(config: MirrorConfig): readonly Check[] {
+  const settings = bucketSettings(config, (path) => readFileSync(path, "utf8"));
+  if (settings === undefined) return [];
+  const look: Check["look"] = async (signal) =>
+    (await import("../shared/mirror/check-bucket.ts")).bucketCheck(settings).look(signal);
+  return [{ name: "mirror", look }];
 }

@@ -10,7 +10,7 @@ import { openLibpq } from "../../shared/postgres/libpq.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { backupDependencies } from "../backup-dependencies.ts";
-import { mirrorOf } from "../mirror.ts";
+import { mirrorChecks, mirrorOf } from "../mirror.ts";
 import { protectionOf } from "../protection.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { BackupConfig } from "./config.ts";
@@ -45,6 +45,7 @@ function checksOf(config: BackupConfig, { inspect }: BackupDependencies, searchP
   return [
     volumeCheck(config.BACKUP_DIR),
     databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
+    ...mirrorChecks(config),
     sinkCheck(config.K_SINK),
   ];
 }

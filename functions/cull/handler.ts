@@ -29,6 +29,7 @@ const requestSchema = z.discriminatedUnion("action", [
 type Request = z.output<typeof requestSchema>;
 
 const TYPES = ["dev.dormouse.backup.completed", "dev.knative.sources.ping"];
+const OURS = "dev.dormouse.";
 
 /** Which database a run is about: all that have backups on the volume. */
 const ALL_DATABASES = "*";
@@ -42,6 +43,9 @@ export function cullHandler(
     kind: "cull" as const,
     database: ALL_DATABASES,
     parseBody: (body: unknown): Request => parseBody(body),
+    /** Without a broker all that a backup says comes here. What is of no use is taken, or it counts as undelivered. */
+    onEvent: async ({ type }: { readonly type: string }): Promise<boolean> =>
+      type.startsWith(OURS) && !TYPES.includes(type),
     parseEvent(event: { readonly type: string; readonly data?: unknown }): Request {
       if (event.type === "dev.knative.sources.ping") return parseCull(event.data ?? {});
       // The event says that there is a new backup; what to keep is decided by what lies on the volume.

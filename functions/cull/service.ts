@@ -11,7 +11,7 @@ import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { noAuth, tokenAuth } from "../../shared/runtime/token-auth.ts";
 import { version } from "../../shared/version.ts";
-import { mirrorOf } from "../mirror.ts";
+import { mirrorChecks, mirrorOf } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { CullConfig } from "./config.ts";
 import { cullHandler } from "./handler.ts";
@@ -39,7 +39,7 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
         maxRemovals: config.MAX_REMOVALS,
         adoptLimit: config.ADOPT_PER_RUN,
       }),
-      examine: (signal) => examine([volumeCheck(config.BACKUP_DIR)], signal),
+      examine: (signal) => examine([volumeCheck(config.BACKUP_DIR), ...mirrorChecks(config)], signal),
     },
     ...runsInPod(config, { store, log, now }),
     // `AUTH=kubernetes` is not for this function: it has no account to ask with.

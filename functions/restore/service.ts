@@ -12,6 +12,7 @@ import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { authorizeOf } from "../authorize.ts";
+import { mirrorChecks } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { RestoreConfig } from "./config.ts";
 import { wire, type Wired } from "./dependencies.ts";
@@ -49,6 +50,7 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
   return [
     volumeCheck(config.BACKUP_DIR),
     databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
+    ...mirrorChecks(config),
     workloadsCheck(workloads, settings.workloads),
     ...(settings.workloads.length === 0
       ? []

@@ -80,12 +80,29 @@ describe("the cull function", () => {
     const first = await endOf(culler, 1);
     const completed = await sendEvent(culler, "dev.dormouse.backup.completed");
     const second = await endOf(culler, 2);
-    const other = await sendEvent(culler, "dev.dormouse.backup.failed");
 
     assert.deepEqual([ping.status, await ping.text()], [202, ""]);
     assert.deepEqual([completed.status, await completed.text()], [202, ""]);
-    assert.equal(other.status, 422);
     assert.deepEqual([first, second], ["2025-11-01", "2025-11-02"]);
+  });
+
+  it("takes what else Dormouse tells and does nothing, and refuses what is not Dormouse's", async () => {
+    await using volume = await temporaryVolume();
+    await fillVolume(volume.path, 4);
+    await using culler = await start(volume.path);
+    const before = await contentOf(volume.path);
+
+    const ours = ["dev.dormouse.backup.failed", "dev.dormouse.mirror.failed", "dev.dormouse.cull.completed"];
+    const taken = await Promise.all(ours.map((type) => sendEvent(culler, type)));
+    const foreign = await sendEvent(culler, "com.example.backup.failed");
+
+    assert.deepEqual(await Promise.all(taken.map(async (answer) => [answer.status, await answer.text()])), [
+      [202, ""],
+      [202, ""],
+      [202, ""],
+    ]);
+    assert.equal(foreign.status, 422);
+    assert.deepEqual(await contentOf(volume.path), before);
   });
 
   it("is woken by each of two backups that were completed within one minute", async () => {

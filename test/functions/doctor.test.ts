@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import type { Finding, Report } from "../../shared/backup/finding.ts";
+import { cullEnvironment } from "../support/culled.ts";
 import { backupEnvironment, startFunction, type FunctionProcess } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
+import { embeddedStore, makeBucket, mirrorEnvironment, storeProxy, type OwnStore } from "../support/s3.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
 describe("GET /doctor of the backup function", () => {
@@ -42,6 +44,82 @@ describe("GET /doctor of the backup function", () => {
     assert.equal(healthy, false);
     assert.deepEqual(states(findings), { volume: "good", database: "fault", sink: "fault" });
     for (const { state, fix, detail } of findings) if (state === "fault") assert.ok(fix, detail);
+  });
+});
+
+describe("GET /doctor with a bucket", () => {
+  let store: OwnStore;
+  before(async () => {
+    store = await embeddedStore();
+  });
+  after(() => store[Symbol.asyncDispose]());
+
+  async function setUp(changes: Readonly<Record<string, string>> = {}) {
+    const [bucket, proxy, volume] = await Promise.all([
+      makeBucket(store),
+      storeProxy(store.port),
+      temporaryFolder(),
+    ]);
+    const environment = { ...mirrorEnvironment(bucket, proxy.endpoint), S3_PREFIX: "hets", ...changes };
+    const cull = await startFunction("cull", cullEnvironment(volume.path, environment));
+    return {
+      bucket,
+      proxy,
+      report: () => reportOf(cull),
+      async [Symbol.asyncDispose]() {
+        for (const each of [cull, bucket, proxy, volume]) await each[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  it("sends an object, reads it back and removes it", async () => {
+    await using given = await setUp();
+
+    const { healthy, findings } = await given.report();
+
+    assert.equal(healthy, true, JSON.stringify(findings));
+    assert.deepEqual(states(findings), { volume: "good", mirror: "good" });
+    assert.deepEqual(
+      given.proxy.seen.map(({ method }) => method),
+      ["PUT", "GET", "DELETE"],
+    );
+    for (const { path } of given.proxy.seen) assert.match(path, /\/hets\/doctor-/);
+    assert.deepEqual(await given.bucket.keys(), []);
+  });
+
+  it("warns when it may not remove, which only a cull needs", async () => {
+    await using given = await setUp();
+    given.proxy.set(({ method }) =>
+      method === "DELETE" ? { answer: 403, code: "AccessDenied" } : undefined,
+    );
+
+    const { healthy, findings } = await given.report();
+
+    assert.equal(healthy, true);
+    const warning = findings.find(({ state }) => state === "warning");
+    assert.match(warning?.detail ?? "", /removing hets\/doctor-/);
+    assert.match(warning?.fix ?? "", /s3:DeleteObject/);
+  });
+
+  it("finds a store at fault that gives back other bytes, and leaves nothing there", async () => {
+    await using given = await setUp();
+    given.proxy.set(({ method }) => (method === "GET" ? { corrupt: true } : undefined));
+
+    const { healthy, findings } = await given.report();
+
+    assert.equal(healthy, false);
+    assert.match(findings.find(({ state }) => state === "fault")?.detail ?? "", /other bytes/);
+    assert.deepEqual(await given.bucket.keys(), []);
+  });
+
+  it("says what to change where there is no such bucket, and tells no key", async () => {
+    await using given = await setUp({ S3_BUCKET: "no-such-bucket" });
+
+    const { healthy, findings } = await given.report();
+
+    assert.equal(healthy, false);
+    assert.match(findings.find(({ check }) => check === "mirror")?.fix ?? "", /S3_BUCKET/);
+    assert.doesNotMatch(JSON.stringify(findings), /S3RVER/);
   });
 });
 
