@@ -9,6 +9,7 @@ import { backupEnvironment, manifestOf, startFunction } from "../test/support/fu
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { createSample } from "../test/support/sample-database.ts";
 import { culls } from "./cull.ts";
+import { mirrors } from "./mirror.ts";
 import { restores } from "./restore.ts";
 import { measure, median, peakOf, plotOf, tableOf, type Measure } from "./measure.ts";
 
@@ -37,6 +38,7 @@ async function main(): Promise<void> {
       ...(await startUp(server, folder)),
       ...(await culls(folder)),
       ...(await restores(server, "large", folder)),
+      ...(await mirrors(server, folder)),
     ];
     const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, PostgreSQL ${server.major}, ${await sizeOf(server, "large")}`;
     const date = new Date().toISOString().slice(0, 10);
