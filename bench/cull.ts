@@ -48,7 +48,10 @@ async function dryRun(path: string, count: number) {
   const times: number[] = [];
   let peakMb = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    await using culler = await startFunction("cull", { ...(await imageEnvironment()), ...cullEnvironment(path) });
+    await using culler = await startFunction("cull", {
+      ...(await imageEnvironment()),
+      ...cullEnvironment(path),
+    });
     const begun = performance.now();
     await cull(culler, { dryRun: true });
     times.push(performance.now() - begun);
