@@ -18,10 +18,11 @@ import {
   type Store,
   type TestBucket,
 } from "../test/support/s3.ts";
-import { measure, median, peakOf, type Measure } from "./measure.ts";
+import { imageEnvironment, measure, median, peakOf, type Measure } from "./measure.ts";
 
 const ROUNDS = 3;
-const MEGABYTES = 100;
+/** Above the 200 MiB up to which rclone sends a file in one piece. */
+const MEGABYTES = 250;
 const MEMORY_LIMIT_MB = 150;
 const DATABASE = "noise";
 /** A megabyte in a row that no compression makes small. */
@@ -93,7 +94,11 @@ const shown = (one: Mirrored | undefined) => `${one?.seconds.toFixed(2)} s, ${on
 
 /** The mirror's part of a run that has the large backup to send, and the small ones of the rounds so far. */
 async function byUs(server: TestServer, volume: string, bucket: TestBucket): Promise<Mirrored> {
-  const environment = { ...backupEnvironment(server, DATABASE, volume), ...mirrorEnvironment(bucket) };
+  const environment = {
+    ...(await imageEnvironment()),
+    ...backupEnvironment(server, DATABASE, volume),
+    ...mirrorEnvironment(bucket),
+  };
   await using backup = await startFunction("backup", environment);
   await manifestOf(await backup.post());
   return { seconds: await mirroredSeconds(backup), peakMb: await peakOf(backup.pid) };

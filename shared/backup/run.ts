@@ -106,3 +106,8 @@ export function usesOf({ kind, uses = [], request }: Run): readonly string[] {
   const asked = kind === "restore" ? request["filename"] : undefined;
   return typeof asked === "string" ? [...uses, asked] : uses;
 }
+
+/** Whether somebody is at it, or will have to be. */
+export function isUnfinished({ state }: Run): boolean {
+  return state !== "succeeded" && state !== "failed";
+}

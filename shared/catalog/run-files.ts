@@ -3,7 +3,7 @@ import * as promises from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseRun, serialiseRun } from "../backup/run-record.ts";
-import { usesOf, type NewRun, type Run, type RunStore, type Trigger } from "../backup/run.ts";
+import { isUnfinished, usesOf, type NewRun, type Run, type RunStore, type Trigger } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import * as file from "./files.ts";
@@ -211,10 +211,6 @@ async function prune(folder: string, records: readonly Run[]): Promise<void> {
   for (const { id } of ended.slice(0, Math.max(0, ended.length - KEPT_RECORDS))) {
     await file.removeIfThere(promises, pathOf(folder, id));
   }
-}
-
-function isUnfinished({ state }: Run): boolean {
-  return state !== "succeeded" && state !== "failed";
 }
 
 function byAcceptance(a: Run, b: Run): number {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { NewRun, Run, RunStep, RunStore } from "../backup/run.ts";
+import { isUnfinished, type NewRun, type Run, type RunStep, type RunStore } from "../backup/run.ts";
 import type { DormouseError } from "../errors.ts";
 import { carryOut, type RunsDependencies, type Work } from "./carry-out.ts";
 
@@ -35,6 +35,8 @@ const POLL_MS = 1_000;
 export function runsOf(dependencies: RunsDependencies): Runs {
   const { store } = dependencies;
   const active = new Map<string, ActiveRun>();
+  /** Runs that this process left to the next one that is asked. */
+  const left = new Set<string>();
   const stopping = new AbortController();
 
   function launch(run: Run, work: Work, isTakenUp: boolean): StartedRun {
@@ -48,7 +50,10 @@ export function runsOf(dependencies: RunsDependencies): Runs {
     };
     const end = carryOut(dependencies, run, work, { tell, signal: stopping.signal, isTakenUp });
     active.set(run.id, { steps, listeners, end });
-    void end.finally(() => active.delete(run.id));
+    void end.then(({ problem }) => {
+      active.delete(run.id);
+      if (problem?.code === "restore_unsettled") left.add(run.id);
+    });
     return watch(run, true, { steps, listeners, end });
   }
 
@@ -67,7 +72,9 @@ export function runsOf(dependencies: RunsDependencies): Runs {
       // A run that failed this very moment is begun again, when it has ended for us as well.
       if (isNew) await known?.end;
       else if (known !== undefined) return watch(run, false, known);
-      return isNew ? launch(run, work, false) : watchElsewhere(store, run);
+      // Whoever asks again need not wait for another process, which there may never be.
+      const isTakenUp = left.delete(run.id) && isUnfinished(run);
+      return isNew || isTakenUp ? launch(run, work, isTakenUp) : watchElsewhere(store, run);
     },
     takeUp: (run, work) => launch(run, work, true),
     find: (id) => store.find(id),
