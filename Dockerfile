@@ -34,6 +34,8 @@ RUN for tool in /usr/lib/postgresql/*/bin/*; do "$tool" --version || exit 1; don
 USER 65532:0
 WORKDIR /app
 ENV HOME=/tmp NODE_ENV=production
+# What passes through is soon done with: by itself Node would keep up to 48 MiB of it for later, by this 3.
+ENV NODE_OPTIONS=--max-semi-space-size=1
 EXPOSE 8080
 # Node is PID 1 and handles SIGTERM itself.
 ENTRYPOINT ["/usr/local/bin/node"]

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { cull, cullEnvironment, fillVolume } from "../test/support/culled.ts";
 import { startFunction } from "../test/support/function-process.ts";
-import { measure, median, peakOf, type Measure } from "./measure.ts";
+import { imageEnvironment, measure, median, peakOf, type Measure } from "./measure.ts";
 
 /** Backups on a volume, with so many tables in each manifest. */
 const [FEW, MANY] = [1_000, 10_000];
@@ -48,7 +48,10 @@ async function dryRun(path: string, count: number) {
   const times: number[] = [];
   let peakMb = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    await using culler = await startFunction("cull", cullEnvironment(path));
+    await using culler = await startFunction("cull", {
+      ...(await imageEnvironment()),
+      ...cullEnvironment(path),
+    });
     const begun = performance.now();
     await cull(culler, { dryRun: true });
     times.push(performance.now() - begun);

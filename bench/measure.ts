@@ -27,6 +27,13 @@ export function measure({ ours, reference, limit, ...given }: Given): Measure {
   };
 }
 
+/** How the image runs Node; a bench of the bundles runs it so, too. */
+export async function imageEnvironment(): Promise<Readonly<Record<string, string>>> {
+  const [, options] = /^ENV NODE_OPTIONS=(.+)$/m.exec(await readFile("Dockerfile", "utf8")) ?? [];
+  if (options === undefined) throw new Error("the Dockerfile sets no NODE_OPTIONS");
+  return { NODE_OPTIONS: options };
+}
+
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;

@@ -9,8 +9,9 @@ import { backupEnvironment, manifestOf, startFunction } from "../test/support/fu
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { createSample } from "../test/support/sample-database.ts";
 import { culls } from "./cull.ts";
+import { mirrors } from "./mirror.ts";
 import { restores } from "./restore.ts";
-import { measure, median, peakOf, plotOf, tableOf, type Measure } from "./measure.ts";
+import { imageEnvironment, measure, median, peakOf, plotOf, tableOf, type Measure } from "./measure.ts";
 
 /** About 0.92 MB of database each. */
 const [SMALL, LARGE] = [60, 600];
@@ -37,6 +38,7 @@ async function main(): Promise<void> {
       ...(await startUp(server, folder)),
       ...(await culls(folder)),
       ...(await restores(server, "large", folder)),
+      ...(await mirrors(server, folder)),
     ];
     const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, PostgreSQL ${server.major}, ${await sizeOf(server, "large")}`;
     const date = new Date().toISOString().slice(0, 10);
@@ -112,7 +114,10 @@ async function oldPipeline(server: OwnServer, path: string): Promise<Dump> {
 
 /** One backup by a process of its own, with the peak of its resident memory. */
 async function backUp(server: OwnServer, database: string, folder: string) {
-  await using backup = await startFunction("backup", backupEnvironment(server, database, folder));
+  await using backup = await startFunction("backup", {
+    ...(await imageEnvironment()),
+    ...backupEnvironment(server, database, folder),
+  });
   const begun = performance.now();
   const manifest = await manifestOf(await backup.post());
   const dump = { ms: performance.now() - begun, bytes: manifest.archive.sizeBytes };
@@ -150,9 +155,11 @@ server.listen(0, () => process.stdout.write(JSON.stringify({ message: "listening
 /** Both take turns, so that a slow moment of the machine meets both. */
 async function startUp(server: OwnServer, folder: string): Promise<Measure[]> {
   const [ours, bare]: [Start[], Start[]] = [[], []];
+  const image = await imageEnvironment();
+  const environment = { ...image, ...backupEnvironment(server, "small", folder) };
   for (let start = 0; start < STARTS; start++) {
-    bare.push(await timeStart(["-e", BARE], {}));
-    ours.push(await timeStart(["dist/backup/index.mjs"], backupEnvironment(server, "small", folder)));
+    bare.push(await timeStart(["-e", BARE], image));
+    ours.push(await timeStart(["dist/backup/index.mjs"], environment));
   }
   const compared = (name: string, limit: number, pick: (start: Start) => number) =>
     measure({

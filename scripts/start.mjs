@@ -18,7 +18,8 @@ function main([script, ...args]) {
   if (Number.parseInt(process.versions.node, 10) < 20)
     fail(`Node ${process.version} is too old: install Node 20 or later.`);
   if (!packagesAreInstalled())
-    run("npm", ["ci", "--no-audit", "--no-fund"], "npm could not install the packages.");
+    // Not how npm warns of its own Node: the project brings the one that it runs on.
+    run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], "npm could not install the packages.");
   if (!postgresIsInstalled()) installPostgres();
 
   const child = spawn(NODE, [script, ...args], { cwd: ROOT, stdio: "inherit" });
@@ -53,21 +54,21 @@ function installPostgres() {
   mkdirSync(dirname(NO_CLUSTER), { recursive: true });
   writeFileSync(NO_CLUSTER, "create_main_cluster = false\n");
   try {
-    const install = ["install", "--yes", "--no-install-recommends", "postgresql"];
-    if (!succeeds("apt-get", install)) {
-      // The lists of packages are missing on a fresh machine, or old.
-      run("apt-get", ["update"], ADVICE);
-      run("apt-get", install, ADVICE);
-    }
+    // The lists of packages are missing on a fresh machine, or old. Where they cannot be had, those there may do.
+    succeeds("apt-get", ["update"]);
+    run("apt-get", ["install", "--yes", "--no-install-recommends", "postgresql"], ADVICE);
   } finally {
     rmSync(NO_CLUSTER, { force: true });
   }
 }
 
+/** What apt says by the way means nothing to whoever only wants the demo; it is told when it fails. */
 function succeeds(program, args) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const stdio = ["ignore", program === "apt-get" ? "ignore" : "inherit", "inherit"];
-  return spawnSync(program, args, { cwd: ROOT, stdio, env }).status === 0;
+  const stdio = program === "apt-get" ? ["ignore", "ignore", "pipe"] : ["ignore", "inherit", "inherit"];
+  const { status, stderr } = spawnSync(program, args, { cwd: ROOT, stdio, env });
+  if (status !== 0 && stderr) process.stderr.write(stderr);
+  return status === 0;
 }
 
 function run(program, args, advice) {

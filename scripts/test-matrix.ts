@@ -25,8 +25,13 @@ const NEEDLESS = [
   "usr/lib/llvm*",
   "var/lib/apt/lists/*",
 ];
-/** The mounts are seen by the tests alone and end with them. A server and its clients share folders with this machine. */
-const ENTER = 'for folder in tmp dev proc; do mount --rbind "/$folder" "$0/$folder"; done; exec "$@"';
+/**
+ * The mounts are seen by the tests alone and end with them. A server and its clients share folders with this machine, and
+ * what a test mounts below /tmp.
+ */
+const ENTER =
+  "mount --bind /tmp /tmp; mount --make-shared /tmp; " +
+  'for folder in tmp dev proc; do mount --rbind "/$folder" "$0/$folder"; done; exec "$@"';
 
 async function main(words: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version"))

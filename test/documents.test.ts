@@ -67,6 +67,15 @@ describe("the documents", () => {
     }
   });
 
+  it("name no command of npm that is not there", async () => {
+    const { scripts } = JSON.parse(await read("package.json")) as { scripts: Record<string, string> };
+    for await (const path of glob(["*.md", "docs/**/*.md"], { cwd: ROOT })) {
+      for (const [, script = ""] of (await read(path)).matchAll(/npm run ([\w:-]+)/g)) {
+        assert.ok(script in scripts, `${path}: npm run ${script}`);
+      }
+    }
+  });
+
   it("bear one version", async () => {
     assert.equal((JSON.parse(await read("package.json")) as { version: string }).version, version);
     assert.match(await read("CHANGELOG.md"), /^## Unreleased/m);

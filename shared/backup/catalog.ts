@@ -32,7 +32,7 @@ export type ForeignEntry = {
     | "folder"
     | "link"
     | "special_file"
-    /** `.bak` with our name, but neither a manifest nor the content of a plain dump: a crash between the two. */
+    /** `.bak` with our name, but neither a manifest nor the content of a plain dump. */
     | "archive_without_manifest"
     | "manifest_without_archive"
     | "manifest_unreadable"
@@ -106,7 +106,10 @@ export type Catalog = {
     describe: (contents: LegacyContents) => BackupManifest,
     signal: AbortSignal,
   ): Promise<{ readonly backup: Backup } | { readonly damage: string }>;
-  /** Removes what `run` left half done. Only for a run that is known to have ended. */
+  /**
+   * Removes what `run` left half done: its temporary files, and an archive that has its name but no manifest, known by
+   * its hash. Only for a run that is known to have ended.
+   */
   sweep(run: string): Promise<void>;
   space(): Promise<Space>;
 };

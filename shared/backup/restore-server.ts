@@ -64,7 +64,7 @@ export type RestoreServer = {
     signal: AbortSignal,
   ): Promise<readonly TableCount[]>;
   sizeBytes(database: string, signal: AbortSignal): Promise<number>;
-  /** Grants, settings, connection limit, comment and security labels. */
+  /** Grants, settings, connection limit, comment, security labels, and whether it is a template. */
   copyProperties(from: string, to: string, signal: AbortSignal): Promise<void>;
   rename(database: string, to: string, signal: AbortSignal): Promise<void>;
   /** Ends its sessions first. That it is not there is fine. Only for databases that a journal of ours named. */

@@ -55,7 +55,7 @@ function isSame(before: Stats, after: Stats): boolean {
 /** Without clobbering: where two runs adopt one file, the first manifest stands. */
 async function writeManifest(files: Files, path: string, manifest: BackupManifest): Promise<Backup> {
   const folder = join(path, "..");
-  const temporary = join(folder, file.temporaryName(manifest.run));
+  const temporary = join(folder, file.temporaryName(manifest.run, file.OF_MANIFEST));
   try {
     await file.writeNew(files, temporary, serialiseManifest(manifest));
     await file.moveWithoutClobbering(files, temporary, `${path}.json`);

@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import type * as promises from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { DormouseError, type ErrorCode } from "../errors.ts";
@@ -34,9 +35,14 @@ export function volumeError(error: unknown, what: string): unknown {
   });
 }
 
+/** Ends the temporary name of a manifest whose archive is given its name as well: both belong to the run. */
+export const OF_BACKUP = ".backup.json";
+/** Ends that of a manifest for an archive that was there before. */
+export const OF_MANIFEST = ".manifest.json";
+
 /** In the folder of the file that it will become, and known by the run that writes it. */
-export function temporaryName(run: string): string {
-  return `.tmp-${run}-${randomBytes(4).toString("hex")}`;
+export function temporaryName(run: string, end = ""): string {
+  return `.tmp-${run}-${randomBytes(4).toString("hex")}${end}`;
 }
 
 export function isTemporaryOf(run: string, file: string): boolean {
@@ -70,36 +76,34 @@ export async function moveWithoutClobbering(
   temporary: string,
   final: string,
 ): Promise<boolean> {
-  if (!(await nameWithoutClobbering(files, temporary, final))) return false;
-  await removeIfThere(files, temporary);
-  return true;
-}
-
-/** The same, but where there are hard links `temporary` stays: a second name of the file, until its owner removes it. */
-export async function nameWithoutClobbering(
-  files: Files,
-  temporary: string,
-  final: string,
-): Promise<boolean> {
   try {
     await files.link(temporary, final);
-    return true;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return false;
     if (!NO_LINKS.has(codeOf(error))) throw error;
     return reserveAndRename(files, temporary, final);
   }
+  await removeIfThere(files, temporary);
+  return true;
 }
 
+/** A crash in between leaves an empty file of that name, and `temporary`. */
 async function reserveAndRename(files: Files, temporary: string, final: string): Promise<boolean> {
+  const reserved = await files.open(final, "wx", 0o600).catch((error: unknown) => {
+    if (codeOf(error) === "EEXIST") return undefined;
+    throw error;
+  });
+  if (reserved === undefined) return false;
   try {
-    await writeNew(files, final, "");
+    await reserved.close();
+    // Whoever found it empty for long has taken it for that of a dead process.
+    if (((await lookAt(files, final))?.size ?? 0) > 0) return false;
+    await files.rename(temporary, final);
+    return true;
   } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
+    await clearUp(() => removeIfThere(files, final));
     throw error;
   }
-  await files.rename(temporary, final);
-  return true;
 }
 
 /** Whether there was something to remove. */
@@ -109,6 +113,16 @@ export async function removeIfThere(files: Files, path: string): Promise<boolean
     return true;
   } catch (error) {
     if (codeOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** What has that name; no link is followed. */
+export async function lookAt(files: Files, path: string): Promise<Stats | undefined> {
+  try {
+    return await files.lstat(path);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(error))) return undefined;
     throw error;
   }
 }

@@ -24,7 +24,7 @@ export async function finishRemoval(
   sizeBytes: number,
 ): Promise<boolean> {
   const path = join(backupDir, name);
-  const [archive, manifest] = [await lookAt(files, path), await lookAt(files, `${path}.json`)];
+  const [archive, manifest] = [await file.lookAt(files, path), await file.lookAt(files, `${path}.json`)];
   const isOurs = archive === undefined || (archive.isFile() && archive.size === sizeBytes);
   if (manifest !== undefined || !isOurs) return false;
   try {
@@ -48,13 +48,4 @@ async function syncIfThere(files: Files, folder: string): Promise<void> {
   await file.syncFolder(files, folder).catch((error: unknown) => {
     if (file.codeOf(error) !== "ENOENT") throw error;
   });
-}
-
-async function lookAt(files: Files, path: string) {
-  try {
-    return await files.lstat(path);
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(file.codeOf(error))) return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as promises from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { parseRun, serialiseRun } from "../backup/run-record.ts";
 import { usesOf, type NewRun, type Run, type RunStore, type Trigger } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
@@ -11,6 +12,9 @@ import { runsFolder } from "./open-volume.ts";
 const RUN_ID = /^(?:backup|cull|restore)-[0-9a-f]{24}$/;
 /** Records of ended runs beyond these are removed, oldest first: some months of daily work. */
 const KEPT_RECORDS = 500;
+/** Between taking a name and filling it lie milliseconds. */
+const LOOKS_AT_EMPTY = 10;
+const LOOK_AGAIN_MS = 100;
 
 type Begun = { readonly run: Run; readonly isNew: boolean };
 
@@ -108,8 +112,8 @@ async function takeAway(folder: string, failed: Run): Promise<void> {
   const taken = join(folder, file.temporaryName(failed.id));
   try {
     await promises.rename(pathOf(folder, failed.id), taken);
-    const { attempt } = parseRun(failed.id, await promises.readFile(taken, "utf8"));
-    if (attempt !== failed.attempt)
+    const text = await promises.readFile(taken, "utf8");
+    if (text !== "" && parseRun(failed.id, text).attempt !== failed.attempt)
       await file.moveWithoutClobbering(promises, taken, pathOf(folder, failed.id));
     await file.removeIfThere(promises, taken);
   } catch (error) {
@@ -119,15 +123,31 @@ async function takeAway(folder: string, failed: Run): Promise<void> {
 
 async function create(folder: string, run: Run): Promise<boolean> {
   const temporary = join(folder, file.temporaryName(run.id));
+  const path = pathOf(folder, run.id);
   try {
     await file.writeNew(promises, temporary, serialiseRun(run));
-    const isFirst = await file.moveWithoutClobbering(promises, temporary, pathOf(folder, run.id));
+    const isFirst =
+      (await file.moveWithoutClobbering(promises, temporary, path)) || (await replaceEmpty(temporary, path));
     if (!isFirst) await file.removeIfThere(promises, temporary);
     await file.syncFolder(promises, folder);
     return isFirst;
   } catch (error) {
     throw file.volumeError(error, `record of run ${run.id}`);
   }
+}
+
+/**
+ * Where there are no hard links a name is first taken by an empty file, and whoever died then will not fill it. Who is
+ * merely slow finds it filled.
+ */
+async function replaceEmpty(temporary: string, path: string): Promise<boolean> {
+  for (let looks = 0; looks < LOOKS_AT_EMPTY; looks++) {
+    const found = await file.lookAt(promises, path);
+    if (found === undefined || found.size > 0) return false;
+    await pause(LOOK_AGAIN_MS);
+  }
+  await promises.rename(temporary, path);
+  return true;
 }
 
 async function replace(folder: string, run: Run): Promise<void> {
@@ -145,7 +165,9 @@ async function replace(folder: string, run: Run): Promise<void> {
 async function find(folder: string, id: string): Promise<Run | undefined> {
   if (!RUN_ID.test(id)) return undefined;
   try {
-    return parseRun(id, await promises.readFile(pathOf(folder, id), "utf8"));
+    const text = await promises.readFile(pathOf(folder, id), "utf8");
+    // Reserved for a run that has not begun, or never did.
+    return text === "" ? undefined : parseRun(id, text);
   } catch (error) {
     if (file.codeOf(error) === "ENOENT") return undefined;
     throw error;

@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { archiveName, type ArchiveName } from "../backup/archive-name.ts";
-import { backupOf, type Backup } from "../backup/backup.ts";
+import type { ArchiveName } from "../backup/archive-name.ts";
 import type { ArchiveDraft, StagedArchive } from "../backup/catalog.ts";
-import { serialiseManifest, type BackupManifest } from "../backup/manifest.ts";
+import type { BackupManifest } from "../backup/manifest.ts";
 import { DormouseError } from "../errors.ts";
 import { digestOf, writeAll, type Digest } from "./digest.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
+import { publishArchive } from "./publish-archive.ts";
 
 /** The design's publishing order; a crash between any two lines leaves nothing that counts as a backup. */
 export async function stageArchive(
@@ -88,71 +88,5 @@ async function compare(
     });
   } finally {
     await handle.close();
-  }
-}
-
-type Staged = {
-  readonly files: Files;
-  readonly backupDir: string;
-  readonly folder: string;
-  readonly temporary: string;
-  readonly draft: ArchiveDraft;
-};
-
-async function publishArchive(
-  staged: Staged,
-  describe: (name: ArchiveName) => BackupManifest,
-): Promise<Backup> {
-  const { files, backupDir, folder, draft } = staged;
-  const manifest = await takeName(staged, describe);
-  const path = join(backupDir, manifest.name);
-  try {
-    await file.syncFolder(files, folder);
-    const temporary = join(folder, file.temporaryName(draft.run));
-    try {
-      await file.writeNew(files, temporary, serialiseManifest(manifest));
-      await file.moveWithoutClobbering(files, temporary, `${path}.json`);
-    } finally {
-      await file.clearUp(() => file.removeIfThere(files, temporary));
-    }
-    await file.removeIfThere(files, staged.temporary);
-    await file.syncFolder(files, folder);
-    return backupOf(manifest);
-  } catch (error) {
-    // Nobody has been told of it: an archive whose completion is in doubt is no backup.
-    await file.clearUp(
-      () => file.removeIfThere(files, `${path}.json`),
-      () => file.removeIfThere(files, path),
-      () => file.removeIfThere(files, staged.temporary),
-      () => file.removeFolderIfEmpty(files, folder),
-    );
-    throw file.volumeError(error, `manifest of ${manifest.name}`);
-  }
-}
-
-/** The first name of the minute of which neither file is there, whoever wrote them. */
-async function takeName(
-  staged: Staged,
-  describe: (name: ArchiveName) => BackupManifest,
-): Promise<BackupManifest> {
-  const { files, backupDir, temporary, draft } = staged;
-  for (let ordinal = 1; ; ordinal++) {
-    const name = archiveName(draft.database, draft.startedAt, ordinal);
-    const path = join(backupDir, name);
-    if (await exists(files, `${path}.json`)) continue;
-    const manifest = describe(name);
-    serialiseManifest(manifest);
-    // The temporary name stays until the backup is complete: by it `sweep` knows what a crash left here.
-    if (await file.nameWithoutClobbering(files, temporary, path)) return manifest;
-  }
-}
-
-async function exists(files: Files, path: string): Promise<boolean> {
-  try {
-    await files.lstat(path);
-    return true;
-  } catch (error) {
-    if (file.codeOf(error) === "ENOENT") return false;
-    throw error;
   }
 }

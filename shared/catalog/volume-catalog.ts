@@ -9,10 +9,10 @@ import { DormouseError } from "../errors.ts";
 import { adoptLegacy } from "./adopt-legacy.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
-import { isDate, listVolume, readBackup } from "./list-volume.ts";
-import { runsFolder } from "./open-volume.ts";
+import { listVolume, readBackup } from "./list-volume.ts";
 import { finishRemoval, removeBackup } from "./remove-backup.ts";
 import { stageArchive } from "./stage-archive.ts";
+import { sweepRun } from "./sweep-run.ts";
 
 /** The catalog on a mounted volume: the primary one. */
 export function volumeCatalog(backupDir: string, files: Files = promises): Catalog {
@@ -25,7 +25,7 @@ export function volumeCatalog(backupDir: string, files: Files = promises): Catal
     remove: (name) => remove(files, backupDir, name),
     finishRemoval: (name, sizeBytes) => finishRemoval(files, backupDir, name, sizeBytes),
     adopt: (legacy, describe, signal) => adoptLegacy(files, backupDir, legacy, { describe, signal }),
-    sweep: (run) => sweep(files, backupDir, run),
+    sweep: (run) => sweepRun(files, backupDir, run),
     space: () => space(files, backupDir),
   };
 }
@@ -76,31 +76,6 @@ async function rewrite(files: Files, backupDir: string, manifest: BackupManifest
 async function remove(files: Files, backupDir: string, name: ArchiveName): Promise<void> {
   await existing(files, backupDir, name);
   await removeBackup(files, backupDir, name);
-}
-
-async function sweep(files: Files, backupDir: string, run: string): Promise<void> {
-  const entries = await files.readdir(backupDir, { withFileTypes: true });
-  const days = entries.filter((entry) => entry.isDirectory() && isDate(entry.name));
-  for (const folder of [...days.map(({ name }) => join(backupDir, name)), runsFolder(backupDir)]) {
-    const left = (await files.readdir(folder)).filter((name) => file.isTemporaryOf(run, name));
-    for (const temporary of left) {
-      await removeUnfinished(files, folder, temporary);
-      await file.removeIfThere(files, join(folder, temporary));
-    }
-    if (left.length > 0) await file.removeFolderIfEmpty(files, folder);
-  }
-}
-
-/** A crash between archive and manifest leaves the archive under both its names. */
-async function removeUnfinished(files: Files, folder: string, temporary: string): Promise<void> {
-  const { ino, nlink } = await files.lstat(join(folder, temporary));
-  if (nlink === 1) return;
-  const names = await files.readdir(folder);
-  for (const name of names) {
-    if (!name.endsWith(".bak") || names.includes(`${name}.json`)) continue;
-    if ((await files.lstat(join(folder, name))).ino === ino)
-      await file.removeIfThere(files, join(folder, name));
-  }
 }
 
 async function space(files: Files, backupDir: string): Promise<Space> {

@@ -43,8 +43,7 @@ export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
           ended.abort();
         }
       } finally {
-        // The end of the session releases the lock; a server that no longer answers must not keep us.
-        await Promise.race([client.end(), pause(FAREWELL_MS, undefined, { ref: false })]);
+        await letGo(client);
       }
     },
   };
@@ -61,6 +60,17 @@ async function take(client: pg.Client, database: string): Promise<void> {
   throw new DormouseError("database_busy", `another run works on database ${JSON.stringify(database)}`, {
     hint: "wait for it: GET /runs/<id> tells how it stands",
   });
+}
+
+/**
+ * Whoever asks next must find it free, also before the server has noticed that the session ended. One that no longer
+ * answers must not keep us: with the session goes the lock.
+ */
+async function letGo(client: pg.Client): Promise<void> {
+  const patience = pause(FAREWELL_MS, undefined, { ref: false });
+  const unlocked = client.query("SELECT pg_advisory_unlock_all()").catch(() => undefined);
+  await Promise.race([unlocked, patience]);
+  await Promise.race([client.end(), patience]);
 }
 
 async function beat(client: pg.Client, lose: (why: string) => void, ended: AbortSignal): Promise<void> {

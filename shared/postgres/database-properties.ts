@@ -52,7 +52,7 @@ function creationOptions(given: DatabaseRow): string {
 
 /**
  * Gives `to` what a new database has not: the grants, settings (also of roles in the database), connection limit,
- * comment and security labels of `from`. A missing `from` leaves the defaults.
+ * comment, security labels of `from`, and whether it is a template. A missing `from` leaves the defaults.
  */
 export async function copyProperties(client: pg.Client, from: string, to: string): Promise<void> {
   const statements = [
@@ -136,10 +136,12 @@ async function remarks(client: pg.Client, from: string, to: string): Promise<str
   type Row = {
     comment: string | null;
     connection_limit: number;
+    is_template: boolean;
     labels: { provider: string; label: string }[];
   };
   const { rows } = await client.query<Row>(
     `SELECT shobj_description(d.oid, 'pg_database') AS comment, d.datconnlimit AS connection_limit,
+       d.datistemplate AS is_template,
        coalesce((SELECT json_agg(json_build_object('provider', provider, 'label', label)) FROM pg_shseclabel
          WHERE objoid = d.oid AND classoid = 'pg_database'::regclass), '[]') AS labels
      FROM pg_database d WHERE d.datname = $1`,
@@ -147,10 +149,11 @@ async function remarks(client: pg.Client, from: string, to: string): Promise<str
   );
   const [row] = rows;
   if (row === undefined) return [];
-  const { comment, connection_limit: limit, labels } = row;
+  const { comment, connection_limit: limit, is_template: isTemplate, labels } = row;
   return [
     ...(comment === null ? [] : [`COMMENT ON DATABASE ${name(to)} IS ${literal(comment)}`]),
     ...(limit < 0 ? [] : [`ALTER DATABASE ${name(to)} CONNECTION LIMIT ${limit}`]),
+    ...(isTemplate ? [`ALTER DATABASE ${name(to)} IS_TEMPLATE true`] : []),
     ...labels.map(
       ({ provider, label }) =>
         `SECURITY LABEL FOR ${name(provider)} ON DATABASE ${name(to)} IS ${literal(label)}`,

@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import type { NewRun, Run } from "../../shared/backup/run.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { jsonLog } from "../../shared/log.ts";
+import { preload } from "../support/faulty.ts";
 import { temporaryVolume } from "../support/volume.ts";
 
 const at = new Date("2026-11-22T01:00:07.123Z");
@@ -78,9 +79,13 @@ describe("runFiles", () => {
     assert.equal((await readdir(join(volume.path, ".dormouse/runs"))).length, wanted.length);
   });
 
-  it("makes one run of ten deliveries at once, in one process and in several", async () => {
-    await using volume = await temporaryVolume();
-    const program = `
+  for (const [where, changes] of [
+    ["", {}],
+    [", also without hard links", { ...preload("faults-preload.ts"), DORMOUSE_TEST_NO_LINKS: "1" }],
+  ] as const)
+    it(`makes one run of ten deliveries at once, in one process and in several${where}`, async () => {
+      await using volume = await temporaryVolume();
+      const program = `
       import { runFiles } from ${JSON.stringify(new URL("../../shared/catalog/run-files.ts", import.meta.url))};
       const runs = runFiles(process.argv[1], undefined, () => new Date());
       const ping = ${JSON.stringify(ping)};
@@ -88,17 +93,17 @@ describe("runFiles", () => {
       const begun = await Promise.all(Array.from({ length: 10 }, () => runs.begin(ping)));
       console.log(JSON.stringify(begun.map(({ run, isNew }) => [run.id, isNew])));`;
 
-    const processes = Array.from({ length: 3 }, () =>
-      execa(process.execPath, ["--input-type=module", "-e", program, volume.path]),
-    );
-    const begun = (await Promise.all(processes)).flatMap(
-      ({ stdout }) => JSON.parse(stdout) as [string, boolean][],
-    );
+      const processes = Array.from({ length: 3 }, () =>
+        execa(process.execPath, ["--input-type=module", "-e", program, volume.path], { env: changes }),
+      );
+      const begun = (await Promise.all(processes)).flatMap(
+        ({ stdout }) => JSON.parse(stdout) as [string, boolean][],
+      );
 
-    assert.equal(begun.length, 30);
-    assert.equal(begun.filter(([, isNew]) => isNew).length, 1);
-    assert.equal(new Set(begun.map(([id]) => id)).size, 1);
-  });
+      assert.equal(begun.length, 30);
+      assert.equal(begun.filter(([, isNew]) => isNew).length, 1);
+      assert.equal(new Set(begun.map(([id]) => id)).size, 1);
+    });
 
   for (const [what, wanted] of [
     ["event", ping],
@@ -205,6 +210,22 @@ describe("runFiles", () => {
     await writeFile(join(volume.path, ".dormouse/runs/restore-000000000000000000000000.json"), "{");
 
     await assert.rejects(store(volume.path).inUse(), { code: "catalog_unreadable", message: /restore-0000/ });
+  });
+
+  it("begins a run whose name a process had taken, without hard links, when it died", async () => {
+    await using volume = await temporaryVolume();
+    const { run } = await store(volume.path).begin(ping);
+    await writeFile(join(volume.path, `.dormouse/runs/${run.id}.json`), "");
+    const lines: string[] = [];
+    const runs = store(volume.path, lines);
+
+    const before = [await runs.find(run.id), await runs.all("backup"), await runs.inUse()];
+    const again = await runs.begin(ping);
+
+    assert.deepEqual(before, [undefined, [], new Map()]);
+    assert.deepEqual(again, { run, isNew: true });
+    assert.deepEqual(await store(volume.path).find(run.id), run);
+    assert.deepEqual(lines, []);
   });
 
   it("reads no file that an id from outside could name", async () => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Run } from "../../shared/backup/run.ts";
-import { spawnFunction, startFunction } from "../support/function-process.ts";
+import { backupEnvironment, spawnFunction, startFunction } from "../support/function-process.ts";
+import { sharedServer } from "../support/postgres.ts";
 import {
   assertWhole,
   listingOf,
@@ -15,6 +16,8 @@ import {
   type Stage,
 } from "../support/faulty.ts";
 import { temporaryFolder } from "../support/volume.ts";
+
+type Environment = Readonly<Record<string, string>>;
 
 const PING = { id: "tick-1", time: "2026-11-22T01:00:00Z" };
 
@@ -78,19 +81,48 @@ describe("a backup whose process ends", () => {
   });
 
   it("makes one backup of an event, killed before whatever call that changes the volume", async (test) => {
-    await using stage = await setStage();
-    const calls = await undisturbed(stage);
+    await using given = await smallDatabase();
+    const calls = await undisturbed(given.environment);
     assert.ok(calls.includes("link") && calls.includes("sync"), calls.join());
-    for (let at = 1; at <= calls.length; at++) await killAndTakeUp(stage, at, `${calls[at - 1]} ${at}`);
+
+    for (let at = 1; at <= calls.length; at++)
+      await killAndTakeUp(given.environment, at, `${calls[at - 1]} ${at}`);
+    test.diagnostic(`${calls.length} calls: ${calls.join(" ")}`);
+  });
+
+  it("does so without hard links, killed wherever a name is taken in another way", async (test) => {
+    await using given = await smallDatabase();
+    const environment = { ...given.environment, DORMOUSE_TEST_NO_LINKS: "1" };
+    const linked = await undisturbed(given.environment);
+    const calls = await undisturbed(environment);
+    assert.equal(calls.length, linked.length);
+
+    // Before any other call the volume is as it is with hard links.
+    const differs = (index: number) => calls[index] !== linked[index];
+    const points = calls.keys().filter((index) => differs(index) || differs(index - 1));
+    const killed = [...points].map((index) => index + 1);
+    for (const at of killed) await killAndTakeUp(environment, at, `${calls[at - 1]} ${at}`);
+    // The run's record, the archive and the manifest.
+    assert.equal(killed.length, 3 * 3, killed.join());
     test.diagnostic(`${calls.length} calls: ${calls.join(" ")}`);
   });
 });
 
-async function killAndTakeUp(stage: Stage, at: number, message: string): Promise<void> {
+/** What is in the database matters to none of the calls, but takes time in each dump. */
+async function smallDatabase() {
+  const server = await sharedServer();
+  const database = await server.createDatabase();
+  await server.query(database, "CREATE TABLE t AS SELECT 1 AS a");
+  return {
+    environment: { ...backupEnvironment(server, database, ""), ...preload("faults-preload.ts") },
+    [Symbol.asyncDispose]: () => server.dropDatabase(database),
+  };
+}
+
+async function killAndTakeUp(given: Environment, at: number, message: string): Promise<void> {
   await using volume = await temporaryFolder();
-  const environment = { ...stage.environment, BACKUP_DIR: volume.path };
-  const fault = { ...preload("faults-preload.ts"), DORMOUSE_TEST_FAULT: `kill@${at}` };
-  const doomed = spawnFunction("backup", { ...environment, ...fault });
+  const environment = { ...given, BACKUP_DIR: volume.path };
+  const doomed = spawnFunction("backup", { ...environment, DORMOUSE_TEST_FAULT: `kill@${at}` });
   await Promise.race([doomed.logged("listening"), doomed.ended]);
   const wasTaken = await doomed.ping(PING).then(
     ({ status }) => status === 202,
@@ -110,17 +142,12 @@ async function killAndTakeUp(stage: Stage, at: number, message: string): Promise
 }
 
 /** The calls that change the volume while one event becomes a backup, from the process's start. */
-async function undisturbed(stage: Stage): Promise<string[]> {
+async function undisturbed(environment: Environment): Promise<string[]> {
   await using folder = await temporaryFolder();
   await using volume = await temporaryFolder();
   const tally = join(folder.path, "tally");
-  const changes = {
-    ...preload("faults-preload.ts"),
-    BACKUP_DIR: volume.path,
-    DORMOUSE_TEST_FAULT: "none@0",
-    DORMOUSE_TEST_TALLY: tally,
-  };
-  const backup = await stage.start(changes);
+  const changes = { BACKUP_DIR: volume.path, DORMOUSE_TEST_FAULT: "none@0", DORMOUSE_TEST_TALLY: tally };
+  await using backup = await startFunction("backup", { ...environment, ...changes });
   await backup.ping(PING);
   await backup.logged("run succeeded");
   return (await readFile(tally, "utf8")).trim().split("\n");
@@ -128,9 +155,11 @@ async function undisturbed(stage: Stage): Promise<string[]> {
 
 async function isSettled(path: string): Promise<boolean> {
   const folder = `${path}/.dormouse/runs`;
-  const records = (await readdir(folder)).filter((name) => name.endsWith(".json"));
-  const runs = records.map(async (name) => JSON.parse(await readFile(join(folder, name), "utf8")) as Run);
-  return records.length === 1 && (await Promise.all(runs)).every(({ state }) => state === "succeeded");
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
+  const records = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
+  // Without hard links, one whose name was taken and that was not written is empty.
+  const states = records.map((text) => (text === "" ? undefined : (JSON.parse(text) as Run).state));
+  return states.length === 1 && states[0] === "succeeded";
 }
 
 /** The one that was there and one more, both whole, and nothing beside them. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import pg from "pg";
+import { preload } from "../support/faulty.ts";
 import {
   backupEnvironment,
   manifestOf,
@@ -88,6 +89,23 @@ describe("what a swap carries over to the database that it loads", () => {
     await restored();
 
     assert.deepEqual(await propertiesOf(), properties);
+  });
+
+  it("is that it is a template", async () => {
+    await stage.query("postgres", "ALTER DATABASE :db IS_TEMPLATE true");
+    const properties = await propertiesOf();
+
+    await restored();
+
+    assert.deepEqual(await propertiesOf(), properties);
+    const offset = String(49 * 3_600_000);
+    const later = await stage.start({
+      ...preload("clock-preload.ts"),
+      DORMOUSE_TEST_CLOCK_OFFSET_MS: offset,
+    });
+    await later.ping();
+    assert.deepEqual(await stage.databases(), [stage.database], "the old one, a template, was not dropped");
+    await stage.query("postgres", "ALTER DATABASE :db IS_TEMPLATE false");
   });
 
   it("is a search path of nothing", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import pg from "pg";
 import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
 import { settingsOf } from "../support/postgres-adapter.ts";
 import { sharedServer } from "../support/postgres.ts";
@@ -29,6 +30,22 @@ describe("advisoryLock", () => {
     await assert.rejects(fails, /no luck/);
 
     assert.equal(await lock.hold("failing", never, async () => "free"), "free");
+  });
+
+  it("is free once it is let go, also where the server is slow to see that the session has ended", async (test) => {
+    const lock = advisoryLock(settingsOf(await sharedServer()));
+    const sessions: pg.Client[] = [];
+    test.mock.method(pg.Client.prototype, "end", async function (this: pg.Client) {
+      sessions.push(this);
+      await pause(60_000, undefined, { ref: false });
+    });
+
+    await lock.hold("slow", never, async () => undefined);
+    test.mock.restoreAll();
+    const next = await lock.hold("slow", never, async () => "free");
+
+    for (const session of sessions) await session.end();
+    assert.equal(next, "free");
   });
 
   it("tells the holder when its session ends, and lets the next one in", async () => {

@@ -1,5 +1,6 @@
 // Loaded into a function's process with --import: makes one call of the file system the last one, or lets it fail.
 // DORMOUSE_TEST_FAULT is like `kill@7`, `kill-after@7` (counting calls that change something) or `ENOSPC@sync:2`.
+// With DORMOUSE_TEST_NO_LINKS the file system has no hard links, as volumes over SMB or FUSE.
 import { appendFileSync } from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
@@ -34,4 +35,6 @@ const handle = await fs.open(process.execPath);
 intercept(Object.getPrototypeOf(handle) as object, "sync");
 await handle.close();
 for (const name of ["open", "mkdir", "link", "rename", "unlink", "rmdir"]) intercept(fs, name);
+if (process.env["DORMOUSE_TEST_NO_LINKS"] !== undefined)
+  fs.link = () => Promise.reject(Object.assign(new Error("ENOTSUP: made by the test"), { code: "ENOTSUP" }));
 syncBuiltinESMExports();

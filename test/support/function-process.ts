@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
 import type { ServerAddress } from "./postgres.ts";
@@ -69,7 +69,7 @@ export function spawnFunction(name: string, environment: Environment): FunctionP
   // A process that is killed leaves its temporary files, as a container does; they go with this folder.
   const temporary = mkdtempSync(join(tmpdir(), "dormouse-function-"));
   const child = spawn(process.execPath, [path], {
-    env: { TMPDIR: temporary, ...environment },
+    env: { TMPDIR: temporary, ...compileCache(), ...environment },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const { lines, logged } = readLog(child);
@@ -105,6 +105,12 @@ export function spawnFunction(name: string, environment: Environment): FunctionP
       await ended;
     },
   };
+}
+
+/** Bundles have one of their own. */
+function compileCache(): Environment {
+  const { NODE_COMPILE_CACHE } = process.env;
+  return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: resolve(NODE_COMPILE_CACHE) };
 }
 
 /** As a PingSource puts it on the wire. */

@@ -34,7 +34,7 @@ export async function smallVolume(test: TestContext, size: string): Promise<Remo
     },
   );
   if (failed) {
-    test.skip(`a small file system cannot be mounted here: ${stderr}`);
+    test.skip(`a small file system cannot be mounted here: ${stderr.split("\n", 1)[0]}`);
     await folder[Symbol.asyncDispose]();
     return undefined;
   }

@@ -1,0 +1,132 @@
+// The mirror against `rclone copyto`: the same file to the same store, each after the other.
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import type { Run } from "../shared/backup/run.ts";
+import {
+  backupEnvironment,
+  manifestOf,
+  startFunction,
+  type FunctionProcess,
+} from "../test/support/function-process.ts";
+import type { TestServer } from "../test/support/postgres.ts";
+import {
+  embeddedStore,
+  givenStore,
+  makeBucket,
+  mirrorEnvironment,
+  type Store,
+  type TestBucket,
+} from "../test/support/s3.ts";
+import { imageEnvironment, measure, median, peakOf, type Measure } from "./measure.ts";
+
+const ROUNDS = 3;
+/** Above the 200 MiB up to which rclone sends a file in one piece. */
+const MEGABYTES = 250;
+const MEMORY_LIMIT_MB = 150;
+const DATABASE = "noise";
+/** A megabyte in a row that no compression makes small. */
+const ROW = "SELECT n, pg_read_binary_file('/dev/urandom', 0, 1000000) FROM generate_series(1, $ROWS) n";
+
+/** `server` is given a database of noise, which it loses again. */
+export async function mirrors(server: TestServer, folder: string): Promise<Measure[]> {
+  await using embedded = await embeddedStore();
+  const given = givenStore();
+  const store = given ?? embedded;
+  const storeName = given === undefined ? "s3rver" : new URL(given.endpoint).host;
+  // Not before the last request may the store go.
+  return await mirrorOf(server, { store, storeName }, folder);
+}
+
+type Task = { readonly store: Store; readonly storeName: string };
+
+async function mirrorOf(server: TestServer, task: Task, folder: string): Promise<Measure[]> {
+  const volume = join(folder, "mirrored");
+  const { name } = await largeBackup(server, volume);
+  const archive = join(volume, name);
+  const size = `${Math.round((await stat(archive)).size / 1e6)} MB`;
+  const hasRclone = await execa("rclone", ["version"]).then(
+    () => true,
+    () => false,
+  );
+  if (!hasRclone) console.log("rclone is not installed: the mirror's speed is left out");
+  const [ours, theirs]: [Mirrored[], number[]] = [[], []];
+  for (let round = 1; round <= ROUNDS; round++) {
+    await using bucket = await makeBucket(task.store);
+    if (hasRclone) theirs.push(await byRclone(archive, bucket));
+    ours.push(await byUs(server, volume, bucket));
+    console.log(`mirror of ${size}: rclone ${theirs.at(-1)?.toFixed(2)} s, ours ${shown(ours.at(-1))}`);
+  }
+  const memory = measure({
+    name: `peak memory of a mirror, ${size}`,
+    unit: "MB",
+    ours: Math.max(...ours.map(({ peakMb }) => peakMb)),
+    reference: MEMORY_LIMIT_MB,
+    referenceName: "limit",
+    limit: 1,
+  });
+  await server.dropDatabase(DATABASE);
+  if (!hasRclone) return [memory];
+  const speed = measure({
+    name: `mirror, proved, ${size}`,
+    unit: "s",
+    ours: median(ours.map(({ seconds }) => seconds)),
+    reference: median(theirs),
+    referenceName: `rclone copyto, ${task.storeName}`,
+    limit: 1,
+  });
+  return [speed, memory];
+}
+
+/** An archive of noise on the volume; its database is empty when this returns, so that the next dump takes no time. */
+async function largeBackup(server: TestServer, volume: string) {
+  await server.createDatabase(DATABASE);
+  await mkdir(volume);
+  await server.query(DATABASE, `CREATE TABLE noise AS ${ROW.replace("$ROWS", `${MEGABYTES}`)}`);
+  await using backup = await startFunction("backup", backupEnvironment(server, DATABASE, volume));
+  const manifest = await manifestOf(await backup.post());
+  await server.query(DATABASE, "TRUNCATE noise");
+  return manifest;
+}
+
+type Mirrored = { readonly seconds: number; readonly peakMb: number };
+const shown = (one: Mirrored | undefined) => `${one?.seconds.toFixed(2)} s, ${one?.peakMb.toFixed(0)} MB`;
+
+/** The mirror's part of a run that has the large backup to send, and the small ones of the rounds so far. */
+async function byUs(server: TestServer, volume: string, bucket: TestBucket): Promise<Mirrored> {
+  const environment = {
+    ...(await imageEnvironment()),
+    ...backupEnvironment(server, DATABASE, volume),
+    ...mirrorEnvironment(bucket),
+  };
+  await using backup = await startFunction("backup", environment);
+  await manifestOf(await backup.post());
+  return { seconds: await mirroredSeconds(backup), peakMb: await peakOf(backup.pid) };
+}
+
+async function mirroredSeconds(backup: FunctionProcess): Promise<number> {
+  const { run } = await backup.logged("run succeeded");
+  const { steps } = (await (await backup.get(`/runs/${String(run)}`)).json()) as Run;
+  const at = steps.findIndex(({ step }) => step === "mirrored");
+  const [before, mirrored] = [steps[at - 1], steps[at]];
+  if (before === undefined || mirrored === undefined)
+    throw new Error(`not mirrored: ${JSON.stringify(steps)}`);
+  return (Date.parse(String(mirrored.at)) - Date.parse(String(before.at))) / 1000;
+}
+
+async function byRclone(archive: string, { settings }: TestBucket): Promise<number> {
+  // Of the surroundings only PATH: a foreign AWS_ variable would change what is measured.
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    RCLONE_CONFIG: "/dev/null",
+    RCLONE_S3_PROVIDER: "Other",
+    RCLONE_S3_ENDPOINT: settings.endpoint ?? "",
+    RCLONE_S3_REGION: settings.region ?? "",
+    RCLONE_S3_FORCE_PATH_STYLE: "true",
+    RCLONE_S3_ACCESS_KEY_ID: settings.credentials?.accessKeyId ?? "",
+    RCLONE_S3_SECRET_ACCESS_KEY: settings.credentials?.secretAccessKey ?? "",
+  };
+  const begun = performance.now();
+  await execa("rclone", ["copyto", archive, `:s3:${settings.bucket}/by-rclone`], { env, extendEnv: false });
+  return (performance.now() - begun) / 1000;
+}
