@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Run } from "../../shared/backup/run.ts";
 import { eventually, kubectlJson } from "./support/kubectl.ts";
-import { install, type Installation } from "./support/namespace.ts";
+import { bearer, install, type Installation } from "./support/namespace.ts";
 
 const RESTORE = "dormouse-restore";
 const SCHEDULE = ["daily", "watch"].map((name) => `pingsource.sources.knative.dev/dormouse-${name}`);
@@ -110,11 +110,6 @@ describe("the restore function on Knative", () => {
 
 function restore({ call }: Installation, headers: Readonly<Record<string, string>>) {
   return call(RESTORE, { method: "POST", body: { filename: "latest" }, headers });
-}
-
-async function bearer({ kubectl }: Installation, account: string, audience: string) {
-  const token = await kubectl(`create token ${account} --audience=${audience}`);
-  return { authorization: `Bearer ${token}` };
 }
 
 async function replicas({

@@ -60,6 +60,8 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
   await kubectl(`label namespace ${namespace} pod-security.kubernetes.io/enforce=restricted`);
   await run(`apply --validate=strict -k ${join(MANIFESTS, "example")}`);
   await run("create secret generic dormouse-callers", `--from-literal=tokens=operator:${CALLER}`);
+  for (const object of wishes.beforehand ?? [])
+    await kubectl(`-n ${namespace} create -f -`, [], JSON.stringify(object));
   const folder = await writeKustomization(namespace, wishes);
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   // A webhook of a busy cluster may be away for a moment.
@@ -90,4 +92,10 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
 /** Resolves when no pod of the function is left. */
 export async function asleep({ podsOf }: Installation, name: string): Promise<void> {
   await eventually(`${name} back at zero pods`, async () => (await podsOf(name)).length === 0);
+}
+
+/** The header of somebody who has a token for that audience. */
+export async function bearer({ kubectl }: Installation, account: string, audience: string) {
+  const token = await kubectl(`create token ${account} --audience=${audience}`);
+  return { authorization: `Bearer ${token}` };
 }

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { execa } from "execa";
+import { after, before, describe, it } from "node:test";
+import type { Finding, Report } from "../../shared/backup/finding.ts";
+import { eventually } from "./support/kubectl.ts";
+import { bearer, install, type Installation } from "./support/namespace.ts";
+
+describe("an examination of an installation", () => {
+  let dormouse: Installation;
+  let operator: Readonly<Record<string, string>>;
+  before(async () => {
+    dormouse = await install("doctor");
+    await dormouse.kubectl("wait --for=condition=Ready sinkbinding --all --timeout=180s");
+    await dormouse.kubectl("create serviceaccount operator");
+    await dormouse.kubectl(
+      `create rolebinding may-restore --role=dormouse-operator --serviceaccount=${dormouse.namespace}:operator`,
+    );
+    operator = await bearer(dormouse, "operator", "dormouse");
+  });
+  after(() => dormouse?.[Symbol.asyncDispose]());
+
+  const lookInside = async () => {
+    const { status, body } = await dormouse.call("dormouse-restore", { path: "/doctor", headers: operator });
+    assert.equal(status, 200, body);
+    return JSON.parse(body) as Report;
+  };
+  const lookFromOutside = async () => {
+    const args = ["scripts/doctor.ts", "--namespace", dormouse.namespace];
+    const { exitCode, all } = await execa("node", args, { reject: false, all: true });
+    return { exitCode, text: all };
+  };
+
+  it("finds nothing at fault from outside", async () => {
+    // The binding makes a revision, which comes up after it.
+    const text = await eventually("nothing at fault", async () => {
+      const seen = await lookFromOutside();
+      if (seen.exitCode !== 0) throw new Error(seen.text);
+      return seen.text;
+    });
+
+    for (const check of ["knative", "admission", "volume", "secret", "readiness", "rights"])
+      assert.match(text, new RegExp(`^ok +${check}: `, "m"));
+  });
+
+  it("finds the workloads and all rights from inside", async () => {
+    const { healthy, findings } = await lookInside();
+
+    assert.equal(healthy, true, JSON.stringify(findings));
+    assert.deepEqual(detailsOf(findings, "workloads").toSorted(), [
+      "deployment/frontend is there, with 1 replicas",
+      "deployment/server is there, with 2 replicas",
+    ]);
+    assert.match(detailsOf(findings, "rights").join(), /^all \d+ rights that a restore needs are there$/);
+  });
+
+  it("names what is missing, from both sides", async () => {
+    await dormouse.kubectl("delete rolebinding dormouse-restore");
+    const inside = await lookInside();
+    // A pod that woke now would not come up.
+    await dormouse.kubectl("patch secret postgresql --type=json --patch", dropKey("database-name"));
+    const outside = await lookFromOutside();
+
+    assert.equal(inside.healthy, false);
+    const rights = detailsOf(inside.findings, "rights");
+    for (const right of ["patch deployments/scale of server", "list pods", "create pingsources"])
+      assert.ok(rights.includes(`the account may not ${right}`), JSON.stringify(inside));
+    assert.equal(outside.exitCode, 1);
+    assert.match(outside.text, /^FAULT +secret: the Secret postgresql lacks database-name$/m);
+    assert.match(outside.text, /^FAULT +rights: restore may not see pods$/m);
+  });
+});
+
+function detailsOf(findings: readonly Finding[], name: string): readonly string[] {
+  return findings.filter(({ check }) => check === name).map(({ detail }) => detail);
+}
+
+function dropKey(key: string): string {
+  return JSON.stringify([{ op: "remove", path: `/data/${key}` }]);
+}
