@@ -106,7 +106,7 @@ const RULES: readonly Rule[] = [
     strategies: [...EXCHANGING, "in-place"],
     detail: "background workers of extensions are in the live database",
     remedy:
-      "stop them for the restore: pg_cron by another cron.database_name, TimescaleDB by _timescaledb_functions.stop_background_workers(), others as their extension says",
+      "stop them for the restore as the manual of their extension says, or start the server without its library",
     found: ({ facts }) => facts.backgroundWorkers,
   },
   {

@@ -42,12 +42,7 @@ export function runsOf(dependencies: RunsDependencies): Runs {
   function launch(run: Run, work: Work, isTakenUp: boolean): StartedRun {
     const known = active.get(run.id);
     if (known !== undefined) return watch(run, false, known);
-    const steps = [...run.steps];
-    const listeners = new Set<(step: RunStep) => void>();
-    const tell = (step: RunStep) => {
-      if (step.step !== "progress") steps.push(step);
-      listeners.forEach((listener) => listener(step));
-    };
+    const { steps, listeners, tell } = audienceOf(run);
     const end = carryOut(dependencies, run, work, { tell, signal: stopping.signal, isTakenUp });
     active.set(run.id, { steps, listeners, end });
     void end.then(({ problem }) => {
@@ -55,13 +50,6 @@ export function runsOf(dependencies: RunsDependencies): Runs {
       if (problem?.code === "restore_unsettled") left.add(run.id);
     });
     return watch(run, true, { steps, listeners, end });
-  }
-
-  async function settle(graceMs: number, reason: DormouseError): Promise<void> {
-    const ends = () => Promise.all([...active.values()].map(({ end }) => end));
-    await Promise.race([ends(), pause(graceMs, undefined, { ref: false })]);
-    stopping.abort(reason);
-    await ends();
   }
 
   return {
@@ -78,8 +66,24 @@ export function runsOf(dependencies: RunsDependencies): Runs {
     },
     takeUp: (run, work) => launch(run, work, true),
     find: (id) => store.find(id),
-    settle,
+    async settle(graceMs, reason) {
+      const ends = () => Promise.all([...active.values()].map(({ end }) => end));
+      await Promise.race([ends(), pause(graceMs, undefined, { ref: false })]);
+      stopping.abort(reason);
+      await ends();
+    },
   };
+}
+
+/** Who listens to a run, and what it has told so far. */
+function audienceOf(run: Run) {
+  const steps = [...run.steps];
+  const listeners = new Set<(step: RunStep) => void>();
+  const tell = (step: RunStep) => {
+    if (step.step !== "progress") steps.push(step);
+    listeners.forEach((listener) => listener(step));
+  };
+  return { steps, listeners, tell };
 }
 
 function watch(run: Run, isNew: boolean, { steps, listeners, end }: ActiveRun): StartedRun {

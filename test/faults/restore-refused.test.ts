@@ -269,30 +269,6 @@ describe("a restore that must not happen", () => {
       assert.match(detail, /subscriptions, whose workers come back: from Elsewhere/);
     });
 
-    it("names a worker of an extension", async () => {
-      await server.query(
-        stage.database,
-        "CREATE TABLE hire.warm AS SELECT 1 AS id; CREATE EXTENSION pg_prewarm; SELECT autoprewarm_dump_now()",
-      );
-      // It reads its list once only: at the first use after a start.
-      await server.stop();
-      await server.start();
-      const holder = await server.connect(stage.database);
-      await holder.query("BEGIN; LOCK TABLE hire.warm IN ACCESS EXCLUSIVE MODE");
-      // Its worker in this database waits for the lock.
-      await server.query(stage.database, "SELECT autoprewarm_start_worker()");
-      const worker =
-        "SELECT FROM pg_stat_activity WHERE backend_type = 'autoprewarm worker' AND datname = $1 AND wait_event_type = 'Lock'";
-      await until(async () => (await server.query("postgres", worker, [stage.database])).rowCount === 1);
-
-      const detail = await blocked();
-
-      await holder.query("ROLLBACK");
-      await holder.query("DROP TABLE hire.warm; DROP EXTENSION pg_prewarm");
-      await holder.end();
-      assert.match(detail, /background workers of extensions .*autoprewarm worker \(pid \d+\)/);
-    });
-
     it("names a superuser's session that the role may not end", async () => {
       const session = await server.connect(stage.database);
 
