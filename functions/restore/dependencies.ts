@@ -99,6 +99,7 @@ const NOT_WOKEN: ResumeSource = {
   check: async () => ({}),
   ensure: async () => ({}),
   remove: async () => ({}),
+  runOf: () => undefined,
 };
 
 const LOCK_WAIT_MS = 60_000;

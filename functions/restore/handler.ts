@@ -32,7 +32,7 @@ const requestSchema = z.discriminatedUnion("kind", [
 ]);
 
 /** Turns requests into restores of one database; events only wake what is unfinished. */
-export function restoreHandler(deps: RestoreDependencies, wake: () => Promise<void>) {
+export function restoreHandler(deps: RestoreDependencies, wake: (eventSource: string) => Promise<void>) {
   const { database } = deps.settings;
   return {
     kind: "restore" as const,
@@ -43,9 +43,9 @@ export function restoreHandler(deps: RestoreDependencies, wake: () => Promise<vo
         hint: "a ping wakes what is unfinished; POST a filename to restore",
       });
     },
-    async onEvent(event: { readonly type: string }): Promise<boolean> {
+    async onEvent(event: { readonly type: string; readonly source: string }): Promise<boolean> {
       if (event.type !== "dev.knative.sources.ping") return false;
-      await wake();
+      await wake(event.source);
       return true;
     },
     verbOf: (method: "GET" | "POST") => (method === "POST" ? ("restore" as const) : ("get" as const)),

@@ -27,10 +27,12 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
   const checks = checksOf(config, wired, surroundings.searchPath);
 
   /** What a process that is gone left unfinished; what this one has under way is left alone. */
-  async function wake(): Promise<void> {
+  async function wake(eventSource: string): Promise<void> {
     const unfinished = await deps.runs.unfinished("restore");
     for (const run of unfinished) runs.takeUp(run, handler.work);
-    if (unfinished.length === 0) await dropWhatIsOver(deps);
+    if (unfinished.length > 0) return;
+    await forgetSource(deps, eventSource);
+    await dropWhatIsOver(deps);
   }
 
   return {
@@ -58,6 +60,18 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
     ...(config.K_SINK === undefined ? [] : [sinkCheck(config.K_SINK)]),
   ];
 }
+
+/** A ping from the source of a run that has ended: it could not be removed then. */
+async function forgetSource({ resumeSource, log }: RestoreDependencies, eventSource: string): Promise<void> {
+  const run = resumeSource.runOf(eventSource);
+  if (run === undefined) return;
+  const { missing } = await resumeSource
+    .remove(run, AbortSignal.timeout(FORGET_WITHIN_MS))
+    .catch((error: unknown) => ({ missing: asDormouseError(error).message }));
+  if (missing !== undefined) log.warn("ping source not removed", { run, error: missing });
+}
+
+const FORGET_WITHIN_MS = 10_000;
 
 /** A backup does so as well, if its role may. While another run works on the database, the next ping does. */
 async function dropWhatIsOver(deps: RestoreDependencies): Promise<void> {

@@ -47,4 +47,6 @@ export type ResumeSource = {
   ensure(run: string, signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
   /** Removes it; that it is gone already is fine. Answers why not, as above: then it goes on waking the function. */
   remove(run: string, signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
+  /** The run whose source sends events from there. */
+  runOf(eventSource: string): string | undefined;
 };

@@ -5,6 +5,9 @@ import { ApiRefusal, type CallCluster } from "./client.ts";
 const PING_SOURCES = { group: "sources.knative.dev", version: "v1", plural: "pingsources" } as const;
 const SERVICES = { group: "serving.knative.dev", version: "v1", plural: "services" } as const;
 
+/** As Knative names a ping source in the events of it. */
+const EVENT_SOURCE = /\/pingsources\/dormouse-(?<run>restore-[0-9a-f]{24})$/;
+
 const RIGHTS =
   "let the function's service account create and delete pingsources.sources.knative.dev in its namespace";
 
@@ -26,6 +29,7 @@ export function knativeResumeSource(call: CallCluster, service: string): ResumeS
           custom.deleteNamespacedCustomObject({ ...PING_SOURCES, namespace, name: nameOf(run) }, options),
         ),
       ),
+    runOf: (eventSource) => EVENT_SOURCE.exec(eventSource)?.groups?.["run"],
   };
 }
 

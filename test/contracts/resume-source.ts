@@ -35,6 +35,15 @@ export function describeResumeSource(where: string, open: () => Promise<Kubernet
       assert.deepEqual(await world.pingSources(), []);
     });
 
+    it("tells by the source of an event whose it is", () => {
+      const { runOf } = knativeResumeSource(world.call, "restore");
+      const sources = [`dormouse-${RUN}`, "dormouse-daily", `x-dormouse-${RUN}`, `dormouse-${RUN}0`];
+
+      const found = sources.map((name) => runOf(`/apis/v1/namespaces/hets/pingsources/${name}`));
+
+      assert.deepEqual(found, [RUN, undefined, undefined, undefined]);
+    });
+
     it("is known beforehand to be possible, or not, and is not made to know it", async () => {
       const [allowed, forbidden] = [world.call, world.callWithoutRights].map((call) =>
         knativeResumeSource(call, "restore"),

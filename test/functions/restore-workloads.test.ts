@@ -207,6 +207,24 @@ describe("a restore and the workloads of the application", () => {
     );
   });
 
+  it("whose ping source could not be removed removes it at its next ping, and no other", async () => {
+    const restore = await start();
+    const { pingSources, deny, allow } = cluster.kubernetes;
+    const folder = "/apis/v1/namespaces/hets/pingsources";
+    deny("delete pingsources");
+    await stage.resultOf(restore.post({ filename: "latest" }));
+    const [left = "none"] = pingSources.keys();
+    allow("delete pingsources");
+
+    await restore.ping({ id: "1", source: `${folder}/dormouse-daily` });
+    const after = pingSources.size;
+    await restore.ping({ id: "2", source: `${folder}/${left}` });
+
+    await until(() => pingSources.size === 0);
+    assert.match(left, /^dormouse-restore-/);
+    assert.equal(after, 1);
+  });
+
   it("that was left unsettled is taken up by a ping, once", async () => {
     cluster.server.behave({ stopMs: "never" });
     const restore = await start({ SETTLE_SECONDS: "1" });
