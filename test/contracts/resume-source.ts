@@ -36,10 +36,10 @@ export function describeResumeSource(where: string, open: () => Promise<Kubernet
     });
 
     it("tells by the source of an event whose it is", () => {
-      const { runOf } = knativeResumeSource(world.call, "restore");
+      const source = knativeResumeSource(world.call, "restore");
       const sources = [`dormouse-${RUN}`, "dormouse-daily", `x-dormouse-${RUN}`, `dormouse-${RUN}0`];
 
-      const found = sources.map((name) => runOf(`/apis/v1/namespaces/hets/pingsources/${name}`));
+      const found = sources.map((name) => source.runOf(`/apis/v1/namespaces/hets/pingsources/${name}`));
 
       assert.deepEqual(found, [RUN, undefined, undefined, undefined]);
     });

@@ -209,12 +209,12 @@ describe("a restore and the workloads of the application", () => {
 
   it("whose ping source could not be removed removes it at its next ping, and no other", async () => {
     const restore = await start();
-    const { pingSources, deny, allow } = cluster.kubernetes;
+    const { pingSources } = cluster.kubernetes;
     const folder = "/apis/v1/namespaces/hets/pingsources";
-    deny("delete pingsources");
+    cluster.kubernetes.deny("delete pingsources");
     await stage.resultOf(restore.post({ filename: "latest" }));
     const [left = "none"] = pingSources.keys();
-    allow("delete pingsources");
+    cluster.kubernetes.allow("delete pingsources");
 
     await restore.ping({ id: "1", source: `${folder}/dormouse-daily` });
     const after = pingSources.size;
