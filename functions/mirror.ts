@@ -11,11 +11,11 @@ export function mirrorOf(config: MirrorConfig): Mirror | undefined {
   return lazyMirror(async () => (await import("../shared/mirror/s3-mirror.ts")).s3Mirror(settings));
 }
 
-/** A round trip to the bucket, if there is one. */
-export function mirrorChecks(config: MirrorConfig): readonly Check[] {
+/** A round trip to the bucket, if there is one; who never `sends` backups need not be allowed to. */
+export function mirrorChecks(config: MirrorConfig, sends: boolean): readonly Check[] {
   const settings = bucketSettings(config, (path) => readFileSync(path, "utf8"));
   if (settings === undefined) return [];
   const look: Check["look"] = async (signal) =>
-    (await import("../shared/mirror/check-bucket.ts")).bucketCheck(settings).look(signal);
+    (await import("../shared/mirror/check-bucket.ts")).bucketCheck(settings, sends).look(signal);
   return [{ name: "mirror", look }];
 }

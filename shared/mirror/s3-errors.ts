@@ -36,6 +36,11 @@ export function isMissing(error: unknown): boolean {
   return statusOf(error) === 404 && (error as Thrown).name !== "NoSuchBucket";
 }
 
+/** The key is known, and may not do this. */
+export function isDenied(error: unknown): boolean {
+  return statusOf(error) === 403 && (error as Thrown).name === "AccessDenied";
+}
+
 /** Many stores leave out calls that only some callers need. */
 export function isUnsupported(error: unknown): boolean {
   const status = statusOf(error);

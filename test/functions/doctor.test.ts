@@ -101,6 +101,18 @@ describe("GET /doctor with a bucket", () => {
     assert.match(warning?.fix ?? "", /s3:DeleteObject/);
   });
 
+  it("warns when it may not send, which only a backup needs, and lists", async () => {
+    await using given = await setUp();
+    given.proxy.set(({ method }) => (method === "PUT" ? { answer: 403, code: "AccessDenied" } : undefined));
+
+    const { healthy, findings } = await given.report();
+
+    assert.equal(healthy, true, JSON.stringify(findings));
+    const [listed, warning] = findings.filter(({ check }) => check === "mirror");
+    assert.match(listed?.detail ?? "", /can be listed/);
+    assert.match(warning?.detail ?? "", /sending an object/);
+  });
+
   it("finds a store at fault that gives back other bytes, and leaves nothing there", async () => {
     await using given = await setUp();
     given.proxy.set(({ method }) => (method === "GET" ? { corrupt: true } : undefined));
