@@ -195,7 +195,7 @@ async function accepting(postgres: ChildProcess, port: number): Promise<void> {
   throw new Error("postgres did not accept connections");
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { describe, it } from "node:test";
+import { until } from "../support/faulty.ts";
+import { freePort } from "../support/postgres.ts";
+
+const CHAT = "manifests/components/broker/chat.mjs";
+
+describe("the example of a chat", () => {
+  const cases: readonly (readonly [type: string, data: object, said: RegExp])[] = [
+    ["backup.failed", { problem: { message: "no server", hint: "start it" } }, /\n> no server\nstart it$/],
+    ["backup.suspect", { suspicion: { detail: "table t is gone" } }, /\n> table t is gone\n$/],
+    ["backup.stale", { staleness: { detail: "it is 59 hours old" } }, /\n> it is 59 hours old\n$/],
+    ["restore.completed", { strategy: "swap" }, /for hets$/],
+  ];
+  for (const [type, data, said] of cases) {
+    it(`says what ${type} is about`, async () => {
+      const messages: string[] = [];
+      const webhook = createServer((request, response) => {
+        void text(request).then((body) => {
+          messages.push((JSON.parse(body) as { readonly text: string }).text);
+          response.end();
+        });
+      }).listen(0, "127.0.0.1");
+      await once(webhook, "listening");
+      const port = await freePort();
+      const WEBHOOK_URL = `http://127.0.0.1:${portOf(webhook.address())}/`;
+      const chat = spawn(process.execPath, [CHAT], {
+        env: { WEBHOOK_URL, PORT: `${port}` },
+        stdio: "inherit",
+      });
+      const send = () =>
+        fetch(`http://127.0.0.1:${port}/`, {
+          method: "POST",
+          headers: { "ce-type": `dev.dormouse.${type}`, "ce-subject": "hets" },
+          body: JSON.stringify(data),
+        });
+
+      await until(() =>
+        send().then(
+          ({ status }) => status === 202,
+          () => false,
+        ),
+      );
+
+      chat.kill("SIGKILL");
+      webhook.closeAllConnections();
+      webhook.close();
+      assert.match(messages[0] ?? "", said);
+      assert.ok(messages[0]?.startsWith(`:chipmunk: *dev.dormouse.${type}*`));
+    });
+  }
+});
+
+function portOf(address: AddressInfo | string | null): number {
+  if (address === null || typeof address === "string") throw new Error("not listening");
+  return address.port;
+}
