@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { countBackups } from "./support/events.ts";
 import { eventually } from "./support/kubectl.ts";
-import { IMAGE, RANDOM_UID } from "./support/kustomization.ts";
 import { install, type Installation } from "./support/namespace.ts";
+import { nodePod } from "./support/pods.ts";
 
 const SECRET = "a-secret-path";
 /** Prints what it is sent. */
@@ -60,7 +60,6 @@ describe("the functions with a broker", () => {
 });
 
 function receiver(): readonly object[] {
-  const labels = { app: "receiver" };
   return [
     {
       apiVersion: "v1",
@@ -72,31 +71,8 @@ function receiver(): readonly object[] {
       apiVersion: "v1",
       kind: "Service",
       metadata: { name: "receiver" },
-      spec: { selector: labels, ports: [{ port: 8080 }] },
+      spec: { selector: { app: "receiver" }, ports: [{ port: 8080 }] },
     },
-    {
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { name: "receiver", labels },
-      spec: {
-        automountServiceAccountToken: false,
-        terminationGracePeriodSeconds: 1,
-        securityContext: {
-          runAsNonRoot: true,
-          runAsUser: RANDOM_UID,
-          seccompProfile: { type: "RuntimeDefault" },
-        },
-        containers: [
-          {
-            name: "receiver",
-            image: IMAGE,
-            args: ["-e", RECEIVER],
-            readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 2 },
-            resources: { requests: { cpu: "10m" } },
-            securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
-          },
-        ],
-      },
-    },
+    nodePod("receiver", RECEIVER, 8080),
   ];
 }

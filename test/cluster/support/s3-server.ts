@@ -1,7 +1,7 @@
 import { build } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { IMAGE, RANDOM_UID } from "./kustomization.ts";
+import { nodePod } from "./pods.ts";
 
 const PROGRAM = `
 import S3rver from "s3rver";
@@ -15,15 +15,13 @@ const { readFileSync, writeFileSync } = require("node:fs");
 writeFileSync("/tmp/s3.cjs", require("node:zlib").gunzipSync(readFileSync("/program/s3.cjs.gz")));
 require("/tmp/s3.cjs");`;
 
-const LABELS = { app: "s3" };
-
 /** The S3 server of the tests as a pod, with the bucket and the key that the component s3 wants. */
 export async function s3Server(): Promise<readonly object[]> {
   return [
     { ...named("v1", "Secret", "dormouse-s3"), stringData: KEY },
     { ...named("v1", "ConfigMap", "s3-program"), binaryData: { "s3.cjs.gz": await program() } },
-    { ...named("v1", "Service", "s3"), spec: { selector: LABELS, ports: [{ port: 9000 }] } },
-    pod(),
+    { ...named("v1", "Service", "s3"), spec: { selector: { app: "s3" }, ports: [{ port: 9000 }] } },
+    nodePod("s3", UNPACK, 9000, { path: "/program", configMap: "s3-program" }),
   ];
 }
 
@@ -44,33 +42,4 @@ async function program(): Promise<string> {
     logLevel: "silent",
   });
   return gzipSync(outputFiles[0]?.contents ?? "").toString("base64");
-}
-
-function pod() {
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name: "s3", labels: LABELS },
-    spec: {
-      automountServiceAccountToken: false,
-      terminationGracePeriodSeconds: 1,
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: RANDOM_UID,
-        seccompProfile: { type: "RuntimeDefault" },
-      },
-      containers: [
-        {
-          name: "s3",
-          image: IMAGE,
-          args: ["-e", UNPACK],
-          readinessProbe: { tcpSocket: { port: 9000 }, periodSeconds: 2 },
-          resources: { requests: { cpu: "10m" } },
-          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
-          volumeMounts: [{ name: "program", mountPath: "/program", readOnly: true }],
-        },
-      ],
-      volumes: [{ name: "program", configMap: { name: "s3-program" } }],
-    },
-  };
 }
