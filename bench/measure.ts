@@ -66,14 +66,16 @@ export function tableOf(measures: readonly Measure[]): string {
 
 /** Bars of the ratios, each with a mark at its limit. */
 export function plotOf(measures: readonly Measure[]): string {
-  const [rowHeight, left, unitWidth] = [28, 330, 200];
+  const [rowHeight, left, room] = [28, 330, 430];
+  const unitWidth = room / Math.max(...measures.flatMap(({ ratio, limit }) => [ratio, limit]));
+  const widthOf = (ratio: number) => Math.round(ratio * unitWidth);
   const bars = measures.map(({ name, ratio, limit, holds }, index) => {
     const y = 40 + index * rowHeight;
-    const mark = left + limit * unitWidth;
+    const mark = left + widthOf(limit);
     return `<text x="${left - 10}" y="${y + 14}" text-anchor="end">${name}</text>
-<rect x="${left}" y="${y}" width="${ratio * unitWidth}" height="18" fill="${holds ? "#3b7a57" : "#b03a2e"}"/>
+<rect x="${left}" y="${y}" width="${widthOf(ratio)}" height="18" fill="${holds ? "#3b7a57" : "#b03a2e"}"/>
 <line x1="${mark}" x2="${mark}" y1="${y - 3}" y2="${y + 21}" stroke="#222" stroke-width="2"/>
-<text x="${left + Math.max(ratio, limit) * unitWidth + 8}" y="${y + 14}">${ratio}</text>`;
+<text x="${left + widthOf(Math.max(ratio, limit)) + 8}" y="${y + 14}">${ratio}</text>`;
   });
   const height = 50 + measures.length * rowHeight;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="820" height="${height}" font-family="sans-serif" font-size="13">
