@@ -70,7 +70,7 @@ function keepForItself(backup: Backup, context: CullContext, keep: Keep): void {
   if (isAhead(backup, context)) keep(backup, "future", "stamped in the future: it does not count yet");
 }
 
-function isAhead({ startedAt }: Backup, { now }: CullContext): boolean {
+export function isAhead({ startedAt }: Backup, { now }: Pick<CullContext, "now">): boolean {
   return startedAt.getTime() > now.getTime() + CLOCK_TOLERANCE_MS;
 }
 

@@ -1,5 +1,6 @@
 import type { ArchiveName } from "./archive-name.ts";
-import { isVerified, newestFirst, type Backup } from "./backup.ts";
+import { isVerified, type Backup } from "./backup.ts";
+import { isAhead } from "./keep-rules.ts";
 
 /** A database of which there is no backup as young as there should be: whatever wakes the backup function may sleep. */
 export type Staleness = {
@@ -11,14 +12,17 @@ export type Staleness = {
 
 const HOUR_MS = 3_600_000;
 
-/** Of the backups of one database. What it holds is as old as its begin. With 0 hours nothing is stale. */
+/**
+ * Of the backups of one database, newest first. What one holds is as old as its begin, unless a wrong clock stamped it
+ * ahead of now, which would hide for long that none follows. With 0 hours nothing is stale.
+ */
 export function stalenessOf(
-  backups: readonly Backup[],
+  ordered: readonly Backup[],
   staleHours: number,
   now: Date,
 ): Staleness | undefined {
   if (staleHours === 0) return undefined;
-  const newest = backups.toSorted(newestFirst).find((backup) => isVerified(backup));
+  const newest = ordered.find((backup) => isVerified(backup) && !isAhead(backup, { now }));
   if (newest === undefined) return { detail: "no backup has been read to its end" };
   const ageMs = now.getTime() - newest.startedAt.getTime();
   if (ageMs <= staleHours * HOUR_MS) return undefined;

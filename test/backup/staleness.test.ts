@@ -24,6 +24,12 @@ describe("the staleness of a database", () => {
       36,
       "2026-11-20/hets2026-11-20-01-00.bak",
     ],
+    [
+      "not hidden by a stamp from the future",
+      [backup(2, "2031-01-01"), backup(1, "2026-11-20")],
+      36,
+      "2026-11-20/hets2026-11-20-01-00.bak",
+    ],
     ["none with 0 hours", [backup(1, "2020-01-01")], 0, undefined],
   ];
   for (const [what, backups, hours, newest] of cases) {
