@@ -54,7 +54,7 @@ export async function endSessions(client: pg.Client, database: string, spared = 
 export async function reopen(client: pg.Client, database: string): Promise<void> {
   await explained(`opening of database ${JSON.stringify(database)}`, async () => {
     // What is open already needs no lock: somebody may hold it, and the application waits.
-    if (!(await exists(client, database, "AND NOT datallowconn"))) return;
+    if (!(await isClosed(client, database))) return;
     await client.query(`ALTER DATABASE ${pg.escapeIdentifier(database)} ALLOW_CONNECTIONS true`);
   });
 }
@@ -77,9 +77,14 @@ export async function exchange(client: pg.Client, { live, loaded, kept }: Exchan
   });
 }
 
-async function exists(client: pg.Client, database: string, and = ""): Promise<boolean> {
-  const { rowCount } = await client.query(`SELECT FROM pg_database WHERE datname = $1 ${and}`, [database]);
+async function exists(client: pg.Client, database: string): Promise<boolean> {
+  const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [database]);
   return rowCount === 1;
+}
+
+async function isClosed(client: pg.Client, database: string): Promise<boolean> {
+  const sql = "SELECT FROM pg_database WHERE datname = $1 AND NOT datallowconn";
+  return (await client.query(sql, [database])).rowCount === 1;
 }
 
 export async function explained<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
