@@ -5,6 +5,7 @@ import { rightsCheck } from "../../shared/kubernetes/check-rights.ts";
 import { workloadsCheck } from "../../shared/operations/check-workloads.ts";
 import { dropExpired } from "../../shared/operations/drop-expired.ts";
 import { examine } from "../../shared/operations/examine.ts";
+import { removeSource } from "../../shared/operations/remove-source.ts";
 import type { RestoreDependencies } from "../../shared/operations/restore-dependencies.ts";
 import { databaseCheck } from "../../shared/postgres/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
@@ -17,6 +18,8 @@ import type { Surroundings } from "../run-function.ts";
 import type { RestoreConfig } from "./config.ts";
 import { wire, type Wired } from "./dependencies.ts";
 import { restoreHandler } from "./handler.ts";
+
+const REMOVE_WITHIN_MS = 10_000;
 
 /** What the restore function answers, and what it does when it is woken. */
 export async function restoreService(config: RestoreConfig, surroundings: Surroundings): Promise<Service> {
@@ -31,7 +34,9 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
     const unfinished = await deps.runs.unfinished("restore");
     for (const run of unfinished) runs.takeUp(run, handler.work);
     if (unfinished.length > 0) return;
-    await forgetSource(deps, eventSource);
+    const ended = deps.resumeSource.runOf(eventSource);
+    // It could not be removed when the run ended.
+    if (ended !== undefined) await removeSource(deps, ended, AbortSignal.timeout(REMOVE_WITHIN_MS));
     await dropWhatIsOver(deps);
   }
 
@@ -60,18 +65,6 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
     ...(config.K_SINK === undefined ? [] : [sinkCheck(config.K_SINK)]),
   ];
 }
-
-/** A ping from the source of a run that has ended: it could not be removed then. */
-async function forgetSource({ resumeSource, log }: RestoreDependencies, eventSource: string): Promise<void> {
-  const run = resumeSource.runOf(eventSource);
-  if (run === undefined) return;
-  const { missing } = await resumeSource
-    .remove(run, AbortSignal.timeout(FORGET_WITHIN_MS))
-    .catch((error: unknown) => ({ missing: asDormouseError(error).message }));
-  if (missing !== undefined) log.warn("ping source not removed", { run, error: missing });
-}
-
-const FORGET_WITHIN_MS = 10_000;
 
 /** A backup does so as well, if its role may. While another run works on the database, the next ping does. */
 async function dropWhatIsOver(deps: RestoreDependencies): Promise<void> {

@@ -1,6 +1,6 @@
 import type { HeldDatabase } from "../backup/database-lock.ts";
 import type { RestartedWorkload } from "../backup/restore-result.ts";
-import { asDormouseError } from "../errors.ts";
+import { removeSource } from "./remove-source.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { downSince, startWorkloads, stopWorkloads } from "./restart-workloads.ts";
 import type { Saga } from "./saga.ts";
@@ -74,15 +74,8 @@ export async function restart(deps: RestoreDependencies, saga: Saga): Promise<Ex
   return { downtimeMs, workloads };
 }
 
-/**
- * A source that stays wakes the function for nothing; it fails no restore. While the record does not tell that the run
- * has ended, somebody must be woken to record it.
- */
-export async function stopWaking({ resumeSource, log }: RestoreDependencies, saga: Saga): Promise<void> {
+/** While the record does not tell that the run has ended, somebody must be woken to record it. */
+export async function stopWaking(deps: RestoreDependencies, saga: Saga): Promise<void> {
   const { run, signal } = saga.context;
-  if (saga.isBehind()) return;
-  const { missing } = await resumeSource
-    .remove(run.id, signal)
-    .catch((error: unknown) => ({ missing: asDormouseError(error).message }));
-  if (missing !== undefined) log.warn("ping source not removed", { run: run.id, error: missing });
+  if (!saga.isBehind()) await removeSource(deps, run.id, signal);
 }
