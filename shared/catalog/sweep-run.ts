@@ -15,7 +15,9 @@ export async function sweepRun(files: Files, backupDir: string, run: string): Pr
   const entries = await files.readdir(backupDir, { withFileTypes: true });
   const days = entries.filter((entry) => entry.isDirectory() && isDate(entry.name));
   for (const folder of [...days.map(({ name }) => join(backupDir, name)), runsFolder(backupDir)]) {
-    const left = (await files.readdir(folder)).filter((name) => file.isTemporaryOf(run, name));
+    const left = ((await unlessGone(files.readdir(folder))) ?? []).filter((name) =>
+      file.isTemporaryOf(run, name),
+    );
     for (const temporary of left) {
       await giveNamesBack(files, backupDir, join(folder, temporary));
       // Last: a sweep that ends before finds it again.
@@ -43,7 +45,8 @@ async function giveNamesBack(files: Files, backupDir: string, temporary: string)
 /** `undefined` for what is no manifest, and for one that was not written to its end: nothing had been named by it. */
 async function readPrepared(files: Files, path: string): Promise<BackupManifest | undefined> {
   if (!path.endsWith(file.OF_BACKUP) && !path.endsWith(file.OF_MANIFEST)) return undefined;
-  const handle = await files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const handle = await unlessGone(files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+  if (handle === undefined) return undefined;
   try {
     return parsePrepared(await handle.readFile("utf8"));
   } finally {
@@ -66,10 +69,21 @@ async function isOurs(files: Files, path: string, { archive }: BackupManifest): 
   if (found?.isFile() !== true) return false;
   if (found.size === 0) return true;
   if (found.size !== archive.sizeBytes) return false;
-  const handle = await files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const handle = await unlessGone(files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+  if (handle === undefined) return false;
   try {
     return (await digestOf(handle, never)).sha256 === archive.sha256;
   } finally {
     await handle.close();
+  }
+}
+
+/** A cull may remove a folder meanwhile, and another sweep the same file. */
+async function unlessGone<Found>(found: Promise<Found>): Promise<Found | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (file.codeOf(error) === "ENOENT") return undefined;
+    throw error;
   }
 }

@@ -318,6 +318,25 @@ describe("volumeCatalog", () => {
     assert.equal((await catalog.list(never)).backups.length, 1);
   });
 
+  it("sweeps while a cull removes folders and another sweep the same files", async () => {
+    await using volume = await temporaryVolume();
+    const { name } = await publish(volume.catalog, { startedAt });
+    const emptied = join(volume.path, "2026-11-21");
+    await mkdir(emptied);
+    await volume.catalog.stage(draft, pieces("left"), never);
+    const readdirBehind = async (path: string, options: object) => {
+      if (path === emptied) await rm(emptied, { recursive: true, force: true });
+      const found = await readdir(path, options);
+      if (path.endsWith("2026-11-22")) await volume.catalog.sweep(run);
+      return found;
+    };
+
+    await volumeCatalog(volume.path, failing({ readdir: readdirBehind })).sweep(run);
+
+    const { backups, foreign } = await volume.catalog.list(never);
+    assert.deepEqual([backups.map((backup) => backup.name), foreign], [[name], []]);
+  });
+
   it("sweeps the temporary files of one run and of no other", async () => {
     await using volume = await temporaryVolume();
     const { name } = await publish(volume.catalog, { startedAt });
