@@ -18,8 +18,8 @@ export async function settleOthers(
   held: HeldDatabase,
   context: RunContext,
 ): Promise<void> {
-  for (const run of await deps.runs.unfinished("restore")) {
-    if (run.id === context.run.id || run.database !== deps.settings.database) continue;
+  for (const run of await deps.runs.unfinished("restore", deps.settings.database)) {
+    if (run.id === context.run.id) continue;
     let current = run;
     const amend: RunContext["amend"] = async (changes) => {
       current = { ...current, ...changes };

@@ -77,9 +77,7 @@ async function attemptBackup(
 
 /** Whoever holds the lock knows that no other run of this database is writing. */
 async function sweepLeftovers({ catalog, runs }: BackupDependencies, database: string): Promise<void> {
-  for (const run of await runs.unfinished("backup")) {
-    if (run.database === database) await catalog.sweep(run.id);
-  }
+  for (const run of await runs.unfinished("backup", database)) await catalog.sweep(run.id);
 }
 
 function isOf(database: string): (backup: Backup) => boolean {
