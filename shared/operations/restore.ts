@@ -12,8 +12,9 @@ import { findWanted, planOf, refuseBlocked } from "./plan-restore.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
 import { sagaOf, type Saga } from "./saga.ts";
 import { settleForSure, settleOthers } from "./settle-failed.ts";
-import { settle, stepAfter } from "./settle-restore.ts";
-import { carryOutRestore, resultOf } from "./strategies.ts";
+import { resetLimit, settle, stepAfter } from "./settle-restore.ts";
+import { resultOf } from "./restore-result-of.ts";
+import { carryOutRestore } from "./strategies.ts";
 
 /**
  * Restores, or says how it would. A failure leaves the live database and the workloads as they were; a process that is
@@ -64,9 +65,10 @@ async function attempt(
   if (saga.hasBegun()) {
     const next = await stepAfter(deps, saga, held, restoreMayGoOn(run, deps.now()));
     await step("resumed", { phase: saga.journal().phase, next });
-    if (next === "continue")
-      return resultOf(deps, saga, await exchangeDatabases(deps, saga, held), undefined);
+    if (next === "continue") return resultOf(deps, saga, await exchangeDatabases(deps, saga, held));
     if (next !== "again") return settled(deps, saga, held, run);
+    // Who connected meanwhile would have the one place that was left.
+    await resetLimit(saga.journal(), held);
   }
   const found = await findWanted(deps, pinnedDown(request, saga), signal);
   const { plan: planned, serverMajor } = await planOf(deps, found, signal);
