@@ -27,8 +27,8 @@ export async function tcpProxy(targetPort: number, watchNext = () => UNWATCHED):
   const server = createServer((near) => {
     const far = connect(targetPort, "127.0.0.1");
     const watch = watchNext();
-    join(near, far, watch.sent);
-    join(far, near, watch.answered);
+    join(near, far, (bytes) => watch.sent(bytes));
+    join(far, near, (bytes) => watch.answered(bytes));
   });
 
   function join(from: Socket, to: Socket, passes: (bytes: Buffer) => boolean): void {
