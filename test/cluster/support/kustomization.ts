@@ -21,8 +21,6 @@ export type Wishes = {
 
 /** Below the project, since kustomize takes no absolute path. */
 const FOLDER = fileURLToPath(new URL("../../../.cluster", import.meta.url));
-/** As the base calls it, and as the overlay for OpenShift does. */
-const IMAGE_NAMES = ["dormouse", "image-registry.openshift-image-registry.svc:5000/hets/dormouse"];
 const KNATIVE_SERVICES = { group: "serving.knative.dev", kind: "Service" };
 
 /** Writes what a person would write to use the manifests, and a few settings that make the tests shorter. */
@@ -34,7 +32,7 @@ export async function writeKustomization(namespace: string, wishes: Wishes): Pro
   const content = {
     namespace,
     resources: [relative(folder, join(MANIFESTS, "overlays", overlay))],
-    images: IMAGE_NAMES.map((name) => ({ name, newName, newTag })),
+    images: [{ name: "dormouse", newName, newTag }],
     configMapGenerator: Object.entries(settings).map(([name, literals]) => ({
       name,
       behavior: "merge",
