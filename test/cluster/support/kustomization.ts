@@ -12,6 +12,8 @@ export type Patch = { readonly target: object; readonly patch: string; readonly 
 
 export type Wishes = {
   readonly overlay?: string;
+  /** Of manifests/components, on top of the overlay. */
+  readonly components?: readonly string[];
   /** Variables that the tests want otherwise, by ConfigMap. */
   readonly settings?: Readonly<Record<string, readonly string[]>>;
   readonly patches?: readonly Patch[];
@@ -25,13 +27,14 @@ const KNATIVE_SERVICES = { group: "serving.knative.dev", kind: "Service" };
 
 /** Writes what a person would write to use the manifests, and a few settings that make the tests shorter. */
 export async function writeKustomization(namespace: string, wishes: Wishes): Promise<string> {
-  const { overlay = "kubernetes", settings = {}, patches = [] } = wishes;
+  const { overlay = "kubernetes", components = [], settings = {}, patches = [] } = wishes;
   const folder = join(FOLDER, namespace);
   await mkdir(folder, { recursive: true });
   const [newName, newTag] = IMAGE.split(":");
   const content = {
     namespace,
     resources: [relative(folder, join(MANIFESTS, "overlays", overlay))],
+    components: components.map((name) => relative(folder, join(MANIFESTS, "components", name))),
     images: [{ name: "dormouse", newName, newTag }],
     configMapGenerator: Object.entries(settings).map(([name, literals]) => ({
       name,
