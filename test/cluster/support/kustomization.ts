@@ -29,9 +29,8 @@ const KNATIVE_SERVICES = { group: "serving.knative.dev", kind: "Service" };
 export async function writeKustomization(namespace: string, wishes: Wishes): Promise<string> {
   const { overlay = "kubernetes", components = [], settings = {}, patches = [] } = wishes;
   const folder = join(FOLDER, namespace);
-  await mkdir(folder, { recursive: true });
   const [newName, newTag] = IMAGE.split(":");
-  const content = {
+  return writeFolder(folder, {
     namespace,
     resources: [relative(folder, join(MANIFESTS, "overlays", overlay))],
     components: components.map((name) => relative(folder, join(MANIFESTS, "components", name))),
@@ -42,8 +41,30 @@ export async function writeKustomization(namespace: string, wishes: Wishes): Pro
       literals,
     })),
     patches: [...SHORTER, nameOfItsOwn(namespace), ...patches],
+  });
+}
+
+/** The example application, whose database needs no volume: a cluster of the tests has few, and it lives for minutes. */
+export async function writeExample(namespace: string): Promise<string> {
+  const folder = join(FOLDER, `${namespace}-example`);
+  const claim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "postgresql" } };
+  const volume = {
+    op: "replace",
+    path: "/spec/template/spec/volumes/0",
+    value: { name: "data", emptyDir: {} },
   };
-  await writeFile(join(folder, "kustomization.yaml"), stringify(content));
+  return writeFolder(folder, {
+    resources: [relative(folder, join(MANIFESTS, "example"))],
+    patches: [
+      { patch: stringify({ ...claim, $patch: "delete" }) },
+      { target: { kind: "StatefulSet" }, patch: stringify([volume]) },
+    ],
+  });
+}
+
+async function writeFolder(folder: string, kustomization: object): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "kustomization.yaml"), stringify(kustomization));
   return folder;
 }
 
