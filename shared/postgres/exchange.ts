@@ -77,7 +77,7 @@ export async function exchange(client: pg.Client, { live, loaded, kept }: Exchan
   });
 }
 
-async function exists(client: pg.Client, database: string): Promise<boolean> {
+export async function exists(client: pg.Client, database: string): Promise<boolean> {
   const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [database]);
   return rowCount === 1;
 }

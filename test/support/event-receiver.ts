@@ -7,11 +7,14 @@ export type ReceivedEvent = { readonly type: string; readonly subject: string; r
 export type EventReceiver = {
   readonly url: string;
   readonly events: readonly ReceivedEvent[];
+  /** From now on nobody is answered, until what this returns is called. */
+  hold(): () => void;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
 export async function eventReceiver(): Promise<EventReceiver> {
   const events: ReceivedEvent[] = [];
+  let open = Promise.resolve();
   const server = createServer((request, answer) => {
     let body = "";
     request.setEncoding("utf8").on("data", (text: string) => (body += text));
@@ -22,7 +25,7 @@ export async function eventReceiver(): Promise<EventReceiver> {
         subject: decodeURIComponent(String(subject)),
         data: JSON.parse(body),
       });
-      answer.writeHead(202).end();
+      void open.then(() => answer.writeHead(202).end());
     });
   });
   server.listen(0, "127.0.0.1");
@@ -31,6 +34,11 @@ export async function eventReceiver(): Promise<EventReceiver> {
   return {
     url: `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
     events,
+    hold() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      open = promise;
+      return resolve;
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
