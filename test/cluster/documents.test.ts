@@ -9,7 +9,7 @@ import type { RestoreResult } from "../../shared/backup/restore-result.ts";
 import { freePort } from "../support/postgres.ts";
 import { temporaryFolder, type Removed } from "../support/volume.ts";
 import { IMAGE } from "./support/kustomization.ts";
-import { kubectl } from "./support/kubectl.ts";
+import { eventually, kubectl } from "./support/kubectl.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const NAMESPACE = `dormouse-pages-${process.pid}`;
@@ -48,7 +48,11 @@ describe("the commands of the documents, as they stand there", () => {
 
     const said = await shell(lines.join("\n"));
     await sql("CREATE TABLE item AS SELECT g AS id FROM generate_series(1, 1000) g");
-    const manifest = JSON.parse(await shell(asking)) as BackupManifest;
+    // A kubectl that attaches when the pod has just ended prints nothing.
+    const manifest = await eventually(
+      "the manifest",
+      async () => JSON.parse(await shell(asking)) as BackupManifest,
+    );
 
     assert.match(said, /^ok +readiness: Service dormouse-restore is ready$/m);
     assert.doesNotMatch(said, /FAULT/);
