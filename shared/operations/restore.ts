@@ -29,16 +29,16 @@ export async function restore(
   const saga = sagaOf(context);
   try {
     const result = await holdDatabase(deps, saga, (held, own) => attempt(deps, request, own, held));
-    await announceResult(deps, context, result);
+    announceResult(deps, context, result);
     return result;
   } catch (error) {
     if (context.signal.aborted || asDormouseError(error).code === "restore_unsettled") throw error;
     const result = saga.hasBegun() ? await settleForSure(deps, saga, error) : undefined;
     if (result === undefined) {
-      await announceFailure(deps, context, error);
+      announceFailure(deps, context, error);
       throw error;
     }
-    await announceResult(deps, context, result);
+    announceResult(deps, context, result);
     return result;
   }
 }
@@ -72,7 +72,7 @@ async function attempt(
   }
   const found = await findWanted(deps, pinnedDown(request, saga), signal);
   const { plan: planned, serverMajor } = await planOf(deps, found, signal);
-  await announce(deps, saga.context, {
+  announce(deps, saga.context, {
     type: "dev.dormouse.restore.planned",
     subject: deps.settings.database,
     data: planned,
@@ -114,23 +114,15 @@ async function liveExists({ server, settings }: RestoreDependencies, signal: Abo
   return (await server.existing([settings.database], signal)).has(settings.database);
 }
 
-async function announceResult(
-  deps: RestoreDependencies,
-  context: RunContext,
-  result: RestoreResult,
-): Promise<void> {
+function announceResult(deps: RestoreDependencies, context: RunContext, result: RestoreResult): void {
   const type = result.strategy === "undo" ? "dev.dormouse.restore.undone" : "dev.dormouse.restore.completed";
-  await announce(deps, context, { type, subject: result.source, data: result });
+  announce(deps, context, { type, subject: result.source, data: result });
 }
 
-async function announceFailure(
-  deps: RestoreDependencies,
-  context: RunContext,
-  error: unknown,
-): Promise<void> {
+function announceFailure(deps: RestoreDependencies, context: RunContext, error: unknown): void {
   const { code, message, hint } = asDormouseError(error);
   const { database } = deps.settings;
-  await announce(deps, context, {
+  announce(deps, context, {
     type: "dev.dormouse.restore.rolledback",
     subject: database,
     data: { run: context.run.id, database, problem: { code, message, hint } },
