@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import pg from "pg";
-import { preload } from "../support/faulty.ts";
+import { preload, until } from "../support/faulty.ts";
 import {
   backupEnvironment,
   manifestOf,
@@ -9,6 +9,7 @@ import {
   startFunction,
 } from "../support/function-process.ts";
 import { startPostgres, type OwnServer } from "../support/postgres.ts";
+import { restoreRuns } from "../support/restore-cluster.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 import { createSample, fingerprint } from "../support/sample-database.ts";
 import { temporaryFolder } from "../support/volume.ts";
@@ -123,6 +124,25 @@ describe("what a swap carries over to the database that it loads", () => {
   it("is a security label", (test) => {
     test.skip("no label provider can be loaded here: dummy_seclabel is no part of a release");
   });
+
+  for (const body of [{ filename: "latest" }, { filename: "latest", into: "scratch" }])
+    it(`is from the first row on that not everybody may come in: ${JSON.stringify(body)}`, async () => {
+      await stage.query("postgres", "REVOKE CONNECT ON DATABASE :db FROM PUBLIC");
+      const sleeps = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: "stop after step loaded" };
+      const restore = await stage.start(sleeps);
+      const answer = stage.resultOf(restore.post(body));
+      await until(async () => (await restoreRuns(stage.path))[0]?.steps.at(-1)?.step === "loaded");
+
+      const { rows } = await stage.query(
+        "postgres",
+        `SELECT has_database_privilege('pg_monitor', datname, 'CONNECT') AS open FROM pg_database
+         WHERE starts_with(datname, '${stage.database}__')`,
+      );
+      process.kill(restore.pid, "SIGCONT");
+      await answer;
+
+      assert.deepEqual(rows, [{ open: false }]);
+    });
 
   it("is not the closed door that the old database has", async () => {
     await restored();
