@@ -200,7 +200,7 @@ describe("a swap of a database with its own collation", () => {
     });
 });
 
-/** Backup, damage, restore, undo: each by a process of its own function. */
+/** Backup, damage, restore, undo, and the same in place: each by a process of its own function. */
 async function assertRoundTrip(server: OwnServer, database: string): Promise<void> {
   await using volume = await temporaryFolder();
   const inside = async <Result>(work: (client: pg.Client) => Promise<Result>) => {
@@ -220,13 +220,15 @@ async function assertRoundTrip(server: OwnServer, database: string): Promise<voi
   const damaged = await inside(fingerprint);
   await using restore = await startFunction("restore", restoreEnvironment(server, database, volume.path));
 
-  const answer = await restore.post({ filename: "latest" });
-  const text = await answer.text();
-  assert.equal(answer.status, 200, text);
-  assert.deepEqual(await inside(fingerprint), original);
-  assert.deepEqual((await server.query("postgres", PROPERTIES, [database])).rows, properties);
+  for (const strategy of ["swap", "in-place"]) {
+    const answer = await restore.post({ filename: "latest", strategy });
+    const text = await answer.text();
+    assert.equal(answer.status, 200, text);
+    assert.deepEqual(await inside(fingerprint), original);
+    assert.deepEqual((await server.query("postgres", PROPERTIES, [database])).rows, properties);
 
-  const { undo } = JSON.parse(text) as { readonly undo: { readonly body: unknown } };
-  assert.equal((await restore.post(undo.body)).status, 200);
-  assert.deepEqual(await inside(fingerprint), damaged);
+    const { undo } = JSON.parse(text) as { readonly undo: { readonly body: unknown } };
+    assert.equal((await restore.post(undo.body)).status, 200);
+    assert.deepEqual(await inside(fingerprint), damaged);
+  }
 }
