@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Check } from "../shared/backup/finding.ts";
 import type { Mirror } from "../shared/backup/mirror.ts";
+import type { Examiner } from "../shared/mirror/check-bucket.ts";
 import { lazyMirror } from "../shared/runtime/lazy-mirror.ts";
 import { bucketSettings, type MirrorConfig } from "../shared/runtime/mirror-config.ts";
 
@@ -11,11 +12,11 @@ export function mirrorOf(config: MirrorConfig): Mirror | undefined {
   return lazyMirror(async () => (await import("../shared/mirror/s3-mirror.ts")).s3Mirror(settings));
 }
 
-/** A round trip to the bucket, if there is one; who never `sends` backups need not be allowed to. */
-export function mirrorChecks(config: MirrorConfig, sends: boolean): readonly Check[] {
+/** A round trip to the bucket, if there is one. */
+export function mirrorChecks(config: MirrorConfig, examiner: Examiner): readonly Check[] {
   const settings = bucketSettings(config, (path) => readFileSync(path, "utf8"));
   if (settings === undefined) return [];
   const look: Check["look"] = async (signal) =>
-    (await import("../shared/mirror/check-bucket.ts")).bucketCheck(settings, sends).look(signal);
+    (await import("../shared/mirror/check-bucket.ts")).bucketCheck(settings, examiner).look(signal);
   return [{ name: "mirror", look }];
 }

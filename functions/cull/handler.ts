@@ -34,7 +34,7 @@ const OURS = "dev.dormouse.";
 /** Which database a run is about: all that have backups on the volume. */
 export const ALL_DATABASES = "*";
 
-/** Turns requests and events into culls of the volume and the bucket, and marks single backups on the volume. */
+/** Turns requests and events into culls of the volume and the bucket, and marks single backups. */
 export function cullHandler(
   deps: CullPlacesDependencies,
   settings: Omit<CullRequest, "dryRun"> & { readonly adoptLimit: number },

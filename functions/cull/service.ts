@@ -39,7 +39,11 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
         maxRemovals: config.MAX_REMOVALS,
         adoptLimit: config.ADOPT_PER_RUN,
       }),
-      examine: (signal) => examine([volumeCheck(config.BACKUP_DIR), ...mirrorChecks(config, false)], signal),
+      examine: (signal) =>
+        examine(
+          [volumeCheck(config.BACKUP_DIR), ...mirrorChecks(config, { name: "cull", sends: false })],
+          signal,
+        ),
     },
     ...runsInPod(config, { store, log, now }),
     // `AUTH=kubernetes` is not for this function: it has no account to ask with.

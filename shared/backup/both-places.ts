@@ -51,6 +51,7 @@ function conflict({ name }: Backup): ForeignEntry & { readonly place: Place } {
  * listing; where the volume has nothing, it is the error.
  */
 export function catalogOfBothPlaces(volume: Catalog, mirror: Mirror): Catalog {
+  const never = new AbortController().signal;
   async function list(signal: AbortSignal): Promise<PlacedListing> {
     const local = await volume.list(signal);
     try {
@@ -64,10 +65,11 @@ export function catalogOfBothPlaces(volume: Catalog, mirror: Mirror): Catalog {
   return {
     ...volume,
     list,
+    find: async (name) => (await volume.find(name)) ?? (await mirror.find(name, never)),
     async rewrite(manifest) {
       // The next backup run sends a manifest that changed on the volume; what only the bucket has is changed there.
       if ((await volume.find(manifest.name)) !== undefined) await volume.rewrite(manifest);
-      else await mirror.rewrite(manifest, new AbortController().signal);
+      else await mirror.rewrite(manifest, never);
     },
   };
 }

@@ -1,26 +1,30 @@
-import { randomUUID } from "node:crypto";
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { good, type Check, type Finding } from "../backup/finding.ts";
 import { asDormouseError } from "../errors.ts";
 import { openBucket, type Bucket, type BucketSettings } from "./bucket.ts";
 import { listSizes } from "./list-bucket.ts";
 import { digestOf, proveObject } from "./prove-object.ts";
-import { isDenied, s3Error } from "./s3-errors.ts";
+import { isDenied, isMissing, s3Error } from "./s3-errors.ts";
 import { putBytes } from "./upload-archive.ts";
+
+const ATTEMPTS = 5;
 
 type Seen = Omit<Finding, "check">;
 
+/** Who examines, and whether it `sends` backups: only then must it be allowed to. */
+export type Examiner = { readonly name: "backup" | "cull" | "restore"; readonly sends: boolean };
+
 /**
- * Does with a few bytes what mirroring a backup does: sends, reads back, and removes as a cull would. Only who
- * `sends` backups must be allowed to; for the others it is enough that the bucket can be listed.
+ * Does with a few bytes what mirroring a backup does: sends, reads back, and removes as a cull would. For who never
+ * sends it is enough that the bucket can be listed.
  */
-export function bucketCheck(settings: BucketSettings, sends: boolean): Check {
+export function bucketCheck(settings: BucketSettings, examiner: Examiner): Check {
   return {
     name: "mirror",
     async look(signal) {
       const bucket = openBucket(settings);
       try {
-        return await findingsOf(bucket, sends, signal);
+        return await findingsOf(bucket, examiner, signal);
       } finally {
         bucket.client.destroy();
       }
@@ -28,11 +32,15 @@ export function bucketCheck(settings: BucketSettings, sends: boolean): Check {
   };
 }
 
-async function findingsOf(bucket: Bucket, sends: boolean, signal: AbortSignal): Promise<readonly Seen[]> {
-  // A name of its own: two examinations at once must not remove each other's.
-  const key = `${bucket.prefix}doctor-${randomUUID()}`;
+async function findingsOf(
+  bucket: Bucket,
+  { name, sends }: Examiner,
+  signal: AbortSignal,
+): Promise<readonly Seen[]> {
+  // One name for each function: where nothing can be removed, one object stays, not one of each examination.
+  const key = `${bucket.prefix}doctor-${name}`;
   try {
-    await putBytes(bucket, key, Buffer.from(key), signal);
+    await send(bucket, key, signal);
   } catch (error) {
     const refusal = s3Error(error, `sending an object to bucket ${bucket.name}`, signal);
     if (sends || !isDenied(error)) throw refusal;
@@ -42,6 +50,11 @@ async function findingsOf(bucket: Bucket, sends: boolean, signal: AbortSignal): 
   const works = good(`bucket ${bucket.name} takes an object and gives it back`);
   // A backup does not need to remove.
   return refusal === undefined ? [works] : [works, warningOf(refusal)];
+}
+
+/** The same bytes whoever sends them: two examinations at once do not mistake each other's for a fault. */
+async function send(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+  await putBytes(bucket, key, Buffer.from(key), signal);
 }
 
 async function listed(bucket: Bucket, signal: AbortSignal): Promise<Seen> {
@@ -62,11 +75,24 @@ function warningOf(refusal: unknown): Seen {
 async function readAndRemove(bucket: Bucket, key: string, signal: AbortSignal): Promise<unknown> {
   let refusal: unknown;
   try {
-    await proveObject(bucket, key, digestOf(Buffer.from(key)), signal);
+    await prove(bucket, key, signal);
   } finally {
     refusal = await remove(bucket, key, signal);
   }
   return refusal;
+}
+
+/** Another examination may remove it before it is read here; not time after time. */
+async function prove(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await proveObject(bucket, key, digestOf(Buffer.from(key)), signal);
+      return;
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isMissing((error as Error).cause)) throw error;
+      await send(bucket, key, signal);
+    }
+  }
 }
 
 async function remove({ client, name }: Bucket, key: string, signal: AbortSignal): Promise<unknown> {

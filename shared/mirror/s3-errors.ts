@@ -56,5 +56,5 @@ function codeOf(error: unknown): ErrorCode {
 }
 
 function statusOf(error: unknown): number | undefined {
-  return (error as Thrown).$metadata?.httpStatusCode;
+  return (error as Thrown | undefined)?.$metadata?.httpStatusCode;
 }

@@ -1,13 +1,17 @@
 import type { ArchiveName } from "../backup/archive-name.ts";
 import type { Backup } from "../backup/backup.ts";
 import type { Catalog } from "../backup/catalog.ts";
+import type { Place } from "../backup/both-places.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
+import type { Mirror } from "../backup/mirror.ts";
 import type { RunContext } from "../backup/run.ts";
 import { DormouseError } from "../errors.ts";
 import type { Exclusively } from "./exclusively.ts";
 
 export type MarkDependencies = {
   readonly catalog: Pick<Catalog, "find" | "rewrite">;
+  /** Unset: there is no bucket. */
+  readonly bucket?: { readonly mirror: Pick<Mirror, "find" | "rewrite"> } | undefined;
   readonly now: () => Date;
   readonly exclusively: Exclusively;
 };
@@ -21,31 +25,51 @@ export type MarkRequest = {
 const DONE = { pin: "pinned", unpin: "unpinned", acknowledge: "acknowledged" } as const;
 
 /**
- * Pins a backup so that no cull removes it, takes the pin away, or says that a suspect backup is right as it is.
- * Answers with its manifest. Done twice it is done once.
+ * Pins a backup so that no cull removes it, takes the pin away, or says that a suspect backup is right as it is: on the
+ * volume, from where a backup run takes it to the bucket; in the bucket if the volume has lost it. Answers with its
+ * manifest. Done twice it is done once.
  */
 export async function markBackup(
   deps: MarkDependencies,
   request: MarkRequest,
-  { run, step }: RunContext,
+  { run, signal, step }: RunContext,
 ): Promise<BackupManifest> {
   const { action, backup: name } = request;
   const by = run.caller ?? run.trigger.source;
-  const manifest = await deps.exclusively(async () => {
-    const wanted = marked(await existing(deps, name), request, { at: deps.now().toISOString(), by });
-    await deps.catalog.rewrite(wanted);
+  const { manifest, place } = await deps.exclusively(async () => {
+    const found = await existing(deps, name, signal);
+    await found.rewrite(marked(found.backup, request, { at: deps.now().toISOString(), by }));
     // Another process may have been culling it: then nobody must believe that it is pinned.
-    return (await existing(deps, name)).manifest;
+    const { backup, place } = await existing(deps, name, signal);
+    return { manifest: backup.manifest, place };
   });
-  await step(DONE[action], { backup: name, by });
+  await step(DONE[action], { backup: name, by, place });
   return manifest;
 }
 
-async function existing({ catalog }: MarkDependencies, name: ArchiveName): Promise<Backup> {
-  const backup = await catalog.find(name);
-  if (backup !== undefined) return backup;
+type Found = {
+  readonly place: Place;
+  readonly backup: Backup;
+  rewrite(manifest: BackupManifest): Promise<void>;
+};
+
+async function existing(
+  { catalog, bucket }: MarkDependencies,
+  name: ArchiveName,
+  signal: AbortSignal,
+): Promise<Found> {
+  const onVolume = await catalog.find(name);
+  if (onVolume !== undefined)
+    return { place: "volume", backup: onVolume, rewrite: (manifest) => catalog.rewrite(manifest) };
+  const inBucket = await bucket?.mirror.find(name, signal);
+  if (bucket !== undefined && inBucket !== undefined)
+    return {
+      place: "bucket",
+      backup: inBucket,
+      rewrite: (manifest) => bucket.mirror.rewrite(manifest, signal),
+    };
   throw new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)}`, {
-    hint: "GET / of the backup function lists the catalog",
+    hint: "GET / of the backup function lists the volume, GET / of the restore function the bucket too",
   });
 }
 

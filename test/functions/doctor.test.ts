@@ -101,6 +101,40 @@ describe("GET /doctor with a bucket", () => {
     assert.match(warning?.fix ?? "", /s3:DeleteObject/);
   });
 
+  it("leaves one object where nothing can be removed, however often it is asked", async () => {
+    await using given = await setUp();
+    given.proxy.set(({ method }) =>
+      method === "DELETE" ? { answer: 403, code: "AccessDenied" } : undefined,
+    );
+
+    for (let time = 1; time <= 3; time++) assert.equal((await given.report()).healthy, true);
+
+    assert.deepEqual(await given.bucket.keys(), ["hets/doctor-cull"]);
+  });
+
+  it("finds no fault because another examination has removed the object", async () => {
+    await using given = await setUp();
+    let isRemoved = false;
+    given.proxy.set(({ method }) => {
+      if (method !== "GET" || isRemoved) return undefined;
+      isRemoved = true;
+      return { answer: 404, code: "NoSuchKey" };
+    });
+
+    const reports = await Promise.all([given.report(), given.report(), given.report()]);
+
+    for (const { findings } of reports)
+      assert.deepEqual(states(findings), { volume: "good", mirror: "good" }, JSON.stringify(findings));
+    assert.deepEqual(await given.bucket.keys(), []);
+  });
+
+  it("finds a store at fault that never has what it took", async () => {
+    await using given = await setUp();
+    given.proxy.set(({ method }) => (method === "GET" ? { answer: 404, code: "NoSuchKey" } : undefined));
+
+    assert.equal((await given.report()).healthy, false);
+  });
+
   it("warns when it may not send, which only a backup needs, and lists", async () => {
     await using given = await setUp();
     given.proxy.set(({ method }) => (method === "PUT" ? { answer: 403, code: "AccessDenied" } : undefined));
