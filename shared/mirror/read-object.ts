@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
+import { DormouseError } from "../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { s3Error } from "./s3-errors.ts";
 
@@ -31,6 +32,8 @@ export async function* readObject(
       }
       return;
     } catch (error) {
+      // The bytes did not break off, they are others: to ask for the rest helps nothing.
+      if (isOtherBytes(error)) throw unequal(key, error);
       place.failed += 1;
       // An answer, even a bad one, has been tried again by the SDK; what it does not see is a body that breaks.
       const isBroken = (error as { $metadata?: unknown }).$metadata === undefined;
@@ -38,6 +41,22 @@ export async function* readObject(
         throw s3Error(error, `reading ${key}`, signal);
     }
   }
+}
+
+/** The SDK's word, after the last byte, that they do not hash to the checksum that the store gave with them. */
+function isOtherBytes(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("Checksum mismatch");
+}
+
+function unequal(key: string, cause: unknown): DormouseError {
+  return new DormouseError(
+    "mirror_unequal",
+    `the store gives other bytes for ${key} than it has a checksum of`,
+    {
+      hint: "do not trust this store, or what lies between, before it is mended",
+      cause,
+    },
+  );
 }
 
 type Place = { readonly at: number; readonly etag: string | undefined };

@@ -1,7 +1,13 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 
-export type ReceivedEvent = { readonly type: string; readonly subject: string; readonly data: unknown };
+export type ReceivedEvent = {
+  readonly id: string;
+  readonly type: string;
+  readonly source: string;
+  readonly subject: string;
+  readonly data: Readonly<Record<string, unknown>>;
+};
 
 /** What K_SINK names: takes CloudEvents and keeps them. */
 export type EventReceiver = {
@@ -19,12 +25,9 @@ export async function eventReceiver(): Promise<EventReceiver> {
     let body = "";
     request.setEncoding("utf8").on("data", (text: string) => (body += text));
     request.on("end", () => {
-      const [type, subject] = [request.headers["ce-type"], request.headers["ce-subject"]];
-      events.push({
-        type: String(type),
-        subject: decodeURIComponent(String(subject)),
-        data: JSON.parse(body),
-      });
+      const header = (name: string) => decodeURIComponent(String(request.headers[`ce-${name}`]));
+      const [id, type, source, subject] = [header("id"), header("type"), header("source"), header("subject")];
+      events.push({ id, type, source, subject, data: JSON.parse(body) as ReceivedEvent["data"] });
       void open.then(() => answer.writeHead(202).end());
     });
   });

@@ -6,10 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   DeleteBucketCommand,
   DeleteObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
   S3Client,
+  type CreateBucketCommandInput,
 } from "@aws-sdk/client-s3";
 import S3rver from "s3rver";
 import type { BucketSettings } from "../../shared/mirror/bucket.ts";
@@ -23,7 +26,7 @@ export type Store = {
 
 export type OwnStore = Store & { readonly port: number; [Symbol.asyncDispose](): Promise<void> };
 
-/** An S3 server of this process, on files in a temporary folder. It knows no versions, no locks, no checksums. */
+/** An S3 server of this process, on files in a temporary folder. What it lacks, `ableStore` has. */
 export async function embeddedStore(): Promise<OwnStore> {
   const directory = await mkdtemp(join(tmpdir(), "dormouse-s3-"));
   const server = new S3rver({ port: 0, address: "127.0.0.1", silent: true, directory, vhostBuckets: false });
@@ -61,7 +64,11 @@ export type TestBucket = {
 };
 
 /** A new bucket, emptied and removed at the end. `endpoint` may be that of a proxy. */
-export async function makeBucket(store: Store, changes: Partial<BucketSettings> = {}): Promise<TestBucket> {
+export async function makeBucket(
+  store: Store,
+  changes: Partial<BucketSettings> = {},
+  kind: Omit<CreateBucketCommandInput, "Bucket"> = {},
+): Promise<TestBucket> {
   const bucket = `dormouse-${randomUUID().slice(0, 13)}`;
   const { endpoint, credentials, region } = store;
   const client = new S3Client({
@@ -71,7 +78,7 @@ export async function makeBucket(store: Store, changes: Partial<BucketSettings> 
     forcePathStyle: true,
     requestChecksumCalculation: "WHEN_REQUIRED",
   });
-  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  await client.send(new CreateBucketCommand({ Bucket: bucket, ...kind }));
   const keys = async () => {
     const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
     return (Contents ?? []).map(({ Key = "" }) => Key);
@@ -99,6 +106,15 @@ export async function makeBucket(store: Store, changes: Partial<BucketSettings> 
   };
 }
 
+export async function beginUpload({ client, settings }: TestBucket, key: string): Promise<string> {
+  const begun = await client.send(new CreateMultipartUploadCommand({ Bucket: settings.bucket, Key: key }));
+  return begun.UploadId ?? "";
+}
+
+export async function uploadsIn({ client, settings }: TestBucket) {
+  return (await client.send(new ListMultipartUploadsCommand({ Bucket: settings.bucket }))).Uploads ?? [];
+}
+
 /** What the proxy does with one request instead of passing it on. */
 export type Fault =
   | {
@@ -114,7 +130,9 @@ export type Fault =
   /** Passes the answer with one byte of its body changed. */
   | { readonly corrupt: true }
   /** Resets the connection when so many bytes of the answer's body have passed. */
-  | { readonly cutAnswerAfterBytes: number };
+  | { readonly cutAnswerAfterBytes: number }
+  /** Passes the answer with these headers instead of its own. */
+  | { readonly withHeaders: Readonly<Record<string, string>> };
 
 export type Seen = {
   readonly method: string;
@@ -139,8 +157,7 @@ export async function storeProxy(targetPort: number): Promise<StoreProxy> {
     const one = { method, path, headers };
     seen.push(one);
     const fault = rule(one);
-    if (fault === undefined || "corrupt" in fault || "cutAnswerAfterBytes" in fault)
-      pass(incoming, answer, targetPort, fault);
+    if (fault === undefined || isPassing(fault)) pass(incoming, answer, targetPort, fault);
     else breakOff(incoming, answer, fault);
   });
   server.listen(0, "127.0.0.1");
@@ -156,7 +173,15 @@ export async function storeProxy(targetPort: number): Promise<StoreProxy> {
   };
 }
 
-type Broken = Exclude<Fault, { readonly corrupt: true } | { readonly cutAnswerAfterBytes: number }>;
+type Passing = Extract<
+  Fault,
+  { readonly corrupt: true } | { readonly cutAnswerAfterBytes: number } | { readonly withHeaders: object }
+>;
+type Broken = Exclude<Fault, Passing>;
+
+function isPassing(fault: Fault): fault is Passing {
+  return "corrupt" in fault || "cutAnswerAfterBytes" in fault || "withHeaders" in fault;
+}
 
 function breakOff(incoming: IncomingMessage, answer: ServerResponse, fault: Broken): void {
   if ("answer" in fault) {
@@ -183,11 +208,12 @@ function pass(
   incoming: IncomingMessage,
   answer: ServerResponse,
   port: number,
-  fault: { readonly corrupt: true } | { readonly cutAnswerAfterBytes: number } | undefined,
+  fault: Passing | undefined,
 ): void {
   const { method, url: path, headers } = incoming;
   const outgoing = request({ host: "127.0.0.1", port, method, path, headers }, (inner) => {
-    answer.writeHead(inner.statusCode ?? 500, inner.headers);
+    const headers = fault !== undefined && "withHeaders" in fault ? fault.withHeaders : {};
+    answer.writeHead(inner.statusCode ?? 500, { ...inner.headers, ...headers });
     let passed = 0;
     inner.on("data", (chunk: Buffer) => {
       if (fault !== undefined && "corrupt" in fault && passed === 0) chunk[0] = (chunk[0] ?? 0) ^ 1;

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { UploadPartCommand } from "@aws-sdk/client-s3";
+import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
+import { aBackupOf, LARGE } from "../contracts/mirror.ts";
+import { ableStore } from "../support/able-store.ts";
+import { beginUpload, makeBucket } from "../support/s3.ts";
+import { watchSdk } from "../support/sdk-requests.ts";
+import { pieces } from "../support/volume.ts";
+
+const never = new AbortController().signal;
+
+it("ends every unwanted upload, on whatever page the store tells of it", async () => {
+  await using store = await ableStore({ pageSize: 2 });
+  await using bucket = await makeBucket(store);
+  const { name } = aBackupOf(LARGE);
+  for (const key of [
+    name,
+    name,
+    name,
+    "2026-11-21/hets2026-11-21-01-00.bak",
+    "2026-11-23/hets2026-11-23-01-00.bak",
+  ])
+    await beginUpload(bucket, key);
+
+  assert.equal(await s3Mirror(bucket.settings).sweep("hets", new Set(), never), 5);
+});
+
+it("goes on with an upload whose parts the store tells of on several pages", async () => {
+  await using store = await ableStore({ pageSize: 1 });
+  await using bucket = await makeBucket(store);
+  const backup = aBackupOf(LARGE);
+  const Key = backup.name;
+  const upload = { Bucket: bucket.settings.bucket, Key, UploadId: await beginUpload(bucket, Key) };
+  for (const PartNumber of [1, 2]) {
+    const Body = LARGE.subarray((PartNumber - 1) << 23, PartNumber << 23);
+    await bucket.client.send(new UploadPartCommand({ ...upload, PartNumber, Body }));
+  }
+  using sdk = watchSdk();
+
+  await s3Mirror(bucket.settings).copyIn(backup, async () => pieces(LARGE), never);
+
+  assert.equal(sdk.seen().filter(({ path }) => path.includes("partNumber")).length, 1);
+});
