@@ -94,7 +94,8 @@ type SecretRef = { readonly name: string; readonly keys: readonly string[] };
 type KeyRef = { readonly name: string; readonly key?: string };
 type SecretVolume = { readonly secretName: string; readonly items?: readonly { readonly key: string }[] };
 
-function secretsOf(services: readonly Manifest[]): readonly SecretRef[] {
+/** What the services take from Secrets: in their environment, and as files. */
+export function secretsOf(services: readonly Manifest[]): readonly SecretRef[] {
   const inEnvironment = ["secretKeyRef", "secretRef"].flatMap((field) => valuesOf(services, field));
   const asFiles = valuesOf(services, "secret");
   return [
