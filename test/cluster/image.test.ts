@@ -11,6 +11,7 @@ import { imageEnvironment } from "../support/dockerfile.ts";
 import { IMAGE } from "./support/kustomization.ts";
 
 const MAJORS = [13, 14, 15, 16, 17, 18];
+const BUILT = "dev.local/dormouse-mirrored:dev";
 const TOOLS = ["pg_dump", "pg_restore", "psql"];
 /** Holds a mirror of apt.postgresql.org, as small as can be: it is out of reach where the tests run. */
 const BASE = `FROM docker.io/library/debian:bookworm-slim
@@ -38,32 +39,35 @@ describe("the Dockerfile", () => {
     return image;
   }
 
-  const build = (base: string, ...more: readonly string[]) => {
+  const optionsOf = (base: string, ...more: readonly string[]) => {
     const given = [`BASE_IMAGE=${base}`, "PG_SOURCE=file:/mirror", ...more];
-    const options = ["--pull=never", ...given.flatMap((argument) => ["--build-arg", argument])];
-    return execa("npm", ["run", "image", "--", "dev.local/dormouse-mirrored:dev", ...options], {
-      reject: false,
-      all: true,
-    });
+    return ["--pull=never", ...given.flatMap((argument) => ["--build-arg", argument])];
+  };
+  /** Of what the build before has made ready. */
+  const buildAgain = async (base: string, major: number) => {
+    const { program } = await findBuilder();
+    const options = optionsOf(base, `PG_MAJORS=${major}`);
+    return execa(program, ["build", "--tag", BUILT, ...options, "."], { reject: false, all: true });
   };
 
   it("takes the client tools of 13 to 18 from a mirror of the PostgreSQL project's packages", async () => {
     const base = await mirrored("mirror", false);
 
-    const { exitCode, all } = await build(base);
+    const args = ["run", "image", "--", BUILT, ...optionsOf(base)];
+    const { exitCode, all } = await execa("npm", args, { reject: false, all: true });
 
     assert.equal(exitCode, 0, all.slice(-2000));
     for (const tool of TOOLS)
       for (const major of MAJORS)
         assert.match(all, new RegExp(`^${tool} \\(PostgreSQL\\) ${major}\\.0$`, "m"));
 
-    const { exitCode: missing, all: said } = await build(base, "PG_MAJORS=17 19");
+    const { exitCode: missing, all: said } = await buildAgain(base, 19);
     assert.notEqual(missing, 0);
     assert.match(said, /^The package source has no PostgreSQL 19: choose others in PG_MAJORS/m);
   });
 
   it("refuses a mirror that the PostgreSQL project did not sign", async () => {
-    const { exitCode, all } = await build(await mirrored("stranger", true), "PG_MAJORS=17");
+    const { exitCode, all } = await buildAgain(await mirrored("stranger", true), 17);
 
     assert.notEqual(exitCode, 0);
     assert.match(all, /bookworm-pgdg InRelease' is not signed|NO_PUBKEY/);
