@@ -153,3 +153,32 @@ describe("the restore function", () => {
     assert.equal(typeof lines.at(-1)?.result?.downtimeMs, "number");
   });
 });
+
+describe("a restore that loads for long", () => {
+  it("tells a caller who listens how much is there, how fast it comes and how long it may take", async () => {
+    // Its index takes three seconds, and so does its restore.
+    const slow = `CREATE FUNCTION public.slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_sleep(3); RETURN 1; END';
+      CREATE TABLE public.slow AS SELECT 1 AS n; CREATE INDEX ON public.slow (public.slow(n))`;
+    await using stage = await setRestoreStage({
+      prepare: (server, database) => server.query(database, slow),
+    });
+    const restore = await stage.start();
+
+    const response = await restore.post(
+      { filename: "latest", into: "scratch" },
+      { accept: "application/x-ndjson" },
+    );
+    const lines = (await response.text()).trim().split("\n");
+
+    const steps = lines.map((line) => JSON.parse(line) as { step?: string; detail?: object });
+    const { detail } = steps.find(({ step }) => step === "progress") ?? {};
+    const told = Object.entries(detail ?? {}).filter(([, value]) => typeof value === "number");
+    assert.deepEqual(
+      told.map(([key]) => key),
+      ["bytes", "expectedBytes", "bytesPerSecond", "remainingSeconds"],
+      lines.join("\n"),
+    );
+    assert.ok(told.every(([, value]) => value >= 0));
+  });
+});
