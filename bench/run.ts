@@ -2,29 +2,24 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { execa } from "execa";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import { backupEnvironment, manifestOf, startFunction } from "../test/support/function-process.ts";
+import { backupEnvironment } from "../test/support/function-process.ts";
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
-import { createSample } from "../test/support/sample-database.ts";
 import { culls } from "./cull.ts";
+import { backUp, dumps, dumpsOfNewer, fill, LARGE, SETTINGS, sizeOf, SMALL } from "./dump.ts";
 import { mirrors } from "./mirror.ts";
 import { restores } from "./restore.ts";
-import { imageEnvironment, measure, median, peakOf, plotOf, tableOf, type Measure } from "./measure.ts";
+import { imageEnvironment, measure, median, plotOf, tableOf, type Measure } from "./measure.ts";
 
-/** About 0.92 MB of database each. */
-const [SMALL, LARGE] = [60, 600];
-const DUMPS = 3;
 const STARTS = 25;
 const MEMORY_LIMIT_MB = 120;
-
-type Dump = { readonly ms: number; readonly bytes: number };
 
 async function main(): Promise<void> {
   await execa(process.execPath, ["scripts/build.ts"]);
   process.env["DORMOUSE_TEST_DIST"] = "dist";
-  await using server = await startPostgres({ shared_buffers: "1GB", max_wal_size: "4GB" });
+  await using server = await startPostgres(SETTINGS);
   const folder = await mkdtemp(join(tmpdir(), "dormouse-bench-"));
   try {
     for (const [name, scale] of [
@@ -34,6 +29,7 @@ async function main(): Promise<void> {
       await fill(server, name, scale);
     const measures = [
       ...(await dumps(server, folder)),
+      ...(await dumpsOfNewer(server.major)),
       ...(await memory(server, folder)),
       ...(await startUp(server, folder)),
       ...(await culls(folder)),
@@ -51,77 +47,6 @@ async function main(): Promise<void> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function fill(server: OwnServer, name: string, scale: number): Promise<void> {
-  await server.createDatabase(name);
-  const client = await server.connect(name);
-  await createSample(client, scale);
-  await client.query("VACUUM ANALYZE");
-  await client.end();
-  console.log(`${name}: ${await sizeOf(server, name)}`);
-}
-
-async function sizeOf(server: OwnServer, name: string): Promise<string> {
-  const { rows } = await server.query(
-    name,
-    "SELECT pg_size_pretty(pg_database_size(current_database())) AS size",
-  );
-  return `database of ${(rows as { size: string }[])[0]?.size}`;
-}
-
-/** Each after the other, so that a slow minute of the machine meets both. */
-async function dumps(server: OwnServer, folder: string): Promise<Measure[]> {
-  const [ours, old]: [Dump[], Dump[]] = [[], []];
-  for (let round = 1; round <= DUMPS; round++) {
-    old.push(await oldPipeline(server, join(folder, "old.gz")));
-    ours.push((await backUp(server, "large", folder)).dump);
-    console.log(
-      `round ${round}: old ${Math.round(old.at(-1)?.ms ?? 0)} ms, ours ${Math.round(ours.at(-1)?.ms ?? 0)} ms`,
-    );
-  }
-  const referenceName = "pg_dump | gzip";
-  const isNew = server.major >= 16;
-  const seconds = (runs: readonly Dump[]) => median(runs.map(({ ms }) => ms)) / 1000;
-  const megabytes = (runs: readonly Dump[]) => median(runs.map(({ bytes }) => bytes)) / 1e6;
-  return [
-    measure({
-      name: "dump, verified",
-      unit: "s",
-      ours: seconds(ours),
-      reference: seconds(old),
-      referenceName,
-      limit: isNew ? 0.35 : 0.4,
-    }),
-    measure({
-      name: "size of the archive",
-      unit: "MB",
-      ours: megabytes(ours),
-      reference: megabytes(old),
-      referenceName,
-      limit: isNew ? 1 : 1.1,
-    }),
-  ];
-}
-
-async function oldPipeline(server: OwnServer, path: string): Promise<Dump> {
-  const begun = performance.now();
-  await execa("sh", ["-c", '"$0" large | gzip > "$1"', `${server.binDir}/pg_dump`, path], {
-    env: { PGHOST: server.host, PGPORT: `${server.port}`, PGUSER: server.user, PGPASSWORD: server.password },
-  });
-  return { ms: performance.now() - begun, bytes: (await stat(path)).size };
-}
-
-/** One backup by a process of its own, with the peak of its resident memory. */
-async function backUp(server: OwnServer, database: string, folder: string) {
-  await using backup = await startFunction("backup", {
-    ...(await imageEnvironment()),
-    ...backupEnvironment(server, database, folder),
-  });
-  const begun = performance.now();
-  const manifest = await manifestOf(await backup.post());
-  const dump = { ms: performance.now() - begun, bytes: manifest.archive.sizeBytes };
-  return { dump, peakMb: await peakOf(backup.pid) };
 }
 
 async function memory(server: OwnServer, folder: string): Promise<Measure[]> {

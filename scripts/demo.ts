@@ -16,14 +16,13 @@ import { demoBucket } from "./demo/bucket.ts";
 const DATABASE = "hets";
 const SAMPLE_SCALE = 20;
 
-async function main(cleanUp: AsyncDisposableStack): Promise<void> {
-  const server = cleanUp.use(await startPostgres());
+async function main(server: OwnServer, folders: AsyncDisposableStack): Promise<void> {
   const backupDir = await mkdtemp(join(tmpdir(), "dormouse-demo-"));
-  cleanUp.defer(() => rm(backupDir, { recursive: true, force: true }));
+  folders.defer(() => rm(backupDir, { recursive: true, force: true }));
   tell(`PostgreSQL ${server.major} started on port ${server.port}, nothing but this demo uses it`);
   tell(`database "${DATABASE}" filled with ${await fill(server)}`);
 
-  const backup = cleanUp.use(await startFunction("backup", backupEnvironment(server, DATABASE, backupDir)));
+  await using backup = await startFunction("backup", backupEnvironment(server, DATABASE, backupDir));
   tell(
     `backup function listening on ${backup.url} (${String(backup.lines[0]?.["startMs"])} ms from its start)`,
   );
@@ -44,7 +43,7 @@ async function main(cleanUp: AsyncDisposableStack): Promise<void> {
   await demoRestore({ server, database: DATABASE, backupDir, filename: forced.name, tell, tellSteps });
 
   const folder = await mkdtemp(join(tmpdir(), "dormouse-demo-cull-"));
-  cleanUp.defer(() => rm(folder, { recursive: true, force: true }));
+  folders.defer(() => rm(folder, { recursive: true, force: true }));
   await demoCull({ server, folder, tell });
   await demoBucket({ server, folder, tell });
 }
@@ -95,13 +94,20 @@ function tell(line: string): void {
   console.log(`${(performance.now() / 1000).toFixed(1).padStart(5)} s  ${line}`);
 }
 
-const cleanUp = new AsyncDisposableStack();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => void cleanUp.disposeAsync().finally(() => process.exit(130)));
-}
+const interrupted = new Promise<"interrupted">((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve("interrupted"));
+});
+const server = await startPostgres();
+const folders = new AsyncDisposableStack();
+const shown = main(server, folders);
+let outcome: unknown;
 try {
-  await main(cleanUp);
+  outcome = await Promise.race([shown, interrupted]);
 } finally {
-  await cleanUp.disposeAsync();
+  // Without the server, whatever is still at work ends; until then it needs its folder.
+  await server[Symbol.asyncDispose]();
+  await Promise.allSettled([shown]);
+  await folders.disposeAsync();
 }
+if (outcome === "interrupted") process.exit(130);
 tell("server, function and folders are gone");

@@ -5,6 +5,7 @@
 import { execa } from "execa";
 import { parseArgs } from "node:util";
 import { parseAllDocuments } from "yaml";
+import { DormouseError } from "../shared/errors.ts";
 import { examine } from "../shared/operations/examine.ts";
 import { clusterChecks, type Kubectl, type Manifest } from "./doctor/cluster-checks.ts";
 
@@ -17,9 +18,10 @@ async function main(): Promise<void> {
   } as const;
   const { namespace, kustomize } = parseArgs({ options }).values;
   if (namespace === undefined) throw new Error("name a namespace: npm run doctor -- --namespace hets");
-  const services = kustomize === undefined ? await installed(namespace) : await rendered(kustomize);
+  const isInstalled = kustomize === undefined;
+  const manifests = isInstalled ? await installed(namespace) : await rendered(kustomize);
   const { healthy, findings } = await examine(
-    clusterChecks(services, namespace, kubectl),
+    clusterChecks(manifests, namespace, kubectl, isInstalled),
     AbortSignal.timeout(120_000),
   );
   for (const { check, state, detail, fix } of findings) {
@@ -49,7 +51,10 @@ async function rendered(folder: string): Promise<readonly Manifest[]> {
 
 const kubectl: Kubectl = async (args) => {
   const { stdout, stderr, failed } = await execa("kubectl", args, { reject: false });
-  if (failed) throw new Error(stderr.trim());
+  if (failed) {
+    const hint = "kubectl must reach the cluster, and your account may see this: an administrator's does";
+    throw new DormouseError("cluster_unreachable", stderr.trim(), { hint });
+  }
   return stdout;
 };
 

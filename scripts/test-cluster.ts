@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { freeVolumes } from "./cluster/free-volumes.ts";
 import { findBuilder, type Builder } from "./image/builder.ts";
 
 const IMAGE = "dev.local/dormouse:dev";
@@ -24,6 +25,7 @@ async function main(wanted: readonly string[]): Promise<void> {
   if (process.env["KUBECONFIG"] === undefined) throw new Error("KUBECONFIG must name a cluster for tests");
   if (process.env["KEEP_IMAGES"] === undefined) await provideImages(await findBuilder());
   await setFlags();
+  await freeVolumes(IMAGE);
   const files = (await Array.fromAsync(glob("test/cluster/*.test.ts")))
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
     .toSorted();

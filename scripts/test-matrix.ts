@@ -5,16 +5,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { chmod, glob, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { execa } from "execa";
-
-const RELEASES: ReadonlyMap<number, string> = new Map([
-  [15, "bookworm"],
-  [17, "trixie"],
-  [18, "sid"],
-]);
-const CACHE = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "dormouse", "postgresql");
+import { RELEASES, ROOTS, withRoot } from "./root-folders.ts";
 
 /** Nobody reads these; without the compiler of queries, PostgreSQL runs them uncompiled. */
 const NEEDLESS = [
@@ -25,14 +18,6 @@ const NEEDLESS = [
   "usr/lib/llvm*",
   "var/lib/apt/lists/*",
 ];
-/**
- * The mounts are seen by the tests alone and end with them. A server and its clients share folders with this machine, and
- * what a test mounts below /tmp.
- */
-const ENTER =
-  "mount --bind /tmp /tmp; mount --make-shared /tmp; " +
-  'for folder in tmp dev proc; do mount --rbind "/$folder" "$0/$folder"; done; exec "$@"';
-
 async function main(words: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version"))
     throw new Error("the matrix needs root on Debian: it makes root folders of other Debian releases");
@@ -53,14 +38,14 @@ async function main(words: readonly string[]): Promise<void> {
 
 /** What a release needs that is not in RELEASES any more, or was left half made. */
 async function removeOthers(): Promise<void> {
-  await mkdir(CACHE, { recursive: true, mode: 0o755 });
-  for (const name of await readdir(CACHE)) {
-    if (!RELEASES.has(Number(name))) await rm(join(CACHE, name), { recursive: true });
+  await mkdir(ROOTS, { recursive: true, mode: 0o755 });
+  for (const name of await readdir(ROOTS)) {
+    if (!RELEASES.has(Number(name))) await rm(join(ROOTS, name), { recursive: true });
   }
 }
 
 async function rootOf(major: number, isFresh: boolean): Promise<string> {
-  const root = join(CACHE, `${major}`);
+  const root = join(ROOTS, `${major}`);
   if (isFresh) await rm(root, { recursive: true, force: true });
   if (existsSync(root)) return root;
   console.log(`Making a root folder with PostgreSQL ${major}, some minutes and 200 MB: ${root}`);
@@ -133,11 +118,8 @@ async function addClients(unfinished: string, root: string): Promise<void> {
 }
 
 async function passes(root: string, paths: readonly string[]): Promise<boolean> {
-  const tests = [process.execPath, "scripts/run-tests.ts", ...paths];
-  const child = spawn("unshare", ["--mount", "sh", "-ec", ENTER, root, ...tests], {
-    stdio: "inherit",
-    env: { ...process.env, DORMOUSE_TEST_PG_ROOT: root, TMPDIR: "/tmp" },
-  });
+  const { program, args, env } = withRoot(root, "scripts/run-tests.ts", ...paths);
+  const child = spawn(program, args, { stdio: "inherit", env });
   // Ctrl-C reaches the tests as well, which clear up; this process waits for them.
   process.once("SIGINT", () => undefined);
   const [code] = (await once(child, "exit")) as [number | null];

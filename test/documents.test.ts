@@ -39,8 +39,21 @@ describe("the documents", () => {
 
   it("describe no variable that no function has", async () => {
     const known = new Set([...(await configs()).values()].flat().map(({ name }) => name));
-    const page = await read("docs/configuration.md");
+    const [page = ""] = (await read("docs/configuration.md")).split("## What the image sets");
     for (const [, variable = ""] of page.matchAll(/^\| `(\w+)`/gm)) assert.ok(known.has(variable), variable);
+  });
+
+  it("show in the README what the seven names of the old pod mean, as the code has it", async () => {
+    const readme = (await read("README.md")).replace(/ +/g, " ");
+    const known = new Map([...(await configs()).values()].flat().map((row) => [row.name, row]));
+    const shown = [...readme.matchAll(/^\| `([A-Z_]+)`(?:, `\w+`)? \| (.+) \| (.+) \|$/gm)].filter(
+      ([, variable = ""]) => known.has(variable),
+    );
+    assert.equal(shown.length, 7);
+    for (const [row, variable = "", fallback, description] of shown) {
+      const { fallback: default_, description: meaning } = known.get(variable) ?? assert.fail(row);
+      assert.deepEqual([fallback, description], [default_, meaning], row);
+    }
   });
 
   it("list every code of a problem with its status", async () => {

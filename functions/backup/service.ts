@@ -35,7 +35,7 @@ export async function backupService(config: BackupConfig, surroundings: Surround
       examine: (signal) => examine(checksOf(config, deps, searchPath), signal),
     },
     ...runsInPod(config, { store: deps.runs, log, now: deps.now }),
-    interrupted: await interruptedRuns(deps, "backup"),
+    interrupted: await interruptedRuns(deps, "backup", config.POSTGRESQL_DATABASE),
     dispose: () => libpq[Symbol.asyncDispose](),
   };
 }

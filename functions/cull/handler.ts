@@ -32,7 +32,7 @@ const TYPES = ["dev.dormouse.backup.completed", "dev.knative.sources.ping"];
 const OURS = "dev.dormouse.";
 
 /** Which database a run is about: all that have backups on the volume. */
-const ALL_DATABASES = "*";
+export const ALL_DATABASES = "*";
 
 /** Turns requests and events into culls of the volume and the bucket, and marks single backups. */
 export function cullHandler(

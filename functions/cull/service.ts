@@ -14,7 +14,7 @@ import { version } from "../../shared/version.ts";
 import { mirrorChecks, mirrorOf } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { CullConfig } from "./config.ts";
-import { cullHandler } from "./handler.ts";
+import { ALL_DATABASES, cullHandler } from "./handler.ts";
 
 const now = () => new Date();
 
@@ -48,7 +48,7 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
     ...runsInPod(config, { store, log, now }),
     // `AUTH=kubernetes` is not for this function: it has no account to ask with.
     authorize: config.AUTH === "none" ? noAuth : await tokenAuth(config.AUTH_TOKEN_FILE ?? ""),
-    interrupted: await interruptedRuns({ runs: store, log, now }, "cull"),
+    interrupted: await interruptedRuns({ runs: store, log, now }, "cull", ALL_DATABASES),
   };
 }
 

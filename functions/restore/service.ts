@@ -28,10 +28,11 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
   const { runs, awake } = runsInPod(config, { store: deps.runs, log: deps.log, now: deps.now });
   const handler = restoreHandler(deps, wake);
   const checks = checksOf(config, wired, surroundings.searchPath);
+  const leftUnfinished = () => deps.runs.unfinished("restore", deps.settings.database);
 
   /** What a process that is gone left unfinished; what this one has under way is left alone. */
   async function wake(eventSource: string): Promise<void> {
-    const unfinished = await deps.runs.unfinished("restore");
+    const unfinished = await leftUnfinished();
     for (const run of unfinished) runs.takeUp(run, handler.work);
     if (unfinished.length > 0) return;
     const ended = deps.resumeSource.runOf(eventSource);
@@ -45,7 +46,7 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
     runs,
     awake,
     authorize: await authorizeOf(config, call),
-    interrupted: await deps.runs.unfinished("restore"),
+    interrupted: await leftUnfinished(),
     dispose,
   };
 }

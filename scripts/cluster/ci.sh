@@ -17,7 +17,7 @@ command -v kubectl >/dev/null || leave_out "kubectl is missing."
 [[ ! -e /run/netns/cluster ]] || leave_out "one is up already, and it is not ours to end."
 
 missing=()
-for package in buildah crun mmdebstrap; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
+for package in buildah crun mmdebstrap curl gpg gpg-agent jq; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
 if ((${#missing[@]})); then
   apt-get -o DPkg::Lock::Timeout=300 update -qq
   DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -qq -y --no-install-recommends "${missing[@]}"

@@ -1,5 +1,6 @@
 import { good, type Check, type Finding } from "../../shared/backup/finding.ts";
 import { admitService } from "../../shared/kubernetes/admit-service.ts";
+import { claimNeeded, secretsNeeded } from "./needs.ts";
 
 export type Manifest = {
   readonly apiVersion: string;
@@ -13,7 +14,6 @@ export type Kubectl = (args: readonly string[]) => Promise<string>;
 type Found = Omit<Finding, "check">;
 
 const RESTORE = "dormouse-restore";
-const SECRET_KEYS = ["database-user", "database-password", "database-name"];
 /** Needed everywhere, and what only an option needs. */
 const RESOURCES: readonly (readonly [resource: string, state: "fault" | "warning", fix: string])[] = [
   ["services.serving.knative.dev", "fault", "install Knative Serving"],
@@ -21,11 +21,12 @@ const RESOURCES: readonly (readonly [resource: string, state: "fault" | "warning
   ["jobsinks.sinks.knative.dev", "warning", "the overlay jobsink needs Knative Eventing 1.15 or later"],
 ];
 
-/** `manifests` are the services that are there or would be; the rest is asked of the cluster. */
+/** `manifests` are what is there or would be; the rest is asked of the cluster. */
 export function clusterChecks(
   manifests: readonly Manifest[],
   namespace: string,
   kubectl: Kubectl,
+  isInstalled: boolean,
 ): readonly Check[] {
   const services = manifests.filter(
     ({ apiVersion, kind }) => kind === "Service" && apiVersion.startsWith("serving.knative.dev/"),
@@ -34,10 +35,14 @@ export function clusterChecks(
   return [
     { name: "knative", look: () => resources(kubectl) },
     { name: "admission", look: () => admission(services, kubectl) },
-    { name: "volume", look: () => claim(services, inNamespace) },
-    { name: "secret", look: () => secret(inNamespace) },
-    { name: "readiness", look: () => readiness(inNamespace) },
-    { name: "rights", look: () => rights(namespace, inNamespace) },
+    { name: "volume", look: () => claimNeeded(manifests, inNamespace) },
+    { name: "secret", look: () => secretsNeeded(services, inNamespace) },
+    ...(isInstalled
+      ? [
+          { name: "readiness", look: () => readiness(inNamespace) },
+          { name: "rights", look: () => rights(namespace, inNamespace) },
+        ]
+      : [{ name: "rights", look: () => mayApply(manifests, inNamespace) }]),
   ];
 }
 
@@ -74,46 +79,6 @@ async function dataOf(name: string, kubectl: Kubectl): Promise<Readonly<Record<s
   return (JSON.parse(json) as { data?: Record<string, string> }).data ?? {};
 }
 
-async function claim(services: readonly Manifest[], kubectl: Kubectl): Promise<readonly Found[]> {
-  const claims = new Set(JSON.stringify(services).match(/(?<="claimName":")[^"]+/g));
-  if (claims.size > 1) {
-    const fix = "let all functions mount one claim";
-    return [
-      { state: "fault", detail: `the functions do not share a volume: ${[...claims].join(", ")}`, fix },
-    ];
-  }
-  const [name = "dormouse-backups"] = claims;
-  const found = JSON.parse(await kubectl(["get", "persistentvolumeclaim", name, "-o", "json"])) as {
-    readonly spec: { readonly accessModes: readonly string[] };
-    readonly status: { readonly phase: string };
-  };
-  const modes = found.spec.accessModes;
-  const fix = "use components/rwo, which keeps the pods on one node";
-  const isOneNode = !modes.includes("ReadWriteMany");
-  return [
-    found.status.phase === "Bound"
-      ? good(`claim ${name} is bound`)
-      : { state: "fault", detail: `claim ${name} is ${found.status.phase}`, fix: "look at its events" },
-    ...(isOneNode
-      ? [{ state: "warning" as const, detail: `one node at a time may mount ${name}`, fix }]
-      : []),
-  ];
-}
-
-async function secret(kubectl: Kubectl): Promise<readonly Found[]> {
-  const keys = await kubectl([
-    "get",
-    "secret",
-    "postgresql",
-    "-o",
-    "go-template={{range $k, $_ := .data}}{{$k}} {{end}}",
-  ]);
-  const missing = SECRET_KEYS.filter((key) => !keys.split(" ").includes(key));
-  if (missing.length === 0) return [good("the Secret postgresql has all keys")];
-  const fix = "add it, or patch the secretKeyRef of the services to what your Secret has";
-  return missing.map((key) => ({ state: "fault", detail: `the Secret postgresql lacks ${key}`, fix }));
-}
-
 type Conditioned = Manifest & {
   readonly status?: { readonly conditions?: readonly Condition[] };
 };
@@ -133,9 +98,27 @@ async function readiness(kubectl: Kubectl): Promise<readonly Found[]> {
     return {
       state: "fault",
       detail: `${name} is not ready: ${ready?.message ?? "no reason given"}`,
-      fix: "kubectl describe it",
+      fix: `it may still be on its way: kubectl wait --for=condition=Ready; if not: kubectl describe ${kind} ${metadata.name}`,
     };
   });
+}
+
+/** Whether your own account may give the rights that are among the manifests. */
+async function mayApply(manifests: readonly Manifest[], kubectl: Kubectl): Promise<readonly Found[]> {
+  const kinds = [
+    ...new Set(manifests.map(({ kind }) => kind).filter((kind) => kind.startsWith("ClusterRole"))),
+  ];
+  const found = kinds.map(async (kind): Promise<Found> => {
+    const may = await kubectl(["auth", "can-i", "create", `${kind.toLowerCase()}s`]).then(
+      () => true,
+      () => false,
+    );
+    if (may) return good(`you may create a ${kind}`);
+    const fix =
+      "let an administrator of the cluster apply it, or set AUTH=token for restore and leave it out";
+    return { state: "fault", detail: `you may not create a ${kind}`, fix };
+  });
+  return Promise.all(found);
 }
 
 async function rights(namespace: string, kubectl: Kubectl): Promise<readonly Found[]> {

@@ -118,7 +118,8 @@ const RULES: readonly Rule[] = [
   },
   {
     kind: "subscriptions",
-    strategies: EXCHANGING,
+    // In place its worker cannot be kept out either, and would go on from a position that the loaded rows are behind.
+    strategies: [...EXCHANGING, "in-place"],
     detail: "the live database has subscriptions, whose workers come back",
     remedy: "for each ALTER SUBSCRIPTION ... DISABLE, SET (slot_name = NONE), then DROP SUBSCRIPTION",
     found: ({ facts }) => facts.subscriptions,

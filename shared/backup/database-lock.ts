@@ -25,6 +25,7 @@ export type HeldDatabase = {
   exchange(names: Exchange): Promise<void>;
   /** -1 is no limit. */
   connectionLimit(database: string): Promise<number>;
+  /** That the database is not there is fine. */
   limitConnections(database: string, limit: number): Promise<void>;
   /** Leaves only the session `pid` in a database, and lets nobody but superusers in beside it. */
   isolate(database: string, pid: number): Promise<void>;

@@ -51,6 +51,10 @@ const journalSchema = z.object({
   connectionLimit: z.int().optional(),
   /** The transaction in which an in-place restore replaces all content; the server knows whether it was committed. */
   transaction: z.string().optional(),
+  /** The backup that an in-place restore took first, by which it can be undone. */
+  safety: z.string().optional(),
+  /** What a loaded database was found to hold, for the result, whichever process comes to give it. */
+  compared: z.object({ tables: z.int(), rows: z.int() }).optional(),
   /** When applications lost the database. */
   downSince: z.iso.datetime().optional(),
 });

@@ -107,6 +107,16 @@ function downtimeOf(strategy: Strategy, workloads: number): string {
     : `some seconds for the exchange, whatever the size${around}`;
 }
 
+/** A swap with a slot that is in use is blocked. In place a slot stays, and decodes what is loaded: no DROP, but rows. */
+function slotWarnings(strategy: Strategy, { activeSlots, inactiveSlots }: TargetFacts): string[] {
+  if (strategy === "swap" || strategy === "undo")
+    return inactiveSlots.map((slot) => `replication slot ${slot} stays with the old database`);
+  if (strategy !== "in-place") return [];
+  return [...activeSlots, ...inactiveSlots].map(
+    (slot) => `what reads replication slot ${slot} is sent the loaded rows, and not that others are gone`,
+  );
+}
+
 function warningsOf({ strategy, facts, backup, workloads }: PlanRequest): string[] {
   const manifest = backup?.manifest;
   const swaps = strategy === "swap";
@@ -118,9 +128,7 @@ function warningsOf({ strategy, facts, backup, workloads }: PlanRequest): string
     ...(swaps && !facts.exists
       ? ["there is no live database: it is made anew, with default grants and settings"]
       : []),
-    ...(swaps
-      ? facts.inactiveSlots.map((slot) => `replication slot ${slot} stays with the old database`)
-      : []),
+    ...slotWarnings(strategy, facts),
     ...workloads.flatMap(({ workload, state }) =>
       (state.autoscalers ?? []).map((name) => `${name} may scale ${workloadText(workload)} meanwhile`),
     ),

@@ -75,6 +75,11 @@ export type RunContext = {
   readonly amend: (changes: Pick<Run, "uses" | "journal" | "kept">) => Promise<void>;
   /** Told to whoever waits, and not recorded: how far a long step is. */
   readonly progress: (detail: Readonly<Record<string, unknown>>) => void;
+  /**
+   * Begins `task` when those handed over before have ended; the run ends after the last of them. For what nobody must
+   * wait for who waits for the lock. `signal` is that of the run; what is thrown is passed over.
+   */
+  readonly meanwhile: (task: (signal: AbortSignal) => Promise<void>) => void;
 };
 
 export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request" | "caller">;
@@ -84,7 +89,7 @@ export type RunStore = {
    * The run that this trigger has already, or a new one in state `accepted`, on disk before it resolves. A run that
    * failed is new again: under its id, with one more attempt and without the steps of those before. Two callers
    * with one trigger get one run, also from two processes. A trigger is the same by source and id, or by source and
-   * the minute of `at`. Throws `idempotency_key_reused` when the same source and id come with another request.
+   * the minute of `at`; for another database it is another one. Throws `idempotency_key_reused` when the same source and id come with another request.
    */
   begin(run: NewRun): Promise<{ readonly run: Run; readonly isNew: boolean }>;
   /** Replaces the record durably. */
@@ -92,8 +97,11 @@ export type RunStore = {
   find(id: string): Promise<Run | undefined>;
   /** All records of a kind, oldest first. */
   all(kind: Run["kind"]): Promise<readonly Run[]>;
-  /** Those in state `accepted`, `running` or `interrupted`, oldest first. */
-  unfinished(kind: Run["kind"]): Promise<readonly Run[]>;
+  /**
+   * Those of a database in state `accepted`, `running` or `interrupted`, oldest first. A volume may have the runs of
+   * several databases, each with functions of its own.
+   */
+  unfinished(kind: Run["kind"], database: string): Promise<readonly Run[]>;
   /**
    * The backups that unfinished runs of any kind need, each with the name of such a run. Throws `catalog_unreadable`
    * when a record cannot be read: what it needs is unknown, and so is what may be removed.

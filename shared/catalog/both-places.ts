@@ -10,6 +10,7 @@ import { DormouseError } from "../errors.ts";
 import { archiveFiles } from "./archive-files.ts";
 import { digestOf, writeAll, type Digest } from "./digest.ts";
 import { removeIfThere, temporaryName, volumeError } from "./files.ts";
+import { sweepRestoreDir } from "./sweep-restore-dir.ts";
 
 export type ArchivePlaces = {
   readonly backupDir: string;
@@ -55,6 +56,7 @@ async function open(task: Task): Promise<ArchiveFile> {
   const { places, backup } = task;
   places.checkSignature?.(backup.manifest);
   const decrypt = keyFor(places, backup);
+  await sweepRestoreDir(places.restoreDir, backup.name);
   const local = await onVolume(task);
   if (decrypt !== undefined) return openEncrypted(task, decrypt, local);
   return local ?? copyAt(await fetched(task));

@@ -52,7 +52,8 @@ export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore
     update: (run) => replace(folder, { ...run, updatedAt: now() }),
     find: (id) => find(folder, id),
     all,
-    unfinished: async (kind) => (await all(kind)).filter(isUnfinished),
+    unfinished: async (kind, database) =>
+      (await all(kind)).filter((run) => run.database === database && isUnfinished(run)),
     inUse: () => inUse(folder, ended),
   };
 }
@@ -82,14 +83,14 @@ function accepted(wanted: NewRun, failed: Run | undefined, at: Date): Run {
 }
 
 /** A schedule's tick is known by its minute, everything else by what its source calls it. */
-function runId({ kind, trigger: { source, id, at } }: NewRun): string {
+function runId({ kind, database, trigger: { source, id, at } }: NewRun): string {
   const key = at === undefined ? `id\0${source}\0${id}` : `slot\0${source}\0${at.toISOString().slice(0, 16)}`;
-  return `${kind}-${createHash("sha256").update(key).digest("hex").slice(0, 24)}`;
+  return `${kind}-${createHash("sha256").update(`${database}\0${key}`).digest("hex").slice(0, 24)}`;
 }
 
-function isSameTrigger(run: Run, { kind, trigger }: NewRun): boolean {
+function isSameTrigger(run: Run, { kind, database, trigger }: NewRun): boolean {
   const same = (a: Trigger, b: Trigger) => a.source === b.source && a.id === b.id;
-  return run.kind === kind && same(run.trigger, trigger);
+  return run.kind === kind && run.database === database && same(run.trigger, trigger);
 }
 
 /** Only a person's key can be used twice with another meaning; ticks of one slot mean the same. */

@@ -34,11 +34,11 @@ export function isEventRequest(headers: IncomingHeaders): boolean {
 
 /**
  * One event in binary or structured mode (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md).
- * Throws `event_invalid`, and `media_type_unsupported` for a batch.
+ * Throws `event_invalid`, also for a batch.
  */
 export function readEvent(headers: IncomingHeaders, body: string): IncomingEvent {
   if (contentType(headers).startsWith("application/cloudevents-batch")) {
-    throw new DormouseError("media_type_unsupported", "a batch of events cannot be taken", {
+    throw new DormouseError("event_invalid", "a batch of events cannot be taken", {
       hint: "send each event in a request of its own",
     });
   }

@@ -3,16 +3,21 @@ import type { RunContext } from "../backup/run.ts";
 import { asDormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
-/** Tells the world what became of a run. That nobody listened is reported, and changes nothing of what was done. */
-export async function announce(
+/**
+ * Tells the world what became of a run, while the run goes on. That nobody listened is reported, and changes nothing of
+ * what was done.
+ */
+export function announce(
   { events, log }: { readonly events: EventSink; readonly log: Log },
-  { run, signal }: RunContext,
+  { run, meanwhile }: RunContext,
   event: OutcomeEvent,
-): Promise<void> {
-  try {
-    await events.send(event, run.id, signal);
-  } catch (error) {
-    const { code, message, hint } = asDormouseError(error);
-    log.warn("event not delivered", { run: run.id, type: event.type, code, error: message, hint });
-  }
+): void {
+  meanwhile(async (signal) => {
+    try {
+      await events.send(event, run.id, signal);
+    } catch (error) {
+      const { code, message, hint } = asDormouseError(error);
+      log.warn("event not delivered", { run: run.id, type: event.type, code, error: message, hint });
+    }
+  });
 }

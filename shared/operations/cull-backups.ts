@@ -57,15 +57,15 @@ export async function cullBackups(
   if (request.dryRun) return reportOf(deps, request, { listing, plans, removed: [], remaining: [] });
 
   for (const plan of plans) {
-    await tellRefusal(deps, context, plan);
-    await tellStaleness(deps, context, plan);
+    tellRefusal(deps, context, plan);
+    tellStaleness(deps, context, plan);
   }
   const done = await removePlanned(deps, request, context, plans);
   const report = reportOf(deps, request, { listing, plans, ...done });
   const { place, removed, bytesFreed, remaining, refused, kept } = report;
   await context.step("culled", { place, removed: removed.length, bytesFreed });
   const data = { run: context.run.id, place, removed, bytesFreed, remaining, refused, kept };
-  await announce(deps, context, { type: "dev.dormouse.cull.completed", subject: place, data });
+  announce(deps, context, { type: "dev.dormouse.cull.completed", subject: place, data });
   return report;
 }
 
@@ -79,7 +79,7 @@ function countsOf(plans: readonly CullPlan[]) {
   };
 }
 
-async function tellRefusal(deps: CullDependencies, context: RunContext, plan: CullPlan): Promise<void> {
+function tellRefusal(deps: CullDependencies, context: RunContext, plan: CullPlan): void {
   const { database, refusal, suspicion } = plan;
   if (refusal !== undefined) {
     const { rule, detail: why } = refusal;
@@ -87,21 +87,17 @@ async function tellRefusal(deps: CullDependencies, context: RunContext, plan: Cu
   }
   if (suspicion === undefined) return;
   const data = { run: context.run.id, database, suspicion };
-  await announce(deps, context, { type: "dev.dormouse.backup.suspect", subject: suspicion.backup, data });
+  announce(deps, context, { type: "dev.dormouse.backup.suspect", subject: suspicion.backup, data });
 }
 
 /** Nobody else looks: a backup function that is never woken cannot say so. */
-async function tellStaleness(
-  deps: CullDependencies,
-  context: RunContext,
-  { database, staleness }: CullPlan,
-): Promise<void> {
+function tellStaleness(deps: CullDependencies, context: RunContext, { database, staleness }: CullPlan): void {
   if (staleness === undefined) return;
   const { place } = deps;
   const { newest = database, detail: why } = staleness;
   deps.log.warn("backup stale", { run: context.run.id, place, database, why });
   const data = { run: context.run.id, place, database, staleness };
-  await announce(deps, context, { type: "dev.dormouse.backup.stale", subject: newest, data });
+  announce(deps, context, { type: "dev.dormouse.backup.stale", subject: newest, data });
 }
 
 type Done = Pick<CullOutcome, "removed" | "remaining"> & {

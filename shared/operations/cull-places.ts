@@ -54,7 +54,7 @@ async function tellProblem(
   deps.log.error("cull failed", { run: context.run.id, place, code, error: message, hint });
   await context.step("unculled", { place, problem });
   const data = { run: context.run.id, place, problem };
-  await announce(deps, context, { type: "dev.dormouse.cull.failed", subject: place, data });
+  announce(deps, context, { type: "dev.dormouse.cull.failed", subject: place, data });
   return { place, problem };
 }
 

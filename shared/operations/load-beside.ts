@@ -18,7 +18,7 @@ export async function loadBeside(
   saga: Saga,
   backup: Restorable,
   tools: RestoreTools,
-): Promise<Comparison> {
+): Promise<void> {
   const { signal, step } = saga.context;
   await using verified = await verifyArchive(deps.files, backup, tools, saga.context);
   const { file, tables } = verified;
@@ -32,8 +32,7 @@ export async function loadBeside(
   await step("loaded", { database: loaded, bytes: await deps.server.sizeBytes(loaded, signal) });
   const compared = await checkRows(deps, saga, tables);
   if (strategy !== "rehearse") await deps.server.copyProperties(database, loaded, signal);
-  await saga.write({ phase: "loaded" });
-  return compared;
+  await saga.write({ phase: "loaded", compared });
 }
 
 async function checkRows(

@@ -92,7 +92,7 @@ async function report(
   const { copied, lacking } = progress;
   deps.log.error("mirror failed", { run: context.run.id, database, code, error: message, hint, lacking });
   await context.step("unmirrored", { copied, lacking, problem });
-  await announce(deps, context, {
+  announce(deps, context, {
     type: "dev.dormouse.mirror.failed",
     subject: lacking[0] ?? database,
     data: { run: context.run.id, database, copied, lacking, problem },

@@ -1,4 +1,4 @@
-import { compareRows, type Comparison } from "../backup/compare-rows.ts";
+import { compareRows } from "../backup/compare-rows.ts";
 import type { HeldDatabase } from "../backup/database-lock.ts";
 import type { Restorable } from "../backup/restorable.ts";
 import type { RestoreResult } from "../backup/restore-result.ts";
@@ -7,6 +7,7 @@ import { beWoken, restart } from "./exchange-databases.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { downSince, stopWorkloads } from "./restart-workloads.ts";
 import type { Saga } from "./saga.ts";
+import { resultOf } from "./restore-result-of.ts";
 import { verifyArchive, type VerifiedArchive } from "./verify-archive.ts";
 
 type Given = { readonly backup: Restorable; readonly tools: RestoreTools };
@@ -18,7 +19,6 @@ export async function restoreInPlace(
   held: HeldDatabase,
   given: Given,
 ): Promise<RestoreResult> {
-  const { run } = saga.context;
   const { database } = deps.settings;
   const { backup, tools } = given;
   await using verified = await verifyArchive(deps.files, backup, tools, saga.context);
@@ -32,33 +32,25 @@ export async function restoreInPlace(
     });
   await beWoken(deps, saga);
   await stopWorkloads(deps, saga);
-  const safety = await deps.safetyBackup(held, saga.context);
-  const compared = await replace(deps, saga, held, { given, verified });
-  return {
-    run: run.id,
-    strategy: "in-place",
-    database,
-    source: backup.name,
-    target: database,
-    compared,
-    ...(await restart(deps, saga)),
-    undo: { body: { filename: safety.name, strategy: "in-place" } },
-    warnings: [],
-  };
+  const { name: safety } = await deps.safetyBackup(held, saga.context);
+  await replace(deps, saga, held, { given, verified, safety });
+  return resultOf(deps, saga, await restart(deps, saga));
 }
+
+type Replacement = { readonly given: Given; readonly verified: VerifiedArchive; readonly safety: string };
 
 async function replace(
   deps: RestoreDependencies,
   saga: Saga,
   held: HeldDatabase,
-  { given, verified }: { readonly given: Given; readonly verified: VerifiedArchive },
-): Promise<Comparison> {
+  { given, verified, safety }: Replacement,
+): Promise<void> {
   const { signal, step } = saga.context;
   const { database } = saga.journal();
   const { backup, tools } = given;
   const { path, tables } = { path: verified.file.path, tables: verified.tables };
   const connectionLimit = saga.journal().connectionLimit ?? (await held.connectionLimit(database));
-  await saga.write({ phase: "swapping", connectionLimit, downSince: downSince(deps, saga) });
+  await saga.write({ phase: "swapping", connectionLimit, safety, downSince: downSince(deps, saga) });
   const request = { database, path, format: backup.format, tables };
   await tools.replace(
     request,
@@ -72,5 +64,6 @@ async function replace(
   await held.limitConnections(database, connectionLimit);
   await step("replaced", { backup: backup.name });
   await deps.server.analyze(database, signal);
-  return compareRows(tables, await deps.server.countRows(database, tables, signal));
+  const compared = compareRows(tables, await deps.server.countRows(database, tables, signal));
+  await saga.write({ compared });
 }

@@ -8,13 +8,14 @@ export type ResumeDependencies = {
   readonly now: () => Date;
 };
 
-/** The unfinished runs of a kind that are to be taken up, each with one more attempt on record; the others are closed. */
+/** The unfinished runs of a kind and a database that are to be taken up, each with one more attempt on record; the others are closed. */
 export async function interruptedRuns(
   { runs, log, now }: ResumeDependencies,
   kind: "backup" | "cull",
+  database: string,
 ): Promise<readonly Run[]> {
   const taken: Run[] = [];
-  for (const run of await runs.unfinished(kind)) {
+  for (const run of await runs.unfinished(kind, database)) {
     const decision = resumption(run, now());
     if (decision.takeUp) {
       const next: Run = {

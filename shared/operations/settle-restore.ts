@@ -5,7 +5,7 @@ import { finishExchange, restart, stopWaking, type Exchanged } from "./exchange-
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { startWorkloads } from "./restart-workloads.ts";
 import type { Saga } from "./saga.ts";
-import { resultOf } from "./strategies.ts";
+import { resultOf } from "./restore-result-of.ts";
 
 /** What the journal and the server together ask for. */
 export async function stepAfter(
@@ -22,7 +22,7 @@ export async function stepAfter(
     live: there.has(database),
     loaded: there.has(loaded),
     kept: kept !== undefined && there.has(kept),
-    replaced: await hasReplaced(deps, saga, held),
+    replaced: there.has(database) && (await hasReplaced(deps, saga, held)),
   };
   return nextStep(journal, found, mayGoOn);
 }
@@ -50,7 +50,7 @@ export async function settle(
 ): Promise<RestoreResult | undefined> {
   const next = await stepAfter(deps, saga, held, false);
   const tolerant = saga.tolerant(deps.log);
-  if (next === "finish") return resultOf(deps, saga, await finish(deps, tolerant, held), undefined);
+  if (next === "finish") return resultOf(deps, saga, await finish(deps, tolerant, held));
   await rollBack(deps, tolerant, held);
   return undefined;
 }
@@ -59,7 +59,17 @@ async function finish(deps: RestoreDependencies, saga: Saga, held: HeldDatabase)
   const { strategy } = saga.journal();
   if (strategy === "swap" || strategy === "undo") return finishExchange(deps, saga, held);
   await resetLimit(saga.journal(), held);
+  if (strategy === "in-place") await analyze(deps, saga);
   return restart(deps, saga);
+}
+
+/** Plans without statistics are slow, and autovacuum makes them sooner or later: that is worth no failure. */
+async function analyze({ server, log }: RestoreDependencies, saga: Saga): Promise<void> {
+  const { database } = saga.journal();
+  await server.analyze(database, saga.context.signal).catch((error: unknown) => {
+    saga.context.signal.throwIfAborted();
+    log.warn("database not analyzed", { database, error: String(error) });
+  });
 }
 
 /** The application comes back first, then what was loaded is dropped. Every line may be taken twice. */
@@ -75,6 +85,10 @@ async function rollBack(deps: RestoreDependencies, saga: Saga, held: HeldDatabas
   await saga.context.step("rolledback", { database });
 }
 
-async function resetLimit({ database, connectionLimit }: RestoreJournal, held: HeldDatabase): Promise<void> {
+/** As it was before an in-place restore lowered it. */
+export async function resetLimit(
+  { database, connectionLimit }: RestoreJournal,
+  held: HeldDatabase,
+): Promise<void> {
   if (connectionLimit !== undefined) await held.limitConnections(database, connectionLimit);
 }

@@ -1,4 +1,3 @@
-import type { Comparison } from "../backup/compare-rows.ts";
 import type { HeldDatabase } from "../backup/database-lock.ts";
 import { runDatabase } from "../backup/journal.ts";
 import type { Restorable } from "../backup/restorable.ts";
@@ -10,7 +9,10 @@ import { loadBeside } from "./load-beside.ts";
 import type { Found } from "./plan-restore.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { restoreInPlace } from "./restore-in-place.ts";
+import { resultOf } from "./restore-result-of.ts";
 import type { Saga } from "./saga.ts";
+
+const NOTHING_STOPPED: Exchanged = { downtimeMs: undefined, workloads: [] };
 
 export type Carried = {
   readonly found: Found;
@@ -59,8 +61,8 @@ async function swap(
     loaded: runDatabase(database, "restore", run.id),
     ...(liveExists ? { kept: runDatabase(database, "before", run.id) } : {}),
   });
-  const compared = await loadBeside(deps, saga, backup, tools);
-  return resultOf(deps, saga, await exchangeDatabases(deps, saga, held), compared);
+  await loadBeside(deps, saga, backup, tools);
+  return resultOf(deps, saga, await exchangeDatabases(deps, saga, held));
 }
 
 /** The same exchange with the database that was kept; what is live now is kept in its turn. */
@@ -79,7 +81,7 @@ async function undo(
     loaded: kept,
     kept: runDatabase(database, "before", saga.context.run.id),
   });
-  return resultOf(deps, saga, await exchangeDatabases(deps, saga, held), undefined);
+  return resultOf(deps, saga, await exchangeDatabases(deps, saga, held));
 }
 
 async function rehearse(
@@ -92,7 +94,7 @@ async function rehearse(
   const { database } = deps.settings;
   const loaded = runDatabase(database, "scratch", run.id);
   await saga.begin({ strategy: "rehearse", phase: "loading", database, source: backup.name, loaded });
-  const compared = await loadBeside(deps, saga, backup, tools);
+  await loadBeside(deps, saga, backup, tools);
   await deps.server.drop(loaded, signal);
   if (backup.manifest !== undefined) {
     // Read anew: it may have been pinned meanwhile.
@@ -104,7 +106,7 @@ async function rehearse(
   }
   await saga.write({ phase: "ended" });
   await step("rehearsed", { backup: backup.name });
-  return { ...resultOf(deps, saga, { downtimeMs: undefined, workloads: [] }, compared), target: undefined };
+  return resultOf(deps, saga, NOTHING_STOPPED);
 }
 
 async function beside(
@@ -118,36 +120,9 @@ async function beside(
   // Under a name of the run's until it is whole: what a crash leaves is then known to be ours.
   const loaded = runDatabase(database, "restore", run.id);
   await saga.begin({ strategy: "beside", phase: "loading", database, source: backup.name, loaded, target });
-  const compared = await loadBeside(deps, saga, backup, tools);
+  await loadBeside(deps, saga, backup, tools);
   await deps.server.rename(loaded, target, signal);
   await saga.write({ phase: "ended" });
   await step("named", { database: target });
-  return resultOf(deps, saga, { downtimeMs: undefined, workloads: [] }, compared);
-}
-
-/** The result of a saga that has ended, for this process or for one that finished another's. */
-export function resultOf(
-  deps: RestoreDependencies,
-  saga: Saga,
-  { downtimeMs, workloads }: Exchanged,
-  compared: Comparison | undefined,
-): RestoreResult {
-  const { strategy, source, database, kept, target } = saga.journal();
-  const { id } = saga.context.run;
-  const exchanges = strategy === "swap" || strategy === "undo";
-  const until = new Date(deps.now().getTime() + deps.settings.undoForMs).toISOString();
-  return {
-    run: id,
-    strategy,
-    database,
-    source,
-    target: target ?? database,
-    compared,
-    downtimeMs,
-    workloads,
-    ...(exchanges && kept !== undefined ? { undo: { body: { undo: id }, until } } : {}),
-    warnings: workloads.flatMap(({ workload, ready, why }) =>
-      ready ? [] : [`${workload} is not ready: ${why}`],
-    ),
-  };
+  return resultOf(deps, saga, NOTHING_STOPPED);
 }

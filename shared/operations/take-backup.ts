@@ -26,7 +26,7 @@ export async function takeBackup(
     if (request.leavesMirror !== true) await mirrorBackups(deps, request.database, context);
     return manifest;
   } catch (error) {
-    if (!context.signal.aborted) await announceFailure(deps, request, context, error);
+    if (!context.signal.aborted) announceFailure(deps, request, context, error);
     throw error;
   }
 }
@@ -77,9 +77,7 @@ async function attemptBackup(
 
 /** Whoever holds the lock knows that no other run of this database is writing. */
 async function sweepLeftovers({ catalog, runs }: BackupDependencies, database: string): Promise<void> {
-  for (const run of await runs.unfinished("backup")) {
-    if (run.database === database) await catalog.sweep(run.id);
-  }
+  for (const run of await runs.unfinished("backup", database)) await catalog.sweep(run.id);
 }
 
 function isOf(database: string): (backup: Backup) => boolean {
@@ -118,7 +116,7 @@ async function backUp(
   const newest = known[0];
   const sequence = await nextSequence(deps, { database: request.database, newest }, context);
   const backup = await dumpAndPublish(deps, request, context, { inspection, tool, newest, sequence });
-  await announce(deps, context, {
+  announce(deps, context, {
     type: "dev.dormouse.backup.completed",
     subject: backup.name,
     data: backup.manifest,
@@ -159,13 +157,13 @@ async function refuseFullDisk(
   });
 }
 
-async function announceFailure(
+function announceFailure(
   deps: BackupDependencies,
   { database }: BackupRequest,
   context: RunContext,
   error: unknown,
-): Promise<void> {
+): void {
   const { code, message, hint } = asDormouseError(error);
   const data = { run: context.run.id, database, problem: { code, message, hint } };
-  await announce(deps, context, { type: "dev.dormouse.backup.failed", subject: database, data });
+  announce(deps, context, { type: "dev.dormouse.backup.failed", subject: database, data });
 }

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { endSessions, explained } from "./exchange.ts";
+import { endSessions, exists, explained } from "./exchange.ts";
 
 export async function connectionLimit(client: pg.Client, database: string): Promise<number> {
   return explained(`reading of the connection limit of ${JSON.stringify(database)}`, async () => {
@@ -10,9 +10,12 @@ export async function connectionLimit(client: pg.Client, database: string): Prom
 }
 
 export async function limitConnections(client: pg.Client, database: string, limit: number): Promise<void> {
-  await explained(`connection limit of ${JSON.stringify(database)}`, () =>
-    client.query(`ALTER DATABASE ${pg.escapeIdentifier(database)} CONNECTION LIMIT ${Math.trunc(limit)}`),
-  );
+  await explained(`connection limit of ${JSON.stringify(database)}`, async () => {
+    if (!(await exists(client, database))) return;
+    await client.query(
+      `ALTER DATABASE ${pg.escapeIdentifier(database)} CONNECTION LIMIT ${Math.trunc(limit)}`,
+    );
+  });
 }
 
 /** A database that must stay open for one session cannot be closed: a limit of one keeps all but superusers out. */

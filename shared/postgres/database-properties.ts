@@ -9,16 +9,20 @@ type DatabaseRow = {
   readonly encoding: string;
   readonly tablespace: string;
   readonly templateTablespace: string;
+  /** Whether somebody gave or took a right on it. */
+  readonly hasGrants: boolean;
   readonly row: Readonly<Record<string, string | number | boolean | null>>;
 };
 
 /**
  * Creates `created` from template0 with owner, encoding, locale and tablespace of `like`; with the server's defaults
- * where there is none. template1 may hold objects, which would clash with those of a dump.
+ * where there is none. template1 may hold objects, which would clash with those of a dump. Where somebody decided who may
+ * connect to `like`, only its owner may connect to the new one until it has the same grants: a load takes its time.
  */
 export async function createLike(client: pg.Client, created: string, like: string): Promise<void> {
   const { rows } = await client.query<DatabaseRow>(
     `SELECT pg_get_userbyid(d.datdba) AS owner, pg_encoding_to_char(d.encoding) AS encoding, t.spcname AS tablespace,
+       d.datacl IS NOT NULL AS "hasGrants",
        (SELECT spcname FROM pg_tablespace JOIN pg_database template ON pg_tablespace.oid = template.dattablespace
          WHERE template.datname = 'template0') AS "templateTablespace", to_jsonb(d) AS row
      FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = $1`,
@@ -26,6 +30,7 @@ export async function createLike(client: pg.Client, created: string, like: strin
   );
   const options = rows[0] === undefined ? "" : creationOptions(rows[0]);
   await client.query(`CREATE DATABASE ${name(created)} TEMPLATE template0${options}`);
+  if (rows[0]?.hasGrants === true) await client.query(`REVOKE ALL ON DATABASE ${name(created)} FROM PUBLIC`);
 }
 
 function creationOptions(given: DatabaseRow): string {

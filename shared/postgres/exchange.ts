@@ -18,7 +18,7 @@ const SESSIONS = `SELECT pid, usename AS who, application_name AS program ${OTHE
 const TERMINATE = `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended ${OTHERS}
   AND coalesce(backend_type, 'client backend') IN ('client backend', 'walsender')`;
 
-/** For the session that fences and renames: how long each statement waits for whoever holds the database. */
+/** For the sessions that fence, rename and drop: how long each statement waits for whoever holds the database. */
 export async function limitLockWaits(client: pg.Client): Promise<void> {
   await explained("limit of waiting for locks", () => client.query(`SET lock_timeout = '${LOCK_WAIT}'`));
 }
@@ -77,7 +77,7 @@ export async function exchange(client: pg.Client, { live, loaded, kept }: Exchan
   });
 }
 
-async function exists(client: pg.Client, database: string): Promise<boolean> {
+export async function exists(client: pg.Client, database: string): Promise<boolean> {
   const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [database]);
   return rowCount === 1;
 }

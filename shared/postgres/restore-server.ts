@@ -6,7 +6,7 @@ import { withSession, type ConnectionSettings } from "./connection.ts";
 import { countRows } from "./count-rows.ts";
 import { copyProperties, createLike } from "./database-properties.ts";
 import { databaseDropper } from "./drop-database.ts";
-import { endSessions } from "./exchange.ts";
+import { endSessions, explained, limitLockWaits } from "./exchange.ts";
 import type { Libpq } from "./libpq.ts";
 import { restoreTools, type LoadOptions } from "./restore-tools.ts";
 import { targetFacts } from "./target-facts.ts";
@@ -65,9 +65,12 @@ function fromOutside(
       ),
     rename: (database, to, signal) =>
       session(`renaming of database ${quoted(database)}`, signal, async (client) => {
+        await limitLockWaits(client);
         await endSessions(client, database);
         const [from, name] = [database, to].map(pg.escapeIdentifier);
-        await client.query(`ALTER DATABASE ${from} RENAME TO ${name}`);
+        await explained(`renaming of database ${quoted(database)}`, () =>
+          client.query(`ALTER DATABASE ${from} RENAME TO ${name}`),
+        );
       }),
   };
 }

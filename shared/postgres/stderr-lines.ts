@@ -12,6 +12,7 @@ const MAX_LINE_LENGTH = 1_000;
 
 /** Reads what a child complains of, a million lines if it must, and keeps a bounded part of it without secrets. */
 export function stderrLines(stream: Readable, secrets: readonly string[]): StderrLines {
+  const clean = redactor(secrets);
   const first: string[] = [];
   const last: string[] = [];
   let broken = "";
@@ -19,7 +20,7 @@ export function stderrLines(stream: Readable, secrets: readonly string[]): Stder
 
   function keep(line: string): void {
     if (line.trim() === "") return;
-    const text = redact(line.slice(0, MAX_LINE_LENGTH), secrets);
+    const text = clean.line(line);
     if (first.length < KEPT_AT_EACH_END) return void first.push(text);
     last.push(text);
     if (last.length <= KEPT_AT_EACH_END) return;
@@ -34,7 +35,7 @@ export function stderrLines(stream: Readable, secrets: readonly string[]): Stder
         .split("\n")
         .toReversed();
       for (const line of lines.toReversed()) keep(line);
-      broken = unfinished.slice(0, MAX_LINE_LENGTH);
+      broken = unfinished.slice(0, clean.readLength);
     });
     stream.on("close", () => {
       keep(broken);
@@ -50,8 +51,18 @@ export function stderrLines(stream: Readable, secrets: readonly string[]): Stder
   return { lines, complete: () => ended.then(lines) };
 }
 
-function redact(text: string, secrets: readonly string[]): string {
-  return secrets
-    .filter((secret) => secret !== "")
-    .reduce((clean, secret) => clean.replaceAll(secret, "***"), text);
+/** Cuts lines, and leaves no part of a secret in them, not even of one that is cut through. */
+function redactor(secrets: readonly string[]) {
+  const given = secrets.filter((secret) => secret !== "");
+  const longest = Math.max(0, ...given.map(({ length }) => length));
+  const readLength = MAX_LINE_LENGTH + longest;
+  return {
+    readLength,
+    line(text: string): string {
+      const read = text.slice(0, readLength);
+      const clean = given.reduce((sofar, secret) => sofar.replaceAll(secret, "***"), read);
+      const whole = text.length < readLength ? clean : clean.slice(0, clean.length - longest);
+      return whole.slice(0, MAX_LINE_LENGTH);
+    },
+  };
 }

@@ -34,18 +34,20 @@ export async function carryOut(
     log.warn("pod not held", { error: String(error) }),
   );
 
+  const aside = oneAfterAnother(signal);
   let run: Run;
   try {
-    const result = await work({ run: recorded, isTakenUp, signal, ...record.writes });
+    const { writes } = record;
+    const result = await work({ run: recorded, isTakenUp, signal, ...writes, meanwhile: aside.begin });
     run = { ...record.current(), state: "succeeded", finishedAt: now(), result };
   } catch (error) {
     const { code, message, hint } = asDormouseError(error);
     // What could not be settled is left for the next process, as is what a signal ended.
     const state = signal.aborted || code === "restore_unsettled" ? "interrupted" : "failed";
     run = { ...record.current(), state, finishedAt: now(), problem: { code, message, hint } };
-  } finally {
-    active.abort();
   }
+  await aside.ended();
+  active.abort();
   if (!isLeftToOthers(run)) {
     await record.end(run).catch((error: unknown) => {
       log.error("run not recorded", { run: run.id, error: String(error) });
@@ -53,6 +55,17 @@ export async function carryOut(
   }
   logEnd(log, run);
   return run;
+}
+
+/** What a run does by the way: nobody is told how that went. */
+function oneAfterAnother(signal: AbortSignal) {
+  let last = Promise.resolve();
+  return {
+    begin: (task: (signal: AbortSignal) => Promise<void>): void => {
+      last = last.then(() => task(signal)).catch(() => undefined);
+    },
+    ended: (): Promise<void> => last,
+  };
 }
 
 /**

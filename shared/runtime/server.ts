@@ -45,7 +45,7 @@ export type AppDependencies = {
   readonly answerHold?: RequestHandler | undefined;
 };
 
-const MAX_BODY = "64kb";
+const MAX_BODY_KIB = 64;
 const RETRY_AFTER_SECONDS = "5";
 const AUTHORIZE_MS = 15_000;
 
@@ -53,7 +53,7 @@ export function createApp(dependencies: AppDependencies): express.Express {
   const { handler, runs, log } = dependencies;
   const app = express();
   app.disable("x-powered-by").disable("etag");
-  const readBody = express.text({ type: () => true, limit: MAX_BODY });
+  const readBody = express.text({ type: () => true, limit: MAX_BODY_KIB * 1024 });
 
   app.get(["/health/liveness", "/health/readiness"], (_, response) => void response.json({ status: "up" }));
   if (dependencies.answerHold !== undefined) app.post(HOLD_PATH, dependencies.answerHold);
@@ -65,10 +65,28 @@ export function createApp(dependencies: AppDependencies): express.Express {
       response.status(202).end();
     } else await answerRun(request, response, await takeRequest(dependencies, request, response));
   });
+  answerReads(app, dependencies);
+  app.all(["/", "/runs/:id", "/doctor"], (request) => {
+    throw new DormouseError("method_not_allowed", `${request.method} is not for ${request.path}`, {
+      hint: "GET / and GET /runs/<id> tell, POST / does the work",
+    });
+  });
+  app.use((request) => {
+    throw new DormouseError("route_unknown", `there is nothing at ${request.path}`, {
+      hint: "POST / does the work",
+    });
+  });
+  app.use(errorAnswer(log));
+  return app;
+}
+
+function answerReads(app: express.Express, { runs, handler }: AppDependencies): void {
   app.get("/runs/:id", async (request, response) => {
     const run = await runs.find(request.params.id);
     if (run === undefined)
-      throw new DormouseError("run_unknown", `there is no run ${JSON.stringify(request.params.id)}`);
+      throw new DormouseError("run_unknown", `there is no run ${JSON.stringify(request.params.id)}`, {
+        hint: "each answer and each line of the log names its run; runs are kept until 500 newer ones have ended",
+      });
     response.json(run);
   });
   const { show, examine } = handler;
@@ -78,16 +96,6 @@ export function createApp(dependencies: AppDependencies): express.Express {
   if (examine !== undefined) {
     app.get("/doctor", async (_, response) => void response.json(await examine(AbortSignal.timeout(60_000))));
   }
-  app.all(["/", "/runs/:id", "/doctor"], (request) => {
-    throw new DormouseError("method_not_allowed", `${request.method} is not for ${request.path}`);
-  });
-  app.use((request) => {
-    throw new DormouseError("route_unknown", `there is nothing at ${request.path}`, {
-      hint: "POST / does the work",
-    });
-  });
-  app.use(errorAnswer(log));
-  return app;
 }
 
 async function takeRequest(dependencies: AppDependencies, request: Request, response: Response) {
@@ -141,7 +149,10 @@ function jsonBody(request: Request): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new DormouseError("request_invalid", `the body is not JSON: ${String(error)}`, { cause: error });
+    throw new DormouseError("request_invalid", `the body is not JSON: ${String(error)}`, {
+      hint: "send a JSON object, or no body at all",
+      cause: error,
+    });
   }
 }
 
@@ -183,10 +194,15 @@ function errorAnswer(log: Log) {
 function fromExpress(error: unknown): unknown {
   const type = error instanceof Error && "type" in error ? String(error.type) : "";
   if (type === "entity.too.large") {
-    return new DormouseError("body_too_large", `the body is larger than ${MAX_BODY}`, { cause: error });
+    return new DormouseError("body_too_large", `the body is larger than ${MAX_BODY_KIB} KiB`, {
+      hint: "no request needs as much: docs/http.md has what each function takes",
+      cause: error,
+    });
   }
   const isRequest = error instanceof Error && "status" in error && error.status === 400;
   return isRequest
-    ? new DormouseError("request_invalid", `the request cannot be read: ${error.message}`)
+    ? new DormouseError("request_invalid", `the request cannot be read: ${error.message}`, {
+        hint: "was it cut on its way, or compressed without saying so?",
+      })
     : error;
 }

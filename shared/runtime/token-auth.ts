@@ -40,11 +40,14 @@ async function readTokens(path: string): Promise<readonly KnownToken[]> {
   return tokens;
 }
 
+/** The last colon ends the name: OpenShift calls its people `kube:admin` and `system:serviceaccount:...`. */
 function parse(path: string, line: string): KnownToken {
-  const { name = "token", token = "" } =
-    /^(?:(?<name>[\w.@-]+):)?(?<token>[\x21-\x7e]+)$/.exec(line)?.groups ?? {};
+  const colon = line.lastIndexOf(":");
+  const [name, token] = [line.slice(0, Math.max(colon, 0)), line.slice(colon + 1)];
   if (token.length < MIN_LENGTH) throw unusable(path, `holds a token of less than ${MIN_LENGTH} characters`);
-  return { name, hash: hashOf(token) };
+  if (!/^[\x21-\x7e]+$/.test(token) || !/^[\w.@:-]*$/.test(name))
+    throw unusable(path, "has a line with other characters than a name and a token have");
+  return { name: name === "" ? "token" : name, hash: hashOf(token) };
 }
 
 function hashOf(token: string): Buffer {

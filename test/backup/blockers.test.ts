@@ -36,7 +36,7 @@ const ROWS: readonly Row[] = [
     ["swap", "in-place", "undo"],
   ],
   ["an active slot", { activeSlots: ["debezium"] }, "active-slots", ["swap", "undo"]],
-  ["a subscription", { subscriptions: ["news"] }, "subscriptions", ["swap", "undo"]],
+  ["a subscription", { subscriptions: ["news"] }, "subscriptions", ["swap", "in-place", "undo"]],
   ["a missing role", { missing: { roles: ["jo"] } }, "roles-missing", LOADING],
   ["a missing extension", { missing: { extensions: ["postgis"] } }, "extensions-missing", LOADING],
   ["a missing tablespace", { missing: { tablespaces: ["fast"] } }, "tablespaces-missing", LOADING],

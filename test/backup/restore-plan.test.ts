@@ -77,6 +77,19 @@ describe("the plan of a restore", () => {
     assert.match(plan({ backup: legacyFile(), workloads: [] }).warnings.join(), /no manifest/);
   });
 
+  it("warns of slots that an undo leaves behind, and of readers who get what is loaded in place", () => {
+    const facts = targetFacts({ activeSlots: ["mirror"], inactiveSlots: ["debezium"] });
+
+    const undo = plan({ strategy: "undo", backup: undefined, facts, workloads: [] });
+    const inPlace = plan({ strategy: "in-place", facts, workloads: [] });
+
+    assert.deepEqual(undo.warnings, ["replication slot debezium stays with the old database"]);
+    assert.deepEqual(inPlace.warnings, [
+      "what reads replication slot mirror is sent the loaded rows, and not that others are gone",
+      "what reads replication slot debezium is sent the loaded rows, and not that others are gone",
+    ]);
+  });
+
   it("says of a server without the live database that it is made anew", () => {
     const { warnings, blockers } = plan({ facts: targetFacts({ exists: false }), workloads: [] });
 

@@ -126,6 +126,20 @@ describe("the file of an archive", () => {
     assert.match(ranges.join(), /^bytes=[4-9]\d{6}-$/);
   });
 
+  it("removes what processes that were killed left of this database, and nothing else", async () => {
+    await using given = await setUp({ isEncrypted: true });
+    const flat = given.backup.name.replace("/", "_");
+    const older = flat.replaceAll("2026-11-22", "2026-11-21");
+    const others = [`${flat.replace("_hets", "_other")}.fetched`, ".tmp-notes", "notes.fetched"];
+    for (const name of [`.tmp-${flat}-0badcafe`, `.tmp-${older}-0badcafe`, `${older}.fetched`, ...others])
+      await writeFile(join(given.scratch, name), "plain");
+
+    const file = await given.open();
+    await file[Symbol.asyncDispose]();
+
+    assert.deepEqual((await given.left()).toSorted(), others.toSorted());
+  });
+
   it("begins anew when what was fetched before is of something else", async () => {
     await using given = await setUp({ inBucket: true, onVolume: false });
     for (const size of [5_000, PLAIN.length + 1]) {

@@ -35,8 +35,9 @@ describe("runFiles", () => {
     assert.equal(isNew, true);
     assert.equal(run.state, "accepted");
     assert.deepEqual(await store(volume.path).find(run.id), run);
-    assert.deepEqual(await store(volume.path).unfinished("backup"), [run]);
-    assert.deepEqual(await store(volume.path).unfinished("restore"), []);
+    assert.deepEqual(await store(volume.path).unfinished("backup", "hets"), [run]);
+    assert.deepEqual(await store(volume.path).unfinished("restore", "hets"), []);
+    assert.deepEqual(await store(volume.path).unfinished("backup", "other"), []);
   });
 
   const sameRun: readonly (readonly [string, NewRun])[] = [
@@ -62,7 +63,7 @@ describe("runFiles", () => {
     });
   }
 
-  it("makes another run for another minute, source, key or kind", async () => {
+  it("makes another run for another minute, source, key, kind or database", async () => {
     await using volume = await temporaryVolume();
     const runs = store(volume.path);
     const wanted = [
@@ -70,8 +71,10 @@ describe("runFiles", () => {
       { ...ping, trigger: { ...ping.trigger, id: "c3", at: new Date(at.getTime() + 60_000) } },
       { ...ping, trigger: { ...ping.trigger, source: "/other", id: "a1" } },
       { ...ping, kind: "cull" as const },
+      { ...ping, database: "other" },
       posted("k1"),
       posted("k2"),
+      { ...posted("k2"), database: "other" },
     ];
 
     for (const each of wanted) assert.equal((await runs.begin(each)).isNew, true);
@@ -172,7 +175,7 @@ describe("runFiles", () => {
     await runs.update(ended);
 
     assert.deepEqual(await runs.find(run.id), ended);
-    assert.deepEqual(await runs.unfinished("backup"), []);
+    assert.deepEqual(await runs.unfinished("backup", "hets"), []);
   });
 
   it("passes over a record that somebody broke, and says so", async () => {

@@ -106,6 +106,18 @@ describe("the restore function on Knative", () => {
     ])
       assert.equal(await may(what), false, what);
   });
+
+  it("changes nothing without its Role, and says what it lacks", async () => {
+    await dormouse.sql("DROP TABLE item");
+    await dormouse.kubectl("delete rolebinding dormouse-restore");
+
+    const answer = await restore(dormouse, operator);
+
+    assert.ok(answer.status >= 400, answer.body);
+    assert.match(answer.body, /"code":"workload_forbidden"/);
+    assert.equal(await dormouse.sql("SELECT to_regclass('item') IS NULL"), "t");
+    assert.deepEqual(await replicas(dormouse), REPLICAS);
+  });
 });
 
 function restore({ call }: Installation, headers: Readonly<Record<string, string>>) {

@@ -57,7 +57,8 @@ async function cullWith(path: string, files: Partial<Files>) {
     exclusively: oneAtATime(),
   };
   const nothing = async () => undefined;
-  const record = { refresh: async () => run, step: nothing, amend: nothing, progress: () => undefined };
+  const [progress, meanwhile] = [() => undefined, () => undefined];
+  const record = { refresh: async () => run, step: nothing, amend: nothing, progress, meanwhile };
   const context = { run, isTakenUp: false, signal: never, ...record };
   return cullBackups(deps, { policy: POLICY, maxRemovals: 200, dryRun: false }, context);
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import type { RestoreResult } from "../../shared/backup/restore-result.ts";
 import { spawnFunction } from "../support/function-process.ts";
 import { preload } from "../support/faulty.ts";
 import {
@@ -8,6 +9,7 @@ import {
   restoreRuns,
   startRestoreCluster,
   type RestoreCluster,
+  type RestoreRun,
 } from "../support/restore-cluster.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 
@@ -57,6 +59,19 @@ const IN_PLACE: readonly Point[] = [
   ["before phase starting", "restored"],
   ["before step replaced", "restored"],
   ["before step started deployment/server", "restored"],
+  ["before phase ended", "restored"],
+];
+
+const REHEARSAL: readonly Point[] = [
+  ["after phase loading", "restored"],
+  ["before phase loaded", "restored"],
+  ["before phase ended", "restored"],
+  ["before succeeded", "restored"],
+];
+
+const BESIDE: readonly Point[] = [
+  ["after phase loading", "restored"],
+  ["after phase loaded", "restored"],
   ["before phase ended", "restored"],
 ];
 
@@ -122,46 +137,78 @@ describe("a restore whose process is killed", { concurrency: LANES }, () => {
         }),
       ));
   }
+
+  for (const [point, outcome] of REHEARSAL) {
+    it(`rehearsal, killed ${point}: ${outcome}`, () =>
+      inLane(async (lane) => {
+        const body = { filename: lane.stage.backup.name, into: "scratch" };
+        await killAndStartAgain(lane, point, { body, outcome });
+
+        assert.equal((await lane.stage.manifest()).verification.level, "compared");
+        const result = (await restoreRuns(lane.stage.path)).at(-1)?.result as RestoreResult | undefined;
+        assert.equal(result?.target, undefined);
+      }));
+  }
+
+  for (const [point, outcome] of BESIDE) {
+    it(`beside, killed ${point}: ${outcome}`, () =>
+      inLane(async (lane) => {
+        const { stage } = lane;
+        const into = `${stage.database}_copy`;
+        await killAndStartAgain(lane, point, { body: { filename: stage.backup.name, into }, outcome });
+
+        assert.deepEqual(await stage.fingerprint(into), stage.original);
+        await stage.server.dropDatabase(into);
+      }));
+  }
 });
 
-type Killing = { readonly body: Readonly<Record<string, string>>; readonly outcome: Point[1] };
+type Body = Readonly<Record<string, string>>;
+type Killing = { readonly body: Body; readonly outcome: Point[1] };
 
-async function killAndStartAgain(
-  { stage, cluster }: Lane,
-  point: string,
-  { body, outcome }: Killing,
-): Promise<void> {
-  const isUndo = "undo" in body;
-  if (!isUndo) await change(stage);
+async function killAndStartAgain(lane: Lane, point: string, { body, outcome }: Killing): Promise<void> {
+  const { stage, cluster } = lane;
+  if (!("undo" in body)) await change(stage);
   const was = await stage.fingerprint();
-  const environment = { ...stage.environment, ...cluster.environment };
-  const fault = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: `kill ${point}` };
-  const doomed = spawnFunction("restore", { ...environment, ...fault });
-  await doomed.logged("listening");
-  await doomed.post(body).catch(() => undefined);
-  assert.equal(await doomed.ended, "SIGKILL", JSON.stringify(doomed.lines.at(-1)));
+  await kill(lane, point, body);
 
   assert.ok((await stage.databases()).includes(stage.database), "the live database is absent");
   const next = await stage.start(cluster.environment);
   const run = await endedRestore(stage.path);
   await next.end("SIGTERM");
 
-  const is = await stage.fingerprint();
   const isRestored = run.state === "succeeded";
   assert.equal(isRestored ? "restored" : "not restored", outcome, JSON.stringify(run.problem));
-  if (isUndo) assert.notDeepEqual(is, stage.original);
-  else assert.deepEqual(is, isRestored ? stage.original : was);
+  const is = await stage.fingerprint();
+  if ("undo" in body) assert.notDeepEqual(is, stage.original);
+  else assert.deepEqual(is, isRestored && !("into" in body) ? stage.original : was);
   assert.deepEqual(cluster.replicas(), REPLICAS);
   assert.deepEqual([...cluster.kubernetes.pingSources.keys()], []);
-  const exchanges = body["strategy"] !== "in-place" && isRestored;
-  const kept = exchanges ? [stage.before(run.id)] : [];
-  assert.deepEqual(await stage.databases(), [stage.database, ...kept]);
-  assert.deepEqual(run.kept?.database, kept[0]);
-  for (const each of kept) await stage.server.dropDatabase(each);
+  await assertDatabases(stage, body, run);
   assert.equal(await stage.connectionLimit(), -1);
   assert.ok(
     (await restoreRuns(stage.path)).every(({ state }) => state !== "running" && state !== "accepted"),
   );
+}
+
+async function kill({ stage, cluster }: Lane, point: string, body: Body): Promise<void> {
+  const environment = { ...stage.environment, ...cluster.environment };
+  const fault = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: `kill ${point}` };
+  const doomed = spawnFunction("restore", { ...environment, ...fault });
+  await doomed.logged("listening");
+  await doomed.post(body).catch(() => undefined);
+  assert.equal(await doomed.ended, "SIGKILL", JSON.stringify(doomed.lines.at(-1)));
+}
+
+/** The live one, what an exchange keeps, what was asked for beside it; nothing else. */
+async function assertDatabases(stage: RestoreStage, body: Body, run: RestoreRun): Promise<void> {
+  const { into, strategy } = body;
+  const exchanges = strategy !== "in-place" && into === undefined && run.state === "succeeded";
+  const kept = exchanges ? [stage.before(run.id)] : [];
+  const made = into === undefined || into === "scratch" ? [] : [into];
+  assert.deepEqual(await stage.databases(), [stage.database, ...kept, ...made]);
+  assert.deepEqual(run.kept?.database, kept[0]);
+  for (const each of kept) await stage.server.dropDatabase(each);
 }
 
 /** What somebody regrets: the live content is no longer what was backed up. */

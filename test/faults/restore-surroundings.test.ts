@@ -92,6 +92,33 @@ describe("a restore whose surroundings fail while the application is down", () =
     assert.equal((await endedRestore(stage.path)).state, "failed");
   });
 
+  it("brings it back when somebody holds the list of databases behind the fence", async () => {
+    const destroyed = await stage.fingerprint();
+    const record = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: "stop after step fenced" };
+    const restore = await stage.start({ ...cluster.environment, ...record });
+    const answer = restore.post({ filename: "latest" });
+    await until(async () => (await restoreRuns(stage.path))[0]?.steps.at(-1)?.step === "fenced");
+    const holder = await stage.server.connect();
+    await holder.query("BEGIN");
+    await holder.query("LOCK TABLE pg_database IN SHARE MODE");
+    process.kill(restore.pid, "SIGCONT");
+
+    // The exchange has given up by then, and so has the first attempt to open the database again.
+    await restore.logged("restore failed");
+    await until(async () => (await waitsToReopen(stage)) === 1);
+    await until(async () => (await waitsToReopen(stage)) === 0);
+    const meanwhile = cluster.replicas();
+    await holder.end();
+    const problem = await problemIn(answer);
+
+    assert.deepEqual(meanwhile, [0, 0]);
+    assert.equal(problem.code, "lock_timeout");
+    assert.deepEqual(cluster.replicas(), REPLICAS);
+    assert.deepEqual(await stage.fingerprint(), destroyed);
+    assert.deepEqual(await stage.databases(), [stage.database]);
+    assert.equal((await endedRestore(stage.path)).state, "failed");
+  });
+
   it("starts the others when one of the workloads is gone", async () => {
     const restore = await stage.start(cluster.environment);
     cluster.server.behave({ stopMs: "never" });
@@ -158,6 +185,12 @@ describe("a restore whose connection is lost", () => {
     assert.equal((await endedRestore(stage.path)).state, "failed");
   });
 });
+
+async function waitsToReopen({ server, database }: RestoreStage): Promise<number> {
+  const sql = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+    AND strpos(query, $1) > 0 AND query LIKE 'ALTER DATABASE % ALLOW_CONNECTIONS true'`;
+  return (await server.query("postgres", sql, [database])).rowCount ?? 0;
+}
 
 /** Keeps the exchange waiting; returns how to let it go on. */
 async function lockOut({ server, database }: RestoreStage): Promise<() => Promise<void>> {

@@ -260,101 +260,6 @@ describe("the backup function", () => {
     assert.equal((await first).status, 200);
   });
 
-  const mistakes: readonly (readonly [string, RequestInit, number, string])[] = [
-    [
-      "broken JSON",
-      { method: "POST", headers: { "content-type": "application/json" }, body: "{" },
-      400,
-      "request_invalid",
-    ],
-    [
-      "a field too many",
-      { method: "POST", headers: { "content-type": "application/json" }, body: '{"lable":"x"}' },
-      400,
-      "request_invalid",
-    ],
-    [
-      "a list",
-      { method: "POST", headers: { "content-type": "application/json" }, body: "[]" },
-      400,
-      "request_invalid",
-    ],
-    [
-      "text",
-      { method: "POST", headers: { "content-type": "text/plain" }, body: "hello" },
-      415,
-      "media_type_unsupported",
-    ],
-    [
-      "too much",
-      { method: "POST", headers: { "content-type": "application/json" }, body: `"${"x".repeat(70_000)}"` },
-      413,
-      "body_too_large",
-    ],
-    ["a bad key", { method: "POST", headers: { "idempotency-key": "two words" } }, 400, "request_invalid"],
-    ["DELETE", { method: "DELETE" }, 405, "method_not_allowed"],
-  ];
-  for (const [what, request, status, code] of mistakes) {
-    it(`answers ${what} with ${status} and changes nothing`, async () => {
-      const before = await readdir(volume.path, { recursive: true });
-
-      const response = await fetch(backup.url, request);
-      const problem = (await response.json()) as Record<string, unknown>;
-
-      assert.equal(response.status, status);
-      assert.equal(response.headers.get("content-type"), "application/problem+json; charset=utf-8");
-      assert.equal(problem["code"], code);
-      assert.deepEqual(await readdir(volume.path, { recursive: true }), before);
-    });
-  }
-
-  const badEvents: readonly (readonly [string, Record<string, string>, number])[] = [
-    [
-      "without an id",
-      { "ce-source": "/s", "ce-type": "dev.knative.sources.ping", "ce-specversion": "1.0" },
-      400,
-    ],
-    [
-      "with an empty id",
-      { "ce-id": "", "ce-source": "/s", "ce-type": "dev.knative.sources.ping", "ce-specversion": "1.0" },
-      400,
-    ],
-    [
-      "of another version",
-      { "ce-id": "1", "ce-source": "/s", "ce-type": "dev.knative.sources.ping", "ce-specversion": "9" },
-      400,
-    ],
-    [
-      "of another type",
-      { "ce-id": "1", "ce-source": "/s", "ce-type": "other", "ce-specversion": "1.0" },
-      422,
-    ],
-    [
-      "with a broken time",
-      {
-        "ce-id": "1",
-        "ce-source": "/s",
-        "ce-type": "dev.knative.sources.ping",
-        "ce-specversion": "1.0",
-        "ce-time": "yesterday",
-      },
-      400,
-    ],
-    ["in a batch", { "content-type": "application/cloudevents-batch+json" }, 422],
-  ];
-  for (const [what, headers, status] of badEvents) {
-    it(`refuses an event ${what} for good, without a body`, async () => {
-      const response = await fetch(backup.url, {
-        method: "POST",
-        headers,
-        ...(what === "in a batch" ? { body: "[]" } : {}),
-      });
-
-      assert.equal(response.status, status);
-      assert.equal(await response.text(), "");
-    });
-  }
-
   it("takes an event in structured mode, and data that ask whether a backup is due", async () => {
     const before = (await catalog()).length;
     const event = {
@@ -371,12 +276,6 @@ describe("the backup function", () => {
 
     assert.equal(response.status, 202);
     assert.equal((await catalog()).length, before);
-  });
-
-  it("answers its probes", async () => {
-    assert.equal((await backup.get("/health/liveness")).status, 200);
-    assert.equal((await backup.get("/health/readiness")).status, 200);
-    assert.equal((await backup.get("/nowhere")).status, 404);
   });
 });
 

@@ -35,6 +35,25 @@ describe("the database that a restore keeps", () => {
     assert.deepEqual(await stage.fingerprint(), stage.original);
   });
 
+  it("keeps no restore waiting when its time is over and somebody holds it", async () => {
+    const holder = await stage.server.connect();
+    await holder.query("BEGIN");
+    await holder.query("SELECT FROM pg_database WHERE datname = $1 FOR UPDATE", [stage.before(run)]);
+    await stage.destroyData();
+    const later = await stage.start(LATER);
+
+    const result = await stage.resultOf(later.post({ filename: stage.backup.name }));
+    const held = await stage.databases();
+    await holder.end();
+    await later.ping();
+
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+    assert.ok(held.includes(stage.before(run)));
+    const warning = later.lines.find(({ message }) => message === "kept database not dropped");
+    assert.equal(warning?.["code"], "lock_timeout");
+    assert.deepEqual(await stage.databases(), [stage.database, stage.before(result.run)]);
+  });
+
   it("goes with a ping to the restore function, and cannot be asked for any more", async () => {
     const later = await stage.start(LATER);
 

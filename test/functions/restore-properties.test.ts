@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import pg from "pg";
-import { preload } from "../support/faulty.ts";
+import { preload, until } from "../support/faulty.ts";
 import {
   backupEnvironment,
   manifestOf,
@@ -9,6 +9,7 @@ import {
   startFunction,
 } from "../support/function-process.ts";
 import { startPostgres, type OwnServer } from "../support/postgres.ts";
+import { restoreRuns } from "../support/restore-cluster.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 import { createSample, fingerprint } from "../support/sample-database.ts";
 import { temporaryFolder } from "../support/volume.ts";
@@ -124,6 +125,25 @@ describe("what a swap carries over to the database that it loads", () => {
     test.skip("no label provider can be loaded here: dummy_seclabel is no part of a release");
   });
 
+  for (const body of [{ filename: "latest" }, { filename: "latest", into: "scratch" }])
+    it(`is from the first row on that not everybody may come in: ${JSON.stringify(body)}`, async () => {
+      await stage.query("postgres", "REVOKE CONNECT ON DATABASE :db FROM PUBLIC");
+      const sleeps = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: "stop after step loaded" };
+      const restore = await stage.start(sleeps);
+      const answer = stage.resultOf(restore.post(body));
+      await until(async () => (await restoreRuns(stage.path))[0]?.steps.at(-1)?.step === "loaded");
+
+      const { rows } = await stage.query(
+        "postgres",
+        `SELECT has_database_privilege('pg_monitor', datname, 'CONNECT') AS open FROM pg_database
+         WHERE starts_with(datname, '${stage.database}__')`,
+      );
+      process.kill(restore.pid, "SIGCONT");
+      await answer;
+
+      assert.deepEqual(rows, [{ open: false }]);
+    });
+
   it("is not the closed door that the old database has", async () => {
     await restored();
 
@@ -180,7 +200,7 @@ describe("a swap of a database with its own collation", () => {
     });
 });
 
-/** Backup, damage, restore, undo: each by a process of its own function. */
+/** Backup, damage, restore, undo, and the same in place: each by a process of its own function. */
 async function assertRoundTrip(server: OwnServer, database: string): Promise<void> {
   await using volume = await temporaryFolder();
   const inside = async <Result>(work: (client: pg.Client) => Promise<Result>) => {
@@ -200,13 +220,15 @@ async function assertRoundTrip(server: OwnServer, database: string): Promise<voi
   const damaged = await inside(fingerprint);
   await using restore = await startFunction("restore", restoreEnvironment(server, database, volume.path));
 
-  const answer = await restore.post({ filename: "latest" });
-  const text = await answer.text();
-  assert.equal(answer.status, 200, text);
-  assert.deepEqual(await inside(fingerprint), original);
-  assert.deepEqual((await server.query("postgres", PROPERTIES, [database])).rows, properties);
+  for (const strategy of ["swap", "in-place"]) {
+    const answer = await restore.post({ filename: "latest", strategy });
+    const text = await answer.text();
+    assert.equal(answer.status, 200, text);
+    assert.deepEqual(await inside(fingerprint), original);
+    assert.deepEqual((await server.query("postgres", PROPERTIES, [database])).rows, properties);
 
-  const { undo } = JSON.parse(text) as { readonly undo: { readonly body: unknown } };
-  assert.equal((await restore.post(undo.body)).status, 200);
-  assert.deepEqual(await inside(fingerprint), damaged);
+    const { undo } = JSON.parse(text) as { readonly undo: { readonly body: unknown } };
+    assert.equal((await restore.post(undo.body)).status, 200);
+    assert.deepEqual(await inside(fingerprint), damaged);
+  }
 }

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, it } from "node:test";
-import { applicable, lackOfKubectl, render, type Manifest } from "../support/manifests.ts";
+import { parseAllDocuments } from "yaml";
+import { secretsOf } from "../../scripts/doctor/needs.ts";
+import { applicable, lackOfKubectl, MANIFESTS, render, type Manifest } from "../support/manifests.ts";
 
 type Rule = {
   readonly apiGroups: readonly string[];
@@ -84,7 +88,46 @@ describe("the manifests agree with themselves:", async () => {
       }
     });
   }
+
+  it("the example of the Secrets has every key that a service reads", { skip }, async () => {
+    const text = await readFile(join(MANIFESTS, "base/secrets.example.yaml"), "utf8");
+    const examples = parseAllDocuments(text).map((document) => document.toJS() as Example);
+
+    const needed = secretsOf(await render("base"));
+
+    assert.deepEqual(
+      [...new Set(needed.map(({ name }) => name))].toSorted(),
+      examples.map(({ metadata }) => metadata.name).toSorted(),
+    );
+    for (const { name, keys } of needed) {
+      const { stringData = {} } = examples.find(({ metadata }) => metadata.name === name) ?? {};
+      assert.deepEqual(
+        keys.filter((key) => !(key in stringData)),
+        [],
+        name,
+      );
+    }
+  });
+
+  it("each Route of OpenShift would wait as long as its service does", { skip }, async () => {
+    const services = (await render("overlays/openshift")).filter(({ apiVersion }) =>
+      apiVersion.startsWith("serving."),
+    );
+
+    assert.equal(services.length, 3);
+    for (const { metadata, spec } of services) {
+      const { annotations } = metadata as { annotations?: Record<string, string> };
+      const { template } = spec as { template: { spec: { timeoutSeconds: number } } };
+      const waits = annotations?.["serving.knative.openshift.io/setRouteTimeout"];
+      assert.equal(waits, `${template.spec.timeoutSeconds}`, metadata.name);
+    }
+  });
 });
+
+type Example = {
+  readonly metadata: { readonly name: string };
+  readonly stringData?: Readonly<Record<string, string>>;
+};
 
 /** `deployment/server` */
 function nameOf(workload: string): string {

@@ -44,6 +44,7 @@ describe("mirroring a catalog", () => {
       isTakenUp: false,
       refresh: () => Promise.reject(new Error("not asked for")),
       progress: () => undefined,
+      meanwhile: (task) => void task(signal),
     });
     return {
       proxy,

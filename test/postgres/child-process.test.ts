@@ -4,10 +4,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { runTool } from "../../shared/postgres/child-process.ts";
 import { DormouseError } from "../../shared/errors.ts";
 
+const PATH = "/usr/bin:/bin";
 const LIMITS = { deadlineMs: 60_000, stallMs: 60_000 };
 
-describe("what a child process prints", () => {
-  it("is kept until somebody reads it, however late that is", async () => {
+describe("a child process", () => {
+  it("loses nothing of what it printed until somebody reads it, however late that is", async () => {
     const command = { file: "/bin/echo", arguments: ["PGDMP"], environment: {}, secrets: [] };
     const fail = () => new DormouseError("internal", "echo failed");
     const tool = runTool(command, LIMITS, fail, new AbortController().signal);
@@ -18,6 +19,22 @@ describe("what a child process prints", () => {
     const printed = await Array.fromAsync(tool.output);
 
     assert.equal(Buffer.concat(printed).toString(), "PGDMP\n");
+  });
+
+  it("ends with the whole group of the process, also what ignores SIGTERM, and leaves the first reason", async () => {
+    const script = `trap "" TERM; sh -c 'trap "" TERM; echo $$; exec sleep 600' & wait`;
+    const command = { file: "/bin/sh", arguments: ["-c", script], environment: { PATH }, secrets: [] };
+    const fail = () => new DormouseError("internal", "sh failed");
+    const run = new AbortController();
+    const tool = runTool(command, LIMITS, fail, run.signal);
+    const output = tool.output[Symbol.asyncIterator]();
+    const grandchild = Number(Buffer.from((await output.next()).value as Uint8Array).toString());
+
+    run.abort(new DormouseError("interrupted", "the pod goes"));
+    await assert.rejects(output.next(), { code: "interrupted", message: "the pod goes" });
+
+    for (let waited = 0; isAlive(grandchild) && waited < 100; waited++) await pause(100);
+    assert.deepEqual([isAlive(tool.pid), isAlive(grandchild)], [false, false]);
   });
 });
 

@@ -149,6 +149,22 @@ describe("a function that asks who calls", () => {
     );
   });
 
+  for (const [line, caller] of [
+    ["system:admin", "system:admin"],
+    ["kube:admin", "kube:admin"],
+    ["", "token"],
+  ] as const) {
+    it(`takes the last colon for the end of a name, as in "${line}:token"`, async () => {
+      const path = join(volume.path, "colons");
+      await writeFile(path, `${line}:${TOKEN}\n`);
+      await using service = await served({ AUTH: "token", AUTH_TOKEN_FILE: path });
+
+      const run = await service.runOf(await service.post(TOKEN, "{}"));
+
+      assert.equal(run.caller, caller);
+    });
+  }
+
   it("reads its file again when it changes", async () => {
     const changing = join(volume.path, "changing");
     await writeFile(changing, TOKEN);
@@ -175,6 +191,7 @@ describe("a function that asks who calls", () => {
     ["a token file that is not there", { AUTH: "token", AUTH_TOKEN_FILE: "/nowhere" }, undefined],
     ["an empty token file", { AUTH: "token" }, "# nobody\n"],
     ["a token that is too short", { AUTH: "token" }, "jo:secret\n"],
+    ["a token with a space", { AUTH: "token" }, "jo:0123456789 abcdef-secret\n"],
     ["no Knative Service", { AUTH: "kubernetes", K_SERVICE: undefined }, undefined],
   ];
   for (const [what, changes, content] of mistakes) {

@@ -1,28 +1,34 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 
-export type ReceivedEvent = { readonly type: string; readonly subject: string; readonly data: unknown };
+export type ReceivedEvent = {
+  readonly id: string;
+  readonly type: string;
+  readonly source: string;
+  readonly subject: string;
+  readonly data: Readonly<Record<string, unknown>>;
+};
 
 /** What K_SINK names: takes CloudEvents and keeps them. */
 export type EventReceiver = {
   readonly url: string;
   readonly events: readonly ReceivedEvent[];
+  /** From now on nobody is answered, until what this returns is called. */
+  hold(): () => void;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
 export async function eventReceiver(): Promise<EventReceiver> {
   const events: ReceivedEvent[] = [];
+  let open = Promise.resolve();
   const server = createServer((request, answer) => {
     let body = "";
     request.setEncoding("utf8").on("data", (text: string) => (body += text));
     request.on("end", () => {
-      const [type, subject] = [request.headers["ce-type"], request.headers["ce-subject"]];
-      events.push({
-        type: String(type),
-        subject: decodeURIComponent(String(subject)),
-        data: JSON.parse(body),
-      });
-      answer.writeHead(202).end();
+      const header = (name: string) => decodeURIComponent(String(request.headers[`ce-${name}`]));
+      const [id, type, source, subject] = [header("id"), header("type"), header("source"), header("subject")];
+      events.push({ id, type, source, subject, data: JSON.parse(body) as ReceivedEvent["data"] });
+      void open.then(() => answer.writeHead(202).end());
     });
   });
   server.listen(0, "127.0.0.1");
@@ -31,6 +37,11 @@ export async function eventReceiver(): Promise<EventReceiver> {
   return {
     url: `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
     events,
+    hold() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      open = promise;
+      return resolve;
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();

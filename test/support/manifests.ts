@@ -1,6 +1,6 @@
 import { execa } from "execa";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 
@@ -38,9 +38,9 @@ export async function lackOfKubectl(): Promise<string | undefined> {
   return failed ? "kubectl is not installed" : undefined;
 }
 
-/** What `kubectl apply -k` would send. */
+/** What `kubectl apply -k` would send, of a folder of the manifests or any other. */
 export async function render(folder: string): Promise<readonly Manifest[]> {
-  const { stdout } = await execa("kubectl", ["kustomize", join(MANIFESTS, folder)]);
+  const { stdout } = await execa("kubectl", ["kustomize", resolve(MANIFESTS, folder)]);
   return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
 }
 

@@ -12,20 +12,29 @@ export type TcpProxy = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
+/** Sees what passes in one connection; what it answers `false` to does not. */
+export type Watch = {
+  sent(bytes: Buffer): boolean;
+  answered(bytes: Buffer): boolean;
+};
+
+const UNWATCHED: Watch = { sent: () => true, answered: () => true };
+
 /** A network between a client and a server on this machine, to be broken. */
-export async function tcpProxy(targetPort: number): Promise<TcpProxy> {
+export async function tcpProxy(targetPort: number, watchNext = () => UNWATCHED): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isOpen = true;
   const server = createServer((near) => {
     const far = connect(targetPort, "127.0.0.1");
-    join(near, far);
-    join(far, near);
+    const watch = watchNext();
+    join(near, far, (bytes) => watch.sent(bytes));
+    join(far, near, (bytes) => watch.answered(bytes));
   });
 
-  function join(from: Socket, to: Socket): void {
+  function join(from: Socket, to: Socket, passes: (bytes: Buffer) => boolean): void {
     sockets.add(from);
     from.on("data", (chunk) => {
-      if (isOpen && !to.write(chunk)) from.pause();
+      if (isOpen && passes(chunk) && !to.write(chunk)) from.pause();
     });
     to.on("drain", () => from.resume());
     from.on("error", () => to.destroy());

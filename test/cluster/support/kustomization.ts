@@ -12,6 +12,8 @@ export type Patch = { readonly target: object; readonly patch: string; readonly 
 
 export type Wishes = {
   readonly overlay?: string;
+  /** Of manifests/components, on top of the overlay. */
+  readonly components?: readonly string[];
   /** Variables that the tests want otherwise, by ConfigMap. */
   readonly settings?: Readonly<Record<string, readonly string[]>>;
   readonly patches?: readonly Patch[];
@@ -21,28 +23,48 @@ export type Wishes = {
 
 /** Below the project, since kustomize takes no absolute path. */
 const FOLDER = fileURLToPath(new URL("../../../.cluster", import.meta.url));
-/** As the base calls it, and as the overlay for OpenShift does. */
-const IMAGE_NAMES = ["dormouse", "image-registry.openshift-image-registry.svc:5000/hets/dormouse"];
 const KNATIVE_SERVICES = { group: "serving.knative.dev", kind: "Service" };
 
 /** Writes what a person would write to use the manifests, and a few settings that make the tests shorter. */
 export async function writeKustomization(namespace: string, wishes: Wishes): Promise<string> {
-  const { overlay = "kubernetes", settings = {}, patches = [] } = wishes;
+  const { overlay = "kubernetes", components = [], settings = {}, patches = [] } = wishes;
   const folder = join(FOLDER, namespace);
-  await mkdir(folder, { recursive: true });
   const [newName, newTag] = IMAGE.split(":");
-  const content = {
+  return writeFolder(folder, {
     namespace,
     resources: [relative(folder, join(MANIFESTS, "overlays", overlay))],
-    images: IMAGE_NAMES.map((name) => ({ name, newName, newTag })),
+    components: components.map((name) => relative(folder, join(MANIFESTS, "components", name))),
+    images: [{ name: "dormouse", newName, newTag }],
     configMapGenerator: Object.entries(settings).map(([name, literals]) => ({
       name,
       behavior: "merge",
       literals,
     })),
     patches: [...SHORTER, nameOfItsOwn(namespace), ...patches],
+  });
+}
+
+/** The example application, whose database needs no volume: a cluster of the tests has few, and it lives for minutes. */
+export async function writeExample(namespace: string): Promise<string> {
+  const folder = join(FOLDER, `${namespace}-example`);
+  const claim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "postgresql" } };
+  const volume = {
+    op: "replace",
+    path: "/spec/template/spec/volumes/0",
+    value: { name: "data", emptyDir: {} },
   };
-  await writeFile(join(folder, "kustomization.yaml"), stringify(content));
+  return writeFolder(folder, {
+    resources: [relative(folder, join(MANIFESTS, "example"))],
+    patches: [
+      { patch: stringify({ ...claim, $patch: "delete" }) },
+      { target: { kind: "StatefulSet" }, patch: stringify([volume]) },
+    ],
+  });
+}
+
+async function writeFolder(folder: string, kustomization: object): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "kustomization.yaml"), stringify(kustomization));
   return folder;
 }
 

@@ -1,11 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { stringify } from "yaml";
-import { MANIFESTS } from "../../support/manifests.ts";
 import { ask, clientPod, type Answer, type Asked } from "./client-pod.ts";
 import { eventually, kubectl, kubectlJson } from "./kubectl.ts";
-import { clusterRoleBinding, writeKustomization, type Wishes } from "./kustomization.ts";
+import { clusterRoleBinding, writeExample, writeKustomization, type Wishes } from "./kustomization.ts";
 
 export type Pod = {
   readonly metadata: {
@@ -58,7 +56,9 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
     await kubectl(`delete clusterrolebinding ${clusterRoleBinding(namespace)} --ignore-not-found`);
   });
   await kubectl(`label namespace ${namespace} pod-security.kubernetes.io/enforce=restricted`);
-  await run(`apply --validate=strict -k ${join(MANIFESTS, "example")}`);
+  const example = await writeExample(namespace);
+  undo.defer(() => rm(example, { recursive: true, force: true }));
+  await run(`apply --validate=strict -k ${example}`);
   await run("create secret generic dormouse-callers", `--from-literal=tokens=operator:${CALLER}`);
   for (const object of wishes.beforehand ?? [])
     await kubectl(`-n ${namespace} create -f -`, [], JSON.stringify(object));

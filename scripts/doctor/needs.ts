@@ -1,0 +1,119 @@
+import { good, type Finding } from "../../shared/backup/finding.ts";
+import type { Kubectl, Manifest } from "./cluster-checks.ts";
+
+type Found = Omit<Finding, "check">;
+type Claim = {
+  readonly spec: { readonly accessModes: readonly string[] };
+  readonly status?: { readonly phase?: string };
+};
+
+/** The claim that the functions share: one that is there, or that would be made with them. */
+export async function claimNeeded(
+  manifests: readonly Manifest[],
+  kubectl: Kubectl,
+): Promise<readonly Found[]> {
+  const claims = new Set(valuesOf(manifests, "claimName").map(String));
+  if (claims.size > 1) {
+    const detail = `the functions do not share a volume: ${[...claims].join(", ")}`;
+    return [{ state: "fault", detail, fix: "let all functions mount one claim" }];
+  }
+  const [name = "dormouse-backups"] = claims;
+  const printed = await kubectl(["get", "persistentvolumeclaim", name, "--ignore-not-found", "-o", "json"]);
+  const [there] = printed.trim() === "" ? [] : [JSON.parse(printed) as Claim];
+  const planned = manifests.find(
+    ({ kind, metadata }) => kind === "PersistentVolumeClaim" && metadata.name === name,
+  ) as (Manifest & Claim) | undefined;
+  const claim = there ?? planned;
+  if (claim === undefined) {
+    return [{ state: "fault", detail: `there is no claim ${name}`, fix: "apply an overlay, or make it" }];
+  }
+  return [
+    there === undefined ? good(`claim ${name} will be made`) : bound(name, there),
+    ...accessible(name, claim),
+    ...grouped(manifests),
+  ];
+}
+
+function bound(name: string, { status }: Claim): Found {
+  if (status?.phase === "Bound") return good(`claim ${name} is bound`);
+  const fix = `kubectl describe persistentvolumeclaim ${name}`;
+  return { state: "fault", detail: `claim ${name} is ${status?.phase}`, fix };
+}
+
+function accessible(name: string, { spec }: Claim): readonly Found[] {
+  if (spec.accessModes.includes("ReadWriteMany")) return [];
+  const fix = "use components/rwo, which keeps the pods on one node";
+  return [{ state: "warning", detail: `one node at a time may mount ${name}`, fix }];
+}
+
+/** Files of one group, read by pods of another, are out of reach. */
+function grouped(manifests: readonly Manifest[]): readonly Found[] {
+  const onVolume = manifests.filter((manifest) => valuesOf(manifest, "claimName").length > 0);
+  const groups = new Set(onVolume.map((manifest) => valuesOf(manifest, "fsGroup").join()));
+  if (groups.size < 2) return [];
+  const detail = "not all pods that use the volume have the same fsGroup";
+  return [{ state: "fault", detail, fix: "name components/fsgroup after components/jobsink" }];
+}
+
+/** The Secrets that the services name, with the keys that they take from them. */
+export async function secretsNeeded(
+  services: readonly Manifest[],
+  kubectl: Kubectl,
+): Promise<readonly Found[]> {
+  const needs = Object.entries(Object.groupBy(secretsOf(services), ({ name }) => name));
+  const found = await Promise.all(
+    needs.map(async ([name, refs = []]) => {
+      const keys = new Set(refs.flatMap((ref) => ref.keys));
+      return secretNeeded(name, [...keys].toSorted(), kubectl);
+    }),
+  );
+  return found.flat();
+}
+
+async function secretNeeded(
+  name: string,
+  wanted: readonly string[],
+  kubectl: Kubectl,
+): Promise<readonly Found[]> {
+  // A name for each key, and no value.
+  const template = "go-template={{range $k, $_ := .data}}{{$k}} {{end}}{{.kind}}";
+  const printed = await kubectl(["get", "secret", name, "--ignore-not-found", "-o", template]);
+  if (printed.trim() === "") {
+    const literals = wanted.map((key) => ` --from-literal=${key}=...`).join("");
+    const fix = `kubectl create secret generic ${name}${literals}; docs/knative.md says what it holds`;
+    return [{ state: "fault", detail: `there is no Secret ${name}`, fix }];
+  }
+  const there = printed.split(" ");
+  const missing = wanted.filter((key) => !there.includes(key));
+  if (missing.length === 0) return [good(`the Secret ${name} has all keys`)];
+  const fix = "add it, or patch the services to take what your Secret has";
+  return missing.map((key) => ({ state: "fault", detail: `the Secret ${name} lacks ${key}`, fix }));
+}
+
+type SecretRef = { readonly name: string; readonly keys: readonly string[] };
+type KeyRef = { readonly name: string; readonly key?: string };
+type SecretVolume = { readonly secretName: string; readonly items?: readonly { readonly key: string }[] };
+
+/** What the services take from Secrets: in their environment, and as files. */
+export function secretsOf(services: readonly Manifest[]): readonly SecretRef[] {
+  const inEnvironment = ["secretKeyRef", "secretRef"].flatMap((field) => valuesOf(services, field));
+  const asFiles = valuesOf(services, "secret");
+  return [
+    ...(inEnvironment as readonly KeyRef[]).map(({ name, key }) => ({
+      name,
+      keys: key === undefined ? [] : [key],
+    })),
+    ...(asFiles as readonly SecretVolume[]).map(({ secretName, items = [] }) => ({
+      name: secretName,
+      keys: items.map(({ key }) => key),
+    })),
+  ];
+}
+
+/** Of a field, at whatever depth. */
+function valuesOf(value: unknown, field: string): readonly unknown[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, each]: [string, unknown]) =>
+    key === field ? [each] : valuesOf(each, field),
+  );
+}

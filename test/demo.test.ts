@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, glob, readdir, readFile } from "node:fs/promises";
+import { describe, it } from "node:test";
+import { until } from "./support/faulty.ts";
+import { temporaryFolder } from "./support/volume.ts";
+
+describe("npm run demo", () => {
+  it("shows a ping, a forced backup, the catalog, a restore and its undoing, a cull, the bucket, and leaves nothing", async () => {
+    await using demo = await startDemo();
+    const [code] = await demo.ended;
+
+    assert.equal(code, 0, demo.printed());
+    const shown = [
+      /the daily ping was delivered as a CloudEvent and answered with 202/,
+      /published +\d+ ms +\{"backup":"[^"]+\.bak"\}/,
+      /a forced backup \(POST \/\) was answered with its manifest/,
+      /backup +size +rows +verified/,
+      /the data are back, every table's rows with the same hash as before/,
+      /and taken back by \{"undo":"restore-[0-9a-f]+"\}/,
+      /the cull removed those 24/,
+      /then the volume was wiped/,
+      /all is back, with nothing but the bucket/,
+    ];
+    for (const line of shown) assert.match(demo.printed(), line);
+    assert.deepEqual(await readdir(demo.folder), []);
+  });
+
+  it("clears up after Ctrl-C as well", async () => {
+    await using demo = await startDemo();
+    await until(() => /backup function listening/.test(demo.printed()));
+    process.kill(-demo.pid, "SIGINT");
+    const [code] = await demo.ended;
+
+    assert.equal(code, 130);
+    await until(async () => (await readdir(demo.folder)).length === 0);
+    assert.deepEqual(await processesIn(demo.folder), []);
+  });
+});
+
+/** In a process group of its own, as in a terminal, and with a folder for whatever it makes. */
+async function startDemo() {
+  const folder = await temporaryFolder();
+  // PostgreSQL runs as a user of its own where the tests run as root.
+  await chmod(folder.path, 0o755);
+  const { DORMOUSE_TEST_DIST: _, ...environment } = process.env;
+  const child = spawn(process.execPath, ["scripts/demo.ts"], {
+    env: { ...environment, TMPDIR: folder.path },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  let printed = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (printed += text));
+  return {
+    folder: folder.path,
+    pid: child.pid ?? 0,
+    printed: () => printed,
+    ended: once(child, "close") as Promise<[number | null]>,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The commands that still name the folder, of whatever user. */
+async function processesIn(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const path of glob("/proc/[0-9]*/cmdline")) {
+    const command = (await readFile(path, "utf8").catch(() => "")).replaceAll("\0", " ");
+    if (command.includes(folder)) found.push(command);
+  }
+  return found;
+}

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import pg from "pg";
+import type { RestoreResult } from "../../shared/backup/restore-result.ts";
+import { spawnFunction } from "../support/function-process.ts";
+import {
+  endedRestore,
+  REPLICAS,
+  startRestoreCluster,
+  type RestoreCluster,
+} from "../support/restore-cluster.ts";
+import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
+import { atReplacement, type Moment } from "../support/session-watch.ts";
+import { tcpProxy } from "../support/tcp-proxy.ts";
+
+describe("a restore in place whose process is killed inside of its transaction", () => {
+  let stage: RestoreStage;
+  let cluster: RestoreCluster;
+
+  beforeEach(async () => {
+    stage = await setRestoreStage();
+    cluster = await startRestoreCluster();
+    await stage.destroyData();
+  });
+  afterEach(async () => {
+    await stage[Symbol.asyncDispose]();
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  const asOwner = () => ({
+    ...cluster.environment,
+    POSTGRESQL_USER: stage.owner,
+    POSTGRESQL_PASSWORD: stage.owner,
+  });
+
+  async function killAt(moment: Moment): Promise<AsyncDisposable> {
+    const proxy = await tcpProxy(
+      stage.server.port,
+      atReplacement(moment, () => process.kill(doomed.pid, "SIGKILL")),
+    );
+    const doomed = spawnFunction("restore", {
+      ...stage.environment,
+      ...asOwner(),
+      PGPORT: `${proxy.port}`,
+    });
+    await doomed.logged("listening");
+    await doomed.post({ filename: stage.backup.name, strategy: "in-place" }).catch(() => undefined);
+    assert.equal(await doomed.ended, "SIGKILL", JSON.stringify(doomed.lines.at(-1)));
+    return proxy;
+  }
+
+  it("finishes when the server had committed, and loads nothing twice", async () => {
+    await using _network = await killAt("committed");
+    const loadedOnce = await tableOf(stage);
+
+    await stage.start(asOwner());
+    const run = await endedRestore(stage.path);
+
+    assert.equal(run.state, "succeeded", JSON.stringify(run.problem));
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+    assert.equal(await tableOf(stage), loadedOnce);
+    assert.deepEqual(cluster.replicas(), REPLICAS);
+    assert.equal(await stage.connectionLimit(), -1);
+    assert.notEqual(await statistics(stage), 0);
+  });
+
+  it("still tells how it can be undone", async () => {
+    const destroyed = await stage.fingerprint();
+    await using _network = await killAt("committed");
+
+    const next = await stage.start(asOwner());
+    const result = (await endedRestore(stage.path)).result as RestoreResult;
+    await stage.resultOf(next.post(result.undo?.body));
+
+    assert.equal(result.undo?.body["strategy"], "in-place");
+    assert.deepEqual(await stage.fingerprint(), destroyed);
+  });
+
+  it("begins again when it had not, whoever connects meanwhile", async () => {
+    await using _network = await killAt("wiping");
+    await using _application = connectAgainAndAgain(stage);
+
+    await stage.start(asOwner());
+    const run = await endedRestore(stage.path);
+
+    assert.equal(run.state, "succeeded", JSON.stringify(run.problem));
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+    assert.deepEqual(cluster.replicas(), REPLICAS);
+    assert.equal(await stage.connectionLimit(), -1);
+  });
+
+  it("keeps nobody from a restore by exchange when the database is gone as well", async () => {
+    await using _network = await killAt("wiping");
+    await stage.server.dropDatabase(stage.database);
+
+    const next = await stage.start(cluster.environment);
+    const run = await endedRestore(stage.path);
+    await stage.resultOf(next.post({ filename: stage.backup.name }));
+
+    assert.equal(run.state, "failed");
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+    assert.deepEqual(cluster.replicas(), REPLICAS);
+  });
+});
+
+/** Another one when it was dropped and made once more. */
+async function tableOf(stage: RestoreStage): Promise<number> {
+  const { rows } = await stage.query(stage.database, "SELECT 'hire.owner'::regclass::oid::int AS id");
+  return (rows as { id: number }[])[0]?.id ?? 0;
+}
+
+async function statistics(stage: RestoreStage): Promise<number> {
+  const sql = "SELECT count(*)::int AS columns FROM pg_stats WHERE schemaname = 'hire'";
+  return ((await stage.query(stage.database, sql)).rows as { columns: number }[])[0]?.columns ?? 0;
+}
+
+/** An application that nobody stops, and that wants the database back. */
+function connectAgainAndAgain({ server, database, owner }: RestoreStage): AsyncDisposable {
+  const { host, port } = server;
+  const stopped = new AbortController();
+
+  async function session(): Promise<void> {
+    const client = new pg.Client({ host, port, user: owner, password: owner, database });
+    client.on("error", () => undefined);
+    try {
+      await client.connect();
+      while (!stopped.signal.aborted) await client.query("SELECT pg_sleep(0.01)");
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  async function loop(): Promise<void> {
+    while (!stopped.signal.aborted) await session().catch(() => undefined);
+  }
+
+  const ended = loop();
+  return {
+    async [Symbol.asyncDispose]() {
+      stopped.abort();
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { execa } from "execa";
+import { glob, readFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { describe, it } from "node:test";
+import { imageEnvironment, instructions } from "../support/dockerfile.ts";
+import {
+  applicable,
+  containersOf,
+  lackOfKubectl,
+  render,
+  type Container,
+  type Manifest,
+} from "../support/manifests.ts";
+
+/** Prints how much of the young generation is kept while far more than that passes through. */
+const CHURN = `
+const kept = () => process.getBuiltinModule("node:v8").getHeapSpaceStatistics()
+  .find((space) => space.space_name === "new_space").space_size;
+let most = 0;
+const held = [];
+for (let i = 0; i < 400_000; i += 1) {
+  held[i % 40_000] = { i, text: "x".repeat(i % 50) + i };
+  if (i % 1000 === 0) most = Math.max(most, kept());
+}
+console.log(most);`;
+
+type Mounted = Container & {
+  readonly ports?: readonly { readonly containerPort: number }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+};
+
+describe("the image", async () => {
+  it("has the environment that docs/configuration.md tells", async () => {
+    const [, table = ""] = (await readFile("docs/configuration.md", "utf8")).split("## What the image sets");
+    const rows = Array.from(table.matchAll(/^\| `(\w+)` +\| `([^`]+)` +\|/gm), ([, name, value]) => [
+      name,
+      value,
+    ]);
+
+    assert.deepEqual(Object.fromEntries(rows), await imageEnvironment());
+  });
+
+  it("lets Node keep little of what is soon done with", async () => {
+    const { NODE_OPTIONS = "" } = await imageEnvironment();
+    const kept = async (env: Readonly<Record<string, string>>) => {
+      const { stdout } = await execa(process.execPath, ["-e", CHURN], { env, extendEnv: false });
+      return Number(stdout);
+    };
+
+    const [limited, byItself] = [await kept({ NODE_OPTIONS }), await kept({})];
+
+    // Some 4 MiB against 64: what is just being moved counts as well.
+    assert.ok(8 * limited < byItself, `${limited} bytes, and ${byItself} without`);
+  });
+
+  it("has the client tools of every supported major, unless it is told otherwise", async () => {
+    const majors = (await instructions("ARG")).find((argument) => argument.startsWith("PG_MAJORS="));
+
+    assert.equal(majors, 'PG_MAJORS="13 14 15 16 17 18"');
+    assert.ok((await instructions("ARG")).includes("PG_SOURCE=pgdg"));
+  });
+
+  it("runs as any user but root, with Node itself as the first process", async () => {
+    assert.deepEqual(await instructions("USER"), ["65532:0"]);
+    assert.deepEqual(await instructions("ENTRYPOINT"), ['["/usr/local/bin/node"]']);
+  });
+});
+
+describe("the image and the manifests agree:", async () => {
+  const skip = (await lackOfKubectl()) ?? false;
+  const environment = await imageEnvironment();
+  const functions = (await Array.fromAsync(glob("functions/*/index.ts"))).map((path) =>
+    basename(dirname(path)),
+  );
+
+  for (const folder of (await applicable()).filter((each) => each !== "example")) {
+    it(`in ${folder}`, { skip }, async () => {
+      const manifests = await render(folder);
+      const [exposed] = await instructions("EXPOSE");
+
+      for (const container of manifests.flatMap(containersOf) as readonly Mounted[]) {
+        const { name, args = [], ports = [], volumeMounts = [], env = [] } = container;
+        const [program = ""] = args;
+        assert.ok(
+          program.startsWith("/chat/") || functions.includes(dirname(program)),
+          `${name}: ${program}`,
+        );
+        for (const { containerPort } of ports) assert.equal(`${containerPort}`, exposed, name);
+        const overridden = [...env.map((each) => each.name), ...settingsOf(manifests)];
+        assert.deepEqual(
+          overridden.filter((each) => each in environment),
+          [],
+          name,
+        );
+        if (!program.startsWith("/chat/"))
+          assert.ok(
+            volumeMounts.some(({ mountPath }) => mountPath === environment["HOME"]),
+            name,
+          );
+      }
+    });
+  }
+});
+
+function settingsOf(manifests: readonly Manifest[]): readonly string[] {
+  return manifests
+    .filter(({ kind }) => kind === "ConfigMap")
+    .flatMap(({ data }) => Object.keys(data as object));
+}

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parse, stringify } from "yaml";
+import { containersOf, lackOfKubectl, MANIFESTS, render, type Manifest } from "../support/manifests.ts";
+import { temporaryFolder } from "../support/volume.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const IMAGE = { name: "dormouse", newName: "registry.example.com/hets/dormouse", newTag: "1.2.3" };
+const OPTIONS = ["jobsink", "s3", "rwo", "broker"];
+/** What components/rwo and the Job say of the node. */
+const TOGETHER = { matchLabels: { "dormouse-volume": "backups" } };
+
+type Kustomization = { readonly resources: readonly string[]; readonly [field: string]: unknown };
+type PodTemplate = {
+  readonly metadata: { readonly labels?: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly securityContext?: unknown;
+    readonly affinity?: unknown;
+    readonly volumes?: readonly { readonly persistentVolumeClaim?: { readonly claimName: string } }[];
+  };
+};
+
+describe("a kustomization of somebody's own", async () => {
+  const skip = (await lackOfKubectl()) ?? false;
+
+  const platforms = [
+    ["kubernetes", { fsGroup: 65_532 }],
+    ["openshift", undefined],
+  ] as const;
+  for (const [platform, group] of platforms) {
+    for (const options of [OPTIONS, OPTIONS.toReversed()]) {
+      const components = [...options, ...(platform === "kubernetes" ? ["fsgroup"] : [])];
+
+      it(`takes ${components.join(", ")} on ${platform} in this order`, { skip }, async () => {
+        const manifests = await rendered({
+          resources: [`../manifests/overlays/${platform}`],
+          components: components.map((name) => `../manifests/components/${name}`),
+          images: [IMAGE],
+        });
+
+        const onVolume = manifests.flatMap(templatesOf).filter(usesVolume);
+        assert.equal(onVolume.length, 4, "three services and a Job");
+        for (const { metadata, spec } of onVolume) {
+          assert.deepEqual(spec.securityContext, group);
+          assert.equal(metadata.labels?.["dormouse-volume"], "backups");
+          assert.match(JSON.stringify(spec.affinity), new RegExp(JSON.stringify(TOGETHER)));
+          assert.match(JSON.stringify(spec), /"secretRef":\{"name":"dormouse-s3"\}/);
+        }
+        assert.doesNotMatch(
+          JSON.stringify(manifests.flatMap(templatesOf).filter((template) => !usesVolume(template))),
+          /dormouse-s3|dormouse-volume|fsGroup/,
+        );
+        assert.deepEqual(sinksOf(manifests), ["dormouse"]);
+        assert.deepEqual(imagesOf(manifests), [`${IMAGE.newName}:${IMAGE.newTag}`]);
+      });
+    }
+  }
+
+  for (const page of ["docs/knative.md", "docs/openshift.md"]) {
+    it(`is what ${page} shows, and does what it says there`, { skip }, async () => {
+      const shown = await kustomizationsOf(page);
+      assert.notEqual(shown.length, 0);
+      for (const kustomization of shown) {
+        const manifests = await rendered(kustomization);
+
+        const [image] = kustomization["images"] as readonly { newName: string; newTag: string }[];
+        assert.deepEqual(imagesOf(manifests), [`${image?.newName}:${image?.newTag}`]);
+        for (const { literals } of kustomization["configMapGenerator"] as readonly { literals: string[] }[])
+          for (const literal of literals) assert.ok(settingsOf(manifests).includes(literal), literal);
+        const binding = manifests.find(({ kind }) => kind === "ClusterRoleBinding");
+        assert.ok(binding?.metadata.name.startsWith(String(kustomization["namespace"]).split("/")[0] ?? ""));
+        assert.notEqual(binding?.metadata.name, "dormouse-restore-asks-who-calls");
+        assert.deepEqual(unscalable(manifests), []);
+      }
+    });
+  }
+});
+
+/** Beside a folder `manifests`, as a person's own would be. */
+async function rendered(kustomization: Kustomization): Promise<readonly Manifest[]> {
+  await using folder = await temporaryFolder();
+  await symlink(MANIFESTS, join(folder.path, "manifests"));
+  await mkdir(join(folder.path, "deploy"));
+  await writeFile(join(folder.path, "deploy/kustomization.yaml"), stringify(kustomization));
+  return await render(join(folder.path, "deploy"));
+}
+
+async function kustomizationsOf(page: string): Promise<readonly Kustomization[]> {
+  const text = await readFile(join(ROOT, page), "utf8");
+  const blocks = text.matchAll(/^( *)```yaml\n(.*?)^ *```/gms);
+  const parsed = Array.from(blocks, ([, indent = "", block = ""]): unknown =>
+    parse(block.replaceAll(new RegExp(`^${indent}`, "gm"), "")),
+  );
+  return parsed.filter(
+    (value): value is Kustomization => typeof value === "object" && value !== null && "resources" in value,
+  );
+}
+
+/** The pods that an object makes, of whatever kind it is. */
+function templatesOf({ spec }: Manifest): readonly PodTemplate[] {
+  const { template, job } = (spec ?? {}) as {
+    readonly template?: PodTemplate;
+    readonly job?: { readonly spec: { readonly template: PodTemplate } };
+  };
+  return [template, job?.spec.template].filter((each) => each !== undefined);
+}
+
+function usesVolume({ spec }: PodTemplate): boolean {
+  return (spec.volumes ?? []).some(
+    ({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName === "dormouse-backups",
+  );
+}
+
+function sinksOf(manifests: readonly Manifest[]): readonly string[] {
+  const bindings = manifests.filter(({ kind }) => kind === "SinkBinding");
+  const names = bindings.map(({ spec }) => (spec as { sink: { ref: { name: string } } }).sink.ref.name);
+  return [...new Set(names)];
+}
+
+function imagesOf(manifests: readonly Manifest[]): readonly string[] {
+  return [...new Set(manifests.flatMap(containersOf).map(({ image }) => image))];
+}
+
+function settingsOf(manifests: readonly Manifest[]): readonly string[] {
+  const maps = manifests.filter(({ kind }) => kind === "ConfigMap");
+  return maps.flatMap(({ data }) =>
+    Object.entries(data as Record<string, string>).map(([name, value]) => `${name}=${value}`),
+  );
+}
+
+/** What restore is to stop and has no right to. */
+function unscalable(manifests: readonly Manifest[]): readonly string[] {
+  const setting = settingsOf(manifests).find((each) => each.startsWith("APP_WORKLOADS=")) ?? "";
+  const role = manifests.find(
+    ({ kind, metadata }) => kind === "Role" && metadata.name === "dormouse-restore",
+  );
+  const rules = role?.["rules"] as readonly { resources: string[]; resourceNames?: string[] }[];
+  return setting
+    .replace("APP_WORKLOADS=", "")
+    .split(",")
+    .filter((workload) => {
+      const [kind, name = ""] = workload.split("/");
+      return !rules.some(
+        ({ resources, resourceNames = [] }) =>
+          resources.includes(`${kind}s/scale`) && resourceNames.includes(name),
+      );
+    });
+}
