@@ -82,7 +82,10 @@ export type Catalog = {
    * `volume_unwritable` or `archive_damaged`, and whatever `archive` throws, with the file removed.
    */
   stage(draft: ArchiveDraft, archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StagedArchive>;
-  /** The archive as stored, legacy files too. Throws `backup_not_found` unless it is a regular file. */
+  /**
+   * The archive as stored, legacy files too, in pieces of which each is good until the next one is asked for. Throws
+   * `backup_not_found` unless it is a regular file.
+   */
   open(name: ArchiveName): Promise<AsyncIterable<Uint8Array>>;
   /** Replaces the manifest of an existing backup, as one durable step: pins, verification. */
   rewrite(manifest: BackupManifest): Promise<void>;

@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import * as promises from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
 import type { Backup } from "../backup/backup.ts";
@@ -13,6 +14,8 @@ import { listVolume, readBackup } from "./list-volume.ts";
 import { finishRemoval, removeBackup } from "./remove-backup.ts";
 import { stageArchive } from "./stage-archive.ts";
 import { sweepRun } from "./sweep-run.ts";
+
+const READ_BYTES = 1 << 18;
 
 /** The catalog on a mounted volume: the primary one. */
 export function volumeCatalog(backupDir: string, files: Files = promises): Catalog {
@@ -54,9 +57,23 @@ async function open(files: Files, backupDir: string, name: ArchiveName): Promise
   const handle = await files.open(join(backupDir, name), flags).catch((error: unknown) => {
     throw ["ENOENT", "ELOOP", "ENXIO"].includes(file.codeOf(error)) ? notFound(name) : error;
   });
-  if ((await handle.stat()).isFile()) return handle.createReadStream({ highWaterMark: 1 << 18 });
+  if ((await handle.stat()).isFile()) return piecesOf(handle);
   await handle.close();
   throw notFound(name);
+}
+
+/** Each piece is good until the next is asked for: all of them come in the same memory. */
+async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
+  const memory = Buffer.allocUnsafeSlow(READ_BYTES);
+  try {
+    for (;;) {
+      const { bytesRead } = await handle.read(memory, 0, memory.length, null);
+      if (bytesRead === 0) return;
+      yield memory.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 async function rewrite(files: Files, backupDir: string, manifest: BackupManifest): Promise<void> {

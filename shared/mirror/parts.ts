@@ -1,3 +1,5 @@
+import { giveBack } from "./give-back.ts";
+
 /** One piece of an archive. `bytes` is on loan: `release` gives its memory to the next piece. */
 export type Part = { readonly number: number; readonly bytes: Buffer; readonly release: () => void };
 
@@ -51,6 +53,8 @@ export type BufferPool = {
   take(): Promise<Buffer>;
   give(buffer: Buffer): void;
   end(reason: unknown): void;
+  /** Gives back the memory that nobody has; what is taken later is new. */
+  free(): void;
 };
 
 export function bufferPool(count: number, bytes: number): BufferPool {
@@ -75,6 +79,10 @@ export function bufferPool(count: number, bytes: number): BufferPool {
       const next = waiting.shift();
       if (next === undefined) free.push(buffer);
       else next.resolve(buffer);
+    },
+    free() {
+      made -= free.length;
+      free.splice(0).forEach(giveBack);
     },
     end(reason) {
       ended = { reason };

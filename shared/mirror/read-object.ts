@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { DormouseError } from "../errors.ts";
 import type { Bucket } from "./bucket.ts";
+import { giveBack } from "./give-back.ts";
 import { s3Error } from "./s3-errors.ts";
 
 export type Digest = { readonly sizeBytes: number; readonly sha256: string };
@@ -117,6 +118,7 @@ export async function digestObject(bucket: Bucket, key: string, signal: AbortSig
   for await (const chunk of readObject(bucket, key, 0, signal)) {
     hash.update(chunk);
     sizeBytes += chunk.length;
+    giveBack(chunk);
   }
   return { sizeBytes, sha256: hash.digest("hex") };
 }

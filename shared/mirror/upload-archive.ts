@@ -123,7 +123,9 @@ async function sendParts(upload: Upload, begun: BegunUpload): Promise<CompletedP
       sending.push(sent);
     }
     if (hash.digest("hex") !== backup.manifest.archive.sha256) throw notAsWritten(backup.name);
-    return await Promise.all(sending);
+    const sent = await Promise.all(sending);
+    pool.free();
+    return sent;
   } catch (error) {
     fail(error);
     await Promise.allSettled(sending);
