@@ -34,61 +34,88 @@ const DATABASE = "noise";
 /** A megabyte in a row that no compression makes small. */
 const ROW = "SELECT n, pg_read_binary_file('/dev/urandom', 0, 1000000) FROM generate_series(1, $ROWS) n";
 
-/** `server` is given a database of noise, which it loses again. */
+type Task = { readonly store: Store; readonly storeName: string };
+type Rounds = { readonly ours: readonly Mirrored[]; readonly theirs: readonly number[] };
+
+/** To a server of this process; and to the store of DORMOUSE_TEST_S3_ENDPOINT. `server` is given a database for it. */
 export async function mirrors(server: TestServer, folder: string): Promise<Measure[]> {
   await using embedded = await embeddedStore();
   const given = givenStore();
-  const store = given ?? embedded;
-  const storeName = given === undefined ? "s3rver" : new URL(given.endpoint).host;
-  // Not before the last request may the store go.
-  return await mirrorOf(server, { store, storeName }, folder);
-}
-
-type Task = { readonly store: Store; readonly storeName: string };
-
-async function mirrorOf(server: TestServer, task: Task, folder: string): Promise<Measure[]> {
+  const tasks: Task[] = [
+    { store: embedded, storeName: "s3rver" },
+    ...(given === undefined ? [] : [{ store: given, storeName: await nameOf(given) }]),
+  ];
   const volume = join(folder, "mirrored");
   const { name } = await largeBackup(server, volume);
   const archive = join(volume, name);
   const size = `${Math.round((await stat(archive)).size / 1e6)} MB`;
-  const hasRclone = await execa("rclone", ["version"]).then(
-    () => true,
-    () => false,
-  );
-  if (!hasRclone) console.log("rclone is not installed: the mirror's speed is left out");
-  const [ours, theirs]: [Mirrored[], number[]] = [[], []];
-  for (let round = 1; round <= ROUNDS; round++) {
-    await using bucket = await makeBucket(task.store);
-    if (hasRclone) theirs.push(await byRclone(archive, bucket));
-    ours.push(await byUs(server, volume, bucket));
-    console.log(`mirror of ${size}: rclone ${theirs.at(-1)?.toFixed(2)} s, ours ${shown(ours.at(-1))}`);
+  if (!(await hasRclone())) console.log("rclone is not installed: the mirror's speed is left out");
+
+  const measures: Measure[] = [];
+  let peakMb = 0;
+  for (const task of tasks) {
+    const rounds = await mirrorTo(server, task, volume, archive);
+    if (rounds.theirs.length > 0) measures.push(speedOf(rounds, size, task.storeName));
+    peakMb = Math.max(peakMb, ...rounds.ours.map((one) => one.peakMb));
   }
   const memory = measure({
     name: `peak memory of a mirror, ${size}`,
     unit: "MB",
-    ours: Math.max(...ours.map(({ peakMb }) => peakMb)),
+    ours: peakMb,
     reference: MEMORY_LIMIT_MB,
     referenceName: "limit",
     limit: 1,
   });
-  const memories = [memory, ...(await hugeMemory(server, task, folder, memory.ours))];
+  const huge = await hugeMemory(server, embedded, folder, memory.ours);
   await server.dropDatabase(DATABASE);
-  if (!hasRclone) return memories;
-  const speed = measure({
-    name: `mirror, proved, ${size}`,
+  return [...measures, memory, ...huge];
+}
+
+/** What the store calls itself. */
+async function nameOf({ endpoint }: Store): Promise<string> {
+  const { headers } = await fetch(endpoint, { method: "HEAD" });
+  return headers.get("server") ?? new URL(endpoint).host;
+}
+
+function hasRclone(): Promise<boolean> {
+  return execa("rclone", ["version"]).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function mirrorTo(
+  server: TestServer,
+  { store, storeName }: Task,
+  volume: string,
+  archive: string,
+): Promise<Rounds> {
+  const [ours, theirs]: [Mirrored[], number[]] = [[], []];
+  const isCompared = await hasRclone();
+  for (let round = 1; round <= ROUNDS; round++) {
+    await using bucket = await makeBucket(store);
+    if (isCompared) theirs.push(await byRclone(archive, bucket));
+    ours.push(await byUs(server, volume, bucket));
+    console.log(`mirror to ${storeName}: rclone ${theirs.at(-1)?.toFixed(2)} s, ours ${shown(ours.at(-1))}`);
+  }
+  return { ours, theirs };
+}
+
+function speedOf({ ours, theirs }: Rounds, size: string, storeName: string): Measure {
+  return measure({
+    name: `mirror, proved, ${size}, ${storeName}`,
     unit: "s",
     ours: median(ours.map(({ seconds }) => seconds)),
     reference: median(theirs),
-    referenceName: `rclone copyto, ${task.storeName}`,
+    referenceName: "rclone copyto",
     limit: 1,
   });
-  return [speed, ...memories];
 }
 
 /** Whether memory grows with the archive. Takes minutes, and three times its size on disk. */
 async function hugeMemory(
   server: TestServer,
-  { store }: Task,
+  store: Store,
   folder: string,
   reference: number,
 ): Promise<Measure[]> {
