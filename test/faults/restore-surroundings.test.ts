@@ -92,33 +92,6 @@ describe("a restore whose surroundings fail while the application is down", () =
     assert.equal((await endedRestore(stage.path)).state, "failed");
   });
 
-  it("brings it back when somebody holds the list of databases behind the fence", async () => {
-    const destroyed = await stage.fingerprint();
-    const record = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: "stop after step fenced" };
-    const restore = await stage.start({ ...cluster.environment, ...record });
-    const answer = restore.post({ filename: "latest" });
-    await until(async () => (await restoreRuns(stage.path))[0]?.steps.at(-1)?.step === "fenced");
-    const holder = await stage.server.connect();
-    await holder.query("BEGIN");
-    await holder.query("LOCK TABLE pg_database IN SHARE MODE");
-    process.kill(restore.pid, "SIGCONT");
-
-    // The exchange has given up by then, and so has the first attempt to open the database again.
-    await restore.logged("restore failed");
-    await until(async () => (await waitsToReopen(stage)) === 1);
-    await until(async () => (await waitsToReopen(stage)) === 0);
-    const meanwhile = cluster.replicas();
-    await holder.end();
-    const problem = await problemIn(answer);
-
-    assert.deepEqual(meanwhile, [0, 0]);
-    assert.equal(problem.code, "lock_timeout");
-    assert.deepEqual(cluster.replicas(), REPLICAS);
-    assert.deepEqual(await stage.fingerprint(), destroyed);
-    assert.deepEqual(await stage.databases(), [stage.database]);
-    assert.equal((await endedRestore(stage.path)).state, "failed");
-  });
-
   it("starts the others when one of the workloads is gone", async () => {
     const restore = await stage.start(cluster.environment);
     cluster.server.behave({ stopMs: "never" });
@@ -140,6 +113,40 @@ describe("a restore whose surroundings fail while the application is down", () =
     assert.match(warnings.join(), /deployment\/server does not exist/);
     assert.equal(cluster.frontend.replicas, 1);
     assert.deepEqual(await stage.fingerprint(), stage.original);
+  });
+});
+
+describe("a restore behind whose fence somebody holds the list of databases", () => {
+  it("brings the application back as soon as that can be, and then gives up", async () => {
+    await using server = await startPostgres();
+    await using stage = await setRestoreStage({ server });
+    await using cluster = await startRestoreCluster();
+    await stage.destroyData();
+    const destroyed = await stage.fingerprint();
+    const record = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: "stop after step fenced" };
+    const restore = await stage.start({ ...cluster.environment, ...record });
+    const answer = restore.post({ filename: "latest" });
+    await until(async () => (await restoreRuns(stage.path))[0]?.steps.at(-1)?.step === "fenced");
+    // On a server of its own: nobody else could change a database meanwhile.
+    const holder = await server.connect();
+    await holder.query("BEGIN");
+    await holder.query("LOCK TABLE pg_database IN SHARE MODE");
+    process.kill(restore.pid, "SIGCONT");
+
+    // The exchange has given up by then, and so has the first attempt to open the database again.
+    await restore.logged("restore failed");
+    await until(async () => (await waitsToReopen(stage)) === 1);
+    await until(async () => (await waitsToReopen(stage)) === 0);
+    const meanwhile = cluster.replicas();
+    await holder.end();
+    const problem = await problemIn(answer);
+
+    assert.deepEqual(meanwhile, [0, 0]);
+    assert.equal(problem.code, "lock_timeout");
+    assert.deepEqual(cluster.replicas(), REPLICAS);
+    assert.deepEqual(await stage.fingerprint(), destroyed);
+    assert.deepEqual(await stage.databases(), [stage.database]);
+    assert.equal((await endedRestore(stage.path)).state, "failed");
   });
 });
 
