@@ -27,8 +27,8 @@ export type HeldDatabase = {
   connectionLimit(database: string): Promise<number>;
   /** That the database is not there is fine. */
   limitConnections(database: string, limit: number): Promise<void>;
-  /** Leaves only the session `pid` in a database, and lets nobody but superusers in beside it. */
-  isolate(database: string, pid: number): Promise<void>;
+  /** Leaves only the session `pid` in a database, if one is named, and lets nobody but superusers in. */
+  isolate(database: string, pid: number | undefined): Promise<void>;
 };
 
 export type DatabaseLock = {

@@ -35,12 +35,9 @@ async function hasReplaced(
 ): Promise<boolean> {
   const { strategy, phase, database, transaction } = saga.journal();
   if (strategy !== "in-place" || phase !== "swapping" || transaction === undefined) return false;
-  await held.isolate(database, NOBODY);
+  await held.isolate(database, undefined);
   return server.hasCommitted(transaction, saga.context.signal);
 }
-
-/** No session has this pid. */
-const NOBODY = 0;
 
 /** Puts things in order for good: what was exchanged is finished, and answered; everything else is taken back. */
 export async function settle(

@@ -18,9 +18,12 @@ export async function limitConnections(client: pg.Client, database: string, limi
   });
 }
 
-/** A database that must stay open for one session cannot be closed: a limit of one keeps all but superusers out. */
-export async function isolate(client: pg.Client, database: string, pid: number): Promise<void> {
-  await limitConnections(client, database, 1);
+/**
+ * A database that must stay open for one session cannot be closed: a limit of one keeps all but superusers out. Where
+ * none is spared, the one place would be taken by whoever connects first.
+ */
+export async function isolate(client: pg.Client, database: string, pid: number | undefined): Promise<void> {
+  await limitConnections(client, database, pid === undefined ? 0 : 1);
   await explained(`fence around database ${JSON.stringify(database)}`, () =>
     endSessions(client, database, pid),
   );
