@@ -30,6 +30,7 @@ export IMAGE_OPTIONS="--pull=never --build-arg PG_SOURCE=debian --build-arg PG_M
 # Both take a minute, and neither needs the other.
 scripts/cluster/base-image.sh &
 base=$!
-"$scripts/up" || { echo "The cluster did not come up." >&2; exit 1; }
+# On a busy machine a webhook may be asked before it listens: a boot that failed is tried once more.
+"$scripts/up" || { "$scripts/down"; "$scripts/up"; } || { echo "The cluster did not come up." >&2; exit 1; }
 wait "$base"
 npm run test:cluster
