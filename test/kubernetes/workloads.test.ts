@@ -102,21 +102,23 @@ describe("workloads, beyond what a real cluster can be made to do", () => {
     assert.equal((await workloads.read(server, signal)).replicas, 1);
   });
 
-  it("go on waiting when the API fails for a while", async () => {
-    const added = fake.addWorkload(server, 1, { stopMs: "never" });
-    await workloads.scale(server, 1, 0, signal);
-    const stopped = workloads.awaitStopped(server, LONG_MS, signal);
-    await untilListed(fake, 1);
+  for (const how of ["is overloaded", "knows nobody"] as const) {
+    it(`go on waiting while the API ${how}`, async () => {
+      const added = fake.addWorkload(server, 1, { stopMs: "never" });
+      await workloads.scale(server, 1, 0, signal);
+      const stopped = workloads.awaitStopped(server, LONG_MS, signal);
+      await untilListed(fake, 1);
 
-    fake.behave("is overloaded");
-    await untilListed(fake, 2, "deployments/scale");
-    added.endPods();
-    fake.behave("answers");
+      fake.behave(how);
+      await untilListed(fake, 2, "deployments/scale");
+      added.endPods();
+      fake.behave("answers");
 
-    await stopped;
-  });
+      await stopped;
+    });
+  }
 
-  for (const how of ["is silent", "is overloaded"] as const) {
+  for (const how of ["is silent", "is overloaded", "knows nobody"] as const) {
     it(`say that the cluster is unreachable when it ${how}`, async () => {
       const impatient = kubernetesWorkloads(
         clusterCaller({ kubeconfig: fake.kubeconfig, timeoutMs: 100 }),

@@ -45,8 +45,8 @@ export type FakeKubernetes = {
   /** Takes a right from the function: `deny("patch deployments/scale")`. */
   deny(right: string): void;
   allow(right: string): void;
-  /** What becomes of requests from now on: answered, not answered at all, or answered with 503. */
-  behave(how: "answers" | "is silent" | "is overloaded"): void;
+  /** What becomes of requests from now on: answered, not answered at all, or answered with 503 or 401. */
+  behave(how: "answers" | "is silent" | "is overloaded" | "knows nobody"): void;
   readonly pingSources: ReadonlyMap<string, Record<string, unknown>>;
   [Symbol.asyncDispose](): Promise<void>;
 };
@@ -115,7 +115,7 @@ function emptyState() {
   let version = 0;
   return {
     nextVersion: () => `${(version += 1)}`,
-    how: "answers" as "answers" | "is silent" | "is overloaded",
+    how: "answers" as "answers" | "is silent" | "is overloaded" | "knows nobody",
     requests: [] as ApiRequest[],
     workloads: new Map<string, FakeWorkload>(),
     autoscalers: new Map<string, { readonly kind: string; readonly name: string }>(),
@@ -136,6 +136,7 @@ async function respond(state: State, request: ApiRequest): Promise<Answer> {
   if (state.how === "is silent") return new Promise(() => undefined);
   if (state.how === "is overloaded")
     throw new ApiStatus(503, "ServiceUnavailable", "the server is currently unable to handle the request");
+  if (state.how === "knows nobody") throw new ApiStatus(401, "Unauthorized", "Unauthorized");
   const respondTo = RESOURCES[request.resource];
   if (respondTo === undefined)
     throw new ApiStatus(404, "NotFound", "the server could not find the requested resource");
