@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { parseArchiveName, type ArchiveName } from "../../shared/backup/archive-name.ts";
 import type { Verb } from "../../shared/backup/authorize.ts";
+import { catalogOfBothPlaces } from "../../shared/backup/both-places.ts";
 import type { RunContext } from "../../shared/backup/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import { cullPlaces, type CullPlacesDependencies } from "../../shared/operations/cull-places.ts";
@@ -39,6 +40,8 @@ export function cullHandler(
   deps: CullPlacesDependencies,
   settings: Omit<CullRequest, "dryRun"> & { readonly adoptLimit: number },
 ) {
+  const { catalog, bucket } = deps;
+  const bothPlaces = bucket === undefined ? catalog : catalogOfBothPlaces(catalog, bucket.mirror);
   return {
     kind: "cull" as const,
     database: ALL_DATABASES,
@@ -62,7 +65,7 @@ export function cullHandler(
       const request = requestSchema.parse(context.run.request);
       return request.action === "cull"
         ? cullPlaces(deps, { ...settings, dryRun: request.dryRun }, context)
-        : markBackup(deps, request, context);
+        : markBackup({ ...deps, catalog: bothPlaces }, request, context);
     },
     /** A cull only does what the configuration says; what a person changes by name needs a right. */
     verbOf: (method: "GET" | "POST", body?: unknown): Verb | undefined =>

@@ -1,17 +1,14 @@
 import type { ArchiveName } from "../backup/archive-name.ts";
 import type { Backup } from "../backup/backup.ts";
 import type { Catalog } from "../backup/catalog.ts";
-import type { Place } from "../backup/both-places.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
-import type { Mirror } from "../backup/mirror.ts";
 import type { RunContext } from "../backup/run.ts";
 import { DormouseError } from "../errors.ts";
 import type { Exclusively } from "./exclusively.ts";
 
 export type MarkDependencies = {
+  /** Of both places, where there is a bucket. */
   readonly catalog: Pick<Catalog, "find" | "rewrite">;
-  /** Unset: there is no bucket. */
-  readonly bucket?: { readonly mirror: Pick<Mirror, "find" | "rewrite"> } | undefined;
   readonly now: () => Date;
   readonly exclusively: Exclusively;
 };
@@ -32,42 +29,23 @@ const DONE = { pin: "pinned", unpin: "unpinned", acknowledge: "acknowledged" } a
 export async function markBackup(
   deps: MarkDependencies,
   request: MarkRequest,
-  { run, signal, step }: RunContext,
+  { run, step }: RunContext,
 ): Promise<BackupManifest> {
   const { action, backup: name } = request;
   const by = run.caller ?? run.trigger.source;
-  const { manifest, place } = await deps.exclusively(async () => {
-    const found = await existing(deps, name, signal);
-    await found.rewrite(marked(found.backup, request, { at: deps.now().toISOString(), by }));
+  const manifest = await deps.exclusively(async () => {
+    const wanted = marked(await existing(deps, name), request, { at: deps.now().toISOString(), by });
+    await deps.catalog.rewrite(wanted);
     // Another process may have been culling it: then nobody must believe that it is pinned.
-    const { backup, place } = await existing(deps, name, signal);
-    return { manifest: backup.manifest, place };
+    return (await existing(deps, name)).manifest;
   });
-  await step(DONE[action], { backup: name, by, place });
+  await step(DONE[action], { backup: name, by });
   return manifest;
 }
 
-type Found = {
-  readonly place: Place;
-  readonly backup: Backup;
-  rewrite(manifest: BackupManifest): Promise<void>;
-};
-
-async function existing(
-  { catalog, bucket }: MarkDependencies,
-  name: ArchiveName,
-  signal: AbortSignal,
-): Promise<Found> {
-  const onVolume = await catalog.find(name);
-  if (onVolume !== undefined)
-    return { place: "volume", backup: onVolume, rewrite: (manifest) => catalog.rewrite(manifest) };
-  const inBucket = await bucket?.mirror.find(name, signal);
-  if (bucket !== undefined && inBucket !== undefined)
-    return {
-      place: "bucket",
-      backup: inBucket,
-      rewrite: (manifest) => bucket.mirror.rewrite(manifest, signal),
-    };
+async function existing({ catalog }: MarkDependencies, name: ArchiveName): Promise<Backup> {
+  const backup = await catalog.find(name);
+  if (backup !== undefined) return backup;
   throw new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)}`, {
     hint: "GET / of the backup function lists the volume, GET / of the restore function the bucket too",
   });
