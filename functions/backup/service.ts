@@ -45,7 +45,7 @@ function checksOf(config: BackupConfig, { inspect }: BackupDependencies, searchP
   return [
     volumeCheck(config.BACKUP_DIR),
     databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
-    ...mirrorChecks(config, { name: "backup", sends: true }),
+    ...mirrorChecks(config, "backup"),
     sinkCheck(config.K_SINK),
   ];
 }

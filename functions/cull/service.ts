@@ -39,11 +39,7 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
         maxRemovals: config.MAX_REMOVALS,
         adoptLimit: config.ADOPT_PER_RUN,
       }),
-      examine: (signal) =>
-        examine(
-          [volumeCheck(config.BACKUP_DIR), ...mirrorChecks(config, { name: "cull", sends: false })],
-          signal,
-        ),
+      examine: (signal) => examine([volumeCheck(config.BACKUP_DIR), ...mirrorChecks(config, "cull")], signal),
     },
     ...runsInPod(config, { store, log, now }),
     // `AUTH=kubernetes` is not for this function: it has no account to ask with.

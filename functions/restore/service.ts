@@ -58,7 +58,7 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
   return [
     volumeCheck(config.BACKUP_DIR),
     databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
-    ...mirrorChecks(config, { name: "restore", sends: false }),
+    ...mirrorChecks(config, "restore"),
     workloadsCheck(workloads, settings.workloads),
     ...(settings.workloads.length === 0
       ? []

@@ -11,8 +11,8 @@ const ATTEMPTS = 5;
 
 type Seen = Omit<Finding, "check">;
 
-/** Who examines, and whether it `sends` backups: only then must it be allowed to. */
-export type Examiner = { readonly name: "backup" | "cull" | "restore"; readonly sends: boolean };
+/** The function that examines; only `backup` sends archives, and must be allowed to. */
+export type Examiner = "backup" | "cull" | "restore";
 
 /**
  * Does with a few bytes what mirroring a backup does: sends, reads back, and removes as a cull would. For who never
@@ -32,18 +32,14 @@ export function bucketCheck(settings: BucketSettings, examiner: Examiner): Check
   };
 }
 
-async function findingsOf(
-  bucket: Bucket,
-  { name, sends }: Examiner,
-  signal: AbortSignal,
-): Promise<readonly Seen[]> {
+async function findingsOf(bucket: Bucket, examiner: Examiner, signal: AbortSignal): Promise<readonly Seen[]> {
   // One name for each function: where nothing can be removed, one object stays, not one of each examination.
-  const key = `${bucket.prefix}doctor-${name}`;
+  const key = `${bucket.prefix}doctor-${examiner}`;
   try {
     await send(bucket, key, signal);
   } catch (error) {
     const refusal = s3Error(error, `sending an object to bucket ${bucket.name}`, signal);
-    if (sends || !isDenied(error)) throw refusal;
+    if (examiner === "backup" || !isDenied(error)) throw refusal;
     return [await listed(bucket, signal), warningOf(refusal)];
   }
   const refusal = await readAndRemove(bucket, key, signal);
