@@ -9,8 +9,8 @@ import type { Restorable } from "../backup/restorable.ts";
 import { DormouseError } from "../errors.ts";
 import { archiveFiles } from "./archive-files.ts";
 import { digestOf, writeAll, type Digest } from "./digest.ts";
-import { removeIfThere, temporaryName, volumeError } from "./files.ts";
-import { sweepRestoreDir } from "./sweep-restore-dir.ts";
+import { removeIfThere, volumeError } from "./files.ts";
+import { decryptedName, fetchedName, sweepRestoreDir } from "./restore-dir.ts";
 
 export type ArchivePlaces = {
   readonly backupDir: string;
@@ -106,8 +106,7 @@ async function tryKey(
 
 async function fetched(task: Task): Promise<string> {
   const { places, backup, signal } = task;
-  // A name that stays: what an earlier attempt has fetched is not fetched again.
-  const path = join(places.restoreDir, `${backup.name.replace("/", "_")}.fetched`);
+  const path = join(places.restoreDir, fetchedName(backup.name));
   const had = await append(task, path);
   try {
     await compare(path, backup, backup.manifest.archive, signal);
@@ -148,7 +147,7 @@ async function decrypted(
   decrypt: Decrypt,
   stored: ArchiveFile,
 ): Promise<string> {
-  const path = join(places.restoreDir, temporaryName(backup.name.replace("/", "_")));
+  const path = join(places.restoreDir, decryptedName(backup.name));
   const { decrypted: expected } = backup.manifest.archive;
   try {
     await assertRoom(places.restoreDir, decryptedBytes(backup));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { backupOf, type Backup } from "../../shared/backup/backup.ts";
@@ -138,6 +138,16 @@ describe("the file of an archive", () => {
     await file[Symbol.asyncDispose]();
 
     assert.deepEqual((await given.left()).toSorted(), others.toSorted());
+  });
+
+  it("is there although something that was left cannot be removed", async () => {
+    await using given = await setUp();
+    const left = `.tmp-${given.backup.name.replace("/", "_")}-0badcafe`;
+    await mkdir(join(given.scratch, left));
+
+    await using file = await given.open();
+
+    assert.ok((await readFile(file.path)).equals(PLAIN));
   });
 
   it("begins anew when what was fetched before is of something else", async () => {
