@@ -34,7 +34,7 @@ async function copyIn(
   const key = bucket.prefix + backup.name;
   const { sizeBytes, sha256 } = backup.manifest.archive;
   if (!(await isThere(bucket, key, { sizeBytes, sha256 }, signal))) {
-    const checksum = await uploadArchive(bucket, key, { backup, source: await open() }, signal);
+    const checksum = await uploadArchive(bucket, key, { backup, open }, signal);
     await proveObject(bucket, key, { sizeBytes, sha256, checksum }, signal);
   }
   // The manifest makes the backup, here as on the volume: last.

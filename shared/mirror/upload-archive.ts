@@ -14,39 +14,45 @@ import { bufferPool, parallelFor, partBytesFor, partsOf, type Part } from "./par
 import { s3Error } from "./s3-errors.ts";
 import { findUpload, type BegunUpload } from "./uploads.ts";
 
+export type Sent = {
+  readonly backup: Backup;
+  /** Not called before the archive is read: who opens it must read it, or it stays open. */
+  readonly open: () => Promise<AsyncIterable<Uint8Array>>;
+};
+
 /**
- * Sends a finished archive, and answers with the checksum that the store must have, if it was asked to keep one. In one request if it is small, else in parts of fixed length, a few at once. It is read
- * once, in order, and hashed on the way; the object becomes visible only if the hash is the manifest's.
+ * Sends a finished archive, and answers with the checksum that the store must have, if it was asked to keep one. In one
+ * request if it is small, else in parts of fixed length, a few at once. It is read once, in order, and hashed on the way;
+ * the object becomes visible only if the hash is the manifest's.
  */
 export async function uploadArchive(
   bucket: Bucket,
   key: string,
-  { backup, source }: { readonly backup: Backup; readonly source: AsyncIterable<Uint8Array> },
+  sent: Sent,
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  const { backup } = sent;
   const partBytes = partBytesFor(backup.sizeBytes);
   try {
-    const upload = { bucket, key, backup, source, partBytes, signal };
+    const upload = { bucket, key, ...sent, partBytes, signal };
     return backup.sizeBytes <= partBytes ? await putWhole(upload) : await putInParts(upload);
   } catch (error) {
     throw s3Error(error, `sending ${backup.name}`, signal);
   }
 }
 
-type Upload = {
+type Upload = Sent & {
   readonly bucket: Bucket;
   readonly key: string;
-  readonly backup: Backup;
-  readonly source: AsyncIterable<Uint8Array>;
   readonly partBytes: number;
   readonly signal: AbortSignal;
 };
 
 async function putWhole(upload: Upload): Promise<string | undefined> {
-  const { bucket, key, backup, source, signal } = upload;
+  const { bucket, key, backup, open, signal } = upload;
   // One byte of room: an archive that grew must not look whole.
   const room = backup.sizeBytes + 1;
-  for await (const { bytes } of partsOf(source, room, bufferPool(1, room))) {
+  for await (const { bytes } of partsOf(await open(), room, bufferPool(1, room))) {
     const hash = createHash("sha256").update(bytes).digest();
     if (hash.toString("hex") !== backup.manifest.archive.sha256) break;
     await putBytes(bucket, key, bytes, signal);
@@ -104,7 +110,7 @@ async function begin({ bucket, key, signal }: Upload): Promise<BegunUpload> {
 }
 
 async function sendParts(upload: Upload, begun: BegunUpload): Promise<CompletedPart[]> {
-  const { backup, source, partBytes, signal } = upload;
+  const { backup, open, partBytes, signal } = upload;
   const failure = new AbortController();
   const pool = bufferPool(parallelFor(partBytes), partBytes);
   const either = AbortSignal.any([signal, failure.signal]);
@@ -115,7 +121,7 @@ async function sendParts(upload: Upload, begun: BegunUpload): Promise<CompletedP
     pool.end(error);
   };
   try {
-    for await (const part of partsOf(source, partBytes, pool)) {
+    for await (const part of partsOf(await open(), partBytes, pool)) {
       either.throwIfAborted();
       hash.update(part.bytes);
       const sent = sendPart({ ...upload, signal: either }, begun, part).finally(part.release);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import { readdir, readlink } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { backupOf } from "../../shared/backup/backup.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
@@ -17,7 +18,7 @@ import {
   type Seen,
   type TestBucket,
 } from "../support/s3.ts";
-import { pieces } from "../support/volume.ts";
+import { pieces, publish, temporaryVolume } from "../support/volume.ts";
 
 const never = new AbortController().signal;
 const LARGE = randomBytes((20 << 20) + 17);
@@ -124,6 +125,18 @@ describe("a mirror whose store or network fails", () => {
       assert.deepEqual((await given.mirror.list(never)).backups, [given.backup]);
     });
   }
+
+  it("leaves no file of the volume open when an upload cannot begin", async () => {
+    await using given = await setUp();
+    await using volume = await temporaryVolume();
+    const backup = await publish(volume.catalog, { bytes: LARGE });
+    given.proxy.set(({ method }) => (method === "POST" ? { answer: 403, code: "AccessDenied" } : undefined));
+
+    const copying = given.mirror.copyIn(backup, () => volume.catalog.open(backup.name), never);
+    await assert.rejects(copying, { code: "mirror_refused" });
+
+    assert.deepEqual(await openBelow(volume.path), []);
+  });
 
   it("suits a store that rejects the newer checksums, and says what to set where it is sent them", async () => {
     await using given = await setUp();
@@ -262,6 +275,13 @@ function signedAt(headers: Seen["headers"]): number {
 
 function digestOf(text: string): string {
   return createHash("sha256").update(text).digest("base64");
+}
+
+/** The files of a folder that this process has open. */
+async function openBelow(folder: string): Promise<string[]> {
+  const open = await readdir("/proc/self/fd");
+  const paths = await Promise.all(open.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")));
+  return paths.filter((path) => path.startsWith(folder));
 }
 
 function once(meets: (request: Seen) => boolean, fault: Fault): (request: Seen) => Fault | undefined {
