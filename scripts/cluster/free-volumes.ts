@@ -25,6 +25,8 @@ export async function freeVolumes(image: string): Promise<void> {
     ({ spec, status }) => status.phase === "Released" && OURS.test(spec.claimRef?.namespace ?? ""),
   );
   if (volumes.length === 0) return;
+  // A run that was killed may have left it.
+  await kubectl(["delete", "namespace", CLEANING, "--ignore-not-found", LIMIT]);
   await kubectl(["create", "namespace", CLEANING]);
   try {
     for (const volume of volumes) await offer(volume);
