@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Debian releases by the major of PostgreSQL that they have. */
+/** Debian releases by the major of PostgreSQL that they have, oldest first. */
 export const RELEASES: ReadonlyMap<number, string> = new Map([
   [15, "bookworm"],
   [17, "trixie"],
@@ -35,7 +35,7 @@ export function withRoot(root: string, script: string, ...args: string[]) {
 
 /** The newest major of which a root folder was made. */
 export function newestRoot(): { readonly major: number; readonly root: string } | undefined {
-  const made = [...RELEASES.keys()].filter((major) => existsSync(join(ROOTS, `${major}`)));
-  const major = Math.max(...made);
-  return made.length === 0 || process.getuid?.() !== 0 ? undefined : { major, root: join(ROOTS, `${major}`) };
+  const roots = [...RELEASES.keys()].map((major) => ({ major, root: join(ROOTS, `${major}`) }));
+  // To enter one takes root.
+  return process.getuid?.() === 0 ? roots.findLast(({ root }) => existsSync(root)) : undefined;
 }

@@ -18,6 +18,7 @@ const NEEDLESS = [
   "usr/lib/llvm*",
   "var/lib/apt/lists/*",
 ];
+
 async function main(words: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version"))
     throw new Error("the matrix needs root on Debian: it makes root folders of other Debian releases");

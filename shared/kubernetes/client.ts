@@ -136,7 +136,7 @@ function ofApi(error: unknown, timeoutMs: number): Error {
   const answer = answerOf(error);
   if (answer === undefined) return unreachable(whyOf(error, timeoutMs), error);
   const { status, message } = answer;
-  if (status === 401) return unknown(message);
+  if (status === 401) return unrecognised(message);
   if (status === 429 || status >= 500) return unreachable(`status ${status}: ${message}`);
   return new ApiRefusal(status, message);
 }
@@ -169,7 +169,7 @@ function whyOf(error: unknown, timeoutMs: number): string {
  * A pod's token ends with the pod, whose process may outlive both for seconds: that says nothing of rights, and who goes
  * on waiting is ended or has a new token soon.
  */
-function unknown(message: string): DormouseError {
+function unrecognised(message: string): DormouseError {
   return new DormouseError("cluster_unreachable", `the Kubernetes API does not know who asks: ${message}`, {
     hint: "its pod may just be going; else check the account's token: it is mounted and renewed by the kubelet",
   });

@@ -8,7 +8,10 @@ export type ResumeDependencies = {
   readonly now: () => Date;
 };
 
-/** The unfinished runs of a kind and a database that are to be taken up, each with one more attempt on record; the others are closed. */
+/**
+ * The unfinished runs of a kind and a database that are to be taken up, each with one more attempt on record; the others
+ * are closed.
+ */
 export async function interruptedRuns(
   { runs, log, now }: ResumeDependencies,
   kind: "backup" | "cull",
