@@ -13,6 +13,7 @@ import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
 import { jsonLog } from "../../shared/log.ts";
 import { cullBackups, culledVolume, type CullDependencies } from "../../shared/operations/cull-backups.ts";
 import { oneAtATime } from "../../shared/operations/exclusively.ts";
+import { KEEP_NOTHING } from "../support/backups.ts";
 import { cull, cullEnvironment, daysOf, fillVolume, reportOf } from "../support/culled.ts";
 import { assertWhole, listingOf, preload, problemIn, setStage } from "../support/faulty.ts";
 import { manifestOf, spawnFunction, startFunction } from "../support/function-process.ts";
@@ -26,17 +27,7 @@ const silent = jsonLog(() => undefined, now);
 const start = (path: string, changes: Readonly<Record<string, string>> = {}) =>
   startFunction("cull", cullEnvironment(path, { NUM_BACKUPS: "2", ...changes }));
 
-const POLICY = {
-  newest: 2,
-  daily: 0,
-  weekly: 0,
-  monthly: 0,
-  yearly: 0,
-  withinDays: 0,
-  timeZone: "UTC",
-  suspectDropPercent: 50,
-  staleHours: 0,
-};
+const POLICY = { ...KEEP_NOTHING, newest: 2 };
 
 /** The operation on a real volume of which some calls fail, or do something else first. */
 async function cullWith(path: string, files: Partial<Files>) {

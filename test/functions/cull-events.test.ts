@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
 import type { Run } from "../../shared/backup/run.ts";
+import { contentWith } from "../support/backups.ts";
 import { cull, cullEnvironment, daysOf, fillVolume } from "../support/culled.ts";
 import { eventReceiver } from "../support/event-receiver.ts";
 import { until } from "../support/faulty.ts";
@@ -10,16 +11,6 @@ import { contentOf, temporaryVolume } from "../support/volume.ts";
 
 const start = (path: string, changes: Readonly<Record<string, string>> = {}) =>
   startFunction("cull", cullEnvironment(path, { NUM_BACKUPS: "2", ...changes }));
-
-const rows = (count: number) => ({
-  content: {
-    databaseBytes: 1,
-    tables: [{ schema: "public", name: "t", rows: count }],
-    rows: count,
-    largeObjects: 0,
-    extensions: [],
-  },
-});
 
 describe("events of the cull function", () => {
   it("is woken by a ping and by a backup that was completed, and answers 202 with nothing", async () => {
@@ -73,7 +64,9 @@ describe("events of the cull function", () => {
   it("culls nothing while the newest backup is suspect, until somebody acknowledges it", async () => {
     await using volume = await temporaryVolume();
     await using sink = await eventReceiver();
-    const backups = await fillVolume(volume.path, 5, (index) => rows(index < 3 ? 1_000 : 10));
+    const backups = await fillVolume(volume.path, 5, (index) => ({
+      content: contentWith(index < 3 ? 1_000 : 10),
+    }));
     await using culler = await start(volume.path, { K_SINK: sink.url });
     const newest = backups.at(-1)?.name ?? "";
 

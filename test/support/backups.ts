@@ -2,6 +2,19 @@ import { createHash } from "node:crypto";
 import { archiveName, parseArchiveName, type ArchiveName } from "../../shared/backup/archive-name.ts";
 import { backupOf, type Backup } from "../../shared/backup/backup.ts";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import type { RetentionPolicy } from "../../shared/backup/retention-policy.ts";
+
+export const KEEP_NOTHING: RetentionPolicy = {
+  newest: 0,
+  daily: 0,
+  weekly: 0,
+  monthly: 0,
+  yearly: 0,
+  withinDays: 0,
+  timeZone: "UTC",
+  suspectDropPercent: 50,
+  staleHours: 0,
+};
 
 /** The fields by name: a manifest may hold others, which `Omit` cannot tell apart. */
 type Known = {
@@ -35,18 +48,23 @@ export function aManifest(given: ManifestGiven = {}): BackupManifest {
       sha256: createHash("sha256").update(bytes).digest("hex"),
       plainBytes: 100,
     },
-    content: {
-      databaseBytes: 1_000,
-      tables: [{ schema: "public", name: "t", rows: 3 }],
-      rows: 3,
-      largeObjects: 0,
-      extensions: [],
-    },
+    content: contentWith(3),
     lacks: [],
     warnings: [],
     verification: { level: "read", at: startedAt.toISOString() },
     restoreByHand: "pg_restore",
     ...rest,
+  };
+}
+
+/** Of one table. */
+export function contentWith(rows: number): BackupManifest["content"] {
+  return {
+    databaseBytes: 1_000,
+    tables: [{ schema: "public", name: "t", rows }],
+    rows,
+    largeObjects: 0,
+    extensions: [],
   };
 }
 
