@@ -13,23 +13,40 @@ const NAMED = 5;
 
 /** Throws `rows_differ`, naming tables, unless each table of the dump has the rows that the dump has. */
 export function compareRows(expected: readonly TableRows[], found: readonly TableCount[]): Comparison {
-  const key = ({ schema, name }: { readonly schema: string; readonly name: string }) => `${schema}\0${name}`;
   const counts = new Map(found.map((table) => [key(table), table]));
-  // A table of several COPYs counts once, with all of them.
+  const differences = [...totalsOf(expected)].flatMap(([id, table]) => difference(table, counts.get(id)));
+  if (differences.length === 0) return comparisonOf(expected);
+  const more = differences.length > NAMED ? ` and ${differences.length - NAMED} more` : "";
+  throw rowsDiffer(`${ROWS_DIFFER}: ${differences.slice(0, NAMED).join("; ")}${more}`);
+}
+
+/** How a message begins that says so: a server says it of its own transaction. */
+export const ROWS_DIFFER = "the loaded database differs from the backup";
+
+export function rowsDiffer(message: string): DormouseError {
+  return new DormouseError("rows_differ", message, {
+    hint: "nothing was changed: look at the server's log, and try another backup",
+  });
+}
+
+/** What has been compared when each of these tables was found to have its rows. */
+export function comparisonOf(expected: readonly TableRows[]): Comparison {
+  const totals = [...totalsOf(expected).values()];
+  return { tables: totals.length, rows: totals.reduce((sum, { rows }) => sum + rows, 0) };
+}
+
+/** A table of several COPYs counts once, with all of them. */
+function totalsOf(expected: readonly TableRows[]): ReadonlyMap<string, TableRows> {
   const totals = new Map<string, TableRows>();
   for (const table of expected) {
     const rows = (totals.get(key(table))?.rows ?? 0) + table.rows;
     totals.set(key(table), { ...table, rows });
   }
-  const differences = [...totals].flatMap(([id, table]) => difference(table, counts.get(id)));
-  if (differences.length === 0)
-    return { tables: totals.size, rows: [...totals.values()].reduce((sum, { rows }) => sum + rows, 0) };
-  const more = differences.length > NAMED ? ` and ${differences.length - NAMED} more` : "";
-  throw new DormouseError(
-    "rows_differ",
-    `the loaded database differs from the backup: ${differences.slice(0, NAMED).join("; ")}${more}`,
-    { hint: "nothing was exchanged: look at the server's log, and try another backup" },
-  );
+  return totals;
+}
+
+function key({ schema, name }: Omit<TableRows, "rows">): string {
+  return `${schema}\0${name}`;
 }
 
 function difference({ schema, name, rows }: TableRows, found: TableCount | undefined): string[] {

@@ -1,4 +1,4 @@
-import { compareRows } from "../backup/compare-rows.ts";
+import { comparisonOf } from "../backup/compare-rows.ts";
 import type { HeldDatabase } from "../backup/database-lock.ts";
 import type { Restorable } from "../backup/restorable.ts";
 import type { RestoreResult } from "../backup/restore-result.ts";
@@ -55,7 +55,8 @@ async function replace(
   await tools.replace(
     request,
     async ({ pid, transaction }) => {
-      await saga.write({ transaction });
+      // It is committed only if the rows are these: whoever learns that it was, knows what was compared.
+      await saga.write({ transaction, compared: comparisonOf(tables) });
       await held.isolate(database, pid);
     },
     signal,
@@ -64,6 +65,4 @@ async function replace(
   await held.limitConnections(database, connectionLimit);
   await step("replaced", { backup: backup.name });
   await deps.server.analyze(database, signal);
-  const compared = compareRows(tables, await deps.server.countRows(database, tables, signal));
-  await saga.write({ compared });
 }

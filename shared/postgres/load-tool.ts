@@ -1,3 +1,4 @@
+import { ROWS_DIFFER, rowsDiffer } from "../backup/compare-rows.ts";
 import { DormouseError } from "../errors.ts";
 import { runTool, type Command, type Limits, type RunningTool } from "./child-process.ts";
 import type { ClientTools } from "./client-tools.ts";
@@ -43,7 +44,8 @@ const FIRST_ERROR = /error:|fatal:|backslash commands are restricted/i;
 /** The first error is the cause. Lines that quote rows (DETAIL, CONTEXT, the command) stay out: they hold people's data. */
 function explainLoad(tool: string, database: string, exit: string, stderr: readonly string[]): DormouseError {
   const error = stderr.find((line) => FIRST_ERROR.test(line)) ?? exit;
-  const why = error.replace(/^.*?(?:error|fatal): (?:could not execute query: )?/i, "").slice(0, 500);
+  const why = error.replace(/^.*?(?:error|fatal):\s+(?:could not execute query: )?/i, "").slice(0, 500);
+  if (why.startsWith(ROWS_DIFFER)) return rowsDiffer(why);
   const kind = knownKind(stderr.join("\n"));
   const isLost = kind?.code === "connection_lost" || kind?.code === "server_starting";
   return new DormouseError(

@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import pg from "pg";
+import { ROWS_DIFFER } from "../backup/compare-rows.ts";
 import type { TableRows } from "../backup/plain-dump.ts";
 import type { ReplaceRequest, ReplacingSession } from "../backup/restore-server.ts";
 import { DormouseError } from "../errors.ts";
@@ -137,9 +138,9 @@ function checkOf(tables: readonly TableRows[]): string {
   const body = `DECLARE wanted jsonb := ${pg.escapeLiteral(JSON.stringify(expected))};
     item record; relation record; found bigint; part bigint;
   BEGIN
-    FOR item IN SELECT name, sum(rows) AS rows FROM jsonb_to_recordset(wanted) AS x(name text, rows bigint)
-      WHERE NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e'
-        AND objid = name::regclass) GROUP BY name LOOP
+    FOR item IN SELECT name, sum(rows) AS rows, EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
+        AND deptype = 'e' AND objid = name::regclass) AS is_configuration
+      FROM jsonb_to_recordset(wanted) AS x(name text, rows bigint) GROUP BY name LOOP
       found := 0;
       FOR relation IN SELECT c.oid FROM pg_class c
         WHERE c.relkind <> 'p' AND (c.oid = item.name::regclass OR (
@@ -148,8 +149,8 @@ function checkOf(tables: readonly TableRows[]): string {
         EXECUTE format('SELECT count(*) FROM ONLY %s', relation.oid::regclass) INTO part;
         found := found + part;
       END LOOP;
-      IF found <> item.rows THEN
-        RAISE EXCEPTION USING MESSAGE = format('table %s has other rows than the backup', item.name);
+      IF found < item.rows OR (found > item.rows AND NOT item.is_configuration) THEN
+        RAISE EXCEPTION '${ROWS_DIFFER}: % has % rows instead of %', item.name::regclass, found, item.rows;
       END IF;
     END LOOP;
   END`;

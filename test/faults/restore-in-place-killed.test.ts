@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import pg from "pg";
 import type { RestoreResult } from "../../shared/backup/restore-result.ts";
+import { connectAgainAndAgain } from "../support/application.ts";
 import { spawnFunction } from "../support/function-process.ts";
 import {
   endedRestore,
@@ -64,7 +64,7 @@ describe("a restore in place whose process is killed inside of its transaction",
     assert.notEqual(await statistics(stage), 0);
   });
 
-  it("still tells how it can be undone", async () => {
+  it("still tells what was compared and how it can be undone", async () => {
     const destroyed = await stage.fingerprint();
     await using _network = await killAt("committed");
 
@@ -72,6 +72,7 @@ describe("a restore in place whose process is killed inside of its transaction",
     const result = (await endedRestore(stage.path)).result as RestoreResult;
     await stage.resultOf(next.post(result.undo?.body));
 
+    assert.equal(result.compared?.rows, stage.backup.content.rows);
     assert.equal(result.undo?.body["strategy"], "in-place");
     assert.deepEqual(await stage.fingerprint(), destroyed);
   });
@@ -112,33 +113,4 @@ async function tableOf(stage: RestoreStage): Promise<number> {
 async function statistics(stage: RestoreStage): Promise<number> {
   const sql = "SELECT count(*)::int AS columns FROM pg_stats WHERE schemaname = 'hire'";
   return ((await stage.query(stage.database, sql)).rows as { columns: number }[])[0]?.columns ?? 0;
-}
-
-/** An application that nobody stops, and that wants the database back. */
-function connectAgainAndAgain({ server, database, owner }: RestoreStage): AsyncDisposable {
-  const { host, port } = server;
-  const stopped = new AbortController();
-
-  async function session(): Promise<void> {
-    const client = new pg.Client({ host, port, user: owner, password: owner, database });
-    client.on("error", () => undefined);
-    try {
-      await client.connect();
-      while (!stopped.signal.aborted) await client.query("SELECT pg_sleep(0.01)");
-    } finally {
-      await client.end().catch(() => undefined);
-    }
-  }
-
-  async function loop(): Promise<void> {
-    while (!stopped.signal.aborted) await session().catch(() => undefined);
-  }
-
-  const ended = loop();
-  return {
-    async [Symbol.asyncDispose]() {
-      stopped.abort();
-      await ended;
-    },
-  };
 }

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import type { Run } from "../../shared/backup/run.ts";
+import { connectAgainAndAgain } from "../support/application.ts";
+import { until } from "../support/faulty.ts";
 import type { TestServer } from "../support/postgres.ts";
 import { setRestoreStage } from "../support/restore-stage.ts";
 
@@ -31,6 +34,33 @@ describe("an application that is connected while its database is restored", () =
     test.diagnostic(
       `outage as the application saw it: ${Math.round(outageMs())} ms, as the restore reports it: ${downtimeMs} ms; ` +
         `it saw ${[...new Set(errors)].join(" | ")}`,
+    );
+  });
+});
+
+describe("an application that writes as soon as it is let in again", () => {
+  it("makes a restore in place neither fail nor count its rows", async () => {
+    await using stage = await setRestoreStage();
+    await stage.destroyData();
+    const restore = await stage.startAsOwner();
+    await using application = connectAgainAndAgain(
+      stage,
+      "INSERT INTO hire.owner (name, registered_at) VALUES ('new', now())",
+    );
+    await until(() => application.answers() > 0);
+
+    const result = await stage.resultOf(restore.post({ filename: "latest", strategy: "in-place" }));
+
+    const { rows } = await stage.query(
+      stage.database,
+      "SELECT count(*)::int AS equipment FROM hire.equipment",
+    );
+    assert.deepEqual(rows, [{ equipment: 2_000 }]);
+    assert.equal(result.compared?.rows, stage.backup.content.rows);
+    const { steps } = (await (await restore.get(`/runs/${result.run}`)).json()) as Run;
+    assert.deepEqual(
+      steps.filter(({ step }) => step === "failed"),
+      [],
     );
   });
 });
