@@ -37,6 +37,7 @@ export type ErrorCode =
   | "restore_blocked"
   | "restore_failed"
   | "restore_unsettled"
+  | "restore_elsewhere"
   | "undo_unavailable"
   | "rows_differ"
   | "sessions_remain"

@@ -116,6 +116,11 @@ export function usesOf({ kind, uses = [], request }: Run): readonly string[] {
   return typeof asked === "string" ? [...uses, asked] : uses;
 }
 
+/** What ends a process's part in a run, and not the run: the next one goes on with it, or another has it already. */
+export function isLeftToOthers(code: ErrorCode): boolean {
+  return code === "restore_unsettled" || code === "restore_elsewhere";
+}
+
 /** Whether somebody is at it, or will have to be. */
 export function isUnfinished({ state }: Run): boolean {
   return state !== "succeeded" && state !== "failed";

@@ -2,7 +2,7 @@ import type { HeldDatabase } from "../backup/database-lock.ts";
 import { restoreMayGoOn } from "../backup/resume.ts";
 import type { RestorePlan } from "../backup/restore-plan.ts";
 import type { RestoreResult } from "../backup/restore-result.ts";
-import type { Run, RunContext } from "../backup/run.ts";
+import { isLeftToOthers, type Run, type RunContext } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { announce } from "./announce.ts";
 import { dropExpired } from "./drop-expired.ts";
@@ -32,7 +32,7 @@ export async function restore(
     announceResult(deps, context, result);
     return result;
   } catch (error) {
-    if (context.signal.aborted || asDormouseError(error).code === "restore_unsettled") throw error;
+    if (context.signal.aborted || isLeftToOthers(asDormouseError(error).code)) throw error;
     const result = saga.hasBegun() ? await settleForSure(deps, saga, error) : undefined;
     if (result === undefined) {
       announceFailure(deps, context, error);

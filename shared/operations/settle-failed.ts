@@ -2,7 +2,7 @@ import type { HeldDatabase } from "../backup/database-lock.ts";
 import { parseJournal } from "../backup/journal.ts";
 import type { RestoreResult } from "../backup/restore-result.ts";
 import { backoffMs } from "../backup/retry.ts";
-import type { RunContext } from "../backup/run.ts";
+import { isLeftToOthers, type RunContext } from "../backup/run.ts";
 import { asDormouseError } from "../errors.ts";
 import { holdDatabase, unsettled } from "./hold-database.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
@@ -55,7 +55,7 @@ export async function settleForSure(
     try {
       return await holdDatabase(deps, saga, (held, own) => settleOwn(deps, own, held, cause));
     } catch (error) {
-      if (signal.aborted || asDormouseError(error).code === "restore_unsettled") throw error;
+      if (signal.aborted || isLeftToOthers(asDormouseError(error).code)) throw error;
       if (deps.now().getTime() - begunMs > deps.settings.settleForMs) throw unsettled(run, error, cause);
       await deps.pause(backoffMs(attempted), signal);
     }
@@ -72,7 +72,7 @@ async function settleOwn(
   try {
     await saga.refresh();
   } catch (error) {
-    if (asDormouseError(error).code === "restore_unsettled") throw error;
+    if (isLeftToOthers(asDormouseError(error).code)) throw error;
     deps.log.warn("record not read", { run: saga.context.run.id, error: String(error) });
   }
   if (!saga.hasBegun()) return undefined;

@@ -1,4 +1,4 @@
-import type { Run, RunContext, RunStep, RunStore } from "../backup/run.ts";
+import { isLeftToOthers, type Run, type RunContext, type RunStep, type RunStore } from "../backup/run.ts";
 import { asDormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { recordOf } from "./run-record.ts";
@@ -43,12 +43,12 @@ export async function carryOut(
   } catch (error) {
     const { code, message, hint } = asDormouseError(error);
     // What could not be settled is left for the next process, as is what a signal ended.
-    const state = signal.aborted || code === "restore_unsettled" ? "interrupted" : "failed";
+    const state = signal.aborted || isLeftToOthers(code) ? "interrupted" : "failed";
     run = { ...record.current(), state, finishedAt: now(), problem: { code, message, hint } };
   }
   await aside.ended();
   active.abort();
-  if (!isLeftToOthers(run)) {
+  if (!mayBeNewer(run)) {
     await record.end(run).catch((error: unknown) => {
       log.error("run not recorded", { run: run.id, error: String(error) });
     });
@@ -72,8 +72,9 @@ function oneAfterAnother(signal: AbortSignal) {
  * A journal belongs to whoever holds the lock, and this process has let it go: what it would record now might be older
  * than what the next one has written.
  */
-function isLeftToOthers({ state, journal, problem }: Run): boolean {
-  return problem?.code === "restore_unsettled" || (state === "interrupted" && journal !== undefined);
+function mayBeNewer({ state, journal, problem }: Run): boolean {
+  const isLeft = problem !== undefined && isLeftToOthers(problem.code);
+  return isLeft || (state === "interrupted" && journal !== undefined);
 }
 
 function logEnd(log: Log, run: Run): void {

@@ -1,5 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { isUnfinished, type NewRun, type Run, type RunStep, type RunStore } from "../backup/run.ts";
+import {
+  isLeftToOthers,
+  isUnfinished,
+  type NewRun,
+  type Run,
+  type RunStep,
+  type RunStore,
+} from "../backup/run.ts";
 import type { DormouseError } from "../errors.ts";
 import { carryOut, type RunsDependencies, type Work } from "./carry-out.ts";
 
@@ -26,7 +33,9 @@ export type Runs = {
 type ActiveRun = {
   readonly steps: RunStep[];
   readonly listeners: Set<(step: RunStep) => void>;
+  /** When this process has done with it. */
   readonly end: Promise<Run>;
+  readonly finished: StartedRun["finished"];
 };
 
 const POLL_MS = 1_000;
@@ -44,12 +53,14 @@ export function runsOf(dependencies: RunsDependencies): Runs {
     if (known !== undefined) return watch(run, false, known);
     const { steps, listeners, tell } = audienceOf(run);
     const end = carryOut(dependencies, run, work, { tell, signal: stopping.signal, isTakenUp });
-    active.set(run.id, { steps, listeners, end });
+    const finished = (signal: AbortSignal) => outcomeOf(store, end, signal, stopping.signal);
+    const launched = { steps, listeners, end, finished };
+    active.set(run.id, launched);
     void end.then(({ problem }) => {
       active.delete(run.id);
-      if (problem?.code === "restore_unsettled") left.add(run.id);
+      if (problem !== undefined && isLeftToOthers(problem.code)) left.add(run.id);
     });
-    return watch(run, true, { steps, listeners, end });
+    return watch(run, true, launched);
   }
 
   return {
@@ -86,7 +97,7 @@ function audienceOf(run: Run) {
   return { steps, listeners, tell };
 }
 
-function watch(run: Run, isNew: boolean, { steps, listeners, end }: ActiveRun): StartedRun {
+function watch(run: Run, isNew: boolean, { steps, listeners, finished }: ActiveRun): StartedRun {
   return {
     run,
     isNew,
@@ -95,7 +106,7 @@ function watch(run: Run, isNew: boolean, { steps, listeners, end }: ActiveRun): 
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    finished: (signal) => Promise.race([end, aborted(signal)]),
+    finished,
   };
 }
 
@@ -111,9 +122,25 @@ function watchElsewhere(store: RunStore, run: Run): StartedRun {
   };
 }
 
+/** Who asked is told how the run ended, also if another process had the lock first and carried it out. */
+async function outcomeOf(
+  store: RunStore,
+  end: Promise<Run>,
+  signal: AbortSignal,
+  stopping: AbortSignal,
+): Promise<Run> {
+  const run = await Promise.race([end, aborted(signal)]);
+  if (run.problem?.code !== "restore_elsewhere") return run;
+  return endElsewhere(store, run, AbortSignal.any([signal, stopping])).catch((error: unknown) => {
+    if (stopping.aborted) return run;
+    throw error;
+  });
+}
+
 /** Another process has the run: its record tells how it ends. */
 async function endElsewhere(store: RunStore, begun: Run, signal: AbortSignal): Promise<Run> {
-  for (let run = begun; ; run = (await store.find(begun.id)) ?? run) {
+  for (;;) {
+    const run = (await store.find(begun.id)) ?? begun;
     if (run.state !== "accepted" && run.state !== "running") return run;
     await pause(POLL_MS, undefined, { signal });
   }

@@ -37,4 +37,37 @@ describe("runs", () => {
     assert.deepEqual([again.id, again.state, again.result], [first.id, "succeeded", "done"]);
     assert.deepEqual([known.state, takenUp], ["succeeded", [false, true]]);
   });
+
+  it("tell who asked how another process ended the run that it had first", async () => {
+    await using volume = await temporaryVolume();
+    const store = runFiles(volume.path, silent, now);
+    const runs = runsOf({ store, log: silent, now });
+    const work: Work = async ({ run, step }) => {
+      const theirs = { ...run, attempt: run.attempt + 1, state: "running" } as const;
+      await store.update(theirs);
+      setTimeout(() => void store.update({ ...theirs, state: "succeeded", result: "theirs" }), 100);
+      await step("locked");
+    };
+
+    const { finished } = await runs.start(WANTED, work);
+    const ended = await finished(AbortSignal.timeout(5_000));
+
+    assert.deepEqual([ended.state, ended.attempt, ended.result], ["succeeded", 2, "theirs"]);
+  });
+
+  it("wait for another process until they are stopped, and no longer", async () => {
+    await using volume = await temporaryVolume();
+    const store = runFiles(volume.path, silent, now);
+    const runs = runsOf({ store, log: silent, now });
+    const work: Work = async ({ run, step }) => {
+      await store.update({ ...run, attempt: run.attempt + 1, state: "running" });
+      await step("locked");
+    };
+
+    const { finished } = await runs.start(WANTED, work);
+    const waiting = finished(AbortSignal.timeout(5_000));
+    await runs.settle(1_000, new DormouseError("interrupted", "the pod is told to stop"));
+
+    assert.equal((await waiting).problem?.code, "restore_elsewhere");
+  });
 });
