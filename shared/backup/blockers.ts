@@ -1,12 +1,6 @@
 import type { Strategy } from "./journal.ts";
 import type { Restorable } from "./restorable.ts";
-
-/** What a backup needs of the server that it is restored to. */
-export type ArchiveNeeds = {
-  readonly roles: readonly string[];
-  readonly extensions: readonly string[];
-  readonly tablespaces: readonly string[];
-};
+import type { ArchiveNeeds } from "./script-needs.ts";
 
 /** What the server says of the database that is to be restored. */
 export type TargetFacts = {
@@ -63,6 +57,12 @@ type Rule = {
 const LOADING: readonly Strategy[] = ["swap", "in-place", "rehearse", "beside"];
 /** What is there and what takes its place: a table, its TOAST table, and an index or sequence or two of each. */
 const LOCKS_PER_TABLE = 8;
+const OF_NEEDS: ReadonlySet<string> = new Set([
+  "roles-missing",
+  "extensions-missing",
+  "extensions-forbidden",
+  "tablespaces-missing",
+]);
 const EXCHANGING: readonly Strategy[] = ["swap", "undo"];
 
 const RULES: readonly Rule[] = [
@@ -211,6 +211,11 @@ export function blockersOf(strategy: Strategy, given: Given): Blocker[] {
       },
     ];
   });
+}
+
+/** Those of them that the backup itself is the cause of. */
+export function unmetNeeds(strategy: Strategy, given: Given): Blocker[] {
+  return blockersOf(strategy, given).filter(({ kind }) => OF_NEEDS.has(kind));
 }
 
 /** What the manifest says that the server must have. */

@@ -64,13 +64,25 @@ export function describeAdopted(
       tables,
       rows: tables.reduce((sum, { rows }) => sum + rows, 0),
       largeObjects: dump.largeObjects,
-      extensions: [],
+      extensions: dump.needs.extensions.map((extension) => ({ name: extension, version: "unknown" })),
     },
-    lacks: [],
+    lacks: lacksOf(dump),
     warnings: warningsOf(dump),
     verification: { level: "read", at: now.toISOString() },
     restoreByHand: restoreByHand(name, database, format),
   };
+}
+
+/** A dump has neither; it says only that they must be there. */
+function lacksOf({ needs }: LegacyContents["dump"]): BackupManifest["lacks"] {
+  return (["roles", "tablespaces"] as const)
+    .filter((kind) => needs[kind].length > 0)
+    .map((kind) => ({
+      kind,
+      data: false,
+      names: needs[kind].map((name) => `"${name.replaceAll('"', '""')}"`),
+      detail: `${kind} of the server that the script names`,
+    }));
 }
 
 function warningsOf({ metaCommands }: LegacyContents["dump"]): string[] {

@@ -1,4 +1,5 @@
 import { copyRows, type CopyRows } from "./copy-rows.ts";
+import { scriptNeeds, type ArchiveNeeds } from "./script-needs.ts";
 import { scriptScanner, type ScriptListener } from "./sql-script.ts";
 
 export type TableRows = { readonly schema: string; readonly name: string; readonly rows: number };
@@ -17,6 +18,8 @@ export type PlainDump = {
   readonly isComplete: boolean;
   /** Backslash commands other than those two: psql would run them. The first twenty. */
   readonly metaCommands: readonly string[];
+  /** Roles, extensions and tablespaces that its statements name, and do not make themselves. */
+  readonly needs: ArchiveNeeds;
 };
 
 type CopyTarget = Omit<TableRows, "rows">;
@@ -65,7 +68,14 @@ export function plainDumpScanner(): { push(chunk: Uint8Array): void; end(): Plai
     end() {
       const isComplete = copying === undefined && script.isAtRest() && notes.hasTrailer();
       const { largeObjects, metaCommands } = notes;
-      return { tables, largeObjects: largeObjects(), plainBytes, isComplete, metaCommands };
+      return {
+        tables,
+        largeObjects: largeObjects(),
+        plainBytes,
+        isComplete,
+        metaCommands,
+        needs: notes.needs(),
+      };
     },
   };
 }
@@ -74,6 +84,7 @@ export function plainDumpScanner(): { push(chunk: Uint8Array): void; end(): Plai
 function dumpNotes() {
   const metaCommands: string[] = [];
   const keys = new Map<string, string>();
+  const needs = scriptNeeds();
   let largeObjects = 0;
   let hasTrailer = false;
   let schema = "";
@@ -85,6 +96,7 @@ function dumpNotes() {
       schema = SEARCH_PATH.exec(text)?.groups?.["schema"] ?? schema;
       target = copyTarget(text, schema);
       if (OPEN_LARGE_OBJECT.test(text)) largeObjects++;
+      needs.statement(text);
     },
     comment(text) {
       if (text === TRAILER) hasTrailer = true;
@@ -99,6 +111,7 @@ function dumpNotes() {
   return {
     ...listener,
     metaCommands,
+    needs: () => needs.needs(),
     largeObjects: () => largeObjects,
     hasTrailer: () => hasTrailer && keys.get("restrict") === keys.get("unrestrict"),
     takeCopyTarget() {

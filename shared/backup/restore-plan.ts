@@ -122,7 +122,10 @@ function warningsOf({ strategy, facts, backup, workloads }: PlanRequest): string
   const swaps = strategy === "swap";
   return [
     ...(backup !== undefined && manifest === undefined
-      ? ["this file of the old pod has no manifest: only its own end tells that it is whole"]
+      ? [
+          "this file of the old pod has no manifest: only its own end tells that it is whole",
+          "what roles, extensions and tablespaces it needs is told once it has been read, before anything is touched",
+        ]
       : []),
     ...(manifest?.lacks ?? []).filter(({ data }) => data).map(({ detail }) => `the backup lacks ${detail}`),
     ...(swaps && !facts.exists

@@ -1,8 +1,9 @@
-import type { ArchiveNeeds, TargetFacts } from "./blockers.ts";
+import type { TargetFacts } from "./blockers.ts";
 import type { TableCount } from "./compare-rows.ts";
 import type { ArchiveReading } from "./dump.ts";
 import type { ArchiveFormat } from "./manifest.ts";
 import type { TableRows } from "./plain-dump.ts";
+import type { ArchiveNeeds } from "./script-needs.ts";
 
 export type LoadRequest = {
   readonly database: string;

@@ -3,6 +3,7 @@ import type { TableRows } from "../backup/plain-dump.ts";
 import type { Restorable } from "../backup/restorable.ts";
 import type { RestoreTools } from "../backup/restore-server.ts";
 import type { RunContext } from "../backup/run.ts";
+import { refuseUnmet } from "./plan-restore.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import type { Saga } from "./saga.ts";
 import { verifyArchive } from "./verify-archive.ts";
@@ -21,8 +22,9 @@ export async function loadBeside(
 ): Promise<void> {
   const { signal, step } = saga.context;
   await using verified = await verifyArchive(deps.files, backup, tools, saga.context);
-  const { file, tables } = verified;
+  const { file, tables, needs } = verified;
   const { database, loaded, strategy } = saga.journal();
+  await refuseUnmet(deps, { strategy, backup, needs }, signal);
   // What an earlier attempt of this run left there is a part of it at best.
   await deps.server.drop(loaded, signal);
   await deps.server.create(loaded, database, signal);

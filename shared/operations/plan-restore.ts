@@ -1,8 +1,9 @@
-import { needsOf } from "../backup/blockers.ts";
+import { needsOf, unmetNeeds } from "../backup/blockers.ts";
 import type { Strategy } from "../backup/journal.ts";
 import { findRestorable, parseWanted, type Restorable } from "../backup/restorable.ts";
 import { planRestore, type RestorePlan } from "../backup/restore-plan.ts";
 import type { Run } from "../backup/run.ts";
+import { NO_NEEDS, type ArchiveNeeds } from "../backup/script-needs.ts";
 import { DormouseError } from "../errors.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
 
@@ -56,7 +57,7 @@ export async function planOf(
   signal: AbortSignal,
 ): Promise<{ readonly plan: RestorePlan; readonly serverMajor: number }> {
   const { database } = deps.settings;
-  const needs = backup === undefined ? { roles: [], extensions: [], tablespaces: [] } : needsOf(backup);
+  const needs = backup === undefined ? NO_NEEDS : needsOf(backup);
   const facts = await deps.server.inspect({ database, target, needs }, signal);
   const workloads = [];
   const stops = strategy !== "rehearse" && strategy !== "beside";
@@ -72,8 +73,20 @@ export async function planOf(
   return { plan, serverMajor: facts.serverMajor };
 }
 
+/** For what only a script itself tells, once it has been read to its end: nothing has been touched by then. */
+export async function refuseUnmet(
+  { server, settings: { database } }: RestoreDependencies,
+  given: { readonly strategy: Strategy; readonly backup: Restorable; readonly needs: ArchiveNeeds },
+  signal: AbortSignal,
+): Promise<void> {
+  const { strategy, backup, needs } = given;
+  if (Object.values(needs).every((names) => names.length === 0)) return;
+  const facts = await server.inspect({ database, target: database, needs }, signal);
+  refuseBlocked({ database, blockers: unmetNeeds(strategy, { facts, backup }) });
+}
+
 /** Throws `restore_blocked` with every reason at once. */
-export function refuseBlocked({ blockers, database }: RestorePlan): void {
+export function refuseBlocked({ blockers, database }: Pick<RestorePlan, "blockers" | "database">): void {
   if (blockers.length === 0) return;
   throw new DormouseError(
     "restore_blocked",

@@ -3,12 +3,15 @@ import type { TableRows } from "../backup/plain-dump.ts";
 import type { Restorable } from "../backup/restorable.ts";
 import type { RestoreTools } from "../backup/restore-server.ts";
 import type { RunContext } from "../backup/run.ts";
+import { NO_NEEDS, type ArchiveNeeds } from "../backup/script-needs.ts";
 import { DormouseError } from "../errors.ts";
 
 export type VerifiedArchive = {
   readonly file: ArchiveFile;
   /** As the archive itself has them. */
   readonly tables: readonly TableRows[];
+  /** What a script names; of an archive its manifest has told. */
+  readonly needs: ArchiveNeeds;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -24,12 +27,12 @@ export async function verifyArchive(
 ): Promise<VerifiedArchive> {
   const file = await files.open(backup, signal);
   try {
-    const tables =
+    const { tables, needs } =
       backup.format === "custom"
-        ? await readCustom(tools, file, backup, signal)
+        ? { tables: await readCustom(tools, file, backup, signal), needs: NO_NEEDS }
         : await readPlain(files, file, backup, signal);
     await step("verified", { backup: backup.name, tables: tables.length, rows: rowsOf(tables) });
-    return { file, tables, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
+    return { file, tables, needs, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
   } catch (error) {
     await file[Symbol.asyncDispose]();
     throw error;
@@ -73,9 +76,9 @@ async function readPlain(
   file: ArchiveFile,
   backup: Restorable,
   signal: AbortSignal,
-): Promise<readonly TableRows[]> {
-  const { metaCommands, tables } = await files.readPlain(backup, file, signal);
-  if (metaCommands.length === 0) return tables;
+): Promise<Pick<VerifiedArchive, "tables" | "needs">> {
+  const { metaCommands, tables, needs } = await files.readPlain(backup, file, signal);
+  if (metaCommands.length === 0) return { tables, needs };
   throw new DormouseError(
     "archive_damaged",
     `${backup.name} holds commands that psql would run: ${metaCommands.slice(0, 3).join(", ")}`,

@@ -1,5 +1,6 @@
 import type pg from "pg";
-import type { ArchiveNeeds, TargetFacts } from "../backup/blockers.ts";
+import type { TargetFacts } from "../backup/blockers.ts";
+import type { ArchiveNeeds } from "../backup/script-needs.ts";
 import { DormouseError } from "../errors.ts";
 
 /** Looks at the database that is to be restored from outside of it, as the role that will restore. */

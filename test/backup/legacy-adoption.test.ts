@@ -4,7 +4,10 @@ import { archiveName } from "../../shared/backup/archive-name.ts";
 import { backupOf, newestFirst, type Backup } from "../../shared/backup/backup.ts";
 import type { LegacyFile } from "../../shared/backup/catalog.ts";
 import { adoptable, describeAdopted } from "../../shared/backup/legacy-adoption.ts";
+import { needsOf } from "../../shared/backup/blockers.ts";
+import { findRestorable } from "../../shared/backup/restorable.ts";
 import { aBackup } from "../support/backups.ts";
+import { aListing } from "../support/restorables.ts";
 
 const now = new Date("2026-12-01T00:00:00Z");
 
@@ -17,7 +20,8 @@ function legacyFile(day: string, given: Partial<LegacyFile> = {}): LegacyFile {
 
 function adopted(file: LegacyFile, backups: readonly Backup[], metaCommands: string[] = []): Backup {
   const tables = [{ schema: "public", name: "t", rows: 3 }];
-  const dump = { tables, largeObjects: 1, plainBytes: 99, isComplete: true, metaCommands };
+  const needs = { roles: ["jo", 'the "old" app'], extensions: ["citext"], tablespaces: [] };
+  const dump = { tables, largeObjects: 1, plainBytes: 99, isComplete: true, metaCommands, needs };
   const versions = { server: "9.6.1", pgDump: "9.6.2" };
   const contents = { sizeBytes: 10, sha256: "0".repeat(64), dump, versions };
   return backupOf(describeAdopted(file, contents, backups, { run: "cull-1", now, version: "1.0.0" }));
@@ -65,6 +69,16 @@ describe("an adopted file", () => {
     assert.equal(manifest.content.rows, 3);
     assert.match(manifest.warnings.join("\n"), /adopted from the old pod[^]*psql would run: \\connect other/);
     assert.match(manifest.restoreByHand, /^gzip -t < .*gzip -dc < .* \| psql --no-psqlrc/);
+  });
+});
+
+describe("the manifest of an adopted file", () => {
+  it("tells the plan of a restore what the server must have", () => {
+    const file = adopted(legacyFile("2026-11-21"), []);
+
+    const needs = needsOf(findRestorable(aListing({ backups: [file] }), "hets", { name: file.name }));
+
+    assert.deepEqual(needs, { roles: ["jo", 'the "old" app'], extensions: ["citext"], tablespaces: [] });
   });
 });
 

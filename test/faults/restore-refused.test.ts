@@ -377,8 +377,8 @@ describe("a restore that must not happen", () => {
         /backslash commands are restricted/,
       ],
       [
-        "a role is missing",
-        "CREATE TABLE a (b int);\nALTER TABLE a OWNER TO nobody_here;\n",
+        "a role is missing that only a function names",
+        "DO $$ BEGIN CREATE TABLE a (b int); ALTER TABLE a OWNER TO nobody_here; END $$;\n",
         "restore_failed",
         /role "nobody_here" does not exist/,
       ],
@@ -395,6 +395,37 @@ describe("a restore that must not happen", () => {
         assert.equal(problem.code, code, problem.detail);
         assert.match(problem.detail, detail);
         await assert.rejects(readFile(witness), { code: "ENOENT" });
+      });
+
+    const unmet: readonly (readonly [string, string, RegExp])[] = [
+      [
+        "roles",
+        'ALTER TABLE a OWNER TO nobody_here;\nGRANT ALL ON a TO "No ""One"""; GRANT ALL ON a TO postgres;\n',
+        /roles that own or may use .*: No "One", nobody_here$/,
+      ],
+      [
+        "an extension",
+        'CREATE EXTENSION IF NOT EXISTS plpgsql; CREATE EXTENSION IF NOT EXISTS "no-such" WITH SCHEMA public;\n',
+        /extensions that this server does not have: no-such$/,
+      ],
+      ["a tablespace", "SET default_tablespace = fast;\n", /tablespaces .*: fast$/],
+    ];
+    for (const [what, statements, detail] of unmet)
+      it(`is refused before it loads when a script names ${what} that the server has not`, async () => {
+        const name = `2020-01-01/${stage.database}2020-01-01-00-00.bak`;
+        await mkdir(join(stage.path, "2020-01-01"), { recursive: true });
+        await writeFile(
+          join(stage.path, name),
+          gzipSync(`SELECT 1 / 0;\nCREATE TABLE a (b int);\n${statements}${trailer}`),
+        );
+
+        for (const into of [undefined, "scratch", `${stage.database}_beside`]) {
+          const problem = await refusal(restore.post({ filename: name, into }));
+
+          assert.deepEqual([problem.status, problem.code], [422, "restore_blocked"], problem.detail);
+          assert.match(problem.detail, detail);
+          assert.notEqual(problem.hint, "");
+        }
       });
 
     it("is refused when a small file grows without end", async () => {

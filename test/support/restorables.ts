@@ -1,7 +1,8 @@
-import type { ArchiveNeeds, TargetFacts } from "../../shared/backup/blockers.ts";
+import type { TargetFacts } from "../../shared/backup/blockers.ts";
 import { findRestorable, type Restorable } from "../../shared/backup/restorable.ts";
 import { parseArchiveName } from "../../shared/backup/archive-name.ts";
 import type { CatalogListing, LegacyFile } from "../../shared/backup/catalog.ts";
+import type { ArchiveNeeds } from "../../shared/backup/script-needs.ts";
 import { aBackup, type ManifestGiven } from "./backups.ts";
 
 export type FactsGiven = Partial<Omit<TargetFacts, "missing">> & { readonly missing?: Partial<ArchiveNeeds> };
