@@ -28,6 +28,10 @@ export type TargetFacts = {
   readonly forbiddenExtensions: readonly string[];
   /** Settings of the live database, or of roles in it, that this role may not give to the loaded one. */
   readonly forbiddenSettings: readonly string[];
+  /** Tablespaces of the backup in which this role may not create; that of the database itself needs no right. */
+  readonly forbiddenTablespaces: readonly string[];
+  /** The tablespace of the live database, if this role may make no other database there. */
+  readonly forbiddenHome: readonly string[];
   /** How many locks all transactions together may hold. */
   readonly lockTableSize: number;
   /** Whether the database that `into` names is there already. */
@@ -62,6 +66,7 @@ const OF_NEEDS: ReadonlySet<string> = new Set([
   "extensions-missing",
   "extensions-forbidden",
   "tablespaces-missing",
+  "tablespaces-forbidden",
 ]);
 const EXCHANGING: readonly Strategy[] = ["swap", "undo"];
 
@@ -158,6 +163,20 @@ const RULES: readonly Rule[] = [
     detail: "tablespaces that this server does not have",
     remedy: "CREATE TABLESPACE for each",
     found: ({ facts }) => facts.missing.tablespaces,
+  },
+  {
+    kind: "tablespaces-forbidden",
+    strategies: LOADING,
+    detail: "tablespaces in which this role may not create",
+    remedy: "GRANT CREATE ON TABLESPACE ... to the role, or restore as a superuser",
+    found: ({ facts }) => facts.forbiddenTablespaces,
+  },
+  {
+    kind: "tablespaces-forbidden",
+    strategies: ["swap", "rehearse", "beside"],
+    detail: "the tablespace of the live database, in which this role may make no other",
+    remedy: "GRANT CREATE ON TABLESPACE ... to the role, or use the strategy in-place",
+    found: ({ facts }) => facts.forbiddenHome,
   },
   {
     kind: "server-too-old",

@@ -100,7 +100,7 @@ async function missingOf(client: pg.Client, needs: ArchiveNeeds): Promise<Archiv
 }
 
 /** What a superuser alone may do: the whole load would be for nothing if it were found out at its end. */
-async function forbiddenTo(client: pg.Client, database: string, { extensions }: ArchiveNeeds) {
+async function forbiddenTo(client: pg.Client, database: string, { extensions, tablespaces }: ArchiveNeeds) {
   const me = "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
   return {
     forbiddenExtensions: await names(
@@ -121,6 +121,22 @@ async function forbiddenTo(client: pg.Client, database: string, { extensions }: 
            OR r.rolname <> current_user AND NOT ${MAY_ALTER_ROLE})`,
       database,
     ),
+    forbiddenTablespaces: await names(
+      client,
+      `SELECT spcname::text AS name FROM pg_tablespace t
+       WHERE spcname = ANY ($1) AND NOT has_tablespace_privilege(oid, 'CREATE')
+         AND NOT EXISTS (SELECT FROM pg_database WHERE datname = $2 AND dattablespace = t.oid)`,
+      tablespaces,
+      database,
+    ),
+    // Where template0 lies, a new database lies without being asked to.
+    forbiddenHome: await names(
+      client,
+      `SELECT t.spcname::text AS name FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace
+       WHERE d.datname = $1 AND NOT has_tablespace_privilege(t.oid, 'CREATE')
+         AND d.dattablespace <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0')`,
+      database,
+    ),
   };
 }
 
@@ -128,7 +144,11 @@ async function forbiddenTo(client: pg.Client, database: string, { extensions }: 
 const MAY_ALTER_ROLE = `((SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user) AND NOT r.rolsuper
   AND (current_setting('server_version_num')::int < 160000 OR pg_has_role(r.oid, 'USAGE WITH ADMIN OPTION')))`;
 
-async function names(client: pg.Client, sql: string, value: string | readonly string[]): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(`${sql} ORDER BY name`, [value]);
+async function names(
+  client: pg.Client,
+  sql: string,
+  ...values: readonly (string | readonly string[])[]
+): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(`${sql} ORDER BY name`, [...values]);
   return rows.map(({ name }) => name);
 }

@@ -40,6 +40,13 @@ const ROWS: readonly Row[] = [
   ["a missing role", { missing: { roles: ["jo"] } }, "roles-missing", LOADING],
   ["a missing extension", { missing: { extensions: ["postgis"] } }, "extensions-missing", LOADING],
   ["a missing tablespace", { missing: { tablespaces: ["fast"] } }, "tablespaces-missing", LOADING],
+  ["a tablespace of others", { forbiddenTablespaces: ["fast"] }, "tablespaces-forbidden", LOADING],
+  [
+    "a database in a tablespace of others",
+    { forbiddenHome: ["fast"] },
+    "tablespaces-forbidden",
+    ["swap", "rehearse", "beside"],
+  ],
   ["an older server", { serverMajor: 14 }, "server-too-old", LOADING],
   ["few locks", { lockTableSize: 7 }, "too-many-objects", ["in-place"]],
   ["a taken name", { targetTaken: true }, "name-taken", ["beside"]],

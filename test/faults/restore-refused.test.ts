@@ -5,6 +5,7 @@ import {
   chmod,
   chown,
   mkdir,
+  mkdtemp,
   readFile,
   rename,
   rm,
@@ -13,11 +14,13 @@ import {
   truncate,
   writeFile,
 } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { execa } from "execa";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import type { RestorePlan } from "../../shared/backup/restore-plan.ts";
 import type { Problem } from "../../shared/events/problem.ts";
 import { problemIn, until } from "../support/faulty.ts";
 import type { FunctionProcess } from "../support/function-process.ts";
@@ -298,6 +301,33 @@ describe("a restore that must not happen", () => {
       );
       assert.match(detail, /extensions that only a superuser may create: pg_stat_statements/);
       assert.match(detail, /settings .*: log_statement, work_mem of role postgres/);
+    });
+
+    it("names a tablespace in which the role may create nothing", async (test) => {
+      const places = await mkdtemp(join(tmpdir(), "tablespaces-"));
+      test.after(() => rm(places, { recursive: true }));
+      const { user } = await installation();
+      if (user !== undefined) await chown(places, user.uid, user.gid);
+      for (const name of ["fast", "home"]) {
+        await mkdir(join(places, name));
+        if (user !== undefined) await chown(join(places, name), user.uid, user.gid);
+        await server.query("postgres", `CREATE TABLESPACE ${name} LOCATION '${join(places, name)}'`);
+      }
+      await lacking("tablespaces", ["fast"]);
+      const fast = await blocked(owners.post({ filename: stage.backup.name }));
+      const inPlace = await blocked(owners.post({ filename: stage.backup.name, strategy: "in-place" }));
+      await stage.query("postgres", "ALTER DATABASE :db SET TABLESPACE home");
+      const home = await blocked(owners.post({ filename: stage.backup.name }));
+      await lacking("tablespaces", ["home"]);
+      const plan = await owners.post({ filename: stage.backup.name, strategy: "in-place", dryRun: true });
+      await stage.query("postgres", "ALTER DATABASE :db SET TABLESPACE pg_default");
+      await server.query("postgres", "DROP TABLESPACE fast");
+      await server.query("postgres", "DROP TABLESPACE home");
+
+      for (const detail of [fast, inPlace])
+        assert.match(detail, /tablespaces in which this role may not create: fast$/);
+      assert.match(home, /create: fast; .*tablespace of the live database.*: home$/);
+      assert.deepEqual(((await plan.json()) as RestorePlan).blockers, []);
     });
 
     it("says that the role may not make databases, or does not own this one", async () => {

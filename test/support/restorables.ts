@@ -29,6 +29,8 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     targetTaken: false,
     forbiddenExtensions: [],
     forbiddenSettings: [],
+    forbiddenTablespaces: [],
+    forbiddenHome: [],
     ...given,
   };
 }
