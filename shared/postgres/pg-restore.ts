@@ -3,7 +3,8 @@ import { startLoad, type Loader } from "./load-tool.ts";
 
 /**
  * `pg_restore` into an empty database with several connections. Subscriptions stay out: they would start to replicate,
- * and a database that has one can hardly be dropped.
+ * and a database that has one can hardly be dropped. Row security, which comes behind the rows, stays as it is for whoever
+ * owns a materialized view: switched off, it would refuse to fill that again.
  */
 export async function loadCustom(
   loader: Loader,
@@ -19,6 +20,7 @@ export async function loadCustom(
       arguments: [
         "--exit-on-error",
         "--no-subscriptions",
+        "--enable-row-security",
         "--no-password",
         `--jobs=${options.jobs}`,
         `--dbname=${libpq.conninfo(database)}`,

@@ -7,46 +7,8 @@ import { DormouseError } from "../errors.ts";
 import type { RunningTool } from "./child-process.ts";
 import { startLoad, type Loader } from "./load-tool.ts";
 import { PSQL } from "./psql.ts";
+import { WIPE } from "./wipe.ts";
 
-/**
- * All that a database holds but what belongs to the server. Schemas take their extensions with them; the schema public
- * comes back as a new database has it, since a dump says of it only what is different; default privileges do as well,
- * or what is loaded would have grants that the backup has not.
- */
-const WIPE = `
-DO $wipe$
-DECLARE item record;
-BEGIN
-  FOR item IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
-    EXECUTE format('DROP SCHEMA %I CASCADE', item.nspname);
-  END LOOP;
-  PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
-  FOR item IN SELECT pubname FROM pg_publication LOOP
-    EXECUTE format('DROP PUBLICATION %I', item.pubname);
-  END LOOP;
-  FOR item IN SELECT quote_ident(pg_get_userbyid(defaclrole)) AS owner, (ARRAY['TABLES', 'SEQUENCES', 'FUNCTIONS',
-      'TYPES', 'SCHEMAS', 'LARGE OBJECTS'])[strpos('rSfTnL', defaclobjtype::text)] AS kind,
-      (SELECT string_agg(DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END, ', ')
-        FROM aclexplode(defaclacl)) AS grantees
-    FROM pg_default_acl LOOP
-    IF item.grantees IS NOT NULL THEN
-      EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s REVOKE ALL ON %s FROM %s', item.owner, item.kind, item.grantees);
-    END IF;
-    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT ALL ON %s TO %1$s', item.owner, item.kind);
-    IF item.kind IN ('FUNCTIONS', 'TYPES') THEN
-      EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT ALL ON %s TO PUBLIC', item.owner, item.kind);
-    END IF;
-  END LOOP;
-  CREATE SCHEMA public;
-  COMMENT ON SCHEMA public IS 'standard public schema';
-  IF current_setting('server_version_num')::int >= 150000 THEN
-    ALTER SCHEMA public OWNER TO pg_database_owner;
-    GRANT USAGE ON SCHEMA public TO PUBLIC;
-  ELSE
-    GRANT ALL ON SCHEMA public TO PUBLIC;
-  END IF;
-END $wipe$;
-`;
 /** The last statement of the script, which is kept back until pg_restore has ended well. */
 const KEPT_BACK_BYTES = 4096;
 const SETTINGS =
@@ -90,7 +52,14 @@ function startScript(loader: Loader, { database, path }: ReplaceRequest, signal:
     "pg_restore",
     {
       database,
-      arguments: ["--single-transaction", "--exit-on-error", "--no-subscriptions", "--file=-", path],
+      arguments: [
+        "--single-transaction",
+        "--exit-on-error",
+        "--no-subscriptions",
+        "--enable-row-security",
+        "--file=-",
+        path,
+      ],
     },
     signal,
   );

@@ -25,6 +25,38 @@ const ONLY_A_SUPERUSER_MAKES = `
   CREATE EXTENSION hstore SCHEMA hire; CREATE EXTENSION pg_trgm; CREATE EXTENSION pg_stat_statements;
   CREATE FUNCTION public.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
   CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION public.watch()`;
+/** A materialized view is filled again as its owner, whom a policy shows a part of the table. */
+const FILLED_UNDER_A_POLICY = `
+  CREATE TABLE hire.forced AS SELECT n FROM generate_series(1, 9) n;
+  ALTER TABLE hire.forced ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE hire.forced FORCE ROW LEVEL SECURITY;
+  CREATE POLICY few ON hire.forced USING (n < 4);
+  CREATE MATERIALIZED VIEW hire.few AS SELECT * FROM hire.forced;
+  DO $$
+  DECLARE owner text := (SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'hire');
+  BEGIN
+    EXECUTE format('ALTER TABLE hire.forced OWNER TO %s', owner);
+    EXECUTE format('ALTER MATERIALIZED VIEW hire.few OWNER TO %s', owner);
+  END $$;
+  REFRESH MATERIALIZED VIEW hire.few`;
+/** What lies in no schema, and a schema that belongs to an extension. */
+const OUTSIDE_OF_SCHEMAS = `
+  CREATE CAST (int AS text) WITH INOUT AS ASSIGNMENT; CREATE ACCESS METHOD rows TYPE TABLE HANDLER heap_tableam_handler;
+  CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal));
+  CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER elsewhere FOREIGN DATA WRAPPER nothing;
+  CREATE USER MAPPING FOR PUBLIC SERVER elsewhere;
+  CREATE SCHEMA of_extension; CREATE EXTENSION citext; ALTER EXTENSION citext ADD SCHEMA of_extension`;
+const FORBIDS_TO_DROP = `
+  CREATE FUNCTION hire.forbid() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'nobody drops here'; END $$;
+  CREATE EVENT TRIGGER forbid ON sql_drop EXECUTE FUNCTION hire.forbid();
+  CREATE EVENT TRIGGER citext ON sql_drop WHEN TAG IN ('DROP VIEW') EXECUTE FUNCTION hire.forbid();
+  ALTER EXTENSION citext ADD EVENT TRIGGER citext`;
+const OUTSIDE = `
+  SELECT (SELECT count(*)::int FROM pg_cast WHERE oid >= 16384 AND castsource = 'int'::regtype) AS casts,
+    (SELECT count(*)::int FROM pg_transform) AS transforms,
+    (SELECT count(*)::int FROM pg_am WHERE oid >= 16384) AS methods,
+    (SELECT count(*)::int FROM pg_foreign_data_wrapper) AS wrappers,
+    (SELECT count(*)::int FROM pg_user_mappings) AS mappings`;
 
 /** Which partition a row of `hashed` lies in is another matter in each database. */
 async function contentOf(stage: RestoreStage): Promise<unknown> {
@@ -112,7 +144,10 @@ describe("a restore of what is unusual", () => {
     it(`brings back extensions, hashed partitions, policies and event triggers by ${strategy}`, async () => {
       await using stage = await setRestoreStage({
         prepare: (server, database) =>
-          server.query(database, `${ONLY_A_SUPERUSER_MAKES}; ${HASHED_BY_ENUM}; ${UNUSUAL}`),
+          server.query(
+            database,
+            `${ONLY_A_SUPERUSER_MAKES}; ${HASHED_BY_ENUM}; ${UNUSUAL}; ${OUTSIDE_OF_SCHEMAS}`,
+          ),
       });
       const original = await contentOf(stage);
       await stage.destroyData();
@@ -125,6 +160,39 @@ describe("a restore of what is unusual", () => {
       const sql =
         "SELECT (SELECT count(*)::int FROM pg_event_trigger) AS triggers, (SELECT count(*)::int FROM pg_publication) AS publications";
       assert.deepEqual((await stage.query(stage.database, sql)).rows, [{ triggers: 1, publications: 1 }]);
+      assert.deepEqual((await stage.query(stage.database, OUTSIDE)).rows, [
+        { casts: 1, transforms: 1, methods: 1, wrappers: 1, mappings: 1 },
+      ]);
+    });
+
+  it("leaves nothing in place of what the backup does not hold, in a schema or not", async () => {
+    await using stage = await setRestoreStage();
+    await stage.query(stage.database, `${OUTSIDE_OF_SCHEMAS}; ${FORBIDS_TO_DROP}`);
+    const restore = await stage.start();
+
+    await stage.resultOf(restore.post({ filename: "latest", strategy: "in-place" }));
+
+    assert.deepEqual((await stage.query(stage.database, OUTSIDE)).rows, [
+      { casts: 0, transforms: 0, methods: 0, wrappers: 0, mappings: 0 },
+    ]);
+    const made = "SELECT FROM pg_extension WHERE extname <> 'plpgsql'";
+    assert.equal((await stage.query(stage.database, made)).rowCount, 0);
+  });
+
+  for (const strategy of ["swap", "in-place"] as const)
+    it(`fills a materialized view again that a policy shows a part of its table, by ${strategy}`, async () => {
+      await using stage = await setRestoreStage({
+        prepare: (server, database) => server.query(database, FILLED_UNDER_A_POLICY),
+      });
+      const restore = await stage.start();
+
+      await stage.resultOf(restore.post({ filename: "latest", strategy }));
+
+      const { rows } = await stage.query(
+        stage.database,
+        "SELECT array_agg(n ORDER BY n) AS few FROM hire.few",
+      );
+      assert.deepEqual(rows, [{ few: [1, 2, 3] }]);
     });
 
   it("gives nobody in place what the live database grants by default, and the backup does not", async () => {
