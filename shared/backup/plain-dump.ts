@@ -1,4 +1,5 @@
 import { copyRows, type CopyRows } from "./copy-rows.ts";
+import { dumpEncoding, type ReadsName } from "./dump-encoding.ts";
 import { scriptNeeds, type ArchiveNeeds } from "./script-needs.ts";
 import { scriptScanner, type ScriptListener } from "./sql-script.ts";
 
@@ -38,7 +39,8 @@ const MAX_META_COMMANDS = 20;
 /** Reads a plain dump as a stream, in bounded memory: `push` each chunk, then `end` once. */
 export function plainDumpScanner(): { push(chunk: Uint8Array): void; end(): PlainDump } {
   const tables: TableRows[] = [];
-  const notes = dumpNotes();
+  const encoding = dumpEncoding();
+  const notes = dumpNotes(encoding.readName);
   const script = scriptScanner({ ...notes, lineEnd: () => startCopy() });
   let copying: { readonly table: CopyTarget; readonly rows: CopyRows } | undefined;
   let plainBytes = 0;
@@ -63,6 +65,7 @@ export function plainDumpScanner(): { push(chunk: Uint8Array): void; end(): Plai
   return {
     push(chunk) {
       plainBytes += chunk.length;
+      encoding.push(chunk);
       for (let at = 0; at < chunk.length;) at = readChunk(chunk, at);
     },
     end() {
@@ -81,10 +84,10 @@ export function plainDumpScanner(): { push(chunk: Uint8Array): void; end(): Plai
 }
 
 /** What there is to remember of a script besides its rows. */
-function dumpNotes() {
+function dumpNotes(readName: ReadsName) {
   const metaCommands: string[] = [];
   const keys = new Map<string, string>();
-  const needs = scriptNeeds();
+  const needs = scriptNeeds(readName);
   let largeObjects = 0;
   let hasTrailer = false;
   let schema = "";
@@ -94,7 +97,7 @@ function dumpNotes() {
     statement(text) {
       hasTrailer = false;
       schema = SEARCH_PATH.exec(text)?.groups?.["schema"] ?? schema;
-      target = copyTarget(text, schema);
+      target = copyTarget(text, schema, readName);
       if (OPEN_LARGE_OBJECT.test(text)) largeObjects++;
       needs.statement(text);
     },
@@ -122,13 +125,13 @@ function dumpNotes() {
   };
 }
 
-function copyTarget(statement: string, searched: string): CopyTarget | undefined {
+function copyTarget(statement: string, searched: string, readName: ReadsName): CopyTarget | undefined {
   const { schema = searched, name } = COPY_FROM_STDIN.exec(statement)?.groups ?? {};
-  return name === undefined ? undefined : { schema: unquote(schema), name: unquote(name) };
+  if (name === undefined) return undefined;
+  const [inSchema, table] = [schema, name].map(unquote).map((bytes) => readName(bytes) ?? bytes);
+  return table === undefined ? undefined : { schema: inSchema ?? "", name: table };
 }
 
-/** Identifiers come one character a byte; names are UTF-8. */
 function unquote(identifier: string): string {
-  const bare = identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
-  return new TextDecoder().decode(Uint8Array.from(bare, (character) => character.charCodeAt(0)));
+  return identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
 }

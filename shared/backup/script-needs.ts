@@ -1,3 +1,5 @@
+import type { ReadsName } from "./dump-encoding.ts";
+
 /** What a backup needs of the server that it is restored to. */
 export type ArchiveNeeds = {
   readonly roles: readonly string[];
@@ -51,7 +53,7 @@ const READINGS: readonly Reading[] = [
 ];
 
 /** Gathers what the statements of a script, as `scriptScanner` tells them, need of a server. */
-export function scriptNeeds(): { statement(text: string): void; needs(): ArchiveNeeds } {
+export function scriptNeeds(readName: ReadsName): { statement(text: string): void; needs(): ArchiveNeeds } {
   const found = {
     roles: new Set<string>(),
     made: new Set<string>(),
@@ -65,7 +67,8 @@ export function scriptNeeds(): { statement(text: string): void; needs(): Archive
       const reading = READINGS.find(({ begin }) => words.at(0, ...begin));
       if (reading === undefined) return;
       const names = found[reading.kind];
-      for (const name of reading.names(words).flatMap(nameOf)) if (names.size < MAX_NAMES) names.add(name);
+      for (const name of reading.names(words).flatMap((token) => nameOf(token, readName)))
+        if (names.size < MAX_NAMES) names.add(name);
     },
     needs: () => ({
       roles: [...found.roles].filter((name) => !found.made.has(name)),
@@ -116,18 +119,13 @@ function wordsOf(statement: string) {
   };
 }
 
-/**
- * As the server reads it. Nothing for what is no name, for the words that stand for a role, and for a name in another
- * encoding, which could be compared with none.
- */
-function nameOf(token: string): string[] {
+/** As the server reads it. Nothing for what is no name, and for the words that stand for a role. */
+function nameOf(token: string, readName: ReadsName): string[] {
   if (!IDENTIFIER.test(token) || NO_ROLE.test(token)) return [];
-  const bare = token.startsWith('"')
-    ? token.slice(1, -1).replaceAll('""', '"')
-    : token.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
-  try {
-    return [new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(bare, "latin1"))];
-  } catch {
-    return [];
-  }
+  const name = readName(
+    token.startsWith('"')
+      ? token.slice(1, -1).replaceAll('""', '"')
+      : token.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()),
+  );
+  return name === undefined ? [] : [name];
 }

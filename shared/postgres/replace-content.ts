@@ -123,7 +123,8 @@ function checkOf(tables: readonly TableRows[]): string {
       END IF;
     END LOOP;
   END`;
-  return `DO ${pg.escapeLiteral(body)};\n`;
+  // A dump of a database in another encoding has switched to that.
+  return `SET client_encoding = 'UTF8';\nDO ${pg.escapeLiteral(body)};\n`;
 }
 
 function beforeCommit(end: Buffer, check: string): Buffer {

@@ -102,6 +102,30 @@ describe("plainDumpScanner", () => {
     );
   });
 
+  const named: readonly (readonly [encoding: string, bytes: readonly number[], name: string])[] = [
+    ["UTF8", [0xc3, 0x9f], "ß"],
+    ["SQL_ASCII", [0xc3, 0x9f], "ß"],
+    ["LATIN1", [0xdf], "ß"],
+    ["LATIN9", [0xa4], "€"],
+    ["WIN1252", [0x80], "€"],
+    ["ISO_8859_5", [0xd6], "ж"],
+    ["KOI8R", [0xd6], "ж"],
+    ["EUC_JP", [0xc9, 0xbd], "表"],
+    ["MULE_INTERNAL", [0x41], "A"],
+  ];
+  for (const [encoding, bytes, name] of named)
+    it(`reads names in the encoding of the dump, which may be ${encoding}`, () => {
+      const quoted = Buffer.concat([Buffer.from('"'), Buffer.from(bytes), Buffer.from('"')]).toString(
+        "latin1",
+      );
+      const script = `-- x\n\nSET client_encoding = '${encoding}';\nCOPY a.${quoted} (b) FROM stdin;\n\\.\nALTER TABLE a.t OWNER TO ${quoted};\n`;
+
+      for (const dump of [scan(Buffer.from(script, "latin1")), scan(Buffer.from(script, "latin1"), [1])]) {
+        assert.deepEqual(dump.tables, [{ schema: "a", name, rows: 0 }]);
+        assert.deepEqual(dump.needs.roles, [name]);
+      }
+    });
+
   it("takes no trailer out of the data, and no key that differs", () => {
     const forged =
       "\\restrict a1\nCOPY t (c) FROM stdin;\n-- PostgreSQL database dump complete\n\\unrestrict a1\n";
@@ -133,8 +157,8 @@ describe("plainDumpScanner", () => {
   }
 });
 
-/** Scans `text` in pieces of the given sizes, over and over; whole when there are none. */
-function scan(text: string, sizes: readonly number[] = []): PlainDump {
+/** Scans `text`, or bytes, in pieces of the given sizes, over and over; whole when there are none. */
+function scan(text: string | Buffer, sizes: readonly number[] = []): PlainDump {
   const scanner = plainDumpScanner();
   const bytes = Buffer.from(text);
   for (let at = 0, piece = 0; at < bytes.length; piece++) {

@@ -177,12 +177,14 @@ describe("a swap of a database with its own collation", () => {
     await assertRoundTrip(server, "austria");
   });
 
-  it("keeps another encoding", async () => {
-    const created = "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'";
-    await server.query("postgres", `CREATE DATABASE ascii ${created}`);
+  for (const encoding of ["SQL_ASCII", "LATIN1", "WIN1252"])
+    it(`keeps the encoding ${encoding}, in which tables have names as well`, async () => {
+      const created = `TEMPLATE template0 ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C'`;
+      const name = `in_${encoding.toLowerCase()}`;
+      await server.query("postgres", `CREATE DATABASE ${name} ${created}`);
 
-    await assertRoundTrip(server, "ascii");
-  });
+      await assertRoundTrip(server, name);
+    });
 
   for (const name of [
     `quote'and\\backslash`,
