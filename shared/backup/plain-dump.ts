@@ -70,15 +70,7 @@ export function plainDumpScanner(): { push(chunk: Uint8Array): void; end(): Plai
     },
     end() {
       const isComplete = copying === undefined && script.isAtRest() && notes.hasTrailer();
-      const { largeObjects, metaCommands } = notes;
-      return {
-        tables,
-        largeObjects: largeObjects(),
-        plainBytes,
-        isComplete,
-        metaCommands,
-        needs: notes.needs(),
-      };
+      return { ...notes.found(), tables, plainBytes, isComplete };
     },
   };
 }
@@ -113,9 +105,7 @@ function dumpNotes(readName: ReadsName) {
   };
   return {
     ...listener,
-    metaCommands,
-    needs: () => needs.needs(),
-    largeObjects: () => largeObjects,
+    found: () => ({ metaCommands, largeObjects, needs: needs.needs() }),
     hasTrailer: () => hasTrailer && keys.get("restrict") === keys.get("unrestrict"),
     takeCopyTarget() {
       const taken = target;
