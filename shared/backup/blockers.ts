@@ -87,7 +87,7 @@ const RULES: readonly Rule[] = [
   },
   {
     kind: "database-missing",
-    strategies: ["in-place", "undo"],
+    strategies: ["in-place"],
     detail: "there is no live database",
     remedy: "use the strategy swap, which makes the database anew",
     found: ({ facts }) => !facts.exists,

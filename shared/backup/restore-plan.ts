@@ -131,6 +131,9 @@ function warningsOf({ strategy, facts, backup, workloads }: PlanRequest): string
     ...(swaps && !facts.exists
       ? ["there is no live database: it is made anew, with default grants and settings"]
       : []),
+    ...(strategy === "undo" && !facts.exists
+      ? ["there is no live database: nothing is kept by which the undo could be taken back"]
+      : []),
     ...slotWarnings(strategy, facts),
     ...workloads.flatMap(({ workload, state }) =>
       (state.autoscalers ?? []).map((name) => `${name} may scale ${workloadText(workload)} meanwhile`),

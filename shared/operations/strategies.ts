@@ -29,7 +29,8 @@ export async function carryOutRestore(
   carried: Carried,
 ): Promise<RestoreResult> {
   const { found, serverMajor } = carried;
-  if (found.undone !== undefined) return undo(deps, saga, held, found.undone);
+  if (found.undone !== undefined)
+    return undo(deps, saga, held, { ...found.undone, liveExists: carried.liveExists });
   const tools = await deps.server.tools(serverMajor, saga.context.signal);
   const backup = restorableOf(found);
   if (found.strategy === "in-place") return restoreInPlace(deps, saga, held, { backup, tools });
@@ -65,12 +66,14 @@ async function swap(
   return resultOf(deps, saga, await exchangeDatabases(deps, saga, held));
 }
 
+type Undo = NonNullable<Found["undone"]> & { readonly liveExists: boolean };
+
 /** The same exchange with the database that was kept; what is live now is kept in its turn. */
 async function undo(
   deps: RestoreDependencies,
   saga: Saga,
   held: HeldDatabase,
-  { run: undone, kept }: NonNullable<Found["undone"]>,
+  { run: undone, kept, liveExists }: Undo,
 ): Promise<RestoreResult> {
   const { database } = deps.settings;
   await saga.begin({
@@ -79,7 +82,7 @@ async function undo(
     database,
     source: undone.id,
     loaded: kept,
-    kept: runDatabase(database, "before", saga.context.run.id),
+    ...(liveExists ? { kept: runDatabase(database, "before", saga.context.run.id) } : {}),
   });
   return resultOf(deps, saga, await exchangeDatabases(deps, saga, held));
 }

@@ -16,7 +16,7 @@ const ROWS: readonly Row[] = [
     ["swap", "undo", "rehearse", "beside"],
   ],
   ["no ownership", { ownsDatabase: false }, "rights-missing", ["swap", "undo", "in-place"]],
-  ["no live database", { exists: false }, "database-missing", ["in-place", "undo"]],
+  ["no live database", { exists: false }, "database-missing", ["in-place"]],
   [
     "a prepared transaction",
     { preparedTransactions: ["tx 1"] },

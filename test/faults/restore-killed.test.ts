@@ -128,6 +128,33 @@ describe("a restore whose process is killed", { concurrency: LANES }, () => {
       }));
   }
 
+  for (const point of [
+    "after phase loaded",
+    "after step fenced",
+    "before phase starting",
+    "before phase ended",
+  ]) {
+    it(`undo of a database that somebody dropped, killed ${point}: restored`, () =>
+      inLane(async ({ stage, cluster }) => {
+        await change(stage);
+        const was = await stage.fingerprint();
+        const restore = await stage.start(cluster.environment);
+        const { run } = await stage.resultOf(restore.post({ filename: "latest" }));
+        await restore.end("SIGTERM");
+        await stage.server.dropDatabase(stage.database);
+
+        await kill({ stage, cluster }, point, { undo: run });
+        const next = await stage.start(cluster.environment);
+        const ended = await endedRestore(stage.path);
+        await next.end("SIGTERM");
+
+        assert.equal(ended.state, "succeeded", JSON.stringify(ended.problem));
+        assert.deepEqual(await stage.fingerprint(), was);
+        assert.deepEqual(await stage.databases(), [stage.database]);
+        assert.deepEqual(cluster.replicas(), REPLICAS);
+      }));
+  }
+
   for (const [point, outcome] of IN_PLACE) {
     it(`in place, killed ${point}: ${outcome}`, () =>
       inLane((lane) =>

@@ -113,6 +113,26 @@ describe("the restore function", () => {
     assert.equal(result.undo, undefined);
   });
 
+  it("takes a restore back after which somebody dropped the database", async () => {
+    const restore = await stage.start();
+    await stage.destroyData();
+    const destroyed = await stage.fingerprint();
+    const properties = await stage.properties(stage.database);
+    const { undo } = await stage.resultOf(restore.post({ filename: "latest" }));
+    await stage.server.dropDatabase(stage.database);
+
+    const planned = (await (await restore.post({ ...undo?.body, dryRun: true })).json()) as RestorePlan;
+    const result = await stage.resultOf(restore.post(undo?.body));
+
+    assert.deepEqual(planned.blockers, []);
+    assert.match(planned.warnings.join(), /no live database: nothing is kept/);
+    assert.deepEqual(await stage.fingerprint(), destroyed);
+    assert.deepEqual(await stage.properties(stage.database), properties);
+    assert.equal(result.undo, undefined);
+    assert.deepEqual(await stage.databases(), [stage.database]);
+    await stage.resultOf(restore.post({ filename: "latest" }));
+  });
+
   const bad: readonly (readonly [string, unknown])[] = [
     ["a path out of the volume", { filename: "../../etc/passwd" }],
     ["an absolute path", { filename: "/etc/passwd" }],
