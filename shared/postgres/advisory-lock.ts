@@ -57,16 +57,15 @@ const HOLDER = `SELECT application_name AS name FROM pg_locks lock JOIN pg_stat_
   WHERE locktype = 'advisory' AND granted AND objsubid = 1
     AND (classid::bigint << 32) | objid::bigint = $1::bigint
     AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
-const PROGRAM = "dormouse";
 
 async function take(client: pg.Client, { database, run }: Locked): Promise<void> {
   const key = lockKey(database);
   try {
-    const name = run === undefined ? PROGRAM : `${PROGRAM} ${run}`;
+    const name = ["dormouse", ...(run === undefined ? [] : [run])].join(" ");
     const { rows } = await client.query<{ taken: boolean }>(TAKE, [key, name]);
     if (rows[0]?.taken === true) return;
     const { rows: holders } = await client.query<{ name: string | null }>(HOLDER, [key]);
-    throw taken(database, run, holders[0]?.name?.split(" ")[1]);
+    throw taken(database, run, /^dormouse (\S+)$/.exec(holders[0]?.name ?? "")?.[1]);
   } catch (error) {
     throw serverError(error, `lock of database ${JSON.stringify(database)}`);
   }
