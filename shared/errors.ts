@@ -37,7 +37,7 @@ export type ErrorCode =
   | "restore_blocked"
   | "restore_failed"
   | "restore_unsettled"
-  | "restore_elsewhere"
+  | "run_elsewhere"
   | "undo_unavailable"
   | "rows_differ"
   | "sessions_remain"

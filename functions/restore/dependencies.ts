@@ -111,7 +111,7 @@ function takeSafetyBackup(
   held: HeldDatabase,
   context: RunContext,
 ) {
-  const lock: DatabaseLock = { hold: async (_database, _signal, work) => work(held) };
+  const lock: DatabaseLock = { hold: async (_locked, _signal, work) => work(held) };
   const request = {
     database: config.POSTGRESQL_DATABASE,
     label: `before ${context.run.id}`,

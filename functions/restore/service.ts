@@ -72,7 +72,7 @@ async function dropWhatIsOver(deps: RestoreDependencies): Promise<void> {
   const { database } = deps.settings;
   const signal = AbortSignal.timeout(DROP_WITHIN_MS);
   const drop = () => dropExpired({ ...deps, drop: deps.server.drop }, database, signal);
-  await deps.lock.hold(database, signal, drop).catch((error: unknown) => {
+  await deps.lock.hold({ database }, signal, drop).catch((error: unknown) => {
     deps.log.info("kept databases not looked at", { code: asDormouseError(error).code });
   });
 }

@@ -31,13 +31,17 @@ export type HeldDatabase = {
   isolate(database: string, pid: number | undefined): Promise<void>;
 };
 
+/** What is to be locked, and for which run: others are told whom they wait for. */
+export type Locked = { readonly database: string; readonly run?: string | undefined };
+
 export type DatabaseLock = {
   /**
-   * Runs `work` while one session holds the advisory lock of `database`. Throws `database_busy` when another run
-   * holds it, and the connection's own error when the server cannot be reached.
+   * Runs `work` while one session holds the advisory lock of a database. Throws `run_elsewhere` when another process
+   * holds it for the same run, `database_busy` when it is another run's, and the connection's own error when the server
+   * cannot be reached.
    */
   hold<Result>(
-    database: string,
+    locked: Locked,
     signal: AbortSignal,
     work: (held: HeldDatabase) => Promise<Result>,
   ): Promise<Result>;

@@ -118,7 +118,7 @@ export function usesOf({ kind, uses = [], request }: Run): readonly string[] {
 
 /** What ends a process's part in a run, and not the run: the next one goes on with it, or another has it already. */
 export function isLeftToOthers(code: ErrorCode): boolean {
-  return code === "restore_unsettled" || code === "restore_elsewhere";
+  return code === "restore_unsettled" || code === "run_elsewhere";
 }
 
 /** Whether somebody is at it, or will have to be. */

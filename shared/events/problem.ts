@@ -36,7 +36,7 @@ export const STATUS = {
   restore_blocked: 422,
   restore_failed: 500,
   restore_unsettled: 503,
-  restore_elsewhere: 503,
+  run_elsewhere: 503,
   undo_unavailable: 422,
   rows_differ: 500,
   sessions_remain: 503,

@@ -1,7 +1,7 @@
 import type { HeldDatabase } from "../backup/database-lock.ts";
 import { backoffMs, isTransient } from "../backup/retry.ts";
 import type { Run } from "../backup/run.ts";
-import { asDormouseError, DormouseError } from "../errors.ts";
+import { asDormouseError, DormouseError, type ErrorCode } from "../errors.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import type { Saga } from "./saga.ts";
 
@@ -11,20 +11,29 @@ export async function holdDatabase<Result>(
   saga: Saga,
   work: (held: HeldDatabase, own: Saga) => Promise<Result>,
 ): Promise<Result> {
-  const { isTakenUp, signal } = saga.context;
+  const { isTakenUp, run, signal } = saga.context;
+  const locked = { database: deps.settings.database, run: run.id };
+  const mustEnd = () => isTakenUp || saga.hasBegun();
   const begunMs = deps.now().getTime();
   for (let attempted = 1; ; attempted++) {
+    let isIn = false;
     try {
-      return await deps.lock.hold(deps.settings.database, signal, (held) => work(held, saga.within(held)));
+      return await deps.lock.hold(locked, signal, (held) => {
+        isIn = true;
+        return work(held, saga.within(held));
+      });
     } catch (error) {
       const { code } = asDormouseError(error);
-      const mayPass = code === "database_busy" || (!saga.hasBegun() && isTransient(code));
-      if (!mayPass || signal.aborted || !(isTakenUp || saga.hasBegun())) throw error;
-      if (deps.now().getTime() - begunMs > deps.settings.settleForMs)
-        throw unsettled(saga.context.run, error);
+      const mayPass = (!isIn && isHeld(code)) || (!saga.hasBegun() && isTransient(code));
+      if (!mayPass || signal.aborted || !mustEnd()) throw error;
+      if (deps.now().getTime() - begunMs > deps.settings.settleForMs) throw unsettled(run, error);
       await deps.pause(backoffMs(attempted), signal);
     }
   }
+}
+
+function isHeld(code: ErrorCode): boolean {
+  return code === "database_busy" || code === "run_elsewhere";
 }
 
 export function unsettled({ id }: Run, error: unknown, cause = error): DormouseError {

@@ -12,7 +12,7 @@ export type Saga = {
   hasBegun(): boolean;
   /**
    * Once it holds the lock: believes what the record says now, and answers it. Another process may have had the run
-   * since it was read. Throws `restore_elsewhere` when that one has ended it.
+   * since it was read. Throws `run_elsewhere` when that one has ended it.
    */
   refresh(): Promise<Run>;
   begin(journal: RestoreJournal): Promise<void>;
@@ -81,7 +81,7 @@ function tolerantly(own: RunContext, log: Log, tell: (isBehind: boolean) => void
 }
 
 function settledElsewhere({ id, state }: Run): DormouseError {
-  return new DormouseError("restore_elsewhere", `restore ${id} has ${state} in another process`, {
+  return new DormouseError("run_elsewhere", `restore ${id} has ${state} in another process`, {
     hint: `GET /runs/${id} tells how`,
   });
 }

@@ -2,13 +2,14 @@ import { newestFirst, isVerified, type Backup } from "../backup/backup.ts";
 import { intolerable, type DatabaseInspection } from "../backup/inspection.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
 import { backoffMs, isTransient } from "../backup/retry.ts";
-import type { RunContext } from "../backup/run.ts";
+import { isLeftToOthers, type RunContext } from "../backup/run.ts";
 import { estimateSpace } from "../backup/space.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { announce } from "./announce.ts";
 import type { BackupDependencies, BackupRequest } from "./backup-request.ts";
 import { dropExpired } from "./drop-expired.ts";
 import { dumpAndPublish } from "./dump-and-publish.ts";
+import { holdForRun } from "./hold-for-run.ts";
 import { mirrorBackups } from "./mirror-backups.ts";
 import { nextSequence } from "./next-sequence.ts";
 
@@ -26,7 +27,8 @@ export async function takeBackup(
     if (request.leavesMirror !== true) await mirrorBackups(deps, request.database, context);
     return manifest;
   } catch (error) {
-    if (!context.signal.aborted) announceFailure(deps, request, context, error);
+    const isOurs = !context.signal.aborted && !isLeftToOthers(asDormouseError(error).code);
+    if (isOurs) announceFailure(deps, request, context, error);
     throw error;
   }
 }
@@ -44,7 +46,8 @@ async function withRetries(
       const { code, message } = asDormouseError(error);
       const waitMs = backoffMs(attempt);
       const isLate = deps.monotonicMs() - begunMs + waitMs > request.retryForMs;
-      const mayPass = isTransient(code) || (code === "database_busy" && request.waitsForLock);
+      const waits = request.waitsForLock || context.isTakenUp;
+      const mayPass = isTransient(code) || (code === "database_busy" && waits);
       if (context.signal.aborted || !mayPass || isLate) throw error;
       await context.step("retrying", { attempt, code, error: message, waitMs });
       await deps.pause(waitMs, context.signal);
@@ -57,7 +60,7 @@ async function attemptBackup(
   request: BackupRequest,
   context: RunContext,
 ): Promise<BackupManifest> {
-  return deps.lock.hold(request.database, context.signal, async ({ lost }) => {
+  return holdForRun(deps, request.database, context, async ({ lost }) => {
     const held = { ...context, signal: AbortSignal.any([context.signal, lost]) };
     await held.step("locked");
     await sweepLeftovers(deps, request.database);

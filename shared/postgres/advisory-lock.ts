@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
-import type { DatabaseLock } from "../backup/database-lock.ts";
+import type { DatabaseLock, Locked } from "../backup/database-lock.ts";
 import { DormouseError } from "../errors.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
 import { connectionLimit, isolate, limitConnections } from "./connection-limit.ts";
@@ -19,14 +19,15 @@ const FAREWELL_MS = 2_000;
  */
 export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
   return {
-    async hold(database, signal, work) {
+    async hold(locked, signal, work) {
+      const { database } = locked;
       const client = await connect(settings, settings.maintenanceDatabase, signal);
       const lost = new AbortController();
       const lose = (why: string) => lost.abort(connectionLost(database, why));
       client.on("error", (error) => lose(error.message));
       client.on("end", () => lose("the session ended"));
       try {
-        await take(client, database);
+        await take(client, locked);
         await limitLockWaits(client);
         const ended = new AbortController();
         void beat(client, lose, ended.signal);
@@ -50,17 +51,32 @@ export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
   };
 }
 
-async function take(client: pg.Client, database: string): Promise<void> {
+/** Named before it holds: who finds the lock held finds the name as well. */
+const TAKE = "SELECT set_config('application_name', $2, false), pg_try_advisory_lock($1::bigint) AS taken";
+const HOLDER = `SELECT application_name AS name FROM pg_locks lock JOIN pg_stat_activity USING (pid)
+  WHERE locktype = 'advisory' AND granted AND objsubid = 1
+    AND (classid::bigint << 32) | objid::bigint = $1::bigint
+    AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
+async function take(client: pg.Client, { database, run }: Locked): Promise<void> {
   const key = lockKey(database);
-  const isTaken = await client
-    .query<{ taken: boolean }>("SELECT pg_try_advisory_lock($1::bigint) AS taken", [key])
-    .catch((error: unknown) => {
-      throw serverError(error, `lock of database ${JSON.stringify(database)}`);
-    });
-  if (isTaken.rows[0]?.taken === true) return;
-  throw new DormouseError("database_busy", `another run works on database ${JSON.stringify(database)}`, {
-    hint: "wait for it: GET /runs/<id> tells how it stands",
-  });
+  try {
+    const name = ["dormouse", ...(run === undefined ? [] : [run])].join(" ");
+    const { rows } = await client.query<{ taken: boolean }>(TAKE, [key, name]);
+    if (rows[0]?.taken === true) return;
+    const { rows: holders } = await client.query<{ name: string | null }>(HOLDER, [key]);
+    throw taken(database, run, /^dormouse (\S+)$/.exec(holders[0]?.name ?? "")?.[1]);
+  } catch (error) {
+    throw serverError(error, `lock of database ${JSON.stringify(database)}`);
+  }
+}
+
+function taken(database: string, run: string | undefined, holder: string | undefined): DormouseError {
+  const on = `database ${JSON.stringify(database)}`;
+  const hint = `wait for it: GET /runs/${holder ?? "<id>"} tells how it stands`;
+  if (holder !== undefined && holder === run)
+    return new DormouseError("run_elsewhere", `another process works on ${on} for run ${run}`, { hint });
+  return new DormouseError("database_busy", `${holder ?? "another run"} works on ${on}`, { hint });
 }
 
 /**

@@ -82,5 +82,6 @@ function logEnd(log: Log, run: Run): void {
   const fields = { run: run.id, database: run.database, durationMs };
   if (run.problem === undefined) return log.info("run succeeded", fields);
   const { code, message, hint } = run.problem;
+  if (code === "run_elsewhere") return log.info(`run ${run.state}`, { ...fields, code, reason: message });
   log.error(`run ${run.state}`, { ...fields, code, error: message, hint });
 }

@@ -78,7 +78,7 @@ function isTakenOver({ kind, attempt }: Run, known: Run | undefined): boolean {
 }
 
 function takenOver({ id }: Run): DormouseError {
-  return new DormouseError("restore_elsewhere", `restore ${id} was taken up by another process`, {
+  return new DormouseError("run_elsewhere", `restore ${id} was taken up by another process`, {
     hint: `GET /runs/${id} tells how it stands`,
   });
 }

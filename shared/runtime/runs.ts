@@ -130,7 +130,7 @@ async function outcomeOf(
   stopping: AbortSignal,
 ): Promise<Run> {
   const run = await Promise.race([end, aborted(signal)]);
-  if (run.problem?.code !== "restore_elsewhere") return run;
+  if (run.problem?.code !== "run_elsewhere") return run;
   return endElsewhere(store, run, AbortSignal.any([signal, stopping])).catch((error: unknown) => {
     if (stopping.aborted) return run;
     throw error;

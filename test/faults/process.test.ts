@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Run } from "../../shared/backup/run.ts";
+import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import { eventReceiver } from "../support/event-receiver.ts";
 import { backupEnvironment, spawnFunction, startFunction } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
 import {
@@ -60,6 +62,31 @@ describe("a backup whose process ends", () => {
 
     assert.equal((await answer).status, 200);
     assert.equal(await ended, 0);
+    await assertOneMore(stage);
+  });
+
+  it("is waited for by a pod that starts meanwhile, which makes no second one and gives no alarm", async () => {
+    await using stage = await setStage();
+    await using sink = await eventReceiver();
+    const { answer, release } = await stage.startHeld({ K_SINK: sink.url });
+    const next = await stage.start({ K_SINK: sink.url, RETRY_SECONDS: "0" });
+    await next.logged("run taken up");
+    await pause(1_500);
+    await release();
+
+    const { run } = (await (await answer).json()) as BackupManifest;
+    await next.logged("run interrupted");
+
+    const record = (await (await next.get(`/runs/${run}`)).json()) as Run;
+    assert.equal(record.state, "succeeded");
+    assert.deepEqual(
+      record.steps.map(({ step }) => step),
+      ["locked", "inspected", "dumped", "verified", "published"],
+    );
+    assert.deepEqual(
+      sink.events.map(({ type }) => type),
+      ["dev.dormouse.backup.completed"],
+    );
     await assertOneMore(stage);
   });
 

@@ -68,6 +68,6 @@ describe("runs", () => {
     const waiting = finished(AbortSignal.timeout(5_000));
     await runs.settle(1_000, new DormouseError("interrupted", "the pod is told to stop"));
 
-    assert.equal((await waiting).problem?.code, "restore_elsewhere");
+    assert.equal((await waiting).problem?.code, "run_elsewhere");
   });
 });
