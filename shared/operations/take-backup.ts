@@ -1,6 +1,7 @@
 import { newestFirst, isVerified, type Backup } from "../backup/backup.ts";
 import { intolerable, type DatabaseInspection } from "../backup/inspection.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
+import { isAhead } from "../backup/keep-rules.ts";
 import { backoffMs, isTransient } from "../backup/retry.ts";
 import { isLeftToOthers, type RunContext } from "../backup/run.ts";
 import { estimateSpace } from "../backup/space.ts";
@@ -87,6 +88,7 @@ function isOf(database: string): (backup: Backup) => boolean {
   return (backup) => backup.database === database;
 }
 
+/** What a wrong clock stamped ahead of now would be young for as long as it is ahead, and none would follow it. */
 function recentEnough(
   deps: BackupDependencies,
   request: BackupRequest,
@@ -94,8 +96,11 @@ function recentEnough(
 ): Backup | undefined {
   const { ifOlderThanMs } = request;
   if (ifOlderThanMs === undefined) return undefined;
-  const since = deps.now().getTime() - ifOlderThanMs;
-  return known.find((backup) => isVerified(backup) && backup.startedAt.getTime() >= since);
+  const now = deps.now();
+  const since = now.getTime() - ifOlderThanMs;
+  return known.find(
+    (backup) => isVerified(backup) && !isAhead(backup, { now }) && backup.startedAt.getTime() >= since,
+  );
 }
 
 async function backUp(

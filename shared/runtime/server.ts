@@ -66,7 +66,8 @@ export function createApp(dependencies: AppDependencies): express.Express {
     } else await answerRun(request, response, await takeRequest(dependencies, request, response));
   });
   answerReads(app, dependencies);
-  app.all(["/", "/runs/:id", "/doctor"], (request) => {
+  app.all(["/", "/runs/:id", "/doctor"], (request, response) => {
+    response.set("Allow", allowed(request.path, handler));
     throw new DormouseError("method_not_allowed", `${request.method} is not for ${request.path}`, {
       hint: "GET / and GET /runs/<id> tell, POST / does the work",
     });
@@ -78,6 +79,12 @@ export function createApp(dependencies: AppDependencies): express.Express {
   });
   app.use(errorAnswer(log));
   return app;
+}
+
+/** A 405 has to say it (RFC 9110, 15.5.6). */
+function allowed(path: string, { show, examine }: Handler): string {
+  if (path === "/") return show === undefined ? "POST" : "GET, HEAD, POST";
+  return path.startsWith("/doctor") && examine === undefined ? "" : "GET, HEAD";
 }
 
 function answerReads(app: express.Express, { runs, handler }: AppDependencies): void {
@@ -196,6 +203,12 @@ function fromExpress(error: unknown): unknown {
   if (type === "entity.too.large") {
     return new DormouseError("body_too_large", `the body is larger than ${MAX_BODY_KIB} KiB`, {
       hint: "no request needs as much: docs/http.md has what each function takes",
+      cause: error,
+    });
+  }
+  if (error instanceof Error && ["charset.unsupported", "encoding.unsupported"].includes(type)) {
+    return new DormouseError("media_type_unsupported", `the body cannot be read: ${error.message}`, {
+      hint: "send it in UTF-8, as it is or compressed with gzip, deflate or br",
       cause: error,
     });
   }

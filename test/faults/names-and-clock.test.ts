@@ -66,4 +66,21 @@ describe("a clock that is set back a day", () => {
     assert.match(manifest.warnings.join(), /clock was set back/);
     await assertWhole(stage.path, backups);
   });
+
+  it("does not take a backup from its future for a young one, or none would be taken for long", async () => {
+    await using stage = await setStage();
+    const late = await stage.start({
+      ...preload("clock-preload.ts"),
+      DORMOUSE_TEST_CLOCK_OFFSET_MS: `${-86_400_000}`,
+    });
+
+    await manifestOf(await late.post({ ifOlderThan: "23h" }));
+    await manifestOf(await late.post({ ifOlderThan: "23h" }));
+
+    const { backups } = await listingOf(late);
+    assert.deepEqual(
+      backups.map(({ sequence }) => sequence),
+      [2, 1],
+    );
+  });
 });

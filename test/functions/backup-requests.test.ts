@@ -47,6 +47,24 @@ describe("requests of the backup function", () => {
       /application\/json/,
     ],
     [
+      "an unknown Content-Encoding",
+      {
+        method: "POST",
+        headers: { "content-type": "application/json", "content-encoding": "zip" },
+        body: "{}",
+      },
+      415,
+      "media_type_unsupported",
+      /zip/,
+    ],
+    [
+      "an unknown charset",
+      { method: "POST", headers: { "content-type": "application/json; charset=klingon" }, body: "{}" },
+      415,
+      "media_type_unsupported",
+      /klingon/i,
+    ],
+    [
       "a bad key",
       { method: "POST", headers: { "idempotency-key": "two words" } },
       400,
@@ -70,6 +88,17 @@ describe("requests of the backup function", () => {
       assert.deepEqual(await readdir(volume.path, { recursive: true }), before);
     });
   }
+
+  it("says which methods there are when it refuses one", async () => {
+    const allowed = async (path: string) => {
+      const response = await fetch(new URL(path, backup.url), { method: "DELETE" });
+      return [response.status, response.headers.get("allow")];
+    };
+
+    assert.deepEqual(await allowed("/"), [405, "GET, HEAD, POST"]);
+    assert.deepEqual(await allowed("/doctor"), [405, "GET, HEAD"]);
+    assert.deepEqual(await allowed("/runs/backup-0"), [405, "GET, HEAD"]);
+  });
 
   const { "ce-id": _, ...withoutId } = PING;
   const badEvents: readonly (readonly [string, Record<string, string>, number])[] = [
