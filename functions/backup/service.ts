@@ -1,9 +1,11 @@
+import type { Run, RunProblem } from "../../shared/backup/run.ts";
 import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { sinkCheck } from "../../shared/events/check-sink.ts";
 import type { BackupDependencies } from "../../shared/operations/backup-request.ts";
 import { examine } from "../../shared/operations/examine.ts";
 import type { MirrorPolicy } from "../../shared/operations/mirror-backups.ts";
 import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
+import { announceFailure } from "../../shared/operations/take-backup.ts";
 import { databaseCheck } from "../../shared/postgres/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
 import { openLibpq } from "../../shared/postgres/libpq.ts";
@@ -16,6 +18,8 @@ import type { Surroundings } from "../run-function.ts";
 import type { BackupConfig } from "./config.ts";
 import { backupHandler } from "./handler.ts";
 
+const TELL_WITHIN_MS = 60_000;
+
 /** Wires what a backup needs. */
 export async function backupService(config: BackupConfig, surroundings: Surroundings): Promise<Service> {
   const { log, searchPath } = surroundings;
@@ -25,6 +29,8 @@ export async function backupService(config: BackupConfig, surroundings: Surround
     ...(await protectionOf(config)),
     mirroring: mirroringOf(config),
   };
+  const givenUp = (run: Run, problem: RunProblem) =>
+    announceFailure(deps, run.database, { run, meanwhile: inBackground }, problem);
   return {
     handler: {
       ...backupHandler(deps, {
@@ -35,9 +41,14 @@ export async function backupService(config: BackupConfig, surroundings: Surround
       examine: (signal) => examine(checksOf(config, deps, searchPath), signal),
     },
     ...runsInPod(config, { store: deps.runs, log, now: deps.now }),
-    interrupted: await interruptedRuns(deps, "backup", config.POSTGRESQL_DATABASE),
+    interrupted: await interruptedRuns({ ...deps, givenUp }, "backup", config.POSTGRESQL_DATABASE),
     dispose: () => libpq[Symbol.asyncDispose](),
   };
+}
+
+/** No run waits for its end. */
+function inBackground(task: (signal: AbortSignal) => Promise<void>): void {
+  void task(AbortSignal.timeout(TELL_WITHIN_MS));
 }
 
 function checksOf(config: BackupConfig, { inspect }: BackupDependencies, searchPath: string) {

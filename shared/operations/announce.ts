@@ -9,7 +9,7 @@ import type { Log } from "../log.ts";
  */
 export function announce(
   { events, log }: { readonly events: EventSink; readonly log: Log },
-  { run, meanwhile }: RunContext,
+  { run, meanwhile }: Pick<RunContext, "run" | "meanwhile">,
   event: OutcomeEvent,
 ): void {
   meanwhile(async (signal) => {

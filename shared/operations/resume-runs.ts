@@ -1,11 +1,13 @@
 import { resumption } from "../backup/resume.ts";
-import type { Run, RunStore } from "../backup/run.ts";
+import type { Run, RunProblem, RunStore } from "../backup/run.ts";
 import type { Log } from "../log.ts";
 
 export type ResumeDependencies = {
   readonly runs: RunStore;
   readonly log: Log;
   readonly now: () => Date;
+  /** Somebody must be told: nobody waits for the answer any more. */
+  readonly givenUp?: (run: Run, problem: RunProblem) => void;
 };
 
 /**
@@ -13,7 +15,7 @@ export type ResumeDependencies = {
  * are closed.
  */
 export async function interruptedRuns(
-  { runs, log, now }: ResumeDependencies,
+  { runs, log, now, givenUp }: ResumeDependencies,
   kind: "backup" | "cull",
   database: string,
 ): Promise<readonly Run[]> {
@@ -32,14 +34,14 @@ export async function interruptedRuns(
       taken.push(next);
       continue;
     }
-    const message = `the run was interrupted and is not taken up: ${decision.why}`;
-    await runs.update({
-      ...run,
-      state: "failed",
-      finishedAt: now(),
-      problem: { code: "interrupted", message },
-    });
+    const problem: RunProblem = {
+      code: "interrupted",
+      message: `the run was interrupted and is not taken up: ${decision.why}`,
+      hint: "find out what ends the pod: its memory limit, its node, its own log",
+    };
+    await runs.update({ ...run, state: "failed", finishedAt: now(), problem });
     log.warn("run given up", { run: run.id, why: decision.why });
+    givenUp?.(run, problem);
   }
   return taken;
 }

@@ -3,7 +3,7 @@ import { intolerable, type DatabaseInspection } from "../backup/inspection.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
 import { isAhead } from "../backup/keep-rules.ts";
 import { backoffMs, isTransient } from "../backup/retry.ts";
-import { isLeftToOthers, type RunContext } from "../backup/run.ts";
+import { isLeftToOthers, type RunContext, type RunProblem } from "../backup/run.ts";
 import { estimateSpace } from "../backup/space.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { announce } from "./announce.ts";
@@ -29,7 +29,7 @@ export async function takeBackup(
     return manifest;
   } catch (error) {
     const isOurs = !context.signal.aborted && !isLeftToOthers(asDormouseError(error).code);
-    if (isOurs) announceFailure(deps, request, context, error);
+    if (isOurs) announceFailure(deps, request.database, context, asDormouseError(error));
     throw error;
   }
 }
@@ -165,13 +165,12 @@ async function refuseFullDisk(
   });
 }
 
-function announceFailure(
-  deps: BackupDependencies,
-  { database }: BackupRequest,
-  context: RunContext,
-  error: unknown,
+export function announceFailure(
+  deps: Pick<BackupDependencies, "events" | "log">,
+  database: string,
+  context: Pick<RunContext, "run" | "meanwhile">,
+  { code, message, hint }: RunProblem,
 ): void {
-  const { code, message, hint } = asDormouseError(error);
   const data = { run: context.run.id, database, problem: { code, message, hint } };
   announce(deps, context, { type: "dev.dormouse.backup.failed", subject: database, data });
 }

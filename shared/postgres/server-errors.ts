@@ -29,7 +29,12 @@ const KINDS: readonly Kind[] = [
   },
   {
     code: "permission_denied",
-    pattern: /@42501|permission denied|must be (?:owner|superuser)|row-level security/,
+    pattern: /row-level security/,
+    hint: "row security hides rows from this role: give it BYPASSRLS, or let it own the table",
+  },
+  {
+    code: "permission_denied",
+    pattern: /@42501|permission denied|must be (?:owner|superuser)/,
     hint: "grant the backup role what is missing, for example pg_read_all_data",
   },
   {

@@ -90,8 +90,9 @@ describe("a backup whose process ends", () => {
     await assertOneMore(stage);
   });
 
-  it("gives up a run that was interrupted three times", async () => {
+  it("gives up a run that was interrupted three times, and tells of it", async () => {
     await using stage = await setStage();
+    await using sink = await eventReceiver();
     const held = await stage.startHeld();
     await held.backup.end("SIGKILL");
     for (let attempt = 2; attempt <= 3; attempt++) {
@@ -100,9 +101,14 @@ describe("a backup whose process ends", () => {
       await next.end("SIGKILL");
     }
 
-    const last = await stage.start();
+    const last = await stage.start({ K_SINK: sink.url });
     await last.logged("run given up");
     await held.release();
+
+    await until(() => sink.events.length > 0);
+    const [failed] = sink.events;
+    assert.equal(failed?.type, "dev.dormouse.backup.failed");
+    assert.match(JSON.stringify(failed.data), /"code":"interrupted","message":"[^"]*begun 3 times/);
 
     assert.equal((await listingOf(last)).backups.length, 1);
   });
