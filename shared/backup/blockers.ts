@@ -56,18 +56,13 @@ type Rule = {
   readonly remedy: string;
   /** What stands in the way, by name; `true` where there is nothing to name. */
   readonly found: (given: Given) => readonly string[] | boolean;
+  /** Whether it is the backup that needs it. */
+  readonly isNeed?: true;
 };
 
 const LOADING: readonly Strategy[] = ["swap", "in-place", "rehearse", "beside"];
 /** What is there and what takes its place: a table, its TOAST table, and an index or sequence or two of each. */
 const LOCKS_PER_TABLE = 8;
-const OF_NEEDS: ReadonlySet<string> = new Set([
-  "roles-missing",
-  "extensions-missing",
-  "extensions-forbidden",
-  "tablespaces-missing",
-  "tablespaces-forbidden",
-]);
 const EXCHANGING: readonly Strategy[] = ["swap", "undo"];
 
 const RULES: readonly Rule[] = [
@@ -135,6 +130,7 @@ const RULES: readonly Rule[] = [
     detail: "roles that own or may use what the backup holds",
     remedy: "CREATE ROLE for each; docs/restore-by-hand.md tells how to keep them",
     found: ({ facts }) => facts.missing.roles,
+    isNeed: true,
   },
   {
     kind: "extensions-missing",
@@ -142,6 +138,7 @@ const RULES: readonly Rule[] = [
     detail: "extensions that this server does not have",
     remedy: "install their packages on the server",
     found: ({ facts }) => facts.missing.extensions,
+    isNeed: true,
   },
   {
     kind: "extensions-forbidden",
@@ -149,6 +146,7 @@ const RULES: readonly Rule[] = [
     detail: "extensions that only a superuser may create",
     remedy: "restore as a superuser",
     found: ({ facts }) => facts.forbiddenExtensions,
+    isNeed: true,
   },
   {
     kind: "settings-forbidden",
@@ -163,6 +161,7 @@ const RULES: readonly Rule[] = [
     detail: "tablespaces that this server does not have",
     remedy: "CREATE TABLESPACE for each",
     found: ({ facts }) => facts.missing.tablespaces,
+    isNeed: true,
   },
   {
     kind: "tablespaces-forbidden",
@@ -170,6 +169,7 @@ const RULES: readonly Rule[] = [
     detail: "tablespaces in which this role may not create",
     remedy: "GRANT CREATE ON TABLESPACE ... to the role, or restore as a superuser",
     found: ({ facts }) => facts.forbiddenTablespaces,
+    isNeed: true,
   },
   {
     kind: "tablespaces-forbidden",
@@ -216,25 +216,35 @@ const RULES: readonly Rule[] = [
 
 /** Each reason to refuse, by name and with what to do about it; empty when nothing stands in the way. */
 export function blockersOf(strategy: Strategy, given: Given): Blocker[] {
-  return RULES.filter(({ strategies }) => strategies.includes(strategy)).flatMap((rule) => {
-    const found = rule.found(given);
-    const names = typeof found === "boolean" ? [] : found;
-    if (found === false || (found !== true && names.length === 0)) return [];
-    const { kind, remedy } = rule;
-    return [
-      {
-        kind,
-        remedy,
-        names,
-        detail: [rule.detail, ...(names.length === 0 ? [] : [names.join(", ")])].join(": "),
-      },
-    ];
-  });
+  return broken(RULES, strategy, given);
 }
 
 /** Those of them that the backup itself is the cause of. */
 export function unmetNeeds(strategy: Strategy, given: Given): Blocker[] {
-  return blockersOf(strategy, given).filter(({ kind }) => OF_NEEDS.has(kind));
+  return broken(
+    RULES.filter(({ isNeed }) => isNeed),
+    strategy,
+    given,
+  );
+}
+
+function broken(rules: readonly Rule[], strategy: Strategy, given: Given): Blocker[] {
+  return rules
+    .filter(({ strategies }) => strategies.includes(strategy))
+    .flatMap((rule) => {
+      const found = rule.found(given);
+      const names = typeof found === "boolean" ? [] : found;
+      if (found === false || (found !== true && names.length === 0)) return [];
+      const { kind, remedy } = rule;
+      return [
+        {
+          kind,
+          remedy,
+          names,
+          detail: [rule.detail, ...(names.length === 0 ? [] : [names.join(", ")])].join(": "),
+        },
+      ];
+    });
 }
 
 /** What the manifest says that the server must have. */
