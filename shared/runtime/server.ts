@@ -67,9 +67,10 @@ export function createApp(dependencies: AppDependencies): express.Express {
   });
   answerReads(app, dependencies);
   app.all(["/", "/runs/:id", "/doctor"], (request, response) => {
-    response.set("Allow", allowed(request.path, handler));
+    const methods = allowed(request.path, handler);
+    response.set("Allow", methods);
     throw new DormouseError("method_not_allowed", `${request.method} is not for ${request.path}`, {
-      hint: "GET / and GET /runs/<id> tell, POST / does the work",
+      hint: methods === "" ? "nothing of this function is there" : `what it takes: ${methods}`,
     });
   });
   app.use((request) => {

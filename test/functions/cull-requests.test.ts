@@ -34,6 +34,15 @@ describe("requests of the cull function", () => {
     assert.deepEqual(daysOf(gone.removed), ["11-01"]);
   });
 
+  it("lists nothing, and says what it takes instead", async () => {
+    await using volume = await temporaryVolume();
+    await using culler = await start(volume.path);
+
+    const { code, hint } = await problemIn(culler.get("/"));
+
+    assert.deepEqual([code, hint], ["method_not_allowed", "what it takes: POST"]);
+  });
+
   it("asks for a token before it pins, unpins or acknowledges, and culls without one", async () => {
     await using volume = await temporaryVolume();
     const [oldest] = await fillVolume(volume.path, 3);
