@@ -14,11 +14,18 @@ export type IncomingEvent = {
 
 export type IncomingHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
+/** As of an Idempotency-Key: each is kept in the record of its run, and 500 records are read for each new one. */
+const MAX_NAME_BYTES = 255;
+const name = z
+  .string()
+  .min(1)
+  .refine((text) => Buffer.byteLength(text) <= MAX_NAME_BYTES, `is longer than ${MAX_NAME_BYTES} bytes`);
+
 const eventSchema = z.object({
   specversion: z.literal("1.0"),
-  id: z.string().min(1),
-  source: z.string().min(1),
-  type: z.string().min(1),
+  id: name,
+  source: name,
+  type: name,
   subject: z.string().optional(),
   data: z.unknown().optional(),
 });

@@ -8,6 +8,7 @@ import type {
   CustomObjectsApi,
   KubeConfig,
 } from "@kubernetes/client-node";
+import { lazily } from "../backup/lazily.ts";
 import { DormouseError } from "../errors.ts";
 
 export type ClusterSettings = {
@@ -59,10 +60,9 @@ const TIMEOUT_MS = 10_000;
 
 /** The client is the slowest import of all: it is loaded by the first call, and only then. */
 export function clusterCaller({ timeoutMs = TIMEOUT_MS, ...settings }: ClusterSettings): CallCluster {
-  let connected: Promise<Cluster> | undefined;
+  const connected = lazily(() => connect(settings));
   return async (signal, call) => {
-    connected ??= connect(settings);
-    const cluster = await connected;
+    const cluster = await connected();
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     try {
       return await call(cluster, await withSignal(limit));

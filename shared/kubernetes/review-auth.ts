@@ -12,32 +12,75 @@ export type ReviewSettings = {
   readonly monotonicMs: () => number;
 };
 
-/** A person's next request comes in seconds; a right that was taken away must not live on for longer. */
+/** A person's next request comes in seconds; a right that was taken away or given must not wait for longer. */
 const REMEMBERED_MS = 10_000;
-const REMEMBERED_CALLERS = 100;
+/** Of callers who may, and apart from them of those who may not: guessing pushes nobody out who may. */
+const REMEMBERED = 100;
+
+type Remembered<Value> = Map<string, { readonly value: Value; readonly until: number }>;
 
 /**
- * Asks the cluster whose token this is (TokenReview) and whether its owner may do this (SubjectAccessReview). Only a
- * yes is remembered, by the token's hash.
+ * Asks the cluster whose token this is (TokenReview) and whether its owner may do this (SubjectAccessReview). A yes and
+ * a no are remembered by the token's hash, and requests that come together are one question.
  */
 export function reviewAuth(call: CallCluster, settings: ReviewSettings): Authorize {
-  const known = new Map<string, { readonly caller: Caller; readonly until: number }>();
+  const allowed: Remembered<Caller> = new Map();
+  const refused: Remembered<DormouseError> = new Map();
+  const asking = new Map<string, Promise<Caller>>();
+
+  function remember<Value>(known: Remembered<Value>, key: string, value: Value): void {
+    known.delete(key);
+    known.set(key, { value, until: settings.monotonicMs() + REMEMBERED_MS });
+    for (const oldest of [...known.keys()].slice(0, known.size - REMEMBERED)) known.delete(oldest);
+  }
+
+  function remembered<Value>(known: Remembered<Value>, key: string): Value | undefined {
+    const found = known.get(key);
+    return found !== undefined && found.until > settings.monotonicMs() ? found.value : undefined;
+  }
+
+  async function ask(key: string, asked: Asked, signal: AbortSignal): Promise<Caller> {
+    try {
+      const caller = await review(call, settings, asked, signal);
+      remember(allowed, key, caller);
+      return caller;
+    } catch (error) {
+      if (error instanceof DormouseError && isRefusal(error)) remember(refused, key, error);
+      throw error;
+    } finally {
+      asking.delete(key);
+    }
+  }
 
   return async ({ token, verb }, signal) => {
     if (token === undefined) throw unauthenticated("the request bears no token", settings);
     const key = `${verb} ${createHash("sha256").update(token).digest("hex")}`;
-    const found = known.get(key);
-    if (found !== undefined && found.until > settings.monotonicMs()) return found.caller;
-
-    const user = await asked(reviewToken(call, token, settings, signal));
-    const isAllowed = await asked(reviewAccess(call, user, { ...settings, verb }, signal));
-    if (!isAllowed) throw forbidden(user, verb, settings);
-    const caller = { name: user.username ?? "a user without a name" };
-    known.delete(key);
-    known.set(key, { caller, until: settings.monotonicMs() + REMEMBERED_MS });
-    for (const oldest of [...known.keys()].slice(0, known.size - REMEMBERED_CALLERS)) known.delete(oldest);
-    return caller;
+    const caller = remembered(allowed, key);
+    if (caller !== undefined) return caller;
+    const refusal = remembered(refused, key);
+    if (refusal !== undefined) throw refusal;
+    const answer = asking.get(key) ?? ask(key, { token, verb }, signal);
+    asking.set(key, answer);
+    return answer;
   };
+}
+
+function isRefusal({ code }: DormouseError): boolean {
+  return code === "unauthenticated" || code === "forbidden";
+}
+
+type Asked = { readonly token: string; readonly verb: Verb };
+
+async function review(
+  call: CallCluster,
+  settings: ReviewSettings,
+  { token, verb }: Asked,
+  signal: AbortSignal,
+): Promise<Caller> {
+  const user = await asked(reviewToken(call, token, settings, signal));
+  const isAllowed = await asked(reviewAccess(call, user, { ...settings, verb }, signal));
+  if (!isAllowed) throw forbidden(user, verb, settings);
+  return { name: user.username ?? "a user without a name" };
 }
 
 async function reviewToken(

@@ -1,9 +1,9 @@
+import { lazily } from "../backup/lazily.ts";
 import type { Mirror } from "../backup/mirror.ts";
 
 /** A mirror that is made when it is first asked for something: its SDK must not delay the waking of a function. */
 export function lazyMirror(make: () => Promise<Mirror>): Mirror {
-  let made: Promise<Mirror> | undefined;
-  const mirror = () => (made ??= make());
+  const mirror = lazily(make);
   return {
     list: async (...given) => (await mirror()).list(...given),
     copyIn: async (...given) => (await mirror()).copyIn(...given),

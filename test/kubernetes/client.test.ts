@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { clusterCaller } from "../../shared/kubernetes/client.ts";
 import { kubernetesWorkloads } from "../../shared/kubernetes/workloads.ts";
-import { startFakeKubernetes } from "../support/fake-kubernetes.ts";
+import { NAMESPACE, startFakeKubernetes } from "../support/fake-kubernetes.ts";
 
 const signal = new AbortController().signal;
 
@@ -41,6 +41,18 @@ describe("the client of the Kubernetes API", () => {
 
     await assert.rejects(call("/nowhere"), { code: "configuration_invalid", message: /\/nowhere/ });
     await assert.rejects(call(bare), { code: "configuration_invalid", message: /namespace/ });
+  });
+
+  it("looks again after a first look that failed", async () => {
+    await using fake = await startFakeKubernetes();
+    const late = join(fake.root, "late");
+    const caller = clusterCaller({ kubeconfig: late });
+    const call = () => caller(signal, async ({ namespace }) => namespace);
+    await assert.rejects(call(), { code: "configuration_invalid" });
+
+    await copyFile(fake.kubeconfig, late);
+
+    assert.equal(await call(), NAMESPACE);
   });
 
   it("says that nobody listens", async () => {

@@ -113,6 +113,26 @@ describe("a function that asks who calls", () => {
     assert.equal(reviews(), before + 2);
   });
 
+  it("asks once for a token that is guessed again and again, also at once, and keeps those who may", async () => {
+    await using service = await served({ AUTH: "kubernetes" });
+    const reviews = () => fake.requests.filter(({ resource }) => resource === "tokenreviews").length;
+    await service.get("good");
+    const before = reviews();
+
+    const guesses = await Promise.all(Array.from({ length: 50 }, () => service.get("guessed")));
+    const forbidden = await Promise.all([service.post("reader", "{}"), service.post("reader", "{}")]);
+    const afterGuesses = reviews();
+    for (let guess = 0; guess < 120; guess += 1) await service.get(`guess-${guess}`);
+    const own = await service.get("good");
+
+    assert.deepEqual(new Set(guesses.map(({ status }) => status)), new Set([401]));
+    assert.deepEqual(
+      forbidden.map(({ status }) => status),
+      [403, 403],
+    );
+    assert.deepEqual([afterGuesses - before, reviews() - afterGuesses, own.status], [2, 120, 200]);
+  });
+
   it("says that the function may not ask the cluster, and lets nobody in", async () => {
     await using service = await served({ AUTH: "kubernetes" });
     fake.deny("create tokenreviews");
