@@ -5,6 +5,7 @@ import {
   type ServerSideEncryption,
   type StorageClass,
 } from "@aws-sdk/client-s3";
+import { refuseOtherAnswers } from "./whole-answer.ts";
 
 export type BucketSettings = {
   readonly bucket: string;
@@ -68,7 +69,7 @@ export function openBucket(settings: BucketSettings): Bucket {
 function clientOf(settings: BucketSettings): S3Client {
   const { endpoint, region, forcePathStyle, credentials, ca, checksums, stallMs } = settings;
   const checksumMode = checksums === "when-required" ? "WHEN_REQUIRED" : "WHEN_SUPPORTED";
-  return new S3Client({
+  const client = new S3Client({
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
     ...(credentials === undefined
@@ -89,4 +90,6 @@ function clientOf(settings: BucketSettings): S3Client {
       },
     },
   });
+  refuseOtherAnswers(client);
+  return client;
 }

@@ -6,7 +6,7 @@ import { parseManifest } from "../backup/manifest.ts";
 import { DormouseError } from "../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { readObject } from "./read-object.ts";
-import { isMissing, s3Error } from "./s3-errors.ts";
+import { isGone, s3Error } from "./s3-errors.ts";
 
 type Found = { readonly backup: Backup } | { readonly foreign: ForeignEntry };
 
@@ -56,18 +56,21 @@ export async function listSizes(
   start = "",
 ): Promise<ReadonlyMap<string, number>> {
   const sizes = new Map<string, number>();
+  const prefix = bucket.prefix + start;
   let token: string | undefined;
   do {
     const page = await bucket.client.send(
       new ListObjectsV2Command({
         Bucket: bucket.name,
-        Prefix: bucket.prefix + start,
+        Prefix: prefix,
         ContinuationToken: token,
       }),
       { abortSignal: signal },
     );
-    for (const { Key = "", Size = 0 } of page.Contents ?? [])
+    for (const { Key = "", Size = 0 } of page.Contents ?? []) {
+      if (!Key.startsWith(prefix)) throw otherList(bucket, Key);
       sizes.set(Key.slice(bucket.prefix.length), Size);
+    }
     token = nextToken(bucket, page, token);
   } while (token !== undefined);
   return sizes;
@@ -83,6 +86,14 @@ function nextToken(
   if (next !== undefined && next !== last) return next;
   throw new DormouseError("mirror_unreachable", `the store ended the list of ${bucket.name} in the middle`, {
     hint: "nothing is culled while the list is incomplete; look at the store",
+  });
+}
+
+/** A cache that leaves out the query, or a store that knows no prefix, gives a list, and not the one that was asked for. */
+function otherList({ name, prefix }: Bucket, key: string): DormouseError {
+  const found = `${JSON.stringify(key)}, which does not begin with ${JSON.stringify(prefix)}`;
+  return new DormouseError("mirror_unreachable", `the list of ${name} names ${found}`, {
+    hint: "check AWS_ENDPOINT_URL_S3 and what lies between: something answers another question",
   });
 }
 
@@ -134,7 +145,7 @@ async function readManifest(bucket: Bucket, path: string, signal: AbortSignal): 
     const chunks = await Array.fromAsync(readObject(bucket, bucket.prefix + path, 0, signal));
     return Buffer.concat(chunks).toString("utf8");
   } catch (error) {
-    if (isMissing((error as Error).cause)) return undefined;
+    if (isGone((error as Error).cause)) return undefined;
     throw error;
   }
 }

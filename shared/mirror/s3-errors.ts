@@ -36,6 +36,11 @@ export function isMissing(error: unknown): boolean {
   return statusOf(error) === 404 && (error as Thrown).name !== "NoSuchBucket";
 }
 
+/** The store itself says that there is no such object: a 404 of anything else in between would hide a backup. */
+export function isGone(error: unknown): boolean {
+  return isMissing(error) && (error as Thrown).name === "NoSuchKey";
+}
+
 /** The key is known, and may not do this. */
 export function isDenied(error: unknown): boolean {
   return statusOf(error) === 403 && (error as Thrown).name === "AccessDenied";

@@ -6,6 +6,7 @@ import {
   type Part as SdkPart,
 } from "@aws-sdk/client-s3";
 import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
+import { DormouseError } from "../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { isMissing, isUnsupported, s3Error } from "./s3-errors.ts";
 
@@ -53,21 +54,23 @@ export async function sweepUploads(
   }
 }
 
+type Marker = Readonly<Record<string, string | undefined>>;
 type Listing<Entry> = {
   readonly entries: readonly Entry[] | undefined;
   /** Where the next page begins. */
-  readonly next: Readonly<Record<string, string | undefined>> | undefined;
+  readonly next: Marker | undefined;
 };
 
 /** `undefined` where the store has no such call; then each upload begins anew, and a lifecycle rule clears up. */
 async function everyPage<Entry>(
-  page: (marker: Readonly<Record<string, string | undefined>>) => Promise<Listing<Entry>>,
+  page: (marker: Marker) => Promise<Listing<Entry>>,
 ): Promise<Entry[] | undefined> {
   const found: Entry[] = [];
   try {
-    for (let marker: Listing<Entry>["next"] = {}; marker !== undefined;) {
+    for (let marker: Marker | undefined = {}; marker !== undefined;) {
       const { entries, next }: Listing<Entry> = await page(marker);
       found.push(...(entries ?? []));
+      if (next !== undefined && isSame(next, marker)) throw endlessList();
       marker = next;
     }
     return found;
@@ -75,6 +78,17 @@ async function everyPage<Entry>(
     if (isMissing(error) || isUnsupported(error)) return undefined;
     throw error;
   }
+}
+
+/** A page that says that there are more, and not where they begin, would be asked for again for ever. */
+function isSame(next: Marker, last: Marker): boolean {
+  return Object.entries(next).every(([key, value]) => value === last[key]);
+}
+
+function endlessList(): DormouseError {
+  return new DormouseError("mirror_unreachable", "the store ended a list of uploads in the middle", {
+    hint: "look at the store: it says that there is more, and not where that begins",
+  });
 }
 
 async function listUploads(bucket: Bucket, prefix: string, signal: AbortSignal) {
