@@ -4,6 +4,7 @@ import { databaseVariables, volumeVariables } from "../../shared/runtime/common-
 import { integer, variable } from "../../shared/runtime/config.ts";
 import { encryptionVariables } from "../../shared/runtime/encryption-config.ts";
 import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
+import { retentionVariables } from "../../shared/runtime/retention-config.ts";
 
 const DATA_LACKS = Object.entries(LACK_KINDS).flatMap(([kind, { data }]) =>
   data ? [kind] : [],
@@ -26,6 +27,7 @@ export const backupConfig = z.object({
   ...volumeVariables,
   ...encryptionVariables,
   ...mirrorVariables,
+  ...retentionVariables,
   MIRROR_TIMEOUT_MINUTES: variable(z.prefault(integer(1, 10_080), "60"), {
     description: "How long a run may take for what the bucket lacks; the next run goes on.",
     allowed: "a whole number from 1 to 10080",

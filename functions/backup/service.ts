@@ -9,6 +9,7 @@ import { announceFailure } from "../../shared/operations/take-backup.ts";
 import { databaseCheck } from "../../shared/postgres/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/connection-settings.ts";
 import { openLibpq } from "../../shared/postgres/libpq.ts";
+import { keepPolicy } from "../../shared/runtime/retention-config.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { backupDependencies } from "../backup-dependencies.ts";
@@ -63,7 +64,7 @@ function checksOf(config: BackupConfig, { inspect }: BackupDependencies, searchP
 
 function mirroringOf(config: BackupConfig): MirrorPolicy | undefined {
   const mirror = mirrorOf(config);
-  const keep = config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS;
+  const keep = keepPolicy(config, config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS);
   return mirror && { mirror, keep, timeoutMs: config.MIRROR_TIMEOUT_MINUTES * 60_000 };
 }
 

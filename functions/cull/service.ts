@@ -7,6 +7,7 @@ import type { CullPlacesDependencies } from "../../shared/operations/cull-places
 import { examine } from "../../shared/operations/examine.ts";
 import { oneAtATime } from "../../shared/operations/exclusively.ts";
 import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
+import { keepPolicy } from "../../shared/runtime/retention-config.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { noAuth, tokenAuth } from "../../shared/runtime/token-auth.ts";
@@ -50,18 +51,12 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
 
 function bucketOf(config: CullConfig) {
   const mirror = mirrorOf(config);
-  return mirror && { mirror, newest: config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS };
+  return mirror && { mirror, keep: keepPolicy(config, config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS) };
 }
 
 function policyOf(config: CullConfig) {
   return {
-    newest: config.NUM_BACKUPS,
-    daily: config.KEEP_DAILY,
-    weekly: config.KEEP_WEEKLY,
-    monthly: config.KEEP_MONTHLY,
-    yearly: config.KEEP_YEARLY,
-    withinDays: config.KEEP_WITHIN_DAYS,
-    timeZone: config.RETENTION_TZ,
+    ...keepPolicy(config, config.NUM_BACKUPS),
     suspectDropPercent: config.SUSPECT_DROP_PERCENT,
     staleHours: config.STALE_HOURS,
   };

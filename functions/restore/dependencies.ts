@@ -3,6 +3,7 @@ import type { ArchiveFiles } from "../../shared/backup/archive-file.ts";
 import { catalogOfBothPlaces } from "../../shared/backup/both-places.ts";
 import type { Catalog } from "../../shared/backup/catalog.ts";
 import type { Mirror } from "../../shared/backup/mirror.ts";
+import type { KeepPolicy } from "../../shared/backup/retention-policy.ts";
 import type { DatabaseLock, HeldDatabase } from "../../shared/backup/database-lock.ts";
 import type { RunContext } from "../../shared/backup/run.ts";
 import type { ResumeSource } from "../../shared/backup/workload.ts";
@@ -30,13 +31,23 @@ export type Wired = {
   readonly dispose: () => Promise<void>;
 };
 
+const KEEPS_NOTHING: KeepPolicy = {
+  newest: 0,
+  daily: 0,
+  weekly: 0,
+  monthly: 0,
+  yearly: 0,
+  withinDays: 0,
+  timeZone: "UTC",
+};
+
 /** Joins adapters to what a restore needs. */
 export async function wire(config: RestoreConfig, surroundings: Surroundings): Promise<Wired> {
   const mirror = mirrorOf(config);
   const libpq = await openLibpq(connectionSettings(config));
   const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
   // Only asked how far it is: a safety backup is sent by the next run of the backup function.
-  const mirroring = mirror && { mirror, keep: 0, timeoutMs: 0 };
+  const mirroring = mirror && { mirror, keep: KEEPS_NOTHING, timeoutMs: 0 };
   const protection = await protectionOf(config);
   const options = { ...loadOptions(config), lockWaitMs: LOCK_WAIT_MS };
   const backup = {

@@ -1,7 +1,7 @@
 import { isVerified, type Backup } from "./backup.ts";
 import { calendarIn, type Period } from "./calendar.ts";
 import type { VerificationLevel } from "./manifest.ts";
-import type { CullContext, RetentionPolicy } from "./retention-policy.ts";
+import type { CullContext, KeepPolicy } from "./retention-policy.ts";
 
 export const KEEP_RULES = [
   // what the policy asks for
@@ -24,6 +24,7 @@ export const KEEP_RULES = [
 export type KeepRule = (typeof KEEP_RULES)[number];
 export type KeepReason = { readonly rule: KeepRule; readonly detail: string };
 
+type KeepContext = Omit<CullContext, "database">;
 type Keep = (backup: Backup, rule: KeepRule, detail: string) => void;
 
 const DAY_MS = 86_400_000;
@@ -33,8 +34,8 @@ const CLOCK_TOLERANCE_MS = 3_600_000;
 /** Every reason to keep each backup, by its name. `ordered` is newest first and of one database. */
 export function keepReasons(
   ordered: readonly Backup[],
-  policy: RetentionPolicy,
-  context: CullContext,
+  policy: KeepPolicy,
+  context: KeepContext,
 ): ReadonlyMap<string, readonly KeepReason[]> {
   const reasons = new Map<string, KeepReason[]>();
   const keep: Keep = ({ name }, rule, detail) => {
@@ -48,7 +49,7 @@ export function keepReasons(
   return reasons;
 }
 
-function keepAlways(ordered: readonly Backup[], context: CullContext, keep: Keep): void {
+function keepAlways(ordered: readonly Backup[], context: KeepContext, keep: Keep): void {
   const keepNewestOf = (level: VerificationLevel, rule: KeepRule, detail: string) => {
     const backup = ordered.find((each) => isVerified(each, level));
     if (backup !== undefined) keep(backup, rule, detail);
@@ -61,7 +62,7 @@ function keepAlways(ordered: readonly Backup[], context: CullContext, keep: Keep
   }
 }
 
-function keepForItself(backup: Backup, context: CullContext, keep: Keep): void {
+function keepForItself(backup: Backup, context: KeepContext, keep: Keep): void {
   const { pin } = backup.manifest;
   if (pin !== undefined) keep(backup, "pinned", `pinned by ${pin.by}: ${pin.reason ?? "no reason given"}`);
   const run = context.inUse.get(backup.name);
@@ -70,11 +71,11 @@ function keepForItself(backup: Backup, context: CullContext, keep: Keep): void {
   if (isAhead(backup, context)) keep(backup, "future", "stamped in the future: it does not count yet");
 }
 
-export function isAhead({ startedAt }: Backup, { now }: Pick<CullContext, "now">): boolean {
+export function isAhead({ startedAt }: Backup, { now }: Pick<KeepContext, "now">): boolean {
   return startedAt.getTime() > now.getTime() + CLOCK_TOLERANCE_MS;
 }
 
-function keepNewest(counting: readonly Backup[], policy: RetentionPolicy, keep: Keep): void {
+function keepNewest(counting: readonly Backup[], policy: KeepPolicy, keep: Keep): void {
   counting
     .slice(0, policy.newest)
     .forEach((backup, index) => keep(backup, "newest", `number ${index + 1} of the newest ${policy.newest}`));
@@ -88,7 +89,7 @@ function keepNewest(counting: readonly Backup[], policy: RetentionPolicy, keep: 
   }
 }
 
-function keepPeriods(counting: readonly Backup[], policy: RetentionPolicy, keep: Keep): void {
+function keepPeriods(counting: readonly Backup[], policy: KeepPolicy, keep: Keep): void {
   const { daily, weekly, monthly, yearly, timeZone } = policy;
   const calendar = calendarIn(timeZone);
   const dated = counting.map((backup) => ({ backup, periods: calendar(backup.startedAt) }));

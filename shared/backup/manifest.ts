@@ -81,11 +81,18 @@ const manifestSchema = z.looseObject({
   verification: z.looseObject({ level: z.enum(VERIFICATION_LEVELS), at: instant }),
   /** One command line that restores the archive without Dormouse. */
   restoreByHand: z.string(),
-  /** Of all but the pin, the verification and itself; see `signed-content.ts`. */
+  /** Of all but the marks and itself; see `signed-content.ts`. */
   signature: z
     .looseObject({ algorithm: z.literal("ed25519"), key: z.string(), value: z.string() })
     .optional(),
 });
+
+/** What is set in the life of a backup, by people or by a rehearsal; all else stands when it is published. */
+export const MARKS = [
+  "pin",
+  "acknowledged",
+  "verification",
+] as const satisfies readonly (keyof BackupManifest)[];
 
 /** The JSON beside an archive that completes a backup and describes it. */
 export type BackupManifest = z.infer<typeof manifestSchema>;

@@ -1,5 +1,7 @@
 import { newestFirst, type Backup } from "./backup.ts";
+import { keepReasons, type KeepRule } from "./keep-rules.ts";
 import { serialiseManifest } from "./manifest.ts";
+import type { KeepPolicy } from "./retention-policy.ts";
 
 export type MirrorPlan = {
   /** Newest first: if time runs out, what matters most is there. */
@@ -10,16 +12,25 @@ export type MirrorPlan = {
   readonly conflicts: readonly Backup[];
 };
 
+/** What the retention of the bucket counts, and what a person pinned. */
+const SENT = new Set<KeepRule>(["newest", "daily", "weekly", "monthly", "yearly", "within", "pinned"]);
+
 /**
- * What the bucket lacks of one database's backups. Only the newest `keep`, and pinned ones, count: what the bucket's
- * own retention has removed, or would remove, is not sent again.
+ * What the bucket lacks of one database's backups. Only what its retention would keep counts: what that has removed, or
+ * would remove, is not sent again, and a busy day displaces no backup of another one that the bucket still lacks.
  */
-export function planMirror(local: readonly Backup[], mirrored: readonly Backup[], keep: number): MirrorPlan {
+export function planMirror(
+  local: readonly Backup[],
+  mirrored: readonly Backup[],
+  { keep, now }: { readonly keep: KeepPolicy; readonly now: Date },
+): MirrorPlan {
   const there = new Map(mirrored.map((backup) => [backup.name, backup]));
   const plan = { copy: [] as Backup[], rewrite: [] as Backup[], conflicts: [] as Backup[] };
-  const wanted = local
-    .toSorted(newestFirst)
-    .filter(({ manifest }, index) => index < keep || manifest.pin !== undefined);
+  const ordered = local.toSorted(newestFirst);
+  const reasons = keepReasons(ordered, keep, { now, inUse: new Map() });
+  const wanted = ordered.filter(
+    ({ name }, index) => index < keep.newest || reasons.get(name)?.some(({ rule }) => SENT.has(rule)),
+  );
   for (const backup of wanted) {
     const other = there.get(backup.name);
     if (other === undefined) plan.copy.push(backup);

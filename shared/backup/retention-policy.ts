@@ -1,5 +1,5 @@
 /** What a catalog keeps of each database; the counts are a union, so that no rule takes what another one keeps. */
-export type RetentionPolicy = {
+export type KeepPolicy = {
   /** The newest of all: NUM_BACKUPS. */
   readonly newest: number;
   /** The newest of each of so many days, ISO weeks, months and years that have a backup. */
@@ -10,6 +10,9 @@ export type RetentionPolicy = {
   /** All that began within so many days before the newest. Not before now: a night without a backup costs none. */
   readonly withinDays: number;
   readonly timeZone: string;
+};
+
+export type RetentionPolicy = KeepPolicy & {
   /** A drop by more makes the newest backup suspect; see `suspicion.ts`. */
   readonly suspectDropPercent: number;
   /** How old the newest backup may be before somebody is told; see `staleness.ts`. */

@@ -1,7 +1,7 @@
-import type { BackupManifest } from "./manifest.ts";
+import { MARKS, type BackupManifest } from "./manifest.ts";
 
 /** What changes in the life of a backup, and the signature itself. Nothing in them is executed or restored. */
-const UNSIGNED = new Set(["pin", "verification", "signature"]);
+const UNSIGNED = new Set<string>([...MARKS, "signature"]);
 
 /** The text that is signed: the same for every order of the keys, and with the fields that newer versions add. */
 export function signedContent(manifest: BackupManifest): string {

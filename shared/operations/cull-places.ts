@@ -2,6 +2,7 @@ import { backupOf, type Backup } from "../backup/backup.ts";
 import type { Catalog } from "../backup/catalog.ts";
 import type { CullReport } from "../backup/cull-report.ts";
 import type { Mirror } from "../backup/mirror.ts";
+import type { KeepPolicy } from "../backup/retention-policy.ts";
 import type { RunContext, RunProblem } from "../backup/run.ts";
 import { asDormouseError } from "../errors.ts";
 import { announce } from "./announce.ts";
@@ -14,8 +15,8 @@ import {
 } from "./cull-volume.ts";
 
 export type CullPlacesDependencies = CullVolumeDependencies & {
-  /** Unset: there is no bucket. `newest` is its own count; the other rules are the volume's. */
-  readonly bucket?: { readonly mirror: Mirror; readonly newest: number } | undefined;
+  /** Unset: there is no bucket. What it keeps goes by its own count. */
+  readonly bucket?: { readonly mirror: Mirror; readonly keep: KeepPolicy } | undefined;
 };
 
 type BucketReport = CullReport | { readonly place: "bucket"; readonly problem: RunProblem };
@@ -33,10 +34,10 @@ export async function cullPlaces(
 ): Promise<CullPlacesReport> {
   const report = await cullVolume(deps, request, context);
   if (deps.bucket === undefined) return report;
-  const { mirror, newest } = deps.bucket;
+  const { mirror, keep } = deps.bucket;
   try {
     const bucket = { ...deps, place: "bucket", catalog: withPinsOf(deps.catalog, mirror) } as const;
-    const policy = { ...request.policy, newest };
+    const policy = { ...request.policy, ...keep };
     return { ...report, bucket: await cullBackups(bucket, { ...request, policy }, context) };
   } catch (error) {
     context.signal.throwIfAborted();

@@ -2,14 +2,19 @@ import type { Backup } from "../backup/backup.ts";
 import type { Catalog } from "../backup/catalog.ts";
 import { planMirror } from "../backup/mirror-plan.ts";
 import type { Mirror } from "../backup/mirror.ts";
+import type { KeepPolicy } from "../backup/retention-policy.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
 import type { RunContext } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { announce } from "./announce.ts";
 
-/** Where backups are mirrored, how many of them, and how long a run may take for it. */
-export type MirrorPolicy = { readonly mirror: Mirror; readonly keep: number; readonly timeoutMs: number };
+/** Where backups are mirrored, which of them, and how long a run may take for it. */
+export type MirrorPolicy = {
+  readonly mirror: Mirror;
+  readonly keep: KeepPolicy;
+  readonly timeoutMs: number;
+};
 
 export type MirrorDependencies = {
   readonly catalog: Catalog;
@@ -17,6 +22,7 @@ export type MirrorDependencies = {
   readonly mirroring?: MirrorPolicy | undefined;
   readonly events: EventSink;
   readonly log: Log;
+  readonly now: () => Date;
 };
 
 /**
@@ -42,7 +48,7 @@ type Progress = { copied: Backup["name"][]; rewritten: number; lacking: Backup["
 type Task = { readonly database: string; readonly context: RunContext; readonly progress: Progress };
 
 async function catchUp(
-  { catalog }: MirrorDependencies,
+  { catalog, now }: MirrorDependencies,
   { mirror, keep, timeoutMs }: MirrorPolicy,
   { database, context, progress }: Task,
 ): Promise<void> {
@@ -51,7 +57,7 @@ async function catchUp(
   try {
     const local = (await catalog.list(signal)).backups.filter((backup) => backup.database === database);
     progress.lacking.push(...local.slice(0, 1).map(({ name }) => name));
-    const plan = planMirror(local, (await mirror.list(signal)).backups, keep);
+    const plan = planMirror(local, (await mirror.list(signal)).backups, { keep, now: now() });
     progress.lacking.splice(0, Infinity, ...[...plan.copy, ...plan.conflicts].map(({ name }) => name));
     await mirror.sweep(database, new Set(plan.copy.map(({ name }) => name)), signal);
 

@@ -5,7 +5,7 @@ import { archiveName } from "../../shared/backup/archive-name.ts";
 import { isVerified, newestFirst, type Backup } from "../../shared/backup/backup.ts";
 import type { RetentionPolicy } from "../../shared/backup/retention-policy.ts";
 import { planCatalog, type CullPlan } from "../../shared/backup/retention.ts";
-import { aBackup, contentWith } from "../support/backups.ts";
+import { aBackup, contentWith, KEEP_NOTHING } from "../support/backups.ts";
 
 const NOW = new Date("2027-06-01T00:00:00Z");
 const PIN = { at: "2026-11-22T02:00:00Z", by: "ada", reason: "the audit" };
@@ -153,6 +153,67 @@ describe("the plans of random catalogs", () => {
       }),
     );
   });
+
+  it("take no day's last good backup because of others within one day, culled after each or all at once", () => {
+    const extras = fc.array(fc.record({ minute: fc.integer({ min: 0, max: 1_439 }), isRead: fc.boolean() }), {
+      minLength: 1,
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(catalogs, extras, fc.nat(), fc.integer({ min: 1, max: 12 }), (all, burst, pick, nights) => {
+        const policy = { ...KEEP_NOTHING, newest: nights, daily: nights, suspectDropPercent: 100 };
+        const model = all[pick % all.length] ?? aBackup();
+        const busy = dayOf(model);
+        const own = (of: readonly Backup[]) => of.filter(({ database }) => database === model.database);
+        const last = Math.max(...own(all).map(({ sequence }) => sequence));
+        const added = burst.map(({ minute, isRead }, index) =>
+          extra(model.database, new Date(Date.parse(`${busy}T00:00:00Z`) + minute * 60_000), {
+            sequence: last + 1 + index,
+            isRead,
+          }),
+        );
+
+        const atOnce = left([...all, ...added], policy);
+        let oneByOne = left(all, policy);
+        for (const backup of added) oneByOne = left([...oneByOne, backup], policy);
+
+        const window = lastGood(own([...all, ...added])).slice(0, nights);
+        for (const backup of window.filter((each) => dayOf(each) !== busy))
+          for (const kept of [atOnce, oneByOne])
+            assert.ok(kept.includes(backup), `${backup.name} is gone, ${nights} nights, busy ${busy}`);
+        for (const { database, name } of left(all, policy))
+          if (database !== model.database) assert.ok(atOnce.some((each) => each.name === name));
+      }),
+    );
+  });
+
+  const dayOf = ({ startedAt }: Backup) => startedAt.toISOString().slice(0, 10);
+
+  function left(backups: readonly Backup[], policy: RetentionPolicy): Backup[] {
+    const gone = new Set<string>(names(planCatalog(backups, policy, context)));
+    return backups.filter(({ name }) => !gone.has(name));
+  }
+
+  /** The newest that was read to its end of each day, the last day first. */
+  function lastGood(backups: readonly Backup[]): Backup[] {
+    const byDay = Map.groupBy(backups.filter((each) => isVerified(each)).toSorted(newestFirst), dayOf);
+    return [...byDay.keys()]
+      .toSorted()
+      .toReversed()
+      .flatMap((day) => (byDay.get(day) ?? []).slice(0, 1));
+  }
+
+  let extras = 0;
+  function extra(database: string, startedAt: Date, given: { sequence: number; isRead: boolean }): Backup {
+    extras += 1;
+    return aBackup({
+      database,
+      startedAt,
+      name: archiveName(database, startedAt, 1_000 + extras),
+      sequence: given.sequence,
+      verification: { level: given.isRead ? "read" : "hashed", at: PIN.at },
+    });
+  }
 
   type Step = {
     readonly stepMinutes: number;

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
-import { parseManifest, serialiseManifest, type BackupManifest } from "../../shared/backup/manifest.ts";
+import {
+  MARKS,
+  parseManifest,
+  serialiseManifest,
+  type BackupManifest,
+} from "../../shared/backup/manifest.ts";
 import { manifestSigner, signatureChecker } from "../../shared/catalog/manifest-signature.ts";
 import { aManifest } from "../support/backups.ts";
 
@@ -18,6 +23,21 @@ const written = (manifest: BackupManifest) => parseManifest(manifest.name, seria
 const signed = written(manifestSigner(one.secret)({ ...aManifest(), later: { b: 1, a: [{ d: 1, c: 2 }] } }));
 
 describe("the signature of a manifest", () => {
+  /** Each mark as it is set; a new one has to be told here. */
+  const MARKED: Required<Pick<BackupManifest, (typeof MARKS)[number]>> = {
+    pin: { at: "2026-11-23T00:00:00.000Z", by: "test", reason: "the audit" },
+    acknowledged: { at: "2026-11-23T00:00:00.000Z", by: "test" },
+    verification: { level: "compared", at: "2026-11-23T00:00:00.000Z" },
+  };
+  for (const mark of MARKS)
+    it(`is good before and after ${mark} is set`, () => {
+      assert.equal(signed.signature === undefined, false);
+      signatureChecker(one.open)(written({ ...signed, [mark]: MARKED[mark] }));
+      signatureChecker(one.open)(
+        written({ ...signed, [mark]: undefined, verification: signed.verification }),
+      );
+    });
+
   it("is found good, also while a key is being changed, and after the backup was pinned and verified", () => {
     const pin = { at: "2026-11-23T00:00:00.000Z", by: "test" };
     const verification = { level: "compared", at: "2026-11-23T00:00:00.000Z" } as const;

@@ -97,6 +97,16 @@ describe("a cull function with a bucket", () => {
     );
   });
 
+  it("keeps a backup of each of as many days in the bucket, however many one day had", async () => {
+    const lastDay = (index: number) => new Date(Date.UTC(2025, 10, 4, 1 + index));
+    await using given = await setUp(1, 8, (index) => (index > 3 ? { startedAt: lastDay(index) } : {}));
+    const culler = await given.start({ S3_NUM_BACKUPS: "3" });
+
+    await cull(culler);
+
+    assert.deepEqual(await given.mirrored(), ["11-04", "11-04", "11-04", "11-03", "11-02"]);
+  });
+
   it("keeps as many in the bucket as on the volume where nothing else is said, and shows the plan first", async () => {
     await using given = await setUp(3, 4);
     const culler = await given.start();

@@ -28,7 +28,7 @@ describe("the cull function", () => {
       name: backups[0]?.name,
       database: "hets",
       sizeBytes: backups[0]?.sizeBytes,
-      reason: "not among the newest 2",
+      reason: "not among the newest 2, 2 daily",
     });
     assert.equal(report.bytesFreed, (backups[0]?.sizeBytes ?? 0) + (backups[1]?.sizeBytes ?? 0));
     assert.equal(report.kept, 2);

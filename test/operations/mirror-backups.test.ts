@@ -8,6 +8,7 @@ import type { RunContext, RunStep } from "../../shared/backup/run.ts";
 import { jsonLog } from "../../shared/log.ts";
 import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
 import { mirrorBackups } from "../../shared/operations/mirror-backups.ts";
+import { KEEP_NOTHING } from "../support/backups.ts";
 import { embeddedStore, makeBucket, storeProxy, type OwnStore } from "../support/s3.ts";
 import { publish, temporaryVolume } from "../support/volume.ts";
 
@@ -28,7 +29,8 @@ describe("mirroring a catalog", () => {
     const events: OutcomeEvent[] = [];
     const deps = {
       catalog: volume.catalog,
-      mirroring: { mirror, keep, timeoutMs },
+      mirroring: { mirror, keep: { ...KEEP_NOTHING, newest: keep }, timeoutMs },
+      now: () => new Date(),
       events: { send: async (event: OutcomeEvent) => void events.push(event) },
       log: jsonLog(
         () => undefined,
