@@ -6,6 +6,7 @@ export type Manifest = {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string };
+  readonly spec?: unknown;
 };
 
 /** Answers what kubectl prints; throws its words. */
@@ -13,7 +14,6 @@ export type Kubectl = (args: readonly string[]) => Promise<string>;
 
 type Found = Omit<Finding, "check">;
 
-const RESTORE = "dormouse-restore";
 /** Needed everywhere, and what only an option needs. */
 const RESOURCES: readonly (readonly [resource: string, state: "fault" | "warning", fix: string])[] = [
   ["services.serving.knative.dev", "fault", "install Knative Serving"],
@@ -40,7 +40,7 @@ export function clusterChecks(
     ...(isInstalled
       ? [
           { name: "readiness", look: () => readiness(inNamespace) },
-          { name: "rights", look: () => rights(namespace, inNamespace) },
+          { name: "rights", look: () => rights(services, namespace, inNamespace) },
         ]
       : [{ name: "rights", look: () => mayApply(manifests, inNamespace) }]),
   ];
@@ -121,21 +121,47 @@ async function mayApply(manifests: readonly Manifest[], kubectl: Kubectl): Promi
   return Promise.all(found);
 }
 
-async function rights(namespace: string, kubectl: Kubectl): Promise<readonly Found[]> {
-  const account = `--as=system:serviceaccount:${namespace}:${RESTORE}`;
-  const may = (args: readonly string[]) =>
-    kubectl(["auth", "can-i", ...args, account]).then(
-      () => true,
-      () => false,
-    );
+type Podded = {
+  readonly serviceAccountName?: string;
+  readonly automountServiceAccountToken?: boolean;
+  readonly containers: readonly { readonly args?: readonly string[] }[];
+};
+
+/** Of each function whose pods have a token: without one there is nothing to ask. */
+async function rights(
+  services: readonly Manifest[],
+  namespace: string,
+  kubectl: Kubectl,
+): Promise<readonly Found[]> {
+  const asking = services
+    .map(({ metadata, spec }) => ({ name: metadata.name, pod: podOf(spec) }))
+    .filter(({ pod }) => pod.automountServiceAccountToken !== false && pod.serviceAccountName !== undefined);
+  const found = asking.map(async ({ name, pod }) => {
+    const account = `--as=system:serviceaccount:${namespace}:${pod.serviceAccountName}`;
+    const isRestore = pod.containers.some(({ args = [] }) => args.includes("restore/index.mjs"));
+    return [
+      await right(
+        kubectl,
+        ["create", "tokenreviews.authentication.k8s.io", account],
+        `${name} may ask who calls`,
+      ),
+      ...(isRestore ? [await right(kubectl, ["list", "pods", account], `${name} may see pods`)] : []),
+    ];
+  });
+  return (await Promise.all(found)).flat();
+}
+
+async function right(kubectl: Kubectl, args: readonly string[], what: string): Promise<Found> {
+  const may = await kubectl(["auth", "can-i", ...args]).then(
+    () => true,
+    () => false,
+  );
+  if (may) return good(what);
   const fix =
     "complete manifests/base/restore-rights.yaml, and bind system:auth-delegator in this namespace's name";
-  const asks = await may(["create", "tokenreviews.authentication.k8s.io"]);
-  const lists = await may(["list", "pods"]);
-  return [
-    asks
-      ? good("restore may ask who calls")
-      : { state: "fault", detail: "restore may not ask who calls", fix },
-    lists ? good("restore may see pods") : { state: "fault", detail: "restore may not see pods", fix },
-  ];
+  return { state: "fault", detail: what.replace(" may ", " may not "), fix };
+}
+
+function podOf(spec: unknown): Podded {
+  return (spec as { template: { spec: Podded } }).template.spec;
 }

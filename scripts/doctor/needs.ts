@@ -7,7 +7,7 @@ type Claim = {
   readonly status?: { readonly phase?: string };
 };
 
-/** The claim that the functions share: one that is there, or that would be made with them. */
+/** The claim that the functions share: it is there before they are. */
 export async function claimNeeded(
   manifests: readonly Manifest[],
   kubectl: Kubectl,
@@ -19,19 +19,12 @@ export async function claimNeeded(
   }
   const [name = "dormouse-backups"] = claims;
   const printed = await kubectl(["get", "persistentvolumeclaim", name, "--ignore-not-found", "-o", "json"]);
-  const [there] = printed.trim() === "" ? [] : [JSON.parse(printed) as Claim];
-  const planned = manifests.find(
-    ({ kind, metadata }) => kind === "PersistentVolumeClaim" && metadata.name === name,
-  ) as (Manifest & Claim) | undefined;
-  const claim = there ?? planned;
-  if (claim === undefined) {
-    return [{ state: "fault", detail: `there is no claim ${name}`, fix: "apply an overlay, or make it" }];
+  if (printed.trim() === "") {
+    const fix = "kubectl apply -k manifests/volume in this namespace: once, and apart from the functions";
+    return [{ state: "fault", detail: `there is no claim ${name}`, fix }, ...grouped(manifests)];
   }
-  return [
-    there === undefined ? good(`claim ${name} will be made`) : bound(name, there),
-    ...accessible(name, claim),
-    ...grouped(manifests),
-  ];
+  const claim = JSON.parse(printed) as Claim;
+  return [bound(name, claim), ...accessible(name, claim), ...grouped(manifests)];
 }
 
 function bound(name: string, { status }: Claim): Found {
@@ -42,7 +35,7 @@ function bound(name: string, { status }: Claim): Found {
 
 function accessible(name: string, { spec }: Claim): readonly Found[] {
   if (spec.accessModes.includes("ReadWriteMany")) return [];
-  const fix = "use components/rwo, which keeps the pods on one node";
+  const fix = "use components/rwo, which keeps the pods on the node of the volume";
   return [{ state: "warning", detail: `one node at a time may mount ${name}`, fix }];
 }
 

@@ -62,7 +62,7 @@ describe("an examination of an installation", () => {
     assert.deepEqual(detailsOf(inside.findings, "rights").toSorted(), await everyRight(dormouse));
     assert.equal(outside.exitCode, 1);
     assert.match(outside.text, /^FAULT +secret: the Secret postgresql lacks database-name$/m);
-    assert.match(outside.text, /^FAULT +rights: restore may not see pods$/m);
+    assert.match(outside.text, /^FAULT +rights: dormouse-restore may not see pods$/m);
   });
 
   it("says before anything is applied what is missing, and nothing of what will come with it", async () => {
@@ -72,10 +72,10 @@ describe("an examination of an installation", () => {
 
     await rm(folder, { recursive: true });
     assert.equal(exitCode, 1);
-    assert.match(text, /^ok +volume: claim dormouse-backups will be made$/m);
     assert.match(text, /^ok +rights: you may create a ClusterRoleBinding$/m);
     const faults = [...text.matchAll(/^FAULT +(.*)$/gm)].map(([, fault]) => fault);
     assert.deepEqual(faults, [
+      "volume: there is no claim dormouse-backups",
       "volume: not all pods that use the volume have the same fsGroup",
       "secret: there is no Secret postgresql",
       "secret: there is no Secret dormouse-callers",

@@ -5,7 +5,7 @@ import { basename, dirname } from "node:path";
 import { describe, it } from "node:test";
 import { imageEnvironment, instructions } from "../support/dockerfile.ts";
 import {
-  applicable,
+  installable,
   containersOf,
   lackOfKubectl,
   render,
@@ -58,7 +58,7 @@ describe("the image and the manifests agree:", async () => {
     basename(dirname(path)),
   );
 
-  for (const folder of (await applicable()).filter((each) => each !== "example")) {
+  for (const folder of await installable()) {
     it(`in ${folder}`, { skip }, async () => {
       const manifests = await render(folder);
       const [exposed] = await instructions("EXPOSE");

@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { parse, stringify } from "yaml";
-import { containersOf, lackOfKubectl, MANIFESTS, render, type Manifest } from "../support/manifests.ts";
-import { temporaryFolder } from "../support/volume.ts";
+import { parse } from "yaml";
+import { containersOf, lackOfKubectl, rendered, type Manifest } from "../support/manifests.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const IMAGE = { name: "dormouse", newName: "registry.example.com/hets/dormouse", newTag: "1.2.3" };
 const OPTIONS = ["jobsink", "s3", "rwo", "broker"];
 /** What components/rwo and the Job say of the node. */
-const TOGETHER = { matchLabels: { "dormouse-volume": "backups" } };
+const TOGETHER = { matchLabels: { "dormouse-volume": "dormouse-backups" } };
 
 type Kustomization = { readonly resources: readonly string[]; readonly [field: string]: unknown };
 type PodTemplate = {
@@ -45,7 +44,7 @@ describe("a kustomization of somebody's own", async () => {
         assert.equal(onVolume.length, 4, "three services and a Job");
         for (const { metadata, spec } of onVolume) {
           assert.deepEqual(spec.securityContext, group);
-          assert.equal(metadata.labels?.["dormouse-volume"], "backups");
+          assert.equal(metadata.labels?.["dormouse-volume"], "dormouse-backups");
           assert.match(JSON.stringify(spec.affinity), new RegExp(JSON.stringify(TOGETHER)));
           assert.match(JSON.stringify(spec), /"secretRef":\{"name":"dormouse-s3"\}/);
         }
@@ -79,15 +78,6 @@ describe("a kustomization of somebody's own", async () => {
   }
 });
 
-/** Beside a folder `manifests`, as a person's own would be. */
-async function rendered(kustomization: Kustomization): Promise<readonly Manifest[]> {
-  await using folder = await temporaryFolder();
-  await symlink(MANIFESTS, join(folder.path, "manifests"));
-  await mkdir(join(folder.path, "deploy"));
-  await writeFile(join(folder.path, "deploy/kustomization.yaml"), stringify(kustomization));
-  return await render(join(folder.path, "deploy"));
-}
-
 async function kustomizationsOf(page: string): Promise<readonly Kustomization[]> {
   const text = await readFile(join(ROOT, page), "utf8");
   const blocks = text.matchAll(/^( *)```yaml\n(.*?)^ *```/gms);
@@ -95,7 +85,7 @@ async function kustomizationsOf(page: string): Promise<readonly Kustomization[]>
     parse(block.replaceAll(new RegExp(`^${indent}`, "gm"), "")),
   );
   return parsed.filter(
-    (value): value is Kustomization => typeof value === "object" && value !== null && "resources" in value,
+    (value): value is Kustomization => typeof value === "object" && value !== null && "images" in value,
   );
 }
 

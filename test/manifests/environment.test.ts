@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { ConfigSchema } from "../../shared/runtime/config.ts";
 import { describeConfig } from "../../shared/runtime/config.ts";
-import { applicable, containersOf, lackOfKubectl, render, type Manifest } from "../support/manifests.ts";
+import { installable, containersOf, lackOfKubectl, render, type Manifest } from "../support/manifests.ts";
 
 const FUNCTIONS = ["backup", "cull", "restore"].filter((name) =>
   existsSync(new URL(`../../functions/${name}/config.ts`, import.meta.url)),
@@ -13,7 +13,7 @@ const SECRET_S3 = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 describe("the environment in the manifests", async () => {
   const skip = (await lackOfKubectl()) ?? false;
-  const folders = (await applicable()).filter((folder) => folder !== "example");
+  const folders = await installable();
 
   for (const folder of folders) {
     for (const name of FUNCTIONS) {

@@ -1,8 +1,9 @@
 import { execa } from "execa";
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseAllDocuments } from "yaml";
+import { parseAllDocuments, stringify } from "yaml";
+import { temporaryFolder } from "./volume.ts";
 
 /** An object as it goes to the API. */
 export type Manifest = {
@@ -26,10 +27,15 @@ export type Container = {
 
 export const MANIFESTS = fileURLToPath(new URL("../../manifests", import.meta.url));
 
+/** The folders that install the functions. */
+export async function installable(): Promise<readonly string[]> {
+  const overlays = await readdir(join(MANIFESTS, "overlays"));
+  return ["base", ...overlays.toSorted().map((name) => `overlays/${name}`)];
+}
+
 /** The folders that a person may apply. */
 export async function applicable(): Promise<readonly string[]> {
-  const overlays = await readdir(join(MANIFESTS, "overlays"));
-  return ["base", "example", ...overlays.toSorted().map((name) => `overlays/${name}`)];
+  return ["example", "volume", "volume-rwo", ...(await installable())];
 }
 
 /** Why manifests cannot be rendered on this machine, if they cannot. */
@@ -42,6 +48,15 @@ export async function lackOfKubectl(): Promise<string | undefined> {
 export async function render(folder: string): Promise<readonly Manifest[]> {
   const { stdout } = await execa("kubectl", ["kustomize", resolve(MANIFESTS, folder)]);
   return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+}
+
+/** The same of a kustomization of a person's own, which stands beside a folder `manifests`. */
+export async function rendered(kustomization: object): Promise<readonly Manifest[]> {
+  await using folder = await temporaryFolder();
+  await symlink(MANIFESTS, join(folder.path, "manifests"));
+  await mkdir(join(folder.path, "deploy"));
+  await writeFile(join(folder.path, "deploy/kustomization.yaml"), stringify(kustomization));
+  return await render(join(folder.path, "deploy"));
 }
 
 /** The containers of an object, wherever its kind keeps them. */

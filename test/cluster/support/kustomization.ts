@@ -12,6 +12,8 @@ export type Patch = { readonly target: object; readonly patch: string; readonly 
 
 export type Wishes = {
   readonly overlay?: string;
+  /** The folder of the claim. */
+  readonly volume?: "volume" | "volume-rwo";
   /** Of manifests/components, on top of the overlay. */
   readonly components?: readonly string[];
   /** Variables that the tests want otherwise, by ConfigMap. */

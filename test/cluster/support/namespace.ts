@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { stringify } from "yaml";
+import { MANIFESTS } from "../../support/manifests.ts";
 import { ask, clientPod, type Answer, type Asked } from "./client-pod.ts";
 import { eventually, kubectl, kubectlJson } from "./kubectl.ts";
 import { clusterRoleBinding, writeExample, writeKustomization, type Wishes } from "./kustomization.ts";
@@ -62,6 +64,7 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
   await run("create secret generic dormouse-callers", `--from-literal=tokens=operator:${CALLER}`);
   for (const object of wishes.beforehand ?? [])
     await kubectl(`-n ${namespace} create -f -`, [], JSON.stringify(object));
+  await run(`apply --validate=strict -k ${join(MANIFESTS, wishes.volume ?? "volume")}`);
   const folder = await writeKustomization(namespace, wishes);
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   // A webhook of a busy cluster may be away for a moment.
