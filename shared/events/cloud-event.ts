@@ -1,6 +1,7 @@
 import { HTTP, type Headers } from "cloudevents";
 import * as z from "zod";
 import { DormouseError } from "../errors.ts";
+import { decodeHeaderValue } from "./header-value.ts";
 
 export type IncomingEvent = {
   readonly id: string;
@@ -20,6 +21,8 @@ const name = z
   .string()
   .min(1)
   .refine((text) => Buffer.byteLength(text) <= MAX_NAME_BYTES, `is longer than ${MAX_NAME_BYTES} bytes`);
+const STRUCTURED = "application/cloudevents+json";
+const ANY_EVENT = "application/cloudevents";
 
 const eventSchema = z.object({
   specversion: z.literal("1.0"),
@@ -28,15 +31,14 @@ const eventSchema = z.object({
   type: name,
   subject: z.string().optional(),
   data: z.unknown().optional(),
+  data_base64: z.string().optional(),
 });
 /** RFC 3339; a PingSource sends nanoseconds. */
 const timeSchema = z.iso.datetime({ offset: true });
 
 /** Whether a request means to be an event, be it a good one or not. */
 export function isEventRequest(headers: IncomingHeaders): boolean {
-  return (
-    contentType(headers).startsWith("application/cloudevents") || Object.keys(headers).some(isEventHeader)
-  );
+  return mediaType(headers).startsWith(ANY_EVENT) || Object.keys(headers).some(isEventHeader);
 }
 
 /**
@@ -44,18 +46,47 @@ export function isEventRequest(headers: IncomingHeaders): boolean {
  * Throws `event_invalid`, also for a batch.
  */
 export function readEvent(headers: IncomingHeaders, body: string): IncomingEvent {
-  if (contentType(headers).startsWith("application/cloudevents-batch")) {
-    throw new DormouseError("event_invalid", "a batch of events cannot be taken", {
-      hint: "send each event in a request of its own",
-    });
-  }
-  const event = eventSchema.safeParse(decode(headers, body));
+  const message = messageOf(headers, body);
+  const event = eventSchema.safeParse(decode(message));
   if (!event.success) {
-    const faults = event.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+    const faults = event.error.issues.map(({ path, message: why }) => `${path.join(".")}: ${why}`);
     throw invalid(faults.join("; "));
   }
-  const { id, source, type, subject, data } = event.data;
-  return { id, source, type, subject, data: givenData(data), time: givenTime(headers, body) };
+  const { id, source, type, subject, data, data_base64: binary } = event.data;
+  return {
+    id,
+    source,
+    type,
+    subject,
+    data: givenData(binary === undefined ? data : Buffer.from(binary, "base64").toString()),
+    time: givenTime(message),
+  };
+}
+
+/** What the SDK reads: headers without the parameters, spaces and cases in which senders differ. */
+type Message = { readonly headers: Headers; readonly body: unknown };
+
+function messageOf(headers: IncomingHeaders, body: string): Message {
+  const type = mediaType(headers);
+  if (!type.startsWith(ANY_EVENT)) return { headers: attributesOf(headers), body };
+  if (type !== STRUCTURED) {
+    throw new DormouseError("event_invalid", `an event of type ${type} cannot be read`, {
+      hint: `send each event in a request of its own, as ${STRUCTURED} or in binary mode`,
+    });
+  }
+  try {
+    return { headers: { "content-type": STRUCTURED }, body: JSON.parse(body) };
+  } catch (error) {
+    throw invalid("its body is not JSON", error);
+  }
+}
+
+/** Without the type of its data, for the SDK parses only some of them: JSON is all that a function here takes. */
+function attributesOf(headers: IncomingHeaders): Headers {
+  const given = Object.entries(headers).filter(([name]) => isEventHeader(name));
+  return Object.fromEntries(
+    given.map(([name, value]) => [name.toLowerCase(), decodeHeaderValue(String(value ?? ""))]),
+  );
 }
 
 /** The SDK makes an empty string of no data, and leaves a string where the sender named no content type. */
@@ -70,26 +101,27 @@ function givenData(data: unknown): unknown {
 }
 
 /** The SDK throws TypeErrors and SyntaxErrors of its own, and checks little. */
-function decode(headers: IncomingHeaders, body: string): unknown {
+function decode(message: Message): unknown {
   try {
-    return HTTP.toEvent({ headers: { ...headers } as Headers, body });
+    return HTTP.toEvent(message);
   } catch (error) {
     throw invalid(error instanceof Error ? error.message : String(error), error);
   }
 }
 
-function givenTime(headers: IncomingHeaders, body: string): Date | undefined {
-  const isStructured = contentType(headers).startsWith("application/cloudevents");
-  const text: unknown = isStructured ? (JSON.parse(body) as { time?: unknown }).time : headers["ce-time"];
+function givenTime({ headers, body }: Message): Date | undefined {
+  const isStructured = typeof body === "object" && body !== null;
+  const text = isStructured ? (body as { readonly time?: unknown }).time : headers["ce-time"];
   if (text === undefined) return undefined;
   const time = timeSchema.safeParse(text);
   if (!time.success) throw invalid(`time: ${time.error.issues[0]?.message ?? "is no RFC 3339 timestamp"}`);
   return new Date(time.data);
 }
 
-function contentType(headers: IncomingHeaders): string {
-  const value = headers["content-type"];
-  return typeof value === "string" ? value.toLowerCase() : "";
+/** In any case, and without parameters (RFC 9110, 8.3.1). */
+function mediaType(headers: IncomingHeaders): string {
+  const [type = ""] = String(headers["content-type"] ?? "").split(";");
+  return type.trim().toLowerCase();
 }
 
 function isEventHeader(name: string): boolean {

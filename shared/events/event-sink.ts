@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import { CloudEvent, HTTP } from "cloudevents";
+import { CloudEvent, HTTP, type Headers } from "cloudevents";
 import * as z from "zod";
 import type { EventSink, OutcomeEvent } from "../backup/outcome-event.ts";
 import { DormouseError } from "../errors.ts";
+import { encodeHeaderValue } from "./header-value.ts";
 
 export type SinkSettings = {
   /** K_SINK: where a SinkBinding points. */
@@ -41,7 +43,7 @@ export function httpEventSink(settings: SinkSettings, now: () => Date): EventSin
   return {
     async send(event, run, signal) {
       const { headers, body } = HTTP.binary(cloudEvent(event, run, settings, { extensions, now }));
-      const request = { method: "POST", headers: headers as Record<string, string>, body: String(body) };
+      const request = { method: "POST", headers: encoded(headers), body: String(body) };
       for (const delayMs of [...settings.retryDelaysMs, undefined]) {
         const fault = await attempt(settings, request, signal);
         if (fault === undefined) return;
@@ -52,7 +54,10 @@ export function httpEventSink(settings: SinkSettings, now: () => Date): EventSin
   };
 }
 
-/** The id follows from the run and what it tells of, so that a receiver knows a repeat: a cull may tell of several. */
+/**
+ * The id follows from the run and what it tells of, so that a receiver knows a repeat: a cull may tell of several. It
+ * is short whatever the subject is called, for receivers bound the length of ids.
+ */
 function cloudEvent(
   event: OutcomeEvent,
   run: string,
@@ -60,7 +65,8 @@ function cloudEvent(
   { extensions, now }: { readonly extensions: Record<string, string>; readonly now: () => Date },
 ): CloudEvent<unknown> {
   const { type, subject, data } = event;
-  const id = `${run}-${type.slice(type.lastIndexOf(".") + 1)}-${encodeURIComponent(subject)}`;
+  const told = createHash("sha256").update(subject).digest("hex").slice(0, 16);
+  const id = `${run}-${type.slice(type.lastIndexOf(".") + 1)}-${told}`;
   const time = now().toISOString();
   return new CloudEvent({
     ...extensions,
@@ -72,6 +78,15 @@ function cloudEvent(
     datacontenttype: "application/json",
     data,
   });
+}
+
+/** The SDK leaves attributes as they are. */
+function encoded(headers: Headers): Record<string, string> {
+  const encode = ([name, value]: [string, unknown]): [string, string] => [
+    name,
+    name.startsWith("ce-") ? encodeHeaderValue(String(value)) : String(value),
+  ];
+  return Object.fromEntries(Object.entries(headers).map(encode));
 }
 
 async function attempt(

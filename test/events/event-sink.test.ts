@@ -5,7 +5,9 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import type { OutcomeEvent } from "../../shared/backup/outcome-event.ts";
+import { readEvent } from "../../shared/events/cloud-event.ts";
 import { aManifest } from "../support/backups.ts";
+import { ODD_NAMES } from "../support/odd-names.ts";
 import { eventSink, httpEventSink, type SinkSettings } from "../../shared/events/event-sink.ts";
 
 const RUN = "backup-0123456789abcdef01234567";
@@ -49,7 +51,7 @@ function sinkTo(url: string, changes: Partial<SinkSettings> = {}) {
 }
 
 /** It follows from the run and what is told of. */
-const ID = `${RUN}-completed-${encodeURIComponent(completed.subject)}`;
+const ID = `${RUN}-completed-d41d72424931cacd`;
 
 describe("the sink of events", () => {
   it("posts one event in binary mode, with its data as JSON", async () => {
@@ -67,6 +69,30 @@ describe("the sink of events", () => {
     assert.equal(Date.parse(String(headers["ce-time"])), NOW.getTime());
     assert.match(String(headers["content-type"]), /^application\/json/);
     assert.deepEqual(JSON.parse(body), completed.data);
+  });
+
+  it("names any database so that a receiver reads the same name, under an id that is short", async () => {
+    await using heard = await sink(202);
+    const problem = { code: "internal", message: "größe" } as const;
+    const names = [...ODD_NAMES, "日本", "größe", "日".repeat(21)];
+
+    for (const database of names) {
+      const data = { run: RUN, database, problem };
+      const source = `/dormouse/backup/${encodeURIComponent(database)}`;
+      await sinkTo(heard.url, { source }).send(
+        { type: "dev.dormouse.backup.failed", subject: database, data },
+        RUN,
+        never,
+      );
+    }
+
+    const read = heard.received.map(({ headers, body }) => readEvent(headers, body));
+    assert.deepEqual(
+      read.map(({ subject, source, data }) => [subject, decodeURIComponent(source), data]),
+      names.map((database) => [database, `/dormouse/backup/${database}`, { run: RUN, database, problem }]),
+    );
+    assert.equal(new Set(read.map(({ id }) => id)).size, new Set(names).size);
+    for (const { id } of read) assert.ok(id.length < 100);
   });
 
   for (const status of [404, 408, 409, 429, 500, 502, 503, 0]) {
