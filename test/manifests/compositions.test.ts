@@ -125,7 +125,7 @@ function settingsOf(manifests: readonly Manifest[]): readonly string[] {
 function unscalable(manifests: readonly Manifest[]): readonly string[] {
   const setting = settingsOf(manifests).find((each) => each.startsWith("APP_WORKLOADS=")) ?? "";
   const role = manifests.find(
-    ({ kind, metadata }) => kind === "Role" && metadata.name === "dormouse-restore",
+    ({ kind, metadata }) => kind === "Role" && metadata.name.startsWith("dormouse-restore"),
   );
   const rules = role?.["rules"] as readonly { resources: string[]; resourceNames?: string[] }[];
   return setting
