@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { authVariables } from "../../shared/runtime/auth-config.ts";
 import { volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
+import { decryptionVariables } from "../../shared/runtime/encryption-config.ts";
 import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
 import { retentionVariables } from "../../shared/runtime/retention-config.ts";
 
@@ -12,6 +13,7 @@ export const cullConfig = z.object({
   ...volumeVariables,
   ...mirrorVariables,
   ...retentionVariables,
+  MANIFEST_PUBLIC_KEY: decryptionVariables.MANIFEST_PUBLIC_KEY,
   AUTH: variable(z.enum(AUTH), {
     description:
       "How callers who pin, unpin or acknowledge are known. `token`: by a token of AUTH_TOKEN_FILE. `none`: whoever reaches the function may. This function has no account in the cluster to ask it.",

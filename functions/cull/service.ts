@@ -1,4 +1,6 @@
 import { volumeCheck } from "../../shared/catalog/check-volume.ts";
+import { damageBook } from "../../shared/catalog/damage-book.ts";
+import { signatureJudge } from "../../shared/catalog/manifest-signature.ts";
 import { keepReserve, withReserve } from "../../shared/catalog/reserve.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
@@ -23,12 +25,15 @@ const now = () => new Date();
 export async function cullService(config: CullConfig, { log }: Surroundings): Promise<Service> {
   await keepReserve(config.BACKUP_DIR, log);
   const store = withReserve(runFiles(config.BACKUP_DIR, log, now), config.BACKUP_DIR, log);
+  const { MANIFEST_PUBLIC_KEY: key } = config;
   const deps: CullPlacesDependencies = {
     catalog: volumeCatalog(config.BACKUP_DIR),
     runs: store,
     events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, "/dormouse/cull", now),
     log,
     now,
+    damage: damageBook(config.BACKUP_DIR),
+    judgeSignature: key === undefined ? undefined : signatureJudge(key),
     exclusively: oneAtATime(),
     version,
     bucket: bucketOf(config),

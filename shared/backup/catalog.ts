@@ -38,6 +38,9 @@ export type ForeignEntry = {
     | "manifest_unreadable"
     /** Another size than the manifest says. */
     | "archive_size_differs"
+    /** Where keys are set: none of them signed it, or it was changed after one had. */
+    | "signature_missing"
+    | "signature_invalid"
     | "temporary";
   readonly detail: string;
 };

@@ -20,5 +20,11 @@ export type Decrypt = (archive: AsyncIterable<Uint8Array>) => AsyncIterable<Uint
 
 export type SignManifest = (manifest: BackupManifest) => BackupManifest;
 
+/** `changed` after one of the trusted keys signed it, or `unknown`: it bears no signature of any of them. */
+export type JudgeSignature = (manifest: BackupManifest) => {
+  readonly verdict: "trusted" | "changed" | "unknown";
+  readonly why: string;
+};
+
 /** Throws `signature_invalid` unless one of the trusted keys signed it. */
 export type CheckSignature = (manifest: BackupManifest) => void;

@@ -24,7 +24,7 @@ export const KEEP_RULES = [
 export type KeepRule = (typeof KEEP_RULES)[number];
 export type KeepReason = { readonly rule: KeepRule; readonly detail: string };
 
-type KeepContext = Omit<CullContext, "database">;
+type KeepContext = Pick<CullContext, "now" | "inUse">;
 type Keep = (backup: Backup, rule: KeepRule, detail: string) => void;
 
 const DAY_MS = 86_400_000;

@@ -1,3 +1,5 @@
+import type { Oddity } from "./oddities.ts";
+
 /** What a catalog keeps of each database; the counts are a union, so that no rule takes what another one keeps. */
 export type KeepPolicy = {
   /** The newest of all: NUM_BACKUPS. */
@@ -24,4 +26,6 @@ export type CullContext = {
   readonly now: Date;
   /** Backups that unfinished runs need, with the name of such a run. */
   readonly inUse: ReadonlyMap<string, string>;
+  /** What lies there under a backup's name and counts as none; of any database. */
+  readonly odd: readonly Oddity[];
 };

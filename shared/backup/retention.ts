@@ -1,6 +1,7 @@
 import { DormouseError } from "../errors.ts";
 import { isVerified, newestFirst, type Backup } from "./backup.ts";
 import { keepReasons, type KeepReason } from "./keep-rules.ts";
+import type { Oddity } from "./oddities.ts";
 import type { CullContext, RetentionPolicy } from "./retention-policy.ts";
 import { stalenessOf, type Staleness } from "./staleness.ts";
 import { suspicionOf, type Suspicion } from "./suspicion.ts";
@@ -9,7 +10,10 @@ export type KeptBackup = { readonly backup: Backup; readonly reasons: readonly K
 export type RemovedBackup = { readonly backup: Backup; readonly reason: string };
 
 /** Why nothing at all may be removed. */
-export type CullRefusal = { readonly rule: "newest_suspect" | "nothing_verified"; readonly detail: string };
+export type CullRefusal = {
+  readonly rule: "newest_suspect" | "damaged" | "nothing_verified";
+  readonly detail: string;
+};
 
 export type CullPlan = {
   readonly database: string;
@@ -35,8 +39,9 @@ export function planCull(
   refuseOthers(backups, context.database);
   const ordered = backups.toSorted(newestFirst);
   const reasons = keepReasons(ordered, policy, context);
-  const suspicion = suspicionOf(ordered, policy.suspectDropPercent);
-  const refusal = refusalOf(ordered, suspicion);
+  const odd = context.odd.filter((entry) => entry.database === context.database);
+  const suspicion = suspicionOf(ordered, policy.suspectDropPercent, odd);
+  const refusal = refusalOf(ordered, suspicion, odd);
   const staleness = stalenessOf(ordered, policy.staleHours, context.now);
 
   const keep: KeptBackup[] = [];
@@ -93,10 +98,24 @@ function refuseOthers(backups: readonly Backup[], database: string): void {
   });
 }
 
-function refusalOf(ordered: readonly Backup[], suspicion: Suspicion | undefined): CullRefusal | undefined {
+function refusalOf(
+  ordered: readonly Backup[],
+  suspicion: Suspicion | undefined,
+  odd: readonly Oddity[],
+): CullRefusal | undefined {
   if (suspicion !== undefined) {
     const { backup, against, detail } = suspicion;
     return { rule: "newest_suspect", detail: `${backup} is suspect against ${against}: ${detail}` };
+  }
+  const damaged = odd.filter(({ isDamage }) => isDamage);
+  // What it was is unknown: the good ones that are left may be all that there is.
+  if (damaged.length > 0) {
+    const what = damaged.map(({ path, detail }) => `${path} ${detail}`).join("; ");
+    const names = [...new Set(damaged.map(({ name }) => name))].join(", ");
+    return {
+      rule: "damaged",
+      detail: `${what}. Mend or remove it, or acknowledge ${names} once it is known`,
+    };
   }
   // Without one that was read to its end, whatever goes may have been the last that could be restored.
   if (ordered.some((backup) => isVerified(backup))) return undefined;

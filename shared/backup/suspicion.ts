@@ -1,5 +1,6 @@
 import type { ArchiveName } from "./archive-name.ts";
 import { isVerified, newestFirst, type Backup } from "./backup.ts";
+import type { Oddity } from "./oddities.ts";
 
 export type Drop = {
   readonly kind: "table_gone" | "rows" | "size";
@@ -22,13 +23,18 @@ export type Suspicion = {
 export const MIN_LOST_ROWS = 100;
 export const MIN_LOST_BYTES = 64 << 10;
 const MAX_TOLD = 5;
+const MINUTE_MS = 60_000;
 
 /**
  * Whether the newest verified backup of one database is suspect: a table gone, or rows of a table or the archive's
  * size down by more than `dropPercent` against the last backup that was not suspect itself. So a drop stays suspect
  * when the next backups are as small, until someone acknowledges one of them. With 100 nothing ever is.
  */
-export function suspicionOf(backups: readonly Backup[], dropPercent: number): Suspicion | undefined {
+export function suspicionOf(
+  backups: readonly Backup[],
+  dropPercent: number,
+  odd: readonly Pick<Oddity, "minuteAt">[] = [],
+): Suspicion | undefined {
   let reference: Backup | undefined;
   let previous: Backup | undefined;
   let suspicion: Suspicion | undefined;
@@ -37,7 +43,7 @@ export function suspicionOf(backups: readonly Backup[], dropPercent: number): Su
       if (previous === undefined) reference = backup;
       continue;
     }
-    if (hasGap(previous ?? reference, backup)) reference = undefined;
+    if (hasGap(previous ?? reference, backup, odd)) reference = undefined;
     previous = backup;
     if (!isVerified(backup)) continue;
     suspicion = compare(reference, backup, dropPercent);
@@ -53,10 +59,21 @@ function isAdopted({ manifest }: Backup): boolean {
 
 /**
  * Where backups between the two are gone, a cull was allowed to take them: the later one was not suspect then, and a
- * table that shrank slowly over them must not look like one that collapsed.
+ * table that shrank slowly over them must not look like one that collapsed. What lies between and counts as nothing, as it
+ * is damaged, was not culled: then the last good one before is what the later one is compared with.
  */
-function hasGap(before: Backup | undefined, after: Backup): boolean {
-  return before !== undefined && after.sequence > before.sequence + 1;
+function hasGap(
+  before: Backup | undefined,
+  after: Backup,
+  odd: readonly Pick<Oddity, "minuteAt">[],
+): boolean {
+  if (before === undefined || after.sequence <= before.sequence + 1) return false;
+  return !odd.some(({ minuteAt }) => minuteAt >= toMinute(before.startedAt) && minuteAt <= after.startedAt);
+}
+
+/** A name tells the minute, and several backups may share it. */
+function toMinute(at: Date): Date {
+  return new Date(Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS);
 }
 
 function compare(before: Backup | undefined, backup: Backup, dropPercent: number): Suspicion | undefined {

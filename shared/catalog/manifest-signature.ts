@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto";
-import type { CheckSignature, SignManifest } from "../backup/encryption.ts";
+import type { CheckSignature, JudgeSignature, SignManifest } from "../backup/encryption.ts";
 import { signedContent } from "../backup/signed-content.ts";
 import { DormouseError } from "../errors.ts";
 
@@ -19,20 +19,29 @@ export function manifestSigner(pem: string): SignManifest {
 
 const PEM = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g;
 
-/** Trusts each public key in `pem`: the new one and the one before it, while a key is being changed. */
 export function signatureChecker(pem: string): CheckSignature {
+  const judge = signatureJudge(pem);
+  return (manifest) => {
+    const { verdict, why } = judge(manifest);
+    if (verdict !== "trusted") throw invalid(manifest.name, why);
+  };
+}
+
+/** Trusts each public key in `pem`: the new one and the one before it, while a key is being changed. */
+export function signatureJudge(pem: string): JudgeSignature {
   const keys = readKey("MANIFEST_PUBLIC_KEY", () => pem.match(PEM)?.map((one) => createPublicKey(one)) ?? []);
   if (keys.length === 0 || keys.some((key) => key.asymmetricKeyType !== "ed25519"))
     throw unusable("MANIFEST_PUBLIC_KEY");
   const trusted = new Map(keys.map((key) => [idOf(key), key]));
   return (manifest) => {
     const { signature } = manifest;
-    if (signature === undefined) throw invalid(manifest.name, "it bears no signature");
+    if (signature === undefined) return { verdict: "unknown", why: "it bears no signature" };
     const key = trusted.get(signature.key);
-    if (key === undefined) throw invalid(manifest.name, `key ${signature.key} is not trusted`);
+    if (key === undefined) return { verdict: "unknown", why: `key ${signature.key} is not trusted` };
     const content = Buffer.from(signedContent(manifest));
-    if (!verify(undefined, content, key, Buffer.from(signature.value, "base64")))
-      throw invalid(manifest.name, "it was changed after it was signed");
+    return verify(undefined, content, key, Buffer.from(signature.value, "base64"))
+      ? { verdict: "trusted", why: "a trusted key signed it" }
+      : { verdict: "changed", why: "it was changed after it was signed" };
   };
 }
 

@@ -2,6 +2,9 @@ import type { Catalog, CatalogListing } from "../backup/catalog.ts";
 import type { Mirror } from "../backup/mirror.ts";
 import { planOf, type CullOutcome, type CullReport } from "../backup/cull-report.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
+import { odditiesIn, type DamageBook } from "../backup/oddities.ts";
+import type { JudgeSignature } from "../backup/encryption.ts";
+import { trustedListing } from "../backup/trusted-listing.ts";
 import type { RetentionPolicy } from "../backup/retention-policy.ts";
 import { planCatalog, type CullPlan } from "../backup/retention.ts";
 import type { RunContext, RunStore } from "../backup/run.ts";
@@ -28,6 +31,9 @@ export type CullDependencies = {
   readonly place: CullOutcome["place"];
   readonly catalog: CulledCatalog;
   readonly runs: Pick<RunStore, "inUse">;
+  readonly damage: DamageBook;
+  /** Unset: signatures are not looked at. */
+  readonly judgeSignature?: JudgeSignature | undefined;
   readonly events: EventSink;
   readonly log: Log;
   readonly now: () => Date;
@@ -48,10 +54,11 @@ export async function cullBackups(
   context: RunContext,
 ): Promise<CullReport> {
   if (!request.dryRun) await finishRemovals(deps, context);
-  const listing = await deps.catalog.list(context.signal);
+  const listing = trustedListing(await deps.catalog.list(context.signal), deps.judgeSignature);
   const plans = planCatalog(listing.backups, request.policy, {
     now: deps.now(),
     inUse: await deps.runs.inUse(),
+    odd: odditiesIn(listing.foreign, deps.place, await deps.damage.known()),
   });
   await context.step("planned", { place: deps.place, ...countsOf(plans) });
   if (request.dryRun) return reportOf(deps, request, { listing, plans, removed: [], remaining: [] });

@@ -1,6 +1,7 @@
 import type { ArchiveName } from "../backup/archive-name.ts";
 import type { Backup } from "../backup/backup.ts";
 import type { Catalog } from "../backup/catalog.ts";
+import { odditiesIn, type DamageBook, type KnownDamage } from "../backup/oddities.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
 import type { RunContext } from "../backup/run.ts";
 import { DormouseError } from "../errors.ts";
@@ -8,7 +9,8 @@ import type { Exclusively } from "./exclusively.ts";
 
 export type MarkDependencies = {
   /** Of both places, where there is a bucket. */
-  readonly catalog: Pick<Catalog, "find" | "rewrite">;
+  readonly catalog: Pick<Catalog, "find" | "rewrite" | "list">;
+  readonly damage: DamageBook;
   readonly now: () => Date;
   readonly exclusively: Exclusively;
 };
@@ -24,15 +26,22 @@ const DONE = { pin: "pinned", unpin: "unpinned", acknowledge: "acknowledged" } a
 /**
  * Pins a backup so that no cull removes it, takes the pin away, or says that a suspect backup is right as it is: on the
  * volume, from where a backup run takes it to the bucket; in the bucket if the volume has lost it. Answers with its
- * manifest. Done twice it is done once.
+ * manifest. Done twice it is done once. A damaged backup is acknowledged by its name as well: then it stops no cull.
  */
 export async function markBackup(
   deps: MarkDependencies,
   request: MarkRequest,
-  { run, step }: RunContext,
-): Promise<BackupManifest> {
+  { run, step, signal }: RunContext,
+): Promise<BackupManifest | { readonly damage: readonly KnownDamage[] }> {
   const { action, backup: name } = request;
   const by = run.caller ?? run.trigger.source;
+  if (action === "acknowledge") {
+    const damage = await acknowledgeDamage(deps, request, { by, signal });
+    if (damage.length > 0) {
+      await step(DONE[action], { backup: name, by, damage });
+      if ((await deps.catalog.find(name)) === undefined) return { damage };
+    }
+  }
   const manifest = await deps.exclusively(async () => {
     const wanted = marked(await existing(deps, name), request, { at: deps.now().toISOString(), by });
     await deps.catalog.rewrite(wanted);
@@ -41,6 +50,27 @@ export async function markBackup(
   });
   await step(DONE[action], { backup: name, by });
   return manifest;
+}
+
+/** Where it lies: on the volume, in the bucket, or in both. */
+async function acknowledgeDamage(
+  { catalog, damage, now }: MarkDependencies,
+  { backup: name, reason: why }: MarkRequest,
+  { by, signal }: { readonly by: string; readonly signal: AbortSignal },
+): Promise<readonly KnownDamage[]> {
+  const { foreign } = await catalog.list(signal);
+  const placed = foreign.map((entry) => ({ place: "volume" as const, ...entry }));
+  const found = (["volume", "bucket"] as const).flatMap((place) =>
+    odditiesIn(
+      placed.filter((entry) => entry.place === place),
+      place,
+      [],
+    )
+      .filter((entry) => entry.isDamage && entry.name === name)
+      .map(({ path, reason, detail }) => ({ place, path, reason, detail, at: now().toISOString(), by, why })),
+  );
+  for (const each of found) await damage.acknowledge(each);
+  return found;
 }
 
 async function existing({ catalog }: MarkDependencies, name: ArchiveName): Promise<Backup> {

@@ -42,7 +42,7 @@ describe("the plans of random catalogs", () => {
     .array(fc.tuple(fc.constantFrom(...DATABASES), histories), { minLength: 1, maxLength: 4 })
     .map((entries) => [...new Map(entries)].flatMap(([database, history]) => catalogOf(database, history)));
 
-  const context = { now: NOW, inUse: new Map<string, string>() };
+  const context = { now: NOW, inUse: new Map<string, string>(), odd: [] };
   const names = (plans: readonly CullPlan[]) =>
     plans.flatMap(({ remove }) => remove.map(({ backup }) => backup.name));
 

@@ -16,7 +16,7 @@ function plan(
   policy: Partial<RetentionPolicy>,
   inUse = new Map<string, string>(),
 ) {
-  return planCull(backups, { ...KEEP_NOTHING, ...policy }, { database: "hets", now: NOW, inUse });
+  return planCull(backups, { ...KEEP_NOTHING, ...policy }, { database: "hets", now: NOW, inUse, odd: [] });
 }
 
 /** The first is the oldest; times may be days, or instants. */

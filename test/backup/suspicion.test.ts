@@ -120,6 +120,15 @@ describe("suspicionOf", () => {
     });
   }
 
+  it("compares over what lies damaged between, but not over what a cull took", () => {
+    const backups = history({}, { sequence: 3, rows: { t: 1 } });
+    const at = (day: string) => [{ minuteAt: new Date(`2026-11-${day}:00Z`) }];
+
+    assert.equal(suspicionOf(backups, 50, at("01T12:00"))?.against, backups[0]?.name);
+    assert.equal(suspicionOf(backups, 50, at("03T12:00")), undefined);
+    assert.equal(suspicionOf(backups, 50), undefined);
+  });
+
   it("names the backup that it compares with, and every drop as figures", () => {
     const backups = history({ rows: { t: 1_000, u: 5 } }, { rows: { t: 10 }, sizeBytes: 100 * KIB });
 

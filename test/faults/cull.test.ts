@@ -8,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { CatalogListing } from "../../shared/backup/catalog.ts";
 import type { Run } from "../../shared/backup/run.ts";
 import type { Files } from "../../shared/catalog/files.ts";
+import { damageBook } from "../../shared/catalog/damage-book.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
 import { jsonLog } from "../../shared/log.ts";
@@ -42,6 +43,7 @@ async function cullWith(path: string, files: Partial<Files>) {
     place: "volume",
     catalog: culledVolume(volumeCatalog(path, { ...promises, ...files })),
     runs,
+    damage: damageBook(path),
     events: { send: async () => undefined },
     log: silent,
     now,

@@ -34,7 +34,10 @@ describe("the cull function", () => {
     assert.equal(report.kept, 2);
     assert.deepEqual(
       report.databases[0]?.keep.map(({ reasons }) => reasons.map(({ rule }) => rule)),
-      [["newest_verified", "newest"], ["newest"]],
+      [
+        ["newest_verified", "newest", "daily"],
+        ["newest", "daily"],
+      ],
     );
     assert.deepEqual(await readdir(volume.path), [".dormouse", "2025-11-03", "2025-11-04"]);
   });
@@ -154,17 +157,12 @@ async function addStrangers(path: string): Promise<string[]> {
   await symlink("/etc/hostname", join(day, bak("03-00")));
   await writeFile(join(day, bak("04-00")), "");
   await writeFile(join(day, bak("05-00")), "PGDMP and no manifest");
-  await writeFile(join(day, `${bak("06-00")}.json`), "{}");
-  await writeFile(join(day, bak("07-00")), "PGDMP");
-  await writeFile(join(day, `${bak("07-00")}.json`), "not json");
   await writeFile(join(day, bak("08-00")), gzipSync("no dump"));
   await writeFile(join(day, ".tmp-backup-1"), "half");
   await writeFile(join(path, "hets.bak"), "PGDMP");
   await mkdir(join(path, "other"));
   return [
     ...["02-00", "03-00", "04-00", "05-00"].map((minute) => `2025-11-01/${bak(minute)}`),
-    `2025-11-01/${bak("06-00")}.json`,
-    `2025-11-01/${bak("07-00")}.json`,
     `2025-11-01/${bak("08-00")}`,
     "2025-11-01/.tmp-backup-1",
     "hets.bak",
