@@ -1,5 +1,5 @@
 import type { Authorize } from "../shared/backup/authorize.ts";
-import type { CallCluster } from "../shared/kubernetes/client.ts";
+import { type CallCluster, clusterCaller } from "../shared/kubernetes/client.ts";
 import { reviewAuth } from "../shared/kubernetes/review-auth.ts";
 import { noAuth, tokenAuth } from "../shared/runtime/token-auth.ts";
 
@@ -8,10 +8,14 @@ export type AuthSettings = {
   readonly AUTH_AUDIENCE: string;
   readonly AUTH_TOKEN_FILE?: string | undefined;
   readonly K_SERVICE?: string | undefined;
+  readonly K_EVENT_PATH?: string | undefined;
+  readonly KUBECONFIG?: string | undefined;
 };
 
 /** What AUTH names, wired; `checkAuth` has seen that nothing is lacking. */
-export async function authorizeOf(settings: AuthSettings, call: CallCluster): Promise<Authorize> {
+export async function authorizeOf(settings: AuthSettings, call = callerOf(settings)): Promise<Authorize> {
+  // A Job answers no requests, and has no file of callers.
+  if (settings.K_EVENT_PATH !== undefined) return noAuth;
   const { AUTH, AUTH_AUDIENCE: audience, AUTH_TOKEN_FILE = "", K_SERVICE: service = "" } = settings;
   switch (AUTH) {
     case "kubernetes":
@@ -21,4 +25,8 @@ export async function authorizeOf(settings: AuthSettings, call: CallCluster): Pr
     case "none":
       return noAuth;
   }
+}
+
+function callerOf({ KUBECONFIG }: AuthSettings): CallCluster {
+  return clusterCaller({ kubeconfig: KUBECONFIG });
 }

@@ -1,13 +1,10 @@
 import { DormouseError } from "../shared/errors.ts";
-
-type AuthSettings = {
-  readonly AUTH: "kubernetes" | "token" | "none";
-  readonly AUTH_TOKEN_FILE?: string | undefined;
-  readonly K_SERVICE?: string | undefined;
-};
+import type { AuthSettings } from "./authorize.ts";
 
 /** What an AUTH needs besides, looked at before a function listens. Throws `configuration_invalid`. */
-export function checkAuth({ AUTH, AUTH_TOKEN_FILE, K_SERVICE }: AuthSettings): void {
+export function checkAuth({ AUTH, AUTH_TOKEN_FILE, K_SERVICE, K_EVENT_PATH }: AuthSettings): void {
+  // A Job has the settings of the service, and answers no requests.
+  if (K_EVENT_PATH !== undefined) return;
   const lacking =
     AUTH === "token" && AUTH_TOKEN_FILE === undefined
       ? "AUTH_TOKEN_FILE"

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { LACK_KINDS, type LackKind } from "../../shared/backup/inspection.ts";
+import { authVariables, clusterVariables } from "../../shared/runtime/auth-config.ts";
 import { databaseVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
 import { encryptionVariables } from "../../shared/runtime/encryption-config.ts";
@@ -28,6 +29,8 @@ export const backupConfig = z.object({
   ...encryptionVariables,
   ...mirrorVariables,
   ...retentionVariables,
+  ...authVariables,
+  ...clusterVariables,
   MIRROR_TIMEOUT_MINUTES: variable(z.prefault(integer(1, 10_080), "60"), {
     description: "How long a run may take for what the bucket lacks; the next run goes on.",
     allowed: "a whole number from 1 to 10080",

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Verb } from "../../shared/backup/authorize.ts";
 import type { RunContext } from "../../shared/backup/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import type { BackupDependencies, BackupRequest } from "../../shared/operations/backup-request.ts";
@@ -18,6 +19,9 @@ const bodySchema = z.strictObject({
   pin: z.union([z.boolean(), z.string().min(1).max(200)]).optional(),
   ifOlderThan: duration.optional(),
 });
+
+/** A pin needs a caller who may: an event is not asked for one. */
+const eventSchema = bodySchema.omit({ pin: true });
 
 /** As it lies in the record of a run, from where it may be taken up. */
 const requestSchema = z.object({
@@ -45,6 +49,9 @@ export function backupHandler(deps: BackupDependencies, settings: Settings) {
         },
       );
     },
+    /** What is pinned no cull removes: a right of its own. */
+    verbsOf: (body: unknown): readonly [Verb, ...Verb[]] =>
+      isObject(body) && "pin" in body ? ["backup", "pin"] : ["backup"],
     work: (context: RunContext) => {
       const { isEvent, ...asked } = requestSchema.parse(context.run.request);
       return takeBackup(deps, { ...settings, ...asked, waitsForLock: isEvent }, context);
@@ -53,8 +60,14 @@ export function backupHandler(deps: BackupDependencies, settings: Settings) {
   };
 }
 
+function isObject(body: unknown): body is object {
+  return typeof body === "object" && body !== null;
+}
+
 function parse(body: unknown, isEvent: boolean): z.output<typeof requestSchema> {
-  const parsed = bodySchema.safeParse(body);
+  const parsed: z.ZodSafeParseResult<z.output<typeof bodySchema>> = (
+    isEvent ? eventSchema : bodySchema
+  ).safeParse(body);
   if (!parsed.success) {
     const faults = parsed.error.issues.map(
       ({ path, message }) => `${path.join(".") || "the body"}: ${message}`,

@@ -1,12 +1,10 @@
 import * as z from "zod/mini";
-import { authVariables } from "../../shared/runtime/auth-config.ts";
+import { authVariables, clusterVariables } from "../../shared/runtime/auth-config.ts";
 import { volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
 import { decryptionVariables } from "../../shared/runtime/encryption-config.ts";
 import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
 import { retentionVariables } from "../../shared/runtime/retention-config.ts";
-
-const AUTH = ["token", "none"] as const;
 
 /** The environment of the cull function: the volume, the bucket, and nothing of the database. */
 export const cullConfig = z.object({
@@ -14,12 +12,8 @@ export const cullConfig = z.object({
   ...mirrorVariables,
   ...retentionVariables,
   MANIFEST_PUBLIC_KEY: decryptionVariables.MANIFEST_PUBLIC_KEY,
-  AUTH: variable(z.enum(AUTH), {
-    description:
-      "How callers who pin, unpin or acknowledge are known. `token`: by a token of AUTH_TOKEN_FILE. `none`: whoever reaches the function may. This function has no account in the cluster to ask it.",
-    allowed: `one of ${AUTH.join(", ")}`,
-  }),
-  AUTH_TOKEN_FILE: authVariables.AUTH_TOKEN_FILE,
+  ...authVariables,
+  ...clusterVariables,
   SUSPECT_DROP_PERCENT: variable(z.prefault(integer(1, 100), "50"), {
     description:
       "A newest backup that lost a table, or more than this of a table's rows or of its size, stops culling until it is acknowledged. 100: nothing is suspect.",

@@ -67,9 +67,7 @@ export function cullHandler(
         ? cullPlaces(deps, { ...settings, dryRun: request.dryRun }, context)
         : markBackup({ ...deps, catalog: bothPlaces }, request, context);
     },
-    /** A cull only does what the configuration says; what a person changes by name needs a right. */
-    verbOf: (method: "GET" | "POST", body?: unknown): Verb | undefined =>
-      method === "POST" && markOf(body) !== undefined ? "pin" : undefined,
+    verbsOf: (body: unknown): readonly [Verb] => [markOf(body) === undefined ? "cull" : "pin"],
   };
 }
 

@@ -12,8 +12,8 @@ import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
 import { keepPolicy } from "../../shared/runtime/retention-config.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
-import { noAuth, tokenAuth } from "../../shared/runtime/token-auth.ts";
 import { version } from "../../shared/version.ts";
+import { authorizeOf } from "../authorize.ts";
 import { mirrorChecks, mirrorOf } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { CullConfig } from "./config.ts";
@@ -48,8 +48,7 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
       examine: (signal) => examine([volumeCheck(config.BACKUP_DIR), ...mirrorChecks(config, "cull")], signal),
     },
     ...runsInPod(config, { store, log, now }),
-    // `AUTH=kubernetes` is not for this function: it has no account to ask with.
-    authorize: config.AUTH === "none" ? noAuth : await tokenAuth(config.AUTH_TOKEN_FILE ?? ""),
+    authorize: await authorizeOf(config),
     interrupted: await interruptedRuns({ runs: store, log, now }, "cull", ALL_DATABASES),
   };
 }

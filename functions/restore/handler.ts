@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Verb } from "../../shared/backup/authorize.ts";
 import type { RunContext } from "../../shared/backup/run.ts";
 import { parseWanted } from "../../shared/backup/restorable.ts";
 import { DormouseError } from "../../shared/errors.ts";
@@ -48,7 +49,7 @@ export function restoreHandler(deps: RestoreDependencies, wake: (eventSource: st
       await wake(event.source);
       return true;
     },
-    verbOf: (method: "GET" | "POST") => (method === "POST" ? ("restore" as const) : ("get" as const)),
+    verbsOf: (): readonly [Verb] => ["restore"],
     work: (context: RunContext) => restore(deps, requestSchema.parse(context.run.request), context),
     show: (signal: AbortSignal) => showRestores(deps, signal),
   };

@@ -114,8 +114,7 @@ async function mayApply(manifests: readonly Manifest[], kubectl: Kubectl): Promi
       () => false,
     );
     if (may) return good(`you may create a ${kind}`);
-    const fix =
-      "let an administrator of the cluster apply it, or set AUTH=token for restore and leave it out";
+    const fix = "let an administrator of the cluster apply it, or take components/token, which needs none";
     return { state: "fault", detail: `you may not create a ${kind}`, fix };
   });
   return Promise.all(found);
@@ -158,7 +157,7 @@ async function right(kubectl: Kubectl, args: readonly string[], what: string): P
   );
   if (may) return good(what);
   const fix =
-    "complete manifests/base/restore-rights.yaml, and bind system:auth-delegator in this namespace's name";
+    "apply restore-rights.yaml and callers.yaml of manifests/base; where nobody may bind, take components/token";
   return { state: "fault", detail: what.replace(" may ", " may not "), fix };
 }
 

@@ -1,16 +1,17 @@
 /** Who asked, as the cluster or the configuration names them: it goes into the record of the run and into the log. */
 export type Caller = { readonly name: string };
 
-/** What a caller wants: `get` the catalog, `restore` a backup, `pin` or unpin one, ... */
-export type Verb = "get" | "restore" | "pin";
+/** What a caller wants: `get` the catalog or a run, `backup`, `cull`, `restore`, `pin` or otherwise mark a backup. */
+export type Verb = "get" | "backup" | "cull" | "restore" | "pin";
 
 export type Authorize = {
   /**
    * The caller of a request with this bearer token. Throws `unauthenticated` when nobody vouches for the token, and
-   * `forbidden` when its owner may not do this. Neither says which part of a token was wrong.
+   * `forbidden` when its owner may not do this. Neither says which part of a token was wrong. Without a verb it is only
+   * asked who calls: what a request wants may stand in its body, which strangers do not get read.
    */
   (
-    request: { readonly token: string | undefined; readonly verb: Verb },
+    request: { readonly token: string | undefined; readonly verb?: Verb | undefined },
     signal: AbortSignal,
   ): Promise<Caller>;
 };

@@ -36,9 +36,9 @@ const eventSchema = z.object({
 /** RFC 3339; a PingSource sends nanoseconds. */
 const timeSchema = z.iso.datetime({ offset: true });
 
-/** Whether a request means to be an event, be it a good one or not. */
+/** Whether a `POST /` means to be an event, be it a good one or not: in structured mode, or in binary mode. */
 export function isEventRequest(headers: IncomingHeaders): boolean {
-  return mediaType(headers).startsWith(ANY_EVENT) || Object.keys(headers).some(isEventHeader);
+  return mediaType(headers).startsWith(ANY_EVENT) || "ce-specversion" in headers;
 }
 
 /**

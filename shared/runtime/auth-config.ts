@@ -5,7 +5,7 @@ const text = z.string().check(z.minLength(1));
 const path = z.string().check(z.startsWith("/"));
 const AUTH = ["kubernetes", "token", "none"] as const;
 
-/** Who may: for a function whose requests change what others need. */
+/** Who may: each function reads what others may not, or changes what others need. */
 export const authVariables = {
   AUTH: variable(z.enum(AUTH), {
     description:

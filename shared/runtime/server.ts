@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
-import type { Authorize, Caller, Verb } from "../backup/authorize.ts";
+import type { Authorize, Verb } from "../backup/authorize.ts";
 import type { Report } from "../backup/finding.ts";
 import type { NewRun } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
@@ -9,6 +9,7 @@ import { eventStatus, problemOf } from "../events/problem.ts";
 import type { Log } from "../log.ts";
 import { answerRun } from "./answer-run.ts";
 import type { Work } from "./carry-out.ts";
+import { authorizeWork, guard } from "./guard.ts";
 import type { Runs } from "./runs.ts";
 import { HOLD_PATH } from "./stay-awake.ts";
 import { takeEvent } from "./take-event.ts";
@@ -29,25 +30,21 @@ export type Handler = {
   readonly show?: (signal: AbortSignal) => Promise<unknown>;
   /** What `GET /doctor` answers. */
   readonly examine?: (signal: AbortSignal) => Promise<Report>;
-  /**
-   * The verb that the caller of a request must be allowed, if any. Asked before the body is read, and where that names
-   * none, again with the body. Events are not asked: they say only that it is time.
-   */
-  readonly verbOf?: (method: "GET" | "POST", body?: unknown) => Verb | undefined;
+  /** The verbs that the caller of a POST must be allowed, each of them. Events are not asked: they say that it is time. */
+  verbsOf(body: unknown): readonly [Verb, ...Verb[]];
 };
 
 export type AppDependencies = {
   readonly handler: Handler;
   readonly runs: Runs;
   readonly log: Log;
-  readonly authorize?: Authorize | undefined;
+  readonly authorize: Authorize;
   /** Answers the requests with which the function keeps its pod. */
   readonly answerHold?: RequestHandler | undefined;
 };
 
 const MAX_BODY_KIB = 64;
 const RETRY_AFTER_SECONDS = "5";
-const AUTHORIZE_MS = 15_000;
 
 export function createApp(dependencies: AppDependencies): express.Express {
   const { handler, runs, log } = dependencies;
@@ -57,14 +54,16 @@ export function createApp(dependencies: AppDependencies): express.Express {
 
   app.get(["/health/liveness", "/health/readiness"], (_, response) => void response.json({ status: "up" }));
   if (dependencies.answerHold !== undefined) app.post(HOLD_PATH, dependencies.answerHold);
-  app.use(guard(dependencies));
-  app.post("/", readBody, async (request, response) => {
-    if (isEventRequest(request.headers)) {
-      await takeEvent(handler, runs, readEvent(request.headers, bodyText(request)));
-      // A sender only needs to know that the run is recorded: it retries what it takes for a failure.
-      response.status(202).end();
-    } else await answerRun(request, response, await takeRequest(dependencies, request, response));
+  app.post("/", onlyEvents, readBody, async (request, response) => {
+    await takeEvent(handler, runs, readEvent(request.headers, bodyText(request)));
+    // A sender only needs to know that the run is recorded: it retries what it takes for a failure.
+    response.status(202).end();
   });
+  // From here on nothing is an event, whatever its headers say.
+  app.use(guard(dependencies.authorize));
+  app.post("/", readBody, async (request, response) =>
+    answerRun(request, response, await takeRequest(dependencies, request, response)),
+  );
   answerReads(app, dependencies);
   app.all(["/", "/runs/:id", "/doctor"], (request, response) => {
     const methods = allowed(request.path, handler);
@@ -82,6 +81,13 @@ export function createApp(dependencies: AppDependencies): express.Express {
   return app;
 }
 
+/** What is no event goes on to the next route. */
+const onlyEvents: RequestHandler = (request, response, next) => {
+  if (!isEventRequest(request.headers)) return next("route");
+  response.locals["isEvent"] = true;
+  next();
+};
+
 /** A 405 has to say it (RFC 9110, 15.5.6). */
 function allowed(path: string, { show, examine }: Handler): string {
   if (path === "/") return show === undefined ? "POST" : "GET, HEAD, POST";
@@ -91,9 +97,10 @@ function allowed(path: string, { show, examine }: Handler): string {
 function answerReads(app: express.Express, { runs, handler }: AppDependencies): void {
   app.get("/runs/:id", async (request, response) => {
     const run = await runs.find(request.params.id);
-    if (run === undefined)
+    // The volume holds those of other functions as well: what they tell is for who may read there.
+    if (run === undefined || run.kind !== handler.kind || run.database !== handler.database)
       throw new DormouseError("run_unknown", `there is no run ${JSON.stringify(request.params.id)}`, {
-        hint: "each answer and each line of the log names its run; runs are kept until 500 newer ones have ended",
+        hint: "each function shows its own; they are kept until 500 newer ones have ended",
       });
     response.json(run);
   });
@@ -107,39 +114,13 @@ function answerReads(app: express.Express, { runs, handler }: AppDependencies): 
 }
 
 async function takeRequest(dependencies: AppDependencies, request: Request, response: Response) {
-  const { handler, runs } = dependencies;
+  const { handler, runs, authorize } = dependencies;
   const { kind, database, work } = handler;
   const trigger = { source: "http", id: idempotencyKey(request) };
   const body = jsonBody(request);
-  const caller =
-    callerOf(response) ?? (await identify(dependencies, request, handler.verbOf?.("POST", body)));
-  const wanted = { kind, database, trigger, request: handler.parseBody(body) };
-  return runs.start({ ...wanted, ...(caller === undefined ? {} : { caller: caller.name }) }, work);
-}
-
-/** Lets a request through whose caller is known and allowed, or of which nobody asks that. */
-function guard(dependencies: AppDependencies): RequestHandler {
-  return async (request, response, next): Promise<void> => {
-    const isEvent = isEventRequest(request.headers);
-    const method = request.method === "POST" ? "POST" : "GET";
-    const verb = isEvent ? undefined : dependencies.handler.verbOf?.(method);
-    response.locals["caller"] = await identify(dependencies, request, verb);
-    next();
-  };
-}
-
-function callerOf(response: Response): Caller | undefined {
-  return response.locals["caller"] as Caller | undefined;
-}
-
-async function identify(
-  { authorize }: AppDependencies,
-  request: Request,
-  verb: Verb | undefined,
-): Promise<Caller | undefined> {
-  if (verb === undefined || authorize === undefined) return undefined;
-  const token = /^Bearer +(\S+)$/i.exec(request.get("authorization") ?? "")?.[1];
-  return authorize({ token, verb }, AbortSignal.timeout(AUTHORIZE_MS));
+  const caller = await authorizeWork(authorize, request, response, handler.verbsOf(body));
+  const wanted = { kind, database, trigger, request: handler.parseBody(body), caller: caller.name };
+  return runs.start(wanted, work);
 }
 
 function jsonBody(request: Request): unknown {
@@ -185,7 +166,7 @@ function errorAnswer(log: Log) {
     if (ours.code === "internal") log.error("request failed", { path: request.path, error: String(error) });
     // The connection is all that is left to end once an answer has begun.
     if (response.headersSent) return next(error);
-    if (isEventRequest(request.headers)) {
+    if (response.locals["isEvent"] === true) {
       const status = eventStatus(ours.code);
       log.warn("event refused", { code: ours.code, error: ours.message, status });
       if (status === 503) response.set("Retry-After", RETRY_AFTER_SECONDS);

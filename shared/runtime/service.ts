@@ -31,7 +31,7 @@ export type Service = RunsInPod & {
    * taken for one of them.
    */
   readonly interrupted: readonly Run[];
-  readonly authorize?: Authorize | undefined;
+  readonly authorize: Authorize;
   /** When every run has ended and the last answer has left. */
   readonly dispose?: (() => Promise<void>) | undefined;
 };

@@ -27,7 +27,7 @@ describe("the commands of the documents, as they stand there", () => {
   });
   after(async () => {
     await kubectl(`delete namespace ${NAMESPACE} --ignore-not-found --wait=false`);
-    await kubectl("delete clusterrolebinding dormouse-restore-asks-who-calls --ignore-not-found");
+    await kubectl("delete clusterrolebinding dormouse-asks-who-calls --ignore-not-found");
     await clone?.[Symbol.asyncDispose]();
   });
 
@@ -60,7 +60,6 @@ describe("the commands of the documents, as they stand there", () => {
   });
 
   it("bring it back on the day it burns, and take that back", async () => {
-    await shell((await blocksOf("docs/knative.md", "What it does there")).join("\n"));
     const page = "docs/on-the-day-it-burns.md";
     const [opening = ""] = await blocksOf(page);
     const port = await freePort();

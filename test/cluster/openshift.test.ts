@@ -5,7 +5,7 @@ import {
   deploymentConfigs,
   type DeploymentConfigs,
 } from "./support/deployment-configs.ts";
-import { bearer, install, type Installation } from "./support/namespace.ts";
+import { install, type Installation } from "./support/namespace.ts";
 
 describe("the overlay for OpenShift", () => {
   let dormouse: Installation;
@@ -19,10 +19,6 @@ describe("the overlay for OpenShift", () => {
       },
     });
     configs = await deploymentConfigs(dormouse.namespace, ["server", "frontend"]);
-    await dormouse.kubectl("create serviceaccount operator");
-    await dormouse.kubectl(
-      `create rolebinding may-restore --role=dormouse-operator --serviceaccount=${dormouse.namespace}:operator`,
-    );
     await dormouse.sql("CREATE TABLE item AS SELECT g AS id FROM generate_series(1, 1000) g");
   });
   after(async () => {
@@ -38,7 +34,6 @@ describe("the overlay for OpenShift", () => {
     const answer = await dormouse.call("dormouse-restore", {
       method: "POST",
       body: { filename: "latest" },
-      headers: await bearer(dormouse, "operator", "dormouse"),
     });
 
     assert.equal(answer.status, 200, answer.body);

@@ -16,11 +16,7 @@ describe("the restore function on Knative", () => {
     await dormouse.sql("CREATE TABLE item AS SELECT g AS id FROM generate_series(1, 1000) g");
     const backup = await dormouse.call("dormouse-backup", { method: "POST", body: {} });
     assert.equal(backup.status, 200, backup.body);
-    await dormouse.kubectl("create serviceaccount operator");
     await dormouse.kubectl("create serviceaccount stranger");
-    await dormouse.kubectl(
-      `create rolebinding may-restore --role=dormouse-operator --serviceaccount=${dormouse.namespace}:operator`,
-    );
     operator = await bearer(dormouse, "operator", "dormouse");
   });
   after(() => dormouse?.[Symbol.asyncDispose]());

@@ -3,29 +3,23 @@ import { after, before, describe, it } from "node:test";
 import type { Report } from "../../shared/backup/finding.ts";
 import { countBackups } from "./support/events.ts";
 import { eventually } from "./support/kubectl.ts";
-import { bearer, install, type Installation } from "./support/namespace.ts";
+import { install, type Installation } from "./support/namespace.ts";
 import { s3Server } from "./support/s3-server.ts";
 
 const FUNCTIONS = ["dormouse-backup", "dormouse-cull", "dormouse-restore"];
 
 describe("the functions with a bucket", () => {
   let dormouse: Installation;
-  let operator: Readonly<Record<string, string>>;
   before(async () => {
     dormouse = await install("s3", { overlay: "s3", beforehand: await s3Server() });
     await dormouse.kubectl("wait --for=condition=Ready pod/s3 --timeout=180s");
-    await dormouse.kubectl("create serviceaccount operator");
-    await dormouse.kubectl(
-      `create rolebinding may-restore --role=dormouse-operator --serviceaccount=${dormouse.namespace}:operator`,
-    );
-    operator = await bearer(dormouse, "operator", "dormouse");
     await dormouse.sql("CREATE TABLE item AS SELECT g AS id FROM generate_series(1, 1000) g");
   });
   after(() => dormouse?.[Symbol.asyncDispose]());
 
   for (const name of FUNCTIONS) {
     it(`reach it from ${name}`, async () => {
-      const { status, body } = await dormouse.call(name, { path: "/doctor", headers: operator });
+      const { status, body } = await dormouse.call(name, { path: "/doctor" });
 
       assert.equal(status, 200, body);
       const { findings } = JSON.parse(body) as Report;
@@ -49,7 +43,6 @@ describe("the functions with a bucket", () => {
     const answer = await dormouse.call("dormouse-restore", {
       method: "POST",
       body: { filename: "latest" },
-      headers: operator,
     });
 
     assert.equal(answer.status, 200, answer.body);

@@ -43,7 +43,7 @@ describe("requests of the cull function", () => {
     assert.deepEqual([code, hint], ["method_not_allowed", "what it takes: POST"]);
   });
 
-  it("asks for a token before it pins, unpins or acknowledges, and culls without one", async () => {
+  it("asks for a token before it culls, pins, unpins or acknowledges, and culls at an event without one", async () => {
     await using volume = await temporaryVolume();
     const [oldest] = await fillVolume(volume.path, 3);
     const tokens = join(volume.path, ".dormouse/tokens");
@@ -52,7 +52,7 @@ describe("requests of the cull function", () => {
     const name = oldest?.name;
     const before = await contentOf(volume.path);
 
-    for (const body of [{ pin: name }, { unpin: name }, { acknowledge: name }]) {
+    for (const body of [{}, { dryRun: true }, { pin: name }, { unpin: name }, { acknowledge: name }]) {
       const none = await problemIn(culler.post(body));
       const wrong = await problemIn(
         culler.post(body, { authorization: "Bearer another-token-of-some-length" }),
@@ -62,18 +62,20 @@ describe("requests of the cull function", () => {
     const unchanged = await contentOf(volume.path);
     const right = { authorization: "Bearer a-token-of-enough-characters" };
     const pinned = (await (await culler.post({ pin: name }, right)).json()) as BackupManifest;
-    const ping = await culler.ping({ data: { pin: name } });
+    const pinging = await culler.ping({ data: { pin: name } });
+    const ping = await culler.ping();
 
     assert.deepEqual(unchanged, before);
     assert.equal(pinned.pin?.by, "ada");
-    assert.equal(ping.status, 400);
-    assert.deepEqual((await cull(culler)).removed, []);
+    assert.deepEqual([pinging.status, ping.status], [400, 202]);
+    assert.deepEqual((await reportOf(culler.post({}, right))).removed, []);
   });
 
-  it("starts with no AUTH but token and none, and not without the file of tokens", async () => {
+  it("starts with no AUTH but those that there are, and not without what that needs", async () => {
     await using volume = await temporaryVolume();
 
-    await assert.rejects(start(volume.path, { AUTH: "kubernetes" }), /AUTH is .*token, none/);
+    await assert.rejects(start(volume.path, { AUTH: "kubernetes" }), /AUTH=kubernetes needs K_SERVICE/);
+    await assert.rejects(start(volume.path, { AUTH: "magic" }), /AUTH is .*kubernetes, token, none/);
     await assert.rejects(start(volume.path, { AUTH: "" }), /AUTH is not set/);
     await assert.rejects(start(volume.path, { AUTH: "token" }), /AUTH=token needs AUTH_TOKEN_FILE/);
   });

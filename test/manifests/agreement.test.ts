@@ -13,6 +13,8 @@ type Rule = {
   readonly verbs: readonly string[];
 };
 
+const ACCOUNTS = ["dormouse-backup", "dormouse-cull", "dormouse-restore"];
+
 type Subject = { readonly name: string };
 
 describe("the manifests agree with themselves:", async () => {
@@ -38,21 +40,43 @@ describe("the manifests agree with themselves:", async () => {
       },
     );
 
-    it(`in ${folder} only restore has rights, and only it has a token`, { skip }, async () => {
+    it(`in ${folder} only restore has rights, and each function may ask who calls`, { skip }, async () => {
       const manifests = await render(folder);
 
-      const bindings = manifests.filter(({ kind }) => kind.endsWith("RoleBinding"));
-      const bound = new Set(
-        bindings.flatMap((binding) => (binding["subjects"] as readonly Subject[]).map(({ name }) => name)),
-      );
-      const tokens = manifests
-        .filter(({ kind }) => kind === "ServiceAccount")
-        .filter((account) => account["automountServiceAccountToken"] !== false)
-        .map(({ metadata }) => metadata.name);
+      const boundBy = (wanted: string) =>
+        manifests
+          .filter(({ kind }) => kind === wanted)
+          .flatMap((binding) => (binding["subjects"] as readonly Subject[]).map(({ name }) => name));
+      const roles = manifests
+        .filter(({ kind }) => kind === "ClusterRoleBinding")
+        .map((each) => each["roleRef"]);
 
-      assert.deepEqual([...bound], ["dormouse-restore"]);
-      assert.deepEqual(tokens, ["dormouse-restore"]);
+      assert.deepEqual(boundBy("RoleBinding"), ["dormouse-restore"]);
+      assert.deepEqual(boundBy("ClusterRoleBinding"), ACCOUNTS);
+      assert.deepEqual(
+        roles.map((role) => (role as Subject).name),
+        ["system:auth-delegator"],
+      );
     });
+
+    it(
+      `in ${folder} every function asks the cluster who calls, and an operator may all of it`,
+      { skip },
+      async () => {
+        const manifests = await render(folder);
+        const verbs = rulesOf(manifests, "dormouse-operator").map(({ resourceNames, verbs: given }) => [
+          resourceNames?.join(),
+          given,
+        ]);
+
+        assert.equal(dataOf(manifests, /^dormouse-settings/)["AUTH"], "kubernetes");
+        assert.deepEqual(verbs, [
+          ["dormouse-backup", ["get", "backup", "pin"]],
+          ["dormouse-cull", ["get", "cull", "pin"]],
+          ["dormouse-restore", ["get", "restore"]],
+        ]);
+      },
+    );
 
     it(`in ${folder} each function knows the time limit of its service`, { skip }, async () => {
       const manifests = await render(folder);
@@ -96,30 +120,6 @@ describe("the manifests agree with themselves:", async () => {
         name,
       );
     }
-  });
-
-  it("the example makes the roles that docs/roles.md makes", async () => {
-    const page = await readFile(new URL("../../docs/roles.md", import.meta.url), "utf8");
-    const [, shown = ""] = /```sql\n(.*?)```/s.exec(page) ?? [];
-    const made = await readFile(join(MANIFESTS, "example/roles.sql"), "utf8");
-
-    assert.notEqual(shown, "");
-    assert.ok(made.includes(shown.replaceAll(/'[-a-z]+'/g, "'example'")));
-  });
-
-  it("backup and restore have a Secret each, and no other function has either", { skip }, async () => {
-    const services = (await render("base")).filter(({ apiVersion }) => apiVersion.startsWith("serving."));
-
-    const ofDatabase = services.map((service) => [
-      service.metadata.name,
-      [...new Set(secretsOf([service]).map(({ name }) => name))].filter((name) => name.endsWith("-database")),
-    ]);
-
-    assert.deepEqual(ofDatabase, [
-      ["dormouse-backup", ["dormouse-backup-database"]],
-      ["dormouse-cull", []],
-      ["dormouse-restore", ["dormouse-restore-database"]],
-    ]);
   });
 
   it("each Route of OpenShift would wait as long as its service does", { skip }, async () => {

@@ -17,6 +17,7 @@ type PodTemplate = {
   readonly metadata: { readonly labels?: Readonly<Record<string, string>> };
   readonly spec: {
     readonly securityContext?: unknown;
+    readonly automountServiceAccountToken?: boolean;
     readonly affinity?: unknown;
     readonly volumes?: readonly { readonly persistentVolumeClaim?: { readonly claimName: string } }[];
   };
@@ -58,6 +59,31 @@ describe("a kustomization of somebody's own", async () => {
     }
   }
 
+  it("knows callers by a file where nobody may bind what asks the cluster", { skip }, async () => {
+    const manifests = await rendered({
+      resources: ["../manifests/overlays/openshift"],
+      components: ["../manifests/components/jobsink", "../manifests/components/token"],
+      images: [IMAGE],
+    });
+
+    const pods = manifests
+      .filter(({ kind }) => kind === "Service")
+      .flatMap(templatesOf)
+      .filter(usesVolume);
+    assert.equal(pods.length, 3);
+    for (const { spec } of pods) assert.match(JSON.stringify(spec), /"secretName":"dormouse-callers"/);
+    assert.deepEqual(
+      pods.map(({ spec }) => spec.automountServiceAccountToken),
+      [false, false, undefined],
+    );
+    assert.ok(settingsOf(manifests).includes("AUTH=token"));
+    assert.ok(settingsOf(manifests).includes("AUTH_TOKEN_FILE=/secrets/callers/tokens"));
+    assert.deepEqual(
+      manifests.filter(({ kind }) => kind.startsWith("Cluster")),
+      [],
+    );
+  });
+
   for (const page of ["docs/knative.md", "docs/openshift.md"]) {
     it(`is what ${page} shows, and does what it says there`, { skip }, async () => {
       const shown = await kustomizationsOf(page);
@@ -71,7 +97,7 @@ describe("a kustomization of somebody's own", async () => {
           for (const literal of literals) assert.ok(settingsOf(manifests).includes(literal), literal);
         const binding = manifests.find(({ kind }) => kind === "ClusterRoleBinding");
         assert.ok(binding?.metadata.name.startsWith(String(kustomization["namespace"]).split("/")[0] ?? ""));
-        assert.notEqual(binding?.metadata.name, "dormouse-restore-asks-who-calls");
+        assert.notEqual(binding?.metadata.name, "dormouse-asks-who-calls");
         assert.deepEqual(unscalable(manifests), []);
       }
     });

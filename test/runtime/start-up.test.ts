@@ -14,6 +14,7 @@ describe("the start of the backup function", () => {
     POSTGRESQL_USER: "u",
     POSTGRESQL_PASSWORD: SECRET,
     POSTGRESQL_DATABASE: "d",
+    AUTH: "none",
     PORT: "0",
     ...changes,
   });

@@ -46,6 +46,7 @@ export function backupEnvironment(server: ServerAddress, database: string, backu
     POSTGRESQL_DATABASE: database,
     PG_BIN_DIR: server.binDir,
     BACKUP_DIR: backupDir,
+    AUTH: "none",
     RETRY_SECONDS: "0",
     SHUTDOWN_GRACE_SECONDS: "0",
     PORT: "0",
@@ -160,5 +161,5 @@ function readLog(child: ChildProcess) {
 
 /** The environment of a restore function beside it, outside of a cluster. */
 export function restoreEnvironment(server: ServerAddress, database: string, backupDir: string): Environment {
-  return { ...backupEnvironment(server, database, backupDir), AUTH: "none", SETTLE_SECONDS: "30" };
+  return { ...backupEnvironment(server, database, backupDir), SETTLE_SECONDS: "30" };
 }

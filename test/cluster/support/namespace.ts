@@ -31,7 +31,7 @@ export type Installation = {
   readonly namespace: string;
   /** In this namespace; `line` is split at spaces. */
   readonly kubectl: (line: string, ...more: readonly string[]) => Promise<string>;
-  /** Requests something of a function, from a pod of the namespace. */
+  /** Requests something of a function, from a pod of the namespace; as the operator, unless there are headers. */
   readonly call: (name: string, asked?: Asked) => Promise<Answer>;
   readonly sql: (statement: string) => Promise<string>;
   /** What a shell on the backup volume says. */
@@ -41,10 +41,8 @@ export type Installation = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** The token of an operator for the cull function. */
-export const CALLER = "0123456789abcdef0123456789abcdef";
-
-const PSQL = 'psql -h /var/run/postgresql -U hets "$POSTGRES_DB" -XAtq -v ON_ERROR_STOP=1 -c "$0"';
+const PSQL =
+  'PGPASSWORD=$POSTGRES_PASSWORD psql -h /var/run/postgresql -U "$POSTGRES_USER" "$POSTGRES_DB" -XAtq -v ON_ERROR_STOP=1 -c "$0"';
 
 /** `purpose` is part of the namespace's name; the rest makes it one that no earlier run still occupies. */
 export async function install(purpose: string, wishes: Wishes = {}): Promise<Installation> {
@@ -60,7 +58,6 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
   const example = await writeExample(namespace);
   undo.defer(() => rm(example, { recursive: true, force: true }));
   await run(`apply --validate=strict -k ${example}`);
-  await run("create secret generic dormouse-callers", `--from-literal=tokens=operator:${CALLER}`);
   for (const object of wishes.beforehand ?? [])
     await kubectl(`-n ${namespace} create -f -`, [], JSON.stringify(object));
   await run(`apply --validate=strict -k ${join(MANIFESTS, wishes.volume ?? "volume")}`);
@@ -68,6 +65,9 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   // A webhook of a busy cluster may be away for a moment.
   await eventually("the manifests applied", async () => run(`apply --validate=strict -k ${folder}`), 90_000);
+  await run("create serviceaccount operator");
+  await run(`create rolebinding operator --role=dormouse-operator --serviceaccount=${namespace}:operator`);
+  const operator = await bearerOf(run, "operator", "dormouse");
   await kubectl("apply -f -", [], stringify(clientPod(namespace)));
   await run("rollout status statefulset/postgresql --timeout=180s");
   await run("wait --for=condition=Ready ksvc --all --timeout=180s");
@@ -82,7 +82,7 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
   return {
     namespace,
     kubectl: run,
-    call: (name, asked = {}) => ask(namespace, name, asked),
+    call: (name, { headers = operator, ...asked } = {}) => ask(namespace, name, { headers, ...asked }),
     sql: (statement) => run("exec postgresql-0 -- sh -c", PSQL, statement),
     onVolume: (command) => run("exec client -- sh -c", `cd /backups && ${command}`),
     pods,
@@ -97,7 +97,10 @@ export async function asleep({ podsOf }: Installation, name: string): Promise<vo
 }
 
 /** The header of somebody who has a token for that audience. */
-export async function bearer({ kubectl }: Installation, account: string, audience: string) {
-  const token = await kubectl(`create token ${account} --audience=${audience}`);
-  return { authorization: `Bearer ${token}` };
+export function bearer({ kubectl: run }: Installation, account: string, audience: string) {
+  return bearerOf(run, account, audience);
+}
+
+async function bearerOf(run: Installation["kubectl"], account: string, audience: string) {
+  return { authorization: `Bearer ${await run(`create token ${account} --audience=${audience}`)}` };
 }
