@@ -1,42 +1,7 @@
 import type { Strategy } from "./journal.ts";
 import type { Restorable } from "./restorable.ts";
 import type { ArchiveNeeds } from "./script-needs.ts";
-
-/** What the server says of the database that is to be restored. */
-export type TargetFacts = {
-  /** `15.18` */
-  readonly serverVersion: string;
-  readonly serverMajor: number;
-  /** Whether there is a live database at all: a server may be new, or somebody dropped it. */
-  readonly exists: boolean;
-  readonly databaseBytes: number;
-  readonly isSuperuser: boolean;
-  readonly canCreateDatabases: boolean;
-  readonly ownsDatabase: boolean;
-  readonly sessions: number;
-  /** Sessions that this role may not end, each with pid, role and program. */
-  readonly untouchableSessions: readonly string[];
-  /** Workers of extensions, such as schedulers: the server starts them again when they are ended. */
-  readonly backgroundWorkers: readonly string[];
-  readonly preparedTransactions: readonly string[];
-  readonly activeSlots: readonly string[];
-  /** They stay with the old database, and would be dropped with it. */
-  readonly inactiveSlots: readonly string[];
-  readonly subscriptions: readonly string[];
-  readonly missing: ArchiveNeeds;
-  /** Extensions of the backup that only a superuser may create, unless the role is one. */
-  readonly forbiddenExtensions: readonly string[];
-  /** Settings of the live database, or of roles in it, that this role may not give to the loaded one. */
-  readonly forbiddenSettings: readonly string[];
-  /** Tablespaces of the backup in which this role may not create; that of the database itself needs no right. */
-  readonly forbiddenTablespaces: readonly string[];
-  /** The tablespace of the live database, if this role may make no other database there. */
-  readonly forbiddenHome: readonly string[];
-  /** How many locks all transactions together may hold. */
-  readonly lockTableSize: number;
-  /** Whether the database that `into` names is there already. */
-  readonly targetTaken: boolean;
-};
+import type { TargetFacts } from "./target-facts.ts";
 
 /** Something that would make the restore fail, found before anything was touched. */
 export type Blocker = {
@@ -151,9 +116,31 @@ const RULES: readonly Rule[] = [
   {
     kind: "settings-forbidden",
     strategies: ["swap", "beside"],
-    detail: "settings of the live database that this role may not give to another",
+    detail: "settings of the database that this role may not give to another",
     remedy: "restore as a superuser, use the strategy in-place, or ALTER DATABASE ... RESET them",
     found: ({ facts }) => facts.forbiddenSettings,
+  },
+  {
+    kind: "settings-impossible",
+    strategies: LOADING,
+    detail: "settings under which the backup was written, which this server cannot take",
+    remedy:
+      "install the locale or time zone file on the server; by hand it can be loaded under other settings, which reads other values",
+    found: ({ facts }) => facts.impossibleSettings,
+  },
+  {
+    kind: "locales-missing",
+    strategies: ["swap", "rehearse", "beside"],
+    detail: "locales of the database that this server does not have",
+    remedy: "install them on the server, or make the database in another locale and restore in place",
+    found: ({ facts }) => facts.missingLocales,
+  },
+  {
+    kind: "owner-forbidden",
+    strategies: ["swap", "rehearse", "beside"],
+    detail: "the owner of the database, for whom this role may not make one",
+    remedy: "GRANT the owner to the role, or restore as a superuser",
+    found: ({ facts }) => facts.forbiddenOwner,
   },
   {
     kind: "tablespaces-missing",
@@ -248,7 +235,8 @@ function broken(rules: readonly Rule[], strategy: Strategy, given: Given): Block
 }
 
 /** What the manifest says that the server must have. */
-export function needsOf({ manifest }: Restorable): ArchiveNeeds {
+export function needsOf(backup: Restorable | undefined): ArchiveNeeds {
+  const manifest = backup?.manifest;
   const lack = (kind: string) => manifest?.lacks.find((each) => each.kind === kind)?.names ?? [];
   return {
     roles: lack("roles").map(unquoted),

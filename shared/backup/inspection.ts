@@ -1,3 +1,5 @@
+import type { DatabaseProperties, Settings } from "./database-properties.ts";
+
 /**
  * What a dump by this role cannot hold. `data` marks those where rows would be missing: they fail the run unless
  * ALLOW_INCOMPLETE names the kind, and are then left out by name.
@@ -41,6 +43,13 @@ export type DatabaseInspection = {
   readonly databaseBytes: number;
   readonly extensions: readonly { readonly name: string; readonly version: string }[];
   readonly lacks: readonly Lack[];
+  readonly properties: DatabaseProperties;
+  /** Under which its values are written, and under which they must be read. */
+  readonly settings: Settings;
+  /** What the session of pg_dump has besides, where the server knows it. */
+  readonly toolSettings: Settings;
+  /** For a person to know. */
+  readonly warnings: readonly string[];
 };
 
 export type InspectDatabase = (database: string, signal: AbortSignal) => Promise<DatabaseInspection>;

@@ -69,7 +69,7 @@ export function describeAdopted(
     lacks: lacksOf(dump),
     warnings: warningsOf(dump),
     verification: { level: "read", at: now.toISOString() },
-    restoreByHand: restoreByHand(name, database, format),
+    restoreByHand: restoreByHand(name, database, { format }),
   };
 }
 

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { DormouseError } from "../errors.ts";
 import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
+import { databasePropertiesSchema } from "./database-properties.ts";
 
 /**
  * What has been proved about an archive, each level including those before it.
@@ -76,6 +77,10 @@ const manifestSchema = z.looseObject({
     largeObjects: count,
     extensions: z.array(z.looseObject({ name: z.string(), version: z.string() })),
   }),
+  /** By which the database is made anew where it is gone; absent for an adopted file. */
+  properties: databasePropertiesSchema.optional(),
+  /** Settings under which the values were written, and must be read: `lc_monetary` decides what an amount is. */
+  settings: z.record(z.string(), z.string()).optional(),
   lacks: z.array(lack),
   warnings: z.array(z.string()),
   verification: z.looseObject({ level: z.enum(VERIFICATION_LEVELS), at: instant }),

@@ -1,6 +1,8 @@
-import { blockersOf, type Blocker, type TargetFacts } from "./blockers.ts";
+import { blockersOf, type Blocker } from "./blockers.ts";
 import type { Strategy } from "./journal.ts";
+import type { BackupManifest } from "./manifest.ts";
 import type { Restorable } from "./restorable.ts";
+import type { TargetFacts } from "./target-facts.ts";
 import { workloadText, type Workload, type WorkloadState } from "./workload.ts";
 
 export type PlannedWorkload = WorkloadState & { readonly workload: string };
@@ -117,9 +119,41 @@ function slotWarnings(strategy: Strategy, { activeSlots, inactiveSlots }: Target
   );
 }
 
-function warningsOf({ strategy, facts, backup, workloads }: PlanRequest): string[] {
+function madeAnew({ strategy, facts, backup }: PlanRequest): string[] {
+  if (facts.exists || strategy === "in-place" || strategy === "undo") return [];
+  return backup?.manifest?.properties === undefined
+    ? [
+        "there is no live database: it is made anew, with the encoding, locale, grants and settings of the server",
+      ]
+    : ["there is no live database: it is made anew as the backup notes it"];
+}
+
+/** What is loaded as the live database is, though the backup was taken of one that was otherwise. */
+function likenessWarnings(
+  { live, collationVersion }: TargetFacts,
+  manifest: BackupManifest | undefined,
+): string[] {
+  const noted = manifest?.properties;
+  if (noted === undefined) return [];
+  const kinds = ["encoding", "localeProvider", "collate", "ctype", "locale", "icuRules"] as const;
+  const differing = live === undefined ? [] : kinds.filter((kind) => live[kind] !== noted[kind]);
+  const { collationVersion: before } = noted;
+  return [
+    ...differing.map(
+      (kind) => `the live database has the ${kind} ${live?.[kind]}, the backup ${noted[kind]}`,
+    ),
+    ...(before === undefined || collationVersion === undefined || before === collationVersion
+      ? []
+      : [
+          `text was sorted by version ${before} of its collation and is by ${collationVersion} here: ` +
+            "indexes are built anew, partitions by ranges of text may refuse rows",
+        ]),
+  ];
+}
+
+function warningsOf(request: PlanRequest): string[] {
+  const { strategy, facts, backup, workloads } = request;
   const manifest = backup?.manifest;
-  const swaps = strategy === "swap";
   return [
     ...(backup !== undefined && manifest === undefined
       ? [
@@ -128,9 +162,8 @@ function warningsOf({ strategy, facts, backup, workloads }: PlanRequest): string
         ]
       : []),
     ...(manifest?.lacks ?? []).filter(({ data }) => data).map(({ detail }) => `the backup lacks ${detail}`),
-    ...(swaps && !facts.exists
-      ? ["there is no live database: it is made anew, with default grants and settings"]
-      : []),
+    ...madeAnew(request),
+    ...likenessWarnings(facts, manifest),
     ...(strategy === "undo" && !facts.exists
       ? ["there is no live database: nothing is kept by which the undo could be taken back"]
       : []),

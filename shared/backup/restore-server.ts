@@ -1,4 +1,5 @@
-import type { TargetFacts } from "./blockers.ts";
+import type { TargetFacts } from "./target-facts.ts";
+import type { DatabaseProperties, Settings } from "./database-properties.ts";
 import type { TableCount } from "./compare-rows.ts";
 import type { ArchiveReading } from "./dump.ts";
 import type { ArchiveFormat } from "./manifest.ts";
@@ -10,6 +11,21 @@ export type LoadRequest = {
   /** A regular file, verified to its end. */
   readonly path: string;
   readonly format: ArchiveFormat;
+  /** What the sessions that load work under; see `settingsOfLoad` of the server. */
+  readonly settings: Settings;
+};
+
+/** Where the properties of a database to make come from: one that is there, else what was noted of it. */
+export type Likeness = { readonly like: string; readonly otherwise?: DatabaseProperties | undefined };
+
+export type TargetRequest = {
+  readonly database: string;
+  readonly target: string;
+  readonly needs: ArchiveNeeds;
+  /** What the manifest says of the database, and of the settings under which its dump was written. */
+  readonly noted?:
+    | { readonly properties?: DatabaseProperties | undefined; readonly settings?: Settings | undefined }
+    | undefined;
 };
 
 export type ReplaceRequest = LoadRequest & {
@@ -45,16 +61,22 @@ export type RestoreTools = {
 
 /** The server that holds the live database, as a restore needs it. */
 export type RestoreServer = {
-  inspect(
-    request: { readonly database: string; readonly target: string; readonly needs: ArchiveNeeds },
-    signal: AbortSignal,
-  ): Promise<TargetFacts>;
+  inspect(request: TargetRequest, signal: AbortSignal): Promise<TargetFacts>;
   /** Throws `client_tools_missing`. */
   tools(serverMajor: number, signal: AbortSignal): Promise<RestoreTools>;
   /** Which of these databases are there. */
   existing(databases: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>;
-  /** Makes an empty database with owner, encoding, locale and tablespace of `like`. */
-  create(database: string, like: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Makes an empty database with owner, encoding, locale, tablespace and settings of another; `isScratch` leaves out the
+   * settings that this role may not give.
+   */
+  create(
+    database: string,
+    likeness: Likeness & { readonly isScratch: boolean },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** What a load works under: as its dump was written, or as the database has it where that was not noted. */
+  settingsOfLoad(database: string, noted: Settings | undefined, signal: AbortSignal): Promise<Settings>;
   /** Whether a transaction was committed; one that has not ended is an error. */
   hasCommitted(transaction: string, signal: AbortSignal): Promise<boolean>;
   analyze(database: string, signal: AbortSignal): Promise<void>;
@@ -66,7 +88,7 @@ export type RestoreServer = {
   ): Promise<readonly TableCount[]>;
   sizeBytes(database: string, signal: AbortSignal): Promise<number>;
   /** Grants, settings, connection limit, comment, security labels, and whether it is a template. */
-  copyProperties(from: string, to: string, signal: AbortSignal): Promise<void>;
+  copyProperties(likeness: Likeness, to: string, signal: AbortSignal): Promise<void>;
   rename(database: string, to: string, signal: AbortSignal): Promise<void>;
   /** Ends its sessions first. That it is not there is fine. Only for databases that a journal of ours named. */
   readonly drop: (database: string, signal: AbortSignal) => Promise<void>;

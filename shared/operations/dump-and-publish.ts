@@ -102,14 +102,15 @@ function describe(
       : { pin: { at: finishedAt.toISOString(), by: source, reason: request.pin } }),
     versions: { dormouse: deps.version, pgDump: facts.tool.version, server: inspection.serverVersion },
     ...contentOf(facts, deps.encryption?.recipients),
+    properties: inspection.properties,
+    settings: inspection.settings,
     lacks: inspection.lacks.map((lack) => ({ ...lack, names: [...lack.names] })),
-    warnings: [...facts.dump.report().warnings, ...clockWarnings(begun.at, newest)],
+    warnings: [...inspection.warnings, ...facts.dump.report().warnings, ...clockWarnings(begun.at, newest)],
     verification: { level: "read", at: finishedAt.toISOString() },
-    restoreByHand: restoreByHand(
-      name,
-      request.database,
-      facts.encrypted === undefined ? "custom" : "encrypted",
-    ),
+    restoreByHand: restoreByHand(name, request.database, {
+      ...inspection,
+      format: facts.encrypted === undefined ? "custom" : "encrypted",
+    }),
   };
 }
 

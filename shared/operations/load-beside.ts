@@ -27,13 +27,15 @@ export async function loadBeside(
   await refuseUnmet(deps, { strategy, backup, needs }, signal);
   // What an earlier attempt of this run left there is a part of it at best.
   await deps.server.drop(loaded, signal);
-  await deps.server.create(loaded, database, signal);
-  const request = { database: loaded, path: file.path, format: backup.format };
+  const likeness = { like: database, otherwise: backup.manifest?.properties };
+  await deps.server.create(loaded, { ...likeness, isScratch: strategy === "rehearse" }, signal);
+  const settings = await deps.server.settingsOfLoad(database, backup.manifest?.settings, signal);
+  const request = { database: loaded, path: file.path, format: backup.format, settings };
   const expectedBytes = backup.manifest?.content.databaseBytes;
   await watched(deps, saga, expectedBytes, () => tools.load(request, signal));
   await step("loaded", { database: loaded, bytes: await deps.server.sizeBytes(loaded, signal) });
   const compared = await checkRows(deps, saga, tables);
-  if (strategy !== "rehearse") await deps.server.copyProperties(database, loaded, signal);
+  if (strategy !== "rehearse") await deps.server.copyProperties(likeness, loaded, signal);
   await saga.write({ phase: "loaded", compared });
 }
 

@@ -3,7 +3,7 @@ import type { Strategy } from "../backup/journal.ts";
 import { findRestorable, parseWanted, type Restorable } from "../backup/restorable.ts";
 import { planRestore, type RestorePlan } from "../backup/restore-plan.ts";
 import type { Run } from "../backup/run.ts";
-import { NO_NEEDS, type ArchiveNeeds } from "../backup/script-needs.ts";
+import type { ArchiveNeeds } from "../backup/script-needs.ts";
 import { DormouseError } from "../errors.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
 
@@ -57,8 +57,8 @@ export async function planOf(
   signal: AbortSignal,
 ): Promise<{ readonly plan: RestorePlan; readonly serverMajor: number }> {
   const { database } = deps.settings;
-  const needs = backup === undefined ? NO_NEEDS : needsOf(backup);
-  const facts = await deps.server.inspect({ database, target, needs }, signal);
+  const needs = needsOf(backup);
+  const facts = await deps.server.inspect({ database, target, needs, noted: backup?.manifest }, signal);
   const workloads = [];
   const stops = strategy !== "rehearse" && strategy !== "beside";
   for (const workload of stops ? deps.settings.workloads : [])

@@ -51,7 +51,8 @@ async function replace(
   const { path, tables } = { path: verified.file.path, tables: verified.tables };
   const connectionLimit = saga.journal().connectionLimit ?? (await held.connectionLimit(database));
   await saga.write({ phase: "swapping", connectionLimit, safety, downSince: downSince(deps, saga) });
-  const request = { database, path, format: backup.format, tables };
+  const settings = await deps.server.settingsOfLoad(database, backup.manifest?.settings, signal);
+  const request = { database, path, format: backup.format, tables, settings };
   await tools.replace(
     request,
     async ({ pid, transaction }) => {

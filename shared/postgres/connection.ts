@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import pg from "pg";
+import { OF_EVERY_SESSION, pgOptions } from "../backup/session-settings.ts";
 import { DormouseError } from "../errors.ts";
 import { serverError } from "./server-errors.ts";
 
@@ -26,9 +27,14 @@ export type ConnectionSettings = {
  * Whatever the role or the database is set to. A time limit for an application would end ANALYZE of a large database, and
  * rows that row security hides must fail a count rather than lessen it.
  */
-const SESSION =
-  "-c statement_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0 " +
-  "-c default_transaction_read_only=off -c row_security=off";
+const { transaction_timeout, ...SINCE_14 } = OF_EVERY_SESSION;
+const { idle_session_timeout: _, client_connection_check_interval: __, ...SINCE_13 } = SINCE_14;
+/** A server keeps out whoever asks at the door for what it does not know. */
+const AT_THE_DOOR = [SINCE_14, SINCE_13].map((settings) => pgOptions({ ...settings, row_security: "off" }));
+const UNKNOWN_PARAMETER = "42704";
+/** From 17 on. */
+const INSIDE = `SELECT set_config(name, '${transaction_timeout}', false) FROM pg_settings
+  WHERE name = 'transaction_timeout'`;
 
 /** Statements that may run longer say so; a server that falls silent must not hold a run for ever. */
 const QUERY_TIMEOUT_MS = 60_000;
@@ -94,9 +100,19 @@ async function preferTls(settings: ConnectionSettings, target: Target, tls: Tls)
   }
 }
 
-async function open(
+async function open(settings: ConnectionSettings, target: Target, tls: Tls): Promise<pg.Client> {
+  const [options, older] = AT_THE_DOOR;
+  try {
+    return await enter(settings, { ...target, options }, tls);
+  } catch (error) {
+    if ((error as { code?: string }).code !== UNKNOWN_PARAMETER) throw error;
+    return enter(settings, { ...target, options: older }, tls);
+  }
+}
+
+async function enter(
   settings: ConnectionSettings,
-  { database, queryTimeoutMs }: Target,
+  { database, queryTimeoutMs, options }: Target & { readonly options: string | undefined },
   tls: Tls,
 ): Promise<pg.Client> {
   const { host, port, user, password, connectTimeoutMs } = settings;
@@ -111,12 +127,13 @@ async function open(
     query_timeout: queryTimeoutMs,
     keepAlive: true,
     application_name: "dormouse",
-    options: SESSION,
+    ...(options === undefined ? {} : { options }),
   });
   // Without a listener an idle session that breaks would end the process; its next query tells the caller.
   client.on("error", () => undefined);
   try {
     await client.connect();
+    await client.query(INSIDE);
   } catch (error) {
     void client.end();
     throw error;

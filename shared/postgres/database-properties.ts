@@ -1,167 +1,121 @@
 import pg from "pg";
-
-const name = pg.escapeIdentifier;
-const literal = pg.escapeLiteral;
+import { creationSql, finishingSql, settingsSql } from "../backup/database-sql.ts";
+import type { DatabaseProperties } from "../backup/database-properties.ts";
+import type { Likeness } from "../backup/restore-server.ts";
 
 /** pg_database has other columns in each major; as JSON they can be asked for by name. */
-type DatabaseRow = {
+type Row = {
   readonly owner: string;
   readonly encoding: string;
+  readonly collate: string;
+  readonly ctype: string;
   readonly tablespace: string;
-  readonly templateTablespace: string;
-  /** Whether somebody gave or took a right on it. */
-  readonly hasGrants: boolean;
+  readonly connectionLimit: number;
+  readonly isTemplate: boolean;
+  readonly comment: string | null;
+  readonly grants: { grantee: string | null; privilege: string; grantable: boolean }[] | null;
+  readonly settings: { role: string | null; name: string; value: string }[];
+  readonly labels: { provider: string; label: string }[];
   readonly row: Readonly<Record<string, string | number | boolean | null>>;
 };
 
-/**
- * Creates `created` from template0 with owner, encoding, locale and tablespace of `like`; with the server's defaults
- * where there is none. template1 may hold objects, which would clash with those of a dump. Where somebody decided who may
- * connect to `like`, only its owner may connect to the new one until it has the same grants: a load takes its time.
- */
-export async function createLike(client: pg.Client, created: string, like: string): Promise<void> {
-  const { rows } = await client.query<DatabaseRow>(
-    `SELECT pg_get_userbyid(d.datdba) AS owner, pg_encoding_to_char(d.encoding) AS encoding, t.spcname AS tablespace,
-       d.datacl IS NOT NULL AS "hasGrants",
-       (SELECT spcname FROM pg_tablespace JOIN pg_database template ON pg_tablespace.oid = template.dattablespace
-         WHERE template.datname = 'template0') AS "templateTablespace", to_jsonb(d) AS row
-     FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = $1`,
-    [like],
-  );
-  const options = rows[0] === undefined ? "" : creationOptions(rows[0]);
-  await client.query(`CREATE DATABASE ${name(created)} TEMPLATE template0${options}`);
-  if (rows[0]?.hasGrants === true) await client.query(`REVOKE ALL ON DATABASE ${name(created)} FROM PUBLIC`);
-}
+const READ = `
+  SELECT pg_get_userbyid(d.datdba) AS owner, pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate,
+    d.datctype AS ctype, t.spcname AS tablespace, d.datconnlimit AS "connectionLimit", d.datistemplate AS "isTemplate",
+    shobj_description(d.oid, 'pg_database') AS comment, to_jsonb(d) - 'datacl' AS row,
+    CASE WHEN d.datacl IS NOT NULL THEN coalesce((SELECT json_agg(json_build_object('grantee',
+        CASE acl.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(acl.grantee) END,
+        'privilege', acl.privilege_type, 'grantable', acl.is_grantable)) FROM aclexplode(d.datacl) acl), '[]')
+      END AS grants,
+    coalesce((SELECT json_agg(json_build_object('role', r.rolname, 'name', split_part(item, '=', 1),
+        'value', substr(item, strpos(item, '=') + 1)))
+      FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) item
+      WHERE s.setdatabase = d.oid), '[]') AS settings,
+    coalesce((SELECT json_agg(json_build_object('provider', provider, 'label', label)) FROM pg_shseclabel
+      WHERE objoid = d.oid AND classoid = 'pg_database'::regclass), '[]') AS labels
+  FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = $1`;
 
-function creationOptions(given: DatabaseRow): string {
-  const { owner, encoding, tablespace, templateTablespace, row } = given;
+const PROVIDERS: Readonly<Record<string, string>> = { c: "libc", i: "icu", b: "builtin" };
+
+/** Undefined where there is no such database. */
+export async function readProperties(
+  client: pg.Client,
+  database: string,
+): Promise<DatabaseProperties | undefined> {
+  const { rows } = await client.query<Row>(READ, [database]);
+  if (rows[0] === undefined) return undefined;
+  const { row, comment, grants, settings, ...plain } = rows[0];
   const text = (key: string) => (row[key] === null || row[key] === undefined ? undefined : String(row[key]));
-  const provider = { i: "icu", b: "builtin" }[text("datlocprovider") ?? "c"];
-  const locale = text("datlocale") ?? text("daticulocale");
-  const rules = text("daticurules");
-  const options = [
-    `OWNER ${name(owner)}`,
-    `ENCODING ${literal(encoding)}`,
-    `LC_COLLATE ${literal(text("datcollate") ?? "C")}`,
-    `LC_CTYPE ${literal(text("datctype") ?? "C")}`,
-    // Named, even the one that it would have anyway asks for the right to create in it.
-    ...(tablespace === templateTablespace ? [] : [`TABLESPACE ${name(tablespace)}`]),
-    ...(provider === undefined ? [] : [`LOCALE_PROVIDER ${provider}`]),
-    ...(provider === undefined || locale === undefined
-      ? []
-      : [`${provider.toUpperCase()}_LOCALE ${literal(locale)}`]),
-    ...(rules === undefined ? [] : [`ICU_RULES ${literal(rules)}`]),
-  ];
-  return ` ${options.join(" ")}`;
+  return withoutGaps({
+    ...plain,
+    localeProvider: PROVIDERS[text("datlocprovider") ?? "c"] ?? "libc",
+    locale: text("datlocale") ?? text("daticulocale"),
+    icuRules: text("daticurules"),
+    collationVersion: text("datcollversion"),
+    comment: comment ?? undefined,
+    grants: grants?.map(({ grantee, ...grant }) => withoutGaps({ ...grant, grantee: grantee ?? undefined })),
+    settings: settings.map(({ role, ...setting }) => withoutGaps({ ...setting, role: role ?? undefined })),
+  });
+}
+
+/** Where the others lie: what JSON cannot hold is not there. */
+function withoutGaps<Value extends object>(value: Value): Value {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Value;
 }
 
 /**
- * Gives `to` what a new database has not: the grants, settings (also of roles in the database), connection limit,
- * comment, security labels of `from`, and whether it is a template. A missing `from` leaves the defaults.
+ * Creates an empty database with all that must be there before its first row. With the server's defaults where nothing is
+ * known. Where somebody decided who may connect to the other, only its owner may connect to the new one until it has the
+ * same grants: a load takes its time. `isScratch` leaves out settings that this role may not give: what they mean for the
+ * load its sessions bring with them.
  */
-export async function copyProperties(client: pg.Client, from: string, to: string): Promise<void> {
-  const statements = [
-    ...(await grants(client, from, to)),
-    ...(await settings(client, from, to)),
-    ...(await remarks(client, from, to)),
-  ];
+export async function createLike(
+  client: pg.Client,
+  created: string,
+  { like, otherwise, isScratch }: Likeness & { readonly isScratch: boolean },
+): Promise<void> {
+  const properties = (await readProperties(client, like)) ?? otherwise;
+  const name = pg.escapeIdentifier(created);
+  if (properties === undefined) {
+    await client.query(`CREATE DATABASE ${name} TEMPLATE template0`);
+    return;
+  }
+  await client.query(creationSql(created, properties, await homeOf(client)));
+  if (properties.grants !== undefined) await client.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
+  for (const statement of settingsSql(created, properties)) {
+    await client.query(statement).catch((error: unknown) => {
+      if (!isScratch || (error as { code?: string }).code !== INSUFFICIENT_PRIVILEGE) throw error;
+    });
+  }
+}
+
+const INSUFFICIENT_PRIVILEGE = "42501";
+
+/** The tablespace in which new databases lie that name none. */
+async function homeOf(client: pg.Client): Promise<string> {
+  const sql = `SELECT spcname AS name FROM pg_tablespace t JOIN pg_database d ON t.oid = d.dattablespace
+    WHERE d.datname = 'template0'`;
+  return (await client.query<{ name: string }>(sql)).rows[0]?.name ?? "pg_default";
+}
+
+/**
+ * Gives `to` what a new database has not: grants, connection limit, comment, security labels, whether it is a template,
+ * and settings that were given while it was loaded. Where nothing is known the defaults stay.
+ */
+export async function copyProperties(
+  client: pg.Client,
+  { like, otherwise }: Likeness,
+  to: string,
+): Promise<void> {
+  const properties = (await readProperties(client, like)) ?? otherwise;
+  if (properties === undefined) return;
   await client.query("BEGIN");
   try {
-    for (const statement of statements) await client.query(statement);
+    for (const statement of [...settingsSql(to, properties), ...finishingSql(to, properties)])
+      await client.query(statement);
     await client.query("COMMIT");
   } catch (error) {
     await client.query("ROLLBACK").catch(() => undefined);
     throw error;
   }
-}
-
-/** A database without an ACL has the default one, as has the new one; one with an empty ACL lets nobody do anything. */
-async function grants(client: pg.Client, from: string, to: string): Promise<string[]> {
-  type Grant = { grantee: string | null; privilege: string | null; grantable: boolean; owner: string };
-  const { rows } = await client.query<Grant>(
-    `SELECT CASE acl.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(acl.grantee) END AS grantee,
-       acl.privilege_type AS privilege, acl.is_grantable AS grantable, pg_get_userbyid(d.datdba) AS owner
-     FROM pg_database d LEFT JOIN LATERAL aclexplode(d.datacl) acl ON true
-     WHERE d.datname = $1 AND d.datacl IS NOT NULL`,
-    [from],
-  );
-  if (rows[0] === undefined) return [];
-  const on = `ON DATABASE ${name(to)}`;
-  return [
-    `REVOKE ALL ${on} FROM PUBLIC`,
-    `REVOKE ALL ${on} FROM ${name(rows[0].owner)}`,
-    ...rows.flatMap(({ grantee, privilege, grantable }) => {
-      const whom = grantee === null ? "PUBLIC" : name(grantee);
-      const option = grantable ? " WITH GRANT OPTION" : "";
-      return privilege === null ? [] : [`GRANT ${privilege} ${on} TO ${whom}${option}`];
-    }),
-  ];
-}
-
-async function settings(client: pg.Client, from: string, to: string): Promise<string[]> {
-  const { rows } = await client.query<{ role: string | null; setting: string }>(
-    `SELECT r.rolname AS role, unnest(s.setconfig) AS setting
-     FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
-     WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = $1)`,
-    [from],
-  );
-  return rows.map(({ role, setting }) => {
-    const whose = role === null ? `DATABASE ${name(to)}` : `ROLE ${name(role)} IN DATABASE ${name(to)}`;
-    return `ALTER ${whose} SET ${assignment(setting)}`;
-  });
-}
-
-/** Lists whose elements the server keeps quoted (GUC_LIST_QUOTE): as one literal they would become one element. */
-const QUOTED_LISTS = new Set([
-  "local_preload_libraries",
-  "search_path",
-  "session_preload_libraries",
-  "shared_preload_libraries",
-  "temp_tablespaces",
-  "unix_socket_directories",
-]);
-
-/** `name=value` of setconfig as SQL. */
-function assignment(setting: string): string {
-  const key = setting.slice(0, setting.indexOf("="));
-  const value = setting.slice(key.length + 1);
-  const elements = QUOTED_LISTS.has(key) ? listElements(value) : [value];
-  const values = elements.length === 0 ? [""] : elements;
-  const parameter = key.split(".").map(name).join(".");
-  return `${parameter} TO ${values.map(literal).join(", ")}`;
-}
-
-function listElements(list: string): string[] {
-  return [...list.matchAll(/"(?:[^"]|"")*"|[^,\s][^,]*/g)].map(([element]) =>
-    element.startsWith('"') ? element.slice(1, -1).replaceAll('""', '"') : element.trim(),
-  );
-}
-
-async function remarks(client: pg.Client, from: string, to: string): Promise<string[]> {
-  type Row = {
-    comment: string | null;
-    connection_limit: number;
-    is_template: boolean;
-    labels: { provider: string; label: string }[];
-  };
-  const { rows } = await client.query<Row>(
-    `SELECT shobj_description(d.oid, 'pg_database') AS comment, d.datconnlimit AS connection_limit,
-       d.datistemplate AS is_template,
-       coalesce((SELECT json_agg(json_build_object('provider', provider, 'label', label)) FROM pg_shseclabel
-         WHERE objoid = d.oid AND classoid = 'pg_database'::regclass), '[]') AS labels
-     FROM pg_database d WHERE d.datname = $1`,
-    [from],
-  );
-  const [row] = rows;
-  if (row === undefined) return [];
-  const { comment, connection_limit: limit, is_template: isTemplate, labels } = row;
-  return [
-    ...(comment === null ? [] : [`COMMENT ON DATABASE ${name(to)} IS ${literal(comment)}`]),
-    ...(limit < 0 ? [] : [`ALTER DATABASE ${name(to)} CONNECTION LIMIT ${limit}`]),
-    ...(isTemplate ? [`ALTER DATABASE ${name(to)} IS_TEMPLATE true`] : []),
-    ...labels.map(
-      ({ provider, label }) =>
-        `SECURITY LABEL FOR ${name(provider)} ON DATABASE ${name(to)} IS ${literal(label)}`,
-    ),
-  ];
 }

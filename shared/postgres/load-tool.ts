@@ -1,4 +1,6 @@
+import type { Settings } from "../backup/database-properties.ts";
 import { ROWS_DIFFER, rowsDiffer } from "../backup/compare-rows.ts";
+import { pgOptions } from "../backup/session-settings.ts";
 import { DormouseError } from "../errors.ts";
 import { runTool, type Command, type Limits, type RunningTool } from "./child-process.ts";
 import type { ClientTools } from "./client-tools.ts";
@@ -13,15 +15,13 @@ export type Loader = { readonly tools: ClientTools; readonly libpq: Libpq; reado
  * For sessions that fill a database of nobody's yet: what is not waited for here is on disk when the exchange is, whose
  * commit comes later in the same log. Indexes are built faster in more memory.
  */
-const LOADING =
-  "-c synchronous_commit=off -c maintenance_work_mem=256MB -c statement_timeout=0 -c lock_timeout=0 " +
-  "-c default_transaction_read_only=off";
+export const BESIDE = { synchronous_commit: "off", maintenance_work_mem: "256MB" };
 
 /** Starts pg_restore or psql; its time is bounded as a whole, since building an index says nothing for long. */
 export function startLoad(
   { tools, libpq, options }: Loader,
   tool: "pg_restore" | "psql",
-  given: Pick<Command, "arguments"> & { readonly database: string; readonly settings?: string },
+  given: Pick<Command, "arguments"> & { readonly database: string; readonly settings: Settings },
   signal: AbortSignal,
 ): RunningTool {
   const limits: Limits = { deadlineMs: options.deadlineMs, stallMs: options.deadlineMs };
@@ -29,7 +29,7 @@ export function startLoad(
     {
       file: `${tools.binDir}/${tool}`,
       arguments: given.arguments,
-      environment: { ...libpq.environment, PGOPTIONS: given.settings ?? LOADING },
+      environment: { ...libpq.environment, PGOPTIONS: pgOptions(given.settings) },
       secrets: options.secrets,
     },
     limits,

@@ -1,5 +1,6 @@
 import type { DumpRequest, RunningDump } from "../backup/dump.ts";
 import type { Lack } from "../backup/inspection.ts";
+import { pgOptions } from "../backup/session-settings.ts";
 import { DormouseError } from "../errors.ts";
 import { runTool, type Limits } from "./child-process.ts";
 import type { ClientTools } from "./client-tools.ts";
@@ -24,11 +25,13 @@ export function startDump(
   options: DumpOptions,
   { request, signal }: { readonly request: DumpRequest; readonly signal: AbortSignal },
 ): RunningDump {
+  const { settings: own, toolSettings } = request.inspection;
+  const settings = { ...own, ...toolSettings };
   const running = runTool(
     {
       file: `${tools.binDir}/pg_dump`,
       arguments: dumpArguments(tools, libpq, options, request),
-      environment: libpq.environment,
+      environment: { ...libpq.environment, PGOPTIONS: pgOptions(settings) },
       secrets: options.secrets,
     },
     options,
@@ -49,6 +52,8 @@ function dumpArguments(
     "--format=custom",
     `--compress=${tools.major >= 16 ? compressionOf(tools) : "1"}`,
     "--no-password",
+    // What the role prefers may not have all characters.
+    `--encoding=${request.inspection.properties.encoding}`,
     `--lock-wait-timeout=${options.lockWaitMs}`,
     ...request.leaveOut.flatMap((lack) => leftOut(tools.major, lack)),
     `--dbname=${libpq.conninfo(request.database)}`,

@@ -1,5 +1,5 @@
 import type { LoadRequest } from "../backup/restore-server.ts";
-import { startLoad, type Loader } from "./load-tool.ts";
+import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 
 /**
  * `pg_restore` into an empty database with several connections. Subscriptions stay out: they would start to replicate,
@@ -8,7 +8,7 @@ import { startLoad, type Loader } from "./load-tool.ts";
  */
 export async function loadCustom(
   loader: Loader,
-  { database, path }: LoadRequest,
+  { database, path, settings }: LoadRequest,
   signal: AbortSignal,
 ): Promise<void> {
   const { libpq, options } = loader;
@@ -17,6 +17,7 @@ export async function loadCustom(
     "pg_restore",
     {
       database,
+      settings: { ...settings, ...BESIDE },
       arguments: [
         "--exit-on-error",
         "--no-subscriptions",

@@ -1,6 +1,11 @@
 import type pg from "pg";
 import { LACK_KINDS, type InspectDatabase, type Lack, type LackKind } from "../backup/inspection.ts";
+import { OF_TOOLS } from "../backup/session-settings.ts";
+import { DormouseError } from "../errors.ts";
+import { collationWarnings } from "./collation-version.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
+import { readProperties } from "./database-properties.ts";
+import { available, settingsOfDatabase } from "./read-settings.ts";
 import { serverError } from "./server-errors.ts";
 
 /** Each query answers one row for each object that a dump by this role would lack. */
@@ -99,12 +104,24 @@ export function databaseInspector(settings: ConnectionSettings): InspectDatabase
         const names = rows.map(({ name }) => name);
         if (names.length > 0) lacks.push({ kind, data: LACK_KINDS[kind].data, names, detail });
       }
-      return { ...server, lacks };
+      return { ...server, lacks, ...(await propertiesOf(client, database)) };
     } catch (error) {
       throw serverError(error, `inspection of database ${JSON.stringify(database)}`);
     } finally {
       await client.end();
     }
+  };
+}
+
+async function propertiesOf(client: pg.Client, database: string) {
+  const properties = await readProperties(client, database);
+  if (properties === undefined)
+    throw new DormouseError("database_missing", `there is no database ${database}`);
+  return {
+    properties,
+    settings: await settingsOfDatabase(client, database),
+    toolSettings: await available(client, OF_TOOLS),
+    warnings: await collationWarnings(client, properties),
   };
 }
 

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { LoadRequest } from "../backup/restore-server.ts";
-import { startLoad, type Loader } from "./load-tool.ts";
+import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 import { restricted } from "./restricted-script.ts";
 
 /** psql reads no startup file, stops at the first error and asks nothing. */
@@ -13,11 +13,15 @@ export const PSQL = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--no-pa
  * end of the data, and commits what it got.
  */
 export async function loadPlain(loader: Loader, request: LoadRequest, signal: AbortSignal): Promise<void> {
-  const { database, path, format } = request;
+  const { database, path, format, settings } = request;
   const running = startLoad(
     loader,
     "psql",
-    { database, arguments: [...PSQL, "--output=/dev/null", `--dbname=${loader.libpq.conninfo(database)}`] },
+    {
+      database,
+      settings: { ...settings, ...BESIDE },
+      arguments: [...PSQL, "--output=/dev/null", `--dbname=${loader.libpq.conninfo(database)}`],
+    },
     signal,
   );
   const source = createReadStream(path, { highWaterMark: 1 << 18 });

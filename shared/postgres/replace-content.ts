@@ -11,8 +11,8 @@ import { WIPE } from "./wipe.ts";
 
 /** The last statement of the script, which is kept back until pg_restore has ended well. */
 const KEPT_BACK_BYTES = 4096;
-const SETTINGS =
-  "-c statement_timeout=0 -c lock_timeout=60s -c maintenance_work_mem=256MB -c default_transaction_read_only=off";
+/** Whoever is told that it was replaced finds it so after any crash. */
+const IN_PLACE = { lock_timeout: "60s", synchronous_commit: "on", maintenance_work_mem: "256MB" };
 
 /**
  * One transaction of one session: wipe, then what pg_restore prints. Its COMMIT is the last thing that psql is given,
@@ -33,7 +33,7 @@ export async function replaceContent(
     "psql",
     {
       database,
-      settings: SETTINGS,
+      settings: { ...request.settings, ...IN_PLACE },
       arguments: [...PSQL, "--tuples-only", "--no-align", `--dbname=${libpq.conninfo(database)}`],
     },
     both,
@@ -46,12 +46,17 @@ export async function replaceContent(
   }
 }
 
-function startScript(loader: Loader, { database, path }: ReplaceRequest, signal: AbortSignal): RunningTool {
+function startScript(
+  loader: Loader,
+  { database, path, settings }: ReplaceRequest,
+  signal: AbortSignal,
+): RunningTool {
   const script = startLoad(
     loader,
     "pg_restore",
     {
       database,
+      settings,
       arguments: [
         "--single-transaction",
         "--exit-on-error",

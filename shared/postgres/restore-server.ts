@@ -8,6 +8,7 @@ import { copyProperties, createLike } from "./database-properties.ts";
 import { databaseDropper } from "./drop-database.ts";
 import { endSessions, explained, limitLockWaits } from "./exchange.ts";
 import type { Libpq } from "./libpq.ts";
+import { settingsOfLoad } from "./read-settings.ts";
 import { restoreTools, type LoadOptions } from "./restore-tools.ts";
 import { targetFacts } from "./target-facts.ts";
 
@@ -55,13 +56,17 @@ function fromOutside(
         const { rows } = await client.query<{ datname: string }>(sql, [databases]);
         return new Set(rows.map(({ datname }) => datname));
       }),
-    create: (database, like, signal) =>
+    create: (database, likeness, signal) =>
       session(`creation of database ${quoted(database)}`, signal, (client) =>
-        createLike(client, database, like),
+        createLike(client, database, likeness),
       ),
-    copyProperties: (from, to, signal) =>
-      session(`copying of grants and settings of database ${quoted(from)}`, signal, (client) =>
-        copyProperties(client, from, to),
+    settingsOfLoad: (database, noted, signal) =>
+      session(`settings of database ${quoted(database)}`, signal, (client) =>
+        settingsOfLoad(client, database, noted),
+      ),
+    copyProperties: (likeness, to, signal) =>
+      session(`copying of grants and settings to database ${quoted(to)}`, signal, (client) =>
+        copyProperties(client, likeness, to),
       ),
     rename: (database, to, signal) =>
       session(`renaming of database ${quoted(database)}`, signal, async (client) => {

@@ -1,21 +1,26 @@
 import type pg from "pg";
-import type { TargetFacts } from "../backup/blockers.ts";
+import type { TargetFacts } from "../backup/target-facts.ts";
+import type { DatabaseProperties } from "../backup/database-properties.ts";
+import type { TargetRequest } from "../backup/restore-server.ts";
 import type { ArchiveNeeds } from "../backup/script-needs.ts";
 import { DormouseError } from "../errors.ts";
+import { needsOfMade, notedFacts } from "./noted-facts.ts";
 
 /** Looks at the database that is to be restored from outside of it, as the role that will restore. */
-export async function targetFacts(
-  client: pg.Client,
-  { database, target, needs }: { database: string; target: string; needs: ArchiveNeeds },
-): Promise<TargetFacts> {
+export async function targetFacts(client: pg.Client, request: TargetRequest): Promise<TargetFacts> {
+  const { database, target } = request;
+  const noted = await notedFacts(client, request);
+  const needs = needsOfMade(request.needs, noted.live, request);
   await client.query("BEGIN READ ONLY");
   try {
     return {
+      ...noted,
       ...(await ownRights(client, database)),
       ...(await sessionsOf(client, database)),
       ...(await holdersOf(client, database)),
       missing: await missingOf(client, needs),
       ...(await forbiddenTo(client, database, needs)),
+      forbiddenSettings: await forbiddenSettings(client, noted.live ?? request.noted?.properties),
       targetTaken:
         (await names(client, "SELECT datname::text AS name FROM pg_database WHERE datname = $1", target))
           .length > 0,
@@ -110,17 +115,6 @@ async function forbiddenTo(client: pg.Client, database: string, { extensions, ta
        WHERE a.name = ANY ($1) AND v.superuser AND NOT v.trusted AND NOT ${me}`,
       extensions,
     ),
-    forbiddenSettings: await names(
-      client,
-      `SELECT coalesce(setting.name || ' of role ' || r.rolname, setting.name) AS name
-       FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole,
-         LATERAL (SELECT split_part(unnest(s.setconfig), '=', 1) AS name) setting
-         LEFT JOIN pg_settings known ON lower(known.name) = lower(setting.name)
-       WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = $1) AND NOT ${me}
-         AND (known.context IS DISTINCT FROM 'user' AND NOT has_parameter_privilege(setting.name, 'SET')
-           OR r.rolname <> current_user AND NOT ${MAY_ALTER_ROLE})`,
-      database,
-    ),
     forbiddenTablespaces: await names(
       client,
       `SELECT spcname::text AS name FROM pg_tablespace t
@@ -138,6 +132,22 @@ async function forbiddenTo(client: pg.Client, database: string, { extensions, ta
       database,
     ),
   };
+}
+
+async function forbiddenSettings(
+  client: pg.Client,
+  properties: DatabaseProperties | undefined,
+): Promise<string[]> {
+  return names(
+    client,
+    `SELECT coalesce(setting.name || ' of role ' || r.rolname, setting.name) AS name
+     FROM json_to_recordset($1) AS setting (role text, name text) LEFT JOIN pg_roles r ON r.rolname = setting.role
+       LEFT JOIN pg_settings known ON lower(known.name) = lower(setting.name)
+     WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+       AND (known.context IS DISTINCT FROM 'user' AND NOT has_parameter_privilege(setting.name, 'SET')
+         OR r.rolname <> current_user AND NOT ${MAY_ALTER_ROLE})`,
+    JSON.stringify(properties?.settings ?? []),
+  );
 }
 
 /** Whether CREATEROLE is enough for role `r`; from 16 on it needs the ADMIN option. */

@@ -23,6 +23,21 @@ const inspection: DatabaseInspection = {
   databaseBytes: 0,
   extensions: [],
   lacks: [],
+  properties: {
+    owner: "postgres",
+    encoding: "UTF8",
+    localeProvider: "libc",
+    collate: "C",
+    ctype: "C",
+    tablespace: "pg_default",
+    connectionLimit: -1,
+    isTemplate: false,
+    settings: [],
+    labels: [],
+  },
+  settings: {},
+  toolSettings: {},
+  warnings: [],
 };
 
 async function pidOf(client: pg.Client): Promise<number> {
@@ -219,7 +234,7 @@ describe("dumping and reading with the client tools", () => {
 
     assert.ok(!commandLine.includes(server.password));
     assert.ok(!environment.includes(server.password));
-    assert.ok(!environment.includes("PGOPTIONS"));
+    assert.ok(!environment.includes("search_path=evil"));
     assert.match(environment, /PGPASSFILE=/);
   });
 

@@ -1,4 +1,4 @@
-import type { TargetFacts } from "../../shared/backup/blockers.ts";
+import type { TargetFacts } from "../../shared/backup/target-facts.ts";
 import { findRestorable, type Restorable } from "../../shared/backup/restorable.ts";
 import { parseArchiveName } from "../../shared/backup/archive-name.ts";
 import type { CatalogListing, LegacyFile } from "../../shared/backup/catalog.ts";
@@ -31,6 +31,11 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     forbiddenSettings: [],
     forbiddenTablespaces: [],
     forbiddenHome: [],
+    live: undefined,
+    impossibleSettings: [],
+    missingLocales: [],
+    forbiddenOwner: [],
+    collationVersion: undefined,
     ...given,
   };
 }

@@ -1,0 +1,38 @@
+import * as z from "zod";
+
+/** A setting by name. */
+export type Settings = Readonly<Record<string, string>>;
+
+/** What belongs to a database beside its content, so that it can be made anew where it is gone. */
+export const databasePropertiesSchema = z.looseObject({
+  owner: z.string(),
+  encoding: z.string(),
+  /** `libc`, `icu` or `builtin`. */
+  localeProvider: z.string(),
+  collate: z.string(),
+  ctype: z.string(),
+  /** Of a provider other than libc. */
+  locale: z.string().optional(),
+  icuRules: z.string().optional(),
+  /** Of the operating system's or ICU's library by which its indexes of text were sorted. */
+  collationVersion: z.string().optional(),
+  tablespace: z.string(),
+  connectionLimit: z.int(),
+  isTemplate: z.boolean(),
+  comment: z.string().optional(),
+  /** Absent where nobody gave or took a right: the server's defaults. Without a grantee it is PUBLIC. */
+  grants: z
+    .array(z.looseObject({ grantee: z.string().optional(), privilege: z.string(), grantable: z.boolean() }))
+    .optional(),
+  /** ALTER DATABASE ... SET, and with a role ALTER ROLE ... IN DATABASE ... SET; values as the server keeps them. */
+  settings: z.array(z.looseObject({ role: z.string().optional(), name: z.string(), value: z.string() })),
+  labels: z.array(z.looseObject({ provider: z.string(), label: z.string() })),
+});
+
+export type DatabaseProperties = z.infer<typeof databasePropertiesSchema>;
+
+/** Roles without which a database cannot be made as these say. */
+export function rolesOf({ owner, grants = [], settings }: DatabaseProperties): string[] {
+  const named = [owner, ...grants.map(({ grantee }) => grantee), ...settings.map(({ role }) => role)];
+  return [...new Set(named.filter((role) => role !== undefined))];
+}
