@@ -10,12 +10,20 @@ import { dumpToolFinder } from "../shared/postgres/dump-tool.ts";
 import type { Libpq } from "../shared/postgres/libpq.ts";
 import type { DumpOptions } from "../shared/postgres/pg-dump.ts";
 import { databaseInspector } from "../shared/postgres/preflight.ts";
+import { systemIdentifier } from "../shared/postgres/system-identifier.ts";
+import { namespaceOf } from "../shared/runtime/namespace.ts";
 import { version } from "../shared/version.ts";
 import type { BackupConfig } from "./backup/config.ts";
 import type { RestoreConfig } from "./restore/config.ts";
 import type { Surroundings } from "./run-function.ts";
 
 const now = () => new Date();
+
+/** What a backup says of where it was taken. */
+export function installationOf(config: BackupConfig | RestoreConfig): BackupDependencies["installation"] {
+  const namespace = namespaceOf(config.POD_NAMESPACE);
+  return { ...(namespace === undefined ? {} : { namespace }), service: config.DATABASE_SERVICE_NAME };
+}
 
 /** What a backup needs on the volume and of the server, for the function of that name and for a safety backup. */
 export function backupDependencies(
@@ -31,6 +39,8 @@ export function backupDependencies(
     runs: runFiles(config.BACKUP_DIR, log, now),
     lock: advisoryLock(connection),
     inspect: databaseInspector(connection),
+    systemIdentifier: systemIdentifier(connection),
+    installation: installationOf(config),
     findDumpTool: dumpToolFinder(libpq, options, { binDir: config.PG_BIN_DIR, searchPath }),
     dropDatabase: databaseDropper(connection),
     events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),

@@ -10,6 +10,7 @@ import { examine } from "../../shared/operations/examine.ts";
 import { oneAtATime } from "../../shared/operations/exclusively.ts";
 import { interruptedRuns } from "../../shared/operations/resume-runs.ts";
 import { keepPolicy } from "../../shared/runtime/retention-config.ts";
+import { namespaceOf } from "../../shared/runtime/namespace.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { version } from "../../shared/version.ts";
@@ -36,6 +37,7 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
     judgeSignature: key === undefined ? undefined : signatureJudge(key),
     exclusively: oneAtATime(),
     version,
+    namespace: namespaceOf(config.POD_NAMESPACE),
     bucket: bucketOf(config),
   };
   return {

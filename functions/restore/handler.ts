@@ -16,6 +16,8 @@ const restoreBody = z.strictObject({
   strategy: z.enum(["swap", "in-place"]).optional(),
   /** `scratch`, or the name of a database to make. */
   into: databaseName.optional(),
+  /** Of a server or a namespace that is not this one. */
+  fromElsewhere: z.boolean().optional(),
   dryRun: z.boolean().optional(),
 });
 const undoBody = z.strictObject({ undo: z.string().min(1).max(100), dryRun: z.boolean().optional() });
@@ -27,6 +29,7 @@ const requestSchema = z.discriminatedUnion("kind", [
     filename: z.string(),
     strategy: z.enum(["swap", "in-place", "rehearse", "beside"]),
     target: z.string().optional(),
+    fromElsewhere: z.boolean().optional(),
     dryRun: z.boolean(),
   }),
   z.object({ kind: z.literal("undo"), run: z.string(), dryRun: z.boolean() }),
@@ -60,10 +63,11 @@ function parse(body: unknown, database: string): RestoreRequest {
     const { undo, dryRun = false } = read(undoBody, body);
     return { kind: "undo", run: undo, dryRun };
   }
-  const { filename, strategy, into, dryRun = false } = read(restoreBody, body);
+  const { filename, strategy, into, fromElsewhere, dryRun = false } = read(restoreBody, body);
   // Refused before a run is recorded: what is no name of ours never reaches the volume.
   parseWanted(filename, database);
-  return { kind: "restore", filename, dryRun, ...strategyOf(strategy, into, database) };
+  const flag = fromElsewhere === undefined ? {} : { fromElsewhere };
+  return { kind: "restore", filename, dryRun, ...flag, ...strategyOf(strategy, into, database) };
 }
 
 function strategyOf(
@@ -90,6 +94,6 @@ function read<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output
     ({ path, message }) => `${path.join(".") || "the body"}: ${message}`,
   );
   throw new DormouseError("request_invalid", `the request has mistakes: ${faults.join("; ")}`, {
-    hint: "allowed are filename with strategy (swap or in-place), into or dryRun; or undo with the id of a run",
+    hint: "allowed are filename with strategy (swap or in-place), into, fromElsewhere or dryRun; or undo with the id of a run",
   });
 }

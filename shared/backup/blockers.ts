@@ -12,7 +12,12 @@ export type Blocker = {
 };
 
 /** Without a backup (an undo) nothing is loaded, and nothing of an archive can stand in the way. */
-type Given = { readonly facts: TargetFacts; readonly backup: Restorable | undefined };
+type Given = {
+  readonly facts: TargetFacts;
+  readonly backup: Restorable | undefined;
+  /** Whether the caller has said that the backup is another's. */
+  readonly fromElsewhere?: boolean | undefined;
+};
 
 type Rule = {
   readonly kind: string;
@@ -174,6 +179,14 @@ const RULES: readonly Rule[] = [
       const from = backup?.manifest?.versions.server ?? "0";
       return Number.parseInt(from, 10) > facts.serverMajor ? [`${from} > ${facts.serverVersion}`] : [];
     },
+  },
+  {
+    kind: "from-elsewhere",
+    strategies: LOADING,
+    detail: "the backup is of another server or namespace",
+    remedy: 'look at its origin, and send "fromElsewhere": true if it is the one that you mean',
+    found: ({ backup, fromElsewhere }) =>
+      backup?.elsewhere === undefined || fromElsewhere === true ? [] : [backup.elsewhere],
   },
   {
     kind: "large-objects-in-plain",

@@ -40,6 +40,8 @@ export type CullReport = CullOutcome & {
   readonly legacyFiles: number;
   /** Whatever else lies there. It neither counts nor goes. */
   readonly foreignEntries: number;
+  /** Backups of other origins in the same place. They neither count nor go. */
+  readonly elsewhere: readonly { readonly origin: string; readonly backups: number }[];
 };
 
 export function removalOf({ backup, reason }: RemovedBackup): Removal {

@@ -52,6 +52,15 @@ const manifestSchema = z.looseObject({
   run: z.string(),
   trigger: z.looseObject({ source: z.string(), id: z.string(), at: instant.optional() }),
   label: z.string().optional(),
+  /** Whose it is; see `origin.ts`. Versions before recorded none. */
+  origin: z
+    .looseObject({
+      system: z.string().optional(),
+      namespace: z.string().optional(),
+      service: z.string().optional(),
+      formerly: z.array(z.string()).optional(),
+    })
+    .optional(),
   pin: z.looseObject({ at: instant, by: z.string(), reason: z.string().optional() }).optional(),
   /** Somebody looked at a suspect backup and found that so little is right. */
   acknowledged: z.looseObject({ at: instant, by: z.string(), reason: z.string().optional() }).optional(),

@@ -9,6 +9,14 @@ import type { BackupManifest } from "./manifest.ts";
  */
 export type Removal = "removed" | "locked" | "hidden";
 
+/** What the volume says of uploads, by the names of their archives. */
+export type KnownUploads = {
+  /** They go on. */
+  readonly wanted: ReadonlySet<ArchiveName>;
+  /** They are of backups that need not be sent any more. What is neither may be another installation's. */
+  readonly over: ReadonlySet<ArchiveName>;
+};
+
 /** The catalog's backups under the same names in a bucket: a second place, and no more than a copy. */
 export type Mirror = {
   /** Complete, or it throws: a partial list would make old backups look like the newest. */
@@ -30,6 +38,6 @@ export type Mirror = {
   remove(name: ArchiveName, signal: AbortSignal): Promise<Removal>;
   /** As of a catalog: what is left of a `remove` whose process died in between. */
   finishRemoval(name: ArchiveName, sizeBytes: number, signal: AbortSignal): Promise<boolean>;
-  /** Ends uploads of `database` that were begun and are not `wanted` any more; answers how many. */
-  sweep(database: string, wanted: ReadonlySet<ArchiveName>, signal: AbortSignal): Promise<number>;
+  /** Ends uploads of `database` that were begun and that nobody goes on with; answers how many. */
+  sweep(database: string, uploads: KnownUploads, signal: AbortSignal): Promise<number>;
 };

@@ -2,6 +2,7 @@ import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
 import { newestFirst, type Backup } from "./backup.ts";
 import type { CatalogListing, LegacyFile } from "./catalog.ts";
 import type { ArchiveFormat, BackupManifest } from "./manifest.ts";
+import { isOwn, originText, type Origin } from "./origin.ts";
 import { DormouseError } from "../errors.ts";
 
 /** What a restore can start from: a backup, or a file of the old pod, which has no manifest. */
@@ -12,6 +13,8 @@ export type Restorable = {
   readonly sizeBytes: number;
   readonly format: ArchiveFormat;
   readonly manifest: BackupManifest | undefined;
+  /** Whose it is, where it is not one's own. */
+  readonly elsewhere?: string | undefined;
 };
 
 /** A whole name, the name without its folder, or `latest`. */
@@ -38,24 +41,66 @@ export function parseWanted(filename: string, database: string): WantedBackup {
   });
 }
 
+type Whose = {
+  /** One's own. */
+  readonly origin: Origin;
+  /** Whether the caller has said that the backup is another's. */
+  readonly fromElsewhere: boolean;
+};
+
 /** Throws `backup_not_found` when the catalog has no such backup of `database`, neither ours nor the old pod's. */
-export function findRestorable(listing: CatalogListing, database: string, wanted: WantedBackup): Restorable {
+export function findRestorable(
+  listing: CatalogListing,
+  database: string,
+  wanted: WantedBackup,
+  whose: Whose = { origin: {}, fromElsewhere: false },
+): Restorable {
   const backups = listing.backups.filter((backup) => backup.database === database).toSorted(newestFirst);
   const legacy = listing.legacy.filter((file) => file.database === database);
   if ("latest" in wanted) {
-    const backup = backups.find((each) => !isSafetyBackup(each));
-    const [file] = legacy;
-    if (backup !== undefined) return ofBackup(backup);
-    if (file !== undefined) return ofLegacy(file);
-    throw notFound(`the catalog has no backup of ${JSON.stringify(database)}`);
+    const latest = latestOf(backups, legacy, whose);
+    if (latest !== undefined) return latest;
+    const where = whose.fromElsewhere ? " from elsewhere" : "";
+    throw notFound(`the catalog has no backup of ${JSON.stringify(database)}${where}`);
   }
   const backup = backups.find(({ name }) => name === wanted.name);
-  if (backup !== undefined) return ofBackup(backup);
+  if (backup !== undefined) return ofBackup(backup, whose.origin);
   const file = legacy.find(({ name }) => name === wanted.name);
   if (file !== undefined) return ofLegacy(file);
   const odd = listing.foreign.find(({ path }) => path === wanted.name || path === `${wanted.name}.json`);
   const why = odd === undefined ? "" : `: what lies there ${odd.detail}`;
   throw notFound(`there is no backup ${wanted.name}${why}`);
+}
+
+/**
+ * The latest of one's own. With `fromElsewhere`, and where there is none of one's own, the latest of elsewhere: on the
+ * day after a disaster the newest of one's own is the empty database that the night found.
+ */
+function latestOf(
+  backups: readonly Backup[],
+  legacy: readonly LegacyFile[],
+  { origin, fromElsewhere }: Whose,
+): Restorable | undefined {
+  const wished = backups.filter((each) => !isSafetyBackup(each));
+  const own = wished.find((each) => isOwn(origin, each));
+  const elsewhere = wished.filter((each) => !isOwn(origin, each));
+  const [file] = legacy;
+  if (!fromElsewhere && own !== undefined) return ofBackup(own, origin);
+  if (!fromElsewhere && file !== undefined) return ofLegacy(file);
+  const [latest] = elsewhere;
+  if (latest === undefined) return undefined;
+  refuseSeveral(elsewhere);
+  return ofBackup(latest, origin);
+}
+
+/** The numbers of two installations have no common order. */
+function refuseSeveral(elsewhere: readonly Backup[]): void {
+  const newest = new Map(elsewhere.toReversed().map((backup) => [originText(backup), backup.name]));
+  if (newest.size < 2) return;
+  const named = [...newest].map(([origin, name]) => `${name} (${origin})`).join("; ");
+  throw new DormouseError("request_invalid", `there is no one latest backup from elsewhere: ${named}`, {
+    hint: "name the backup that you mean",
+  });
 }
 
 /**
@@ -66,8 +111,10 @@ function isSafetyBackup({ manifest }: Backup): boolean {
   return manifest.run.startsWith("restore-");
 }
 
-function ofBackup({ name, database, startedAt, sizeBytes, manifest }: Backup): Restorable {
-  return { name, database, startedAt, sizeBytes, format: manifest.archive.format, manifest };
+function ofBackup(backup: Backup, origin: Origin): Restorable {
+  const { name, database, startedAt, sizeBytes, manifest } = backup;
+  const found = { name, database, startedAt, sizeBytes, format: manifest.archive.format, manifest };
+  return isOwn(origin, backup) ? found : { ...found, elsewhere: originText(backup) };
 }
 
 function ofLegacy({ name, database, minuteAt, sizeBytes, format }: LegacyFile): Restorable {

@@ -41,6 +41,7 @@ export type PlanRequest = {
   /** What is loaded; an undo loads nothing. */
   readonly backup: Restorable | undefined;
   readonly target: string;
+  readonly fromElsewhere?: boolean | undefined;
   readonly facts: TargetFacts;
   readonly workloads: readonly { readonly workload: Workload; readonly state: WorkloadState }[];
   readonly warnings: readonly string[];
@@ -67,13 +68,14 @@ export function planRestore(request: PlanRequest): RestorePlan {
     steps: stepsOf(strategy, workloads, target),
     downtime: downtimeOf(strategy, workloads.length),
     blockers: blockersOf(strategy, request),
-    warnings: [...request.warnings, ...warningsOf(request)],
+    warnings: [...request.warnings, ...elsewhereWarning(backup), ...warningsOf(request)],
   };
 }
 
-function describe({ name, startedAt, sizeBytes, format, manifest }: Restorable) {
+function describe({ name, startedAt, sizeBytes, format, manifest, elsewhere }: Restorable) {
   return {
     name,
+    elsewhere,
     startedAt: startedAt.toISOString(),
     sizeBytes,
     sha256: manifest?.archive.sha256,
@@ -107,6 +109,10 @@ function downtimeOf(strategy: Strategy, workloads: number): string {
   return strategy === "in-place"
     ? `the time of a backup and of the load${around}`
     : `some seconds for the exchange, whatever the size${around}`;
+}
+
+function elsewhereWarning(backup: Restorable | undefined): string[] {
+  return backup?.elsewhere === undefined ? [] : [`the backup comes from elsewhere: ${backup.elsewhere}`];
 }
 
 /** A swap with a slot that is in use is blocked. In place a slot stays, and decodes what is loaded: no DROP, but rows. */

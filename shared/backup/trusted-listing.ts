@@ -6,7 +6,10 @@ import type { JudgeSignature } from "./encryption.ts";
  * Where keys are set, what none of them signed is no backup: it neither counts nor goes, and no sequence that it names
  * displaces another. Without a signature it may be anyone's; one that was changed after it was signed is damaged.
  */
-export function trustedListing(listing: CatalogListing, judge: JudgeSignature | undefined): CatalogListing {
+export function trustedListing<Listing extends CatalogListing>(
+  listing: Listing,
+  judge: JudgeSignature | undefined,
+): Listing {
   if (judge === undefined) return listing;
   const backups: Backup[] = [];
   const foreign: ForeignEntry[] = [];

@@ -21,7 +21,7 @@ export function s3Mirror(settings: BucketSettings): Mirror {
     find: (name, signal) => findInBucket(bucket, name, signal),
     remove: (name, signal) => removeFromBucket(bucket, name, signal),
     finishRemoval: (name, sizeBytes, signal) => finishRemoval(bucket, name, sizeBytes, signal),
-    sweep: (database, wanted, signal) => sweepUploads(bucket, { database, wanted }, signal),
+    sweep: (database, uploads, signal) => sweepUploads(bucket, { database, ...uploads }, signal),
   };
 }
 

@@ -5,10 +5,13 @@ import {
   type MultipartUpload,
   type Part as SdkPart,
 } from "@aws-sdk/client-s3";
-import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
+import { parseArchiveName } from "../backup/archive-name.ts";
+import type { KnownUploads } from "../backup/mirror.ts";
 import { DormouseError } from "../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { isMissing, isUnsupported, s3Error } from "./s3-errors.ts";
+
+const ABANDONED_MS = 7 * 86_400_000;
 
 /** An upload in parts that has begun, and the parts that the store has of it. */
 export type BegunUpload = {
@@ -35,14 +38,16 @@ export async function findUpload(
 /** Ends what `database` will not finish; parts of it would cost room for ever. */
 export async function sweepUploads(
   bucket: Bucket,
-  { database, wanted }: { readonly database: string; readonly wanted: ReadonlySet<ArchiveName> },
+  { database, wanted, over }: KnownUploads & { readonly database: string },
   signal: AbortSignal,
 ): Promise<number> {
   let ended = 0;
   try {
-    for (const { Key = "", UploadId } of (await listUploads(bucket, bucket.prefix, signal)) ?? []) {
+    for (const { Key = "", UploadId, Initiated } of (await listUploads(bucket, bucket.prefix, signal)) ??
+      []) {
       const parts = parseArchiveName(Key.slice(bucket.prefix.length));
       if (parts?.database !== database || wanted.has(parts.name)) continue;
+      if (!over.has(parts.name) && !isAbandoned(Initiated)) continue;
       await bucket.client.send(new AbortMultipartUploadCommand({ Bucket: bucket.name, Key, UploadId }), {
         abortSignal: signal,
       });
@@ -52,6 +57,11 @@ export async function sweepUploads(
   } catch (error) {
     throw s3Error(error, "ending abandoned uploads", signal);
   }
+}
+
+/** Another installation may share the prefix, and be in the middle of it. */
+function isAbandoned(initiated: Date | undefined): boolean {
+  return initiated !== undefined && initiated.getTime() < Date.now() - ABANDONED_MS;
 }
 
 type Marker = Readonly<Record<string, string | undefined>>;

@@ -3,6 +3,7 @@ import type { DatabaseLock } from "../backup/database-lock.ts";
 import type { FindDumpTool } from "../backup/dump.ts";
 import type { Encryption, SignManifest } from "../backup/encryption.ts";
 import type { InspectDatabase, LackKind } from "../backup/inspection.ts";
+import type { Origin } from "../backup/origin.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
 import type { RunStore } from "../backup/run.ts";
 import type { Log } from "../log.ts";
@@ -14,6 +15,10 @@ export type BackupDependencies = {
   readonly runs: RunStore;
   readonly lock: DatabaseLock;
   readonly inspect: InspectDatabase;
+  /** What the server is called by itself, unless the role may not ask. */
+  readonly systemIdentifier: (signal: AbortSignal) => Promise<string | undefined>;
+  /** Where this function stands, and under which name it reaches the server. */
+  readonly installation: Omit<Origin, "system" | "formerly">;
   readonly findDumpTool: FindDumpTool;
   /** Unset: archives are stored as pg_dump wrote them. */
   readonly encryption?: Encryption | undefined;

@@ -1,6 +1,8 @@
+import type { Backup } from "../backup/backup.ts";
 import type { Catalog, CatalogListing } from "../backup/catalog.ts";
 import type { Mirror } from "../backup/mirror.ts";
 import { planOf, type CullOutcome, type CullReport } from "../backup/cull-report.ts";
+import { isOwn, originText, ownOrigins, type Origin } from "../backup/origin.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
 import { odditiesIn, type DamageBook } from "../backup/oddities.ts";
 import type { JudgeSignature } from "../backup/encryption.ts";
@@ -13,12 +15,18 @@ import { announce } from "./announce.ts";
 import type { Exclusively } from "./exclusively.ts";
 import { finishRemovals, removePlanned } from "./remove-planned.ts";
 
-/** What culling asks of a catalog: a mirror has it. */
-export type CulledCatalog = Pick<Mirror, "list" | "find" | "remove" | "finishRemoval">;
+/** What culling asks of a catalog: one's own backups of a volume or a bucket. */
+export type CulledCatalog = Pick<Mirror, "find" | "remove" | "finishRemoval"> & {
+  list(signal: AbortSignal): Promise<CatalogListing & { readonly elsewhere: readonly Backup[] }>;
+};
 
-export function culledVolume(catalog: Catalog): CulledCatalog {
+export function culledVolume(catalog: Catalog, namespace: string | undefined): CulledCatalog {
   return {
     ...catalog,
+    async list(signal) {
+      const listing = await catalog.list(signal);
+      return withoutOthers(listing, ownOrigins(namespace, listing.backups));
+    },
     async remove(name) {
       await catalog.remove(name);
       return "removed";
@@ -76,6 +84,24 @@ export async function cullBackups(
   return report;
 }
 
+/** Another's backups in the same place neither count nor go, whatever they are called. */
+export function withoutOthers<Listing extends CatalogListing>(
+  listing: Listing,
+  own: ReadonlyMap<string, Origin>,
+): Listing & { readonly elsewhere: readonly Backup[] } {
+  const isOurs = (backup: Backup) => isOwn(own.get(backup.database), backup);
+  return {
+    ...listing,
+    backups: listing.backups.filter(isOurs),
+    elsewhere: listing.backups.filter((backup) => !isOurs(backup)),
+  };
+}
+
+function othersOf(backups: readonly Backup[]): CullReport["elsewhere"] {
+  const byOrigin = Map.groupBy(backups, originText);
+  return [...byOrigin].map(([origin, { length }]) => ({ origin, backups: length }));
+}
+
 function countsOf(plans: readonly CullPlan[]) {
   const count = (of: (plan: CullPlan) => number) => plans.reduce((sum, plan) => sum + of(plan), 0);
   return {
@@ -108,7 +134,7 @@ function tellStaleness(deps: CullDependencies, context: RunContext, { database, 
 }
 
 type Done = Pick<CullOutcome, "removed" | "remaining"> & {
-  readonly listing: CatalogListing;
+  readonly listing: Awaited<ReturnType<CulledCatalog["list"]>>;
   readonly plans: readonly CullPlan[];
 };
 
@@ -130,5 +156,6 @@ function reportOf(
     databases: plans.map(planOf),
     legacyFiles: listing.legacy.length,
     foreignEntries: listing.foreign.length,
+    elsewhere: othersOf(listing.elsewhere),
   };
 }

@@ -1,12 +1,13 @@
 import { backupOf, type Backup } from "../backup/backup.ts";
-import type { Catalog } from "../backup/catalog.ts";
+import type { PlacedBackup } from "../backup/both-places.ts";
 import type { CullReport } from "../backup/cull-report.ts";
 import type { Mirror } from "../backup/mirror.ts";
 import type { KeepPolicy } from "../backup/retention-policy.ts";
+import { ownOrigins } from "../backup/origin.ts";
 import type { RunContext, RunProblem } from "../backup/run.ts";
 import { asDormouseError } from "../errors.ts";
 import { announce } from "./announce.ts";
-import { cullBackups, type CulledCatalog } from "./cull-backups.ts";
+import { cullBackups, withoutOthers, type CulledCatalog } from "./cull-backups.ts";
 import {
   cullVolume,
   type CullVolumeDependencies,
@@ -36,7 +37,7 @@ export async function cullPlaces(
   if (deps.bucket === undefined) return report;
   const { mirror, keep } = deps.bucket;
   try {
-    const bucket = { ...deps, place: "bucket", catalog: withPinsOf(deps.catalog, mirror) } as const;
+    const bucket = { ...deps, place: "bucket", catalog: culledBucket(deps, mirror) } as const;
     const policy = { ...request.policy, ...keep };
     return { ...report, bucket: await cullBackups(bucket, { ...request, policy }, context) };
   } catch (error) {
@@ -59,24 +60,29 @@ async function tellProblem(
   return { place, problem };
 }
 
-/** A pin reaches the bucket with the next backup run, and counts at once. */
-function withPinsOf(volume: Catalog, mirror: Mirror): CulledCatalog {
+/**
+ * What the volume knows counts in the bucket: whose backups are one's own, and the pins, which reach the bucket with the
+ * next backup run.
+ */
+function culledBucket({ catalog: volume, namespace }: CullPlacesDependencies, mirror: Mirror): CulledCatalog {
   return {
     ...mirror,
     async list(signal) {
       const [listing, local] = await Promise.all([mirror.list(signal), volume.list(signal)]);
       const byName = new Map(local.backups.map((backup) => [backup.name, backup]));
-      return { ...listing, backups: listing.backups.map((each) => pinnedAs(byName.get(each.name), each)) };
+      const backups = listing.backups.map((each) => asOnVolume(byName.get(each.name), each));
+      return withoutOthers({ ...listing, backups }, ownOrigins(namespace, local.backups));
     },
     async find(name, signal) {
       const found = await mirror.find(name, signal);
-      return found && pinnedAs(await volume.find(name), found);
+      return found && asOnVolume(await volume.find(name), found);
     },
   };
 }
 
-function pinnedAs(local: Backup | undefined, backup: Backup): Backup {
+function asOnVolume(local: Backup | undefined, backup: Backup): PlacedBackup {
   const { pin, archive } = local?.manifest ?? {};
   const isSame = archive?.sha256 === backup.manifest.archive.sha256;
-  return isSame && pin !== undefined ? backupOf({ ...backup.manifest, pin }) : backup;
+  const manifest = isSame && pin !== undefined ? { ...backup.manifest, pin } : backup.manifest;
+  return { ...backupOf(manifest), places: isSame ? ["volume", "bucket"] : ["bucket"] };
 }

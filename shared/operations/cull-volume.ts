@@ -6,6 +6,8 @@ import { cullBackups, culledVolume, type CullDependencies, type CullRequest } fr
 
 export type CullVolumeDependencies = Omit<CullDependencies, "place" | "catalog"> & {
   readonly catalog: Catalog;
+  /** Of this function; its own backups bear it. */
+  readonly namespace: string | undefined;
   /** Of Dormouse. */
   readonly version: string;
 };
@@ -28,7 +30,7 @@ export async function cullVolume(
 ): Promise<CullVolumeReport> {
   // An earlier attempt of this run, and nobody else's.
   if (context.isTakenUp) await deps.catalog.sweep(context.run.id);
-  const volume = { ...deps, place: "volume", catalog: culledVolume(deps.catalog) } as const;
+  const volume = { ...deps, place: "volume", catalog: culledVolume(deps.catalog, deps.namespace) } as const;
   const report = await cullBackups(volume, request, context);
   if (request.dryRun || report.legacyFiles === 0) return report;
   return { ...report, adoption: await adoptLegacyFiles(deps, request.adoptLimit, context) };

@@ -5,6 +5,7 @@ import type { ArchiveContents, DumpTool, RunningDump } from "../backup/dump.ts";
 import type { EncryptedArchive } from "../backup/encryption.ts";
 import type { DatabaseInspection } from "../backup/inspection.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
+import type { Origin } from "../backup/origin.ts";
 import { DormouseError } from "../errors.ts";
 import { restoreByHand } from "../backup/restore-by-hand.ts";
 import type { RunContext } from "../backup/run.ts";
@@ -16,6 +17,7 @@ type Preflight = {
   /** The backup before this one. */
   readonly newest: Backup | undefined;
   readonly sequence: number;
+  readonly origin: Origin;
 };
 
 /**
@@ -84,6 +86,7 @@ function describe(
   facts: Facts,
 ): BackupManifest {
   const { name, begun, inspection, newest } = facts;
+  const { formerly, ...known } = facts.origin;
   const finishedAt = deps.now();
   const { source, id, at } = context.run.trigger;
   return {
@@ -97,6 +100,7 @@ function describe(
     run: context.run.id,
     trigger: { source, id, ...(at === undefined ? {} : { at: at.toISOString() }) },
     ...(request.label === undefined ? {} : { label: request.label }),
+    origin: { ...known, ...(formerly === undefined ? {} : { formerly: [...formerly] }) },
     ...(request.pin === undefined
       ? {}
       : { pin: { at: finishedAt.toISOString(), by: source, reason: request.pin } }),

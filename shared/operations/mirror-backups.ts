@@ -3,6 +3,7 @@ import type { Catalog } from "../backup/catalog.ts";
 import { planMirror } from "../backup/mirror-plan.ts";
 import type { Mirror } from "../backup/mirror.ts";
 import type { KeepPolicy } from "../backup/retention-policy.ts";
+import { isOwn, ownOrigins } from "../backup/origin.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
 import type { RunContext } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
@@ -20,6 +21,7 @@ export type MirrorDependencies = {
   readonly catalog: Catalog;
   /** Unset: there is no bucket. */
   readonly mirroring?: MirrorPolicy | undefined;
+  readonly installation: { readonly namespace?: string | undefined };
   readonly events: EventSink;
   readonly log: Log;
   readonly now: () => Date;
@@ -48,18 +50,22 @@ type Progress = { copied: Backup["name"][]; rewritten: number; lacking: Backup["
 type Task = { readonly database: string; readonly context: RunContext; readonly progress: Progress };
 
 async function catchUp(
-  { catalog, now }: MirrorDependencies,
+  { catalog, installation, now }: MirrorDependencies,
   { mirror, keep, timeoutMs }: MirrorPolicy,
   { database, context, progress }: Task,
 ): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const signal = AbortSignal.any([context.signal, deadline]);
   try {
-    const local = (await catalog.list(signal)).backups.filter((backup) => backup.database === database);
+    const onVolume = (await catalog.list(signal)).backups.filter((backup) => backup.database === database);
+    const own = ownOrigins(installation.namespace, onVolume).get(database);
+    const local = onVolume.filter((backup) => isOwn(own, backup));
     progress.lacking.push(...local.slice(0, 1).map(({ name }) => name));
     const plan = planMirror(local, (await mirror.list(signal)).backups, { keep, now: now() });
     progress.lacking.splice(0, Infinity, ...[...plan.copy, ...plan.conflicts].map(({ name }) => name));
-    await mirror.sweep(database, new Set(plan.copy.map(({ name }) => name)), signal);
+    const wanted = new Set(plan.copy.map(({ name }) => name));
+    const over = new Set(onVolume.map(({ name }) => name).filter((name) => !wanted.has(name)));
+    await mirror.sweep(database, { wanted, over }, signal);
 
     const problems: unknown[] = plan.conflicts.map(conflict);
     for (const backup of plan.copy) await copy(backup).catch(goOn(problems));

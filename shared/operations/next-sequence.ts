@@ -1,27 +1,46 @@
 import type { Backup } from "../backup/backup.ts";
+import { isOwn, type Origin } from "../backup/origin.ts";
 import type { RunContext } from "../backup/run.ts";
 import { asDormouseError } from "../errors.ts";
 import type { BackupDependencies } from "./backup-request.ts";
 
+/** A bucket that is silent must not hold the database's lock for as long as the SDK tries. */
+const ASK_BUCKET_MS = 30_000;
+
+type Given = {
+  readonly database: string;
+  /** On the volume. */
+  readonly newest: Backup | undefined;
+  readonly origin: Origin;
+};
+
 /**
- * The number of the next backup. An empty volume may be a new one: then the bucket knows how far we were, and a count
- * from 1 would make the newest backups there look like the oldest. If it cannot be asked, the number is one that no
- * count reaches: the seconds since 1970.
+ * The number of the next backup. The volume may be a new one, one of an older state, or hold nothing but files of the
+ * old pod: the bucket then knows how far we were, and a lower number would make the newest backups there look like the
+ * oldest. If it cannot be asked and the volume does not know, the number is one that no count reaches: the seconds
+ * since 1970.
  */
 export async function nextSequence(
   { mirroring, log, now }: BackupDependencies,
-  { database, newest }: { readonly database: string; readonly newest: Backup | undefined },
+  { database, newest, origin }: Given,
   { run, signal }: RunContext,
 ): Promise<number> {
-  if (newest !== undefined) return newest.sequence + 1;
-  if (mirroring === undefined) return 1;
+  const onVolume = newest?.sequence ?? 0;
+  if (mirroring === undefined) return onVolume + 1;
   try {
-    const { backups } = await mirroring.mirror.list(signal);
-    return Math.max(0, ...backups.filter((b) => b.database === database).map(({ sequence }) => sequence)) + 1;
+    const soon = AbortSignal.any([signal, AbortSignal.timeout(ASK_BUCKET_MS)]);
+    const { backups } = await mirroring.mirror.list(soon);
+    const own = backups.filter((backup) => backup.database === database && isInBucket(origin, backup));
+    return own.reduce((last, { sequence }) => Math.max(last, sequence), onVolume) + 1;
   } catch (error) {
     if (signal.aborted) throw error;
     const { code, message } = asDormouseError(error);
     log.warn("bucket not asked for its last backup", { run: run.id, code, error: message });
-    return Math.floor(now().getTime() / 1000);
+    return onVolume > 0 ? onVolume + 1 : Math.floor(now().getTime() / 1000);
   }
+}
+
+/** To count beyond what may be one's own costs nothing. */
+function isInBucket(origin: Origin, backup: Backup): boolean {
+  return backup.manifest.origin === undefined || isOwn(origin, backup);
 }

@@ -1,16 +1,19 @@
 import { needsOf, unmetNeeds } from "../backup/blockers.ts";
 import type { Strategy } from "../backup/journal.ts";
+import { onVolume } from "../backup/origin.ts";
 import { findRestorable, parseWanted, type Restorable } from "../backup/restorable.ts";
 import { planRestore, type RestorePlan } from "../backup/restore-plan.ts";
 import type { Run } from "../backup/run.ts";
 import type { ArchiveNeeds } from "../backup/script-needs.ts";
 import { DormouseError } from "../errors.ts";
+import { originNow } from "./origin-now.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
 
 /** What was asked for, found. */
 export type Found = {
   readonly strategy: Strategy;
   readonly backup: Restorable | undefined;
+  readonly fromElsewhere: boolean;
   /** The run that an undo takes back, with the database that it kept. */
   readonly undone?: { readonly run: Run; readonly kept: string } | undefined;
   readonly target: string;
@@ -25,8 +28,11 @@ export async function findWanted(
   const { database } = deps.settings;
   if (request.kind === "undo") return findUndone(deps, request.run, signal);
   const wanted = parseWanted(request.filename, database);
-  const backup = findRestorable(await deps.catalog.list(signal), database, wanted);
-  return { strategy: request.strategy, backup, target: request.target ?? database };
+  const listing = await deps.catalog.list(signal);
+  const origin = await originNow(deps, onVolume(listing.backups, database), signal);
+  const fromElsewhere = request.fromElsewhere === true;
+  const backup = findRestorable(listing, database, wanted, { origin, fromElsewhere });
+  return { strategy: request.strategy, backup, fromElsewhere, target: request.target ?? database };
 }
 
 async function findUndone(deps: RestoreDependencies, id: string, signal: AbortSignal): Promise<Found> {
@@ -41,7 +47,13 @@ async function findUndone(deps: RestoreDependencies, id: string, signal: AbortSi
   const there = await deps.server.existing([kept.database], signal);
   if (!there.has(kept.database))
     throw notUndone(`the database ${JSON.stringify(kept.database)} that restore ${run.id} kept is gone`);
-  return { strategy: "undo", backup: undefined, undone: { run, kept: kept.database }, target: database };
+  return {
+    strategy: "undo",
+    backup: undefined,
+    fromElsewhere: false,
+    undone: { run, kept: kept.database },
+    target: database,
+  };
 }
 
 function notUndone(message: string): DormouseError {
@@ -53,7 +65,7 @@ function notUndone(message: string): DormouseError {
 /** Looks at everything that a restore would touch and touches nothing. */
 export async function planOf(
   deps: RestoreDependencies,
-  { strategy, backup, target }: Found,
+  { strategy, backup, fromElsewhere, target }: Found,
   signal: AbortSignal,
 ): Promise<{ readonly plan: RestorePlan; readonly serverMajor: number }> {
   const { database } = deps.settings;
@@ -69,7 +81,7 @@ export async function planOf(
     ...(tools?.warning === undefined ? [] : [tools.warning]),
     ...(missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`]),
   ];
-  const plan = planRestore({ strategy, database, backup, target, facts, workloads, warnings });
+  const plan = planRestore({ strategy, database, backup, fromElsewhere, target, facts, workloads, warnings });
   return { plan, serverMajor: facts.serverMajor };
 }
 

@@ -7,6 +7,7 @@ import type { RestoreServer } from "../backup/restore-server.ts";
 import type { RunContext, RunStore } from "../backup/run.ts";
 import type { ResumeSource, Workload, Workloads } from "../backup/workload.ts";
 import type { Log } from "../log.ts";
+import type { BackupDependencies } from "./backup-request.ts";
 
 export type RestoreSettings = {
   readonly database: string;
@@ -27,6 +28,8 @@ export type RestoreDependencies = {
   readonly runs: RunStore;
   readonly lock: DatabaseLock;
   readonly server: RestoreServer;
+  readonly systemIdentifier: BackupDependencies["systemIdentifier"];
+  readonly installation: BackupDependencies["installation"];
   readonly workloads: Workloads;
   readonly resumeSource: ResumeSource;
   /** A pinned backup of the live database, by the run itself and under the lock that it holds. */
@@ -44,6 +47,8 @@ export type RestoreRequest =
       readonly strategy: "swap" | "in-place" | "rehearse" | "beside";
       /** The database that `beside` makes. */
       readonly target?: string | undefined;
+      /** Lifts the blocker of a backup that another installation took. */
+      readonly fromElsewhere?: boolean | undefined;
       readonly dryRun: boolean;
     }
   | { readonly kind: "undo"; readonly run: string; readonly dryRun: boolean };

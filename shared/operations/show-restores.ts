@@ -1,17 +1,25 @@
+import type { Backup } from "../backup/backup.ts";
 import type { CatalogListing } from "../backup/catalog.ts";
+import { isOwn, onVolume, originText, ownOrigin } from "../backup/origin.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 
-export type RestoreOverview = CatalogListing & {
+export type RestoreOverview = Omit<CatalogListing, "backups"> & {
+  /** `elsewhere` says whose a backup is that is not one's own. */
+  readonly backups: readonly (Backup & { readonly elsewhere?: string })[];
   /** Restores that can be undone, newest first. */
   readonly undo: readonly { readonly run: string; readonly database: string; readonly until: string }[];
 };
 
 /** What can be restored, and what can be taken back. */
-export async function showRestores(
-  { catalog, runs, settings, now }: RestoreDependencies,
-  signal: AbortSignal,
-): Promise<RestoreOverview> {
-  const [listing, restores] = await Promise.all([catalog.list(signal), runs.all("restore")]);
+export async function showRestores(deps: RestoreDependencies, signal: AbortSignal): Promise<RestoreOverview> {
+  const { catalog, runs, settings, now } = deps;
+  const [listing, restores, system] = await Promise.all([
+    catalog.list(signal),
+    runs.all("restore"),
+    systemSoon(deps, signal),
+  ]);
+  const current = { ...deps.installation, ...(system === undefined ? {} : { system }) };
+  const origin = ownOrigin(current, onVolume(listing.backups, settings.database));
   const undo = restores
     .toReversed()
     .flatMap(({ id, database, kept }) =>
@@ -19,5 +27,21 @@ export async function showRestores(
         ? [{ run: id, database: kept.database, until: kept.until.toISOString() }]
         : [],
     );
-  return { ...listing, undo };
+  const backups = listing.backups.map((backup) =>
+    backup.database !== settings.database || isOwn(origin, backup)
+      ? backup
+      : { ...backup, elsewhere: originText(backup) },
+  );
+  return { ...listing, backups, undo };
 }
+
+/** The list must be there on the day on which the server is not; then the volume says whose is whose. */
+async function systemSoon(
+  { systemIdentifier }: RestoreDependencies,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const soon = AbortSignal.any([signal, AbortSignal.timeout(SERVER_MS)]);
+  return systemIdentifier(soon).catch(() => undefined);
+}
+
+const SERVER_MS = 3_000;

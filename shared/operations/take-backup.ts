@@ -1,6 +1,7 @@
 import { newestFirst, isVerified, type Backup } from "../backup/backup.ts";
 import { intolerable, type DatabaseInspection } from "../backup/inspection.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
+import { isOwn, type Origin } from "../backup/origin.ts";
 import { isAhead } from "../backup/keep-rules.ts";
 import { backoffMs, isTransient } from "../backup/retry.ts";
 import { isLeftToOthers, type RunContext, type RunProblem } from "../backup/run.ts";
@@ -13,6 +14,7 @@ import { dumpAndPublish } from "./dump-and-publish.ts";
 import { holdForRun } from "./hold-for-run.ts";
 import { mirrorBackups } from "./mirror-backups.ts";
 import { nextSequence } from "./next-sequence.ts";
+import { originNow } from "./origin-now.ts";
 
 /**
  * Takes a backup, or answers with the one that this run or `ifOlderThanMs` makes needless; then sends what the bucket
@@ -66,16 +68,16 @@ async function attemptBackup(
     await held.step("locked");
     await sweepLeftovers(deps, request.database);
 
-    const known = (await deps.catalog.list(held.signal)).backups
-      .filter(isOf(request.database))
-      .toSorted(newestFirst);
+    const all = (await deps.catalog.list(held.signal)).backups.filter(isOf(request.database));
+    const origin = await originNow(deps, all, held.signal);
+    const known = all.filter((backup) => isOwn(origin, backup)).toSorted(newestFirst);
     const existing =
       known.find(({ manifest }) => manifest.run === context.run.id) ?? recentEnough(deps, request, known);
     if (existing !== undefined) {
       await held.step("found", { backup: existing.name });
       return existing.manifest;
     }
-    return backUp(deps, request, held, known);
+    return backUp(deps, request, held, { known, origin });
   });
 }
 
@@ -107,7 +109,7 @@ async function backUp(
   deps: BackupDependencies,
   request: BackupRequest,
   context: RunContext,
-  known: readonly Backup[],
+  { known, origin }: { readonly known: readonly Backup[]; readonly origin: Origin },
 ): Promise<BackupManifest> {
   const inspection = await deps.inspect(request.database, context.signal);
   refuseIncomplete(request, inspection);
@@ -122,8 +124,14 @@ async function backUp(
   });
 
   const newest = known[0];
-  const sequence = await nextSequence(deps, { database: request.database, newest }, context);
-  const backup = await dumpAndPublish(deps, request, context, { inspection, tool, newest, sequence });
+  const sequence = await nextSequence(deps, { database: request.database, newest, origin }, context);
+  const backup = await dumpAndPublish(deps, request, context, {
+    inspection,
+    tool,
+    newest,
+    sequence,
+    origin,
+  });
   announce(deps, context, {
     type: "dev.dormouse.backup.completed",
     subject: backup.name,

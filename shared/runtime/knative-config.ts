@@ -10,6 +10,11 @@ export const knativeVariables = {
     description: "Name of the Knative Service; Knative sets it. Unset: the function does not run on Knative.",
     allowed: "the name of a Knative Service",
   }),
+  POD_NAMESPACE: variable(z.optional(text), {
+    description:
+      "Namespace that the origin of a backup names. Unset: that of the pod, as its resolver knows it.",
+    allowed: "the name of a namespace",
+  }),
   TIMEOUT_SECONDS: variable(z.prefault(integer(5, 86_400), "300"), {
     description:
       "`timeoutSeconds` of the Knative Service: how long one request may last, and the end of a pod. A run is not bound by it.",

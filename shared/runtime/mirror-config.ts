@@ -11,9 +11,10 @@ export const mirrorVariables = {
     description: "Bucket in which each backup is mirrored. Unset: there is no mirror, and no S3 is spoken.",
     allowed: "the name of a bucket",
   }),
-  S3_PREFIX: variable(z.optional(z.string().check(z.regex(/^[^/].*[^/]$|^[^/]$/))), {
-    description: "What the names of its objects begin with, before a slash: one bucket for many namespaces.",
-    allowed: "text that neither begins nor ends with a slash",
+  S3_PREFIX: variable(z.optional(z.string().check(z.regex(/^[^/].*[^/]$|^.$/))), {
+    description:
+      "What the names of its objects begin with, before a slash: of each installation its own, like `hets-prod`. Goes with `S3_BUCKET`. `/`: the whole bucket is this installation's.",
+    allowed: "text that neither begins nor ends with a slash, or / for the whole bucket",
   }),
   AWS_ENDPOINT_URL_S3: variable(z.optional(url), {
     description: "The store, unless it is AWS.",
@@ -80,9 +81,10 @@ export type MirrorConfig = z.output<z.ZodMiniObject<typeof mirrorVariables>>;
 /** What the adapter is given; `undefined` without a bucket. Throws `configuration_invalid` for what does not fit together. */
 export function bucketSettings(config: MirrorConfig, readFile: (path: string) => string) {
   if (config.S3_BUCKET === undefined) return undefined;
+  if (config.S3_PREFIX === undefined) throw invalid(PREFIX_UNSET);
   return {
     bucket: config.S3_BUCKET,
-    prefix: config.S3_PREFIX ?? "",
+    prefix: config.S3_PREFIX === "/" ? "" : config.S3_PREFIX,
     ...storeOf(config),
     credentials: credentials(config),
     ca: config.S3_CA_FILE === undefined ? undefined : certificates(config.S3_CA_FILE, readFile),
@@ -91,6 +93,9 @@ export function bucketSettings(config: MirrorConfig, readFile: (path: string) =>
     stallMs: config.S3_TIMEOUT_SECONDS * 1000,
   };
 }
+
+const PREFIX_UNSET =
+  "S3_BUCKET is set and S3_PREFIX is not: give each installation a prefix of its own, like its namespace, or / where the whole bucket is its own";
 
 /** AWS and the other stores want different things where nothing is said. */
 function storeOf(config: MirrorConfig) {

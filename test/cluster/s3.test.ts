@@ -11,7 +11,11 @@ const FUNCTIONS = ["dormouse-backup", "dormouse-cull", "dormouse-restore"];
 describe("the functions with a bucket", () => {
   let dormouse: Installation;
   before(async () => {
-    dormouse = await install("s3", { overlay: "s3", beforehand: await s3Server() });
+    dormouse = await install("s3", {
+      overlay: "s3",
+      settings: { "dormouse-s3-settings": ["S3_PREFIX=hets"] },
+      beforehand: await s3Server(),
+    });
     await dormouse.kubectl("wait --for=condition=Ready pod/s3 --timeout=180s");
     await dormouse.sql("CREATE TABLE item AS SELECT g AS id FROM generate_series(1, 1000) g");
   });

@@ -96,9 +96,12 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
       await beginUpload(bucket, key);
     const mirror = s3Mirror(bucket.settings);
 
-    assert.equal(await mirror.sweep("hets", new Set([name]), never), 0);
-    assert.equal(await mirror.sweep("nobody", new Set(), never), 0);
-    assert.equal(await mirror.sweep("hets", new Set(), never), 1);
+    const [none, one] = [new Set<never>(), new Set([name])];
+    assert.equal(await mirror.sweep("hets", { wanted: one, over: none }, never), 0);
+    assert.equal(await mirror.sweep("nobody", { wanted: none, over: one }, never), 0);
+    // It may be another installation's, which has just begun.
+    assert.equal(await mirror.sweep("hets", { wanted: none, over: none }, never), 0);
+    assert.equal(await mirror.sweep("hets", { wanted: none, over: one }, never), 1);
 
     const left = (await uploadsIn(bucket)).map(({ Key }) => Key);
     assert.deepEqual(left, ["2026-11-22/other2026-11-22-01-00.bak", "notes.txt"]);

@@ -41,7 +41,7 @@ async function cullWith(path: string, files: Partial<Files>) {
   });
   const deps: CullDependencies = {
     place: "volume",
-    catalog: culledVolume(volumeCatalog(path, { ...promises, ...files })),
+    catalog: culledVolume(volumeCatalog(path, { ...promises, ...files }), undefined),
     runs,
     damage: damageBook(path),
     events: { send: async () => undefined },

@@ -24,6 +24,8 @@ import { pieces, temporaryVolume } from "../support/volume.ts";
 const never = new AbortController().signal;
 const PIN = { at: "2025-11-30T00:00:00Z", by: "ada" };
 const unread = { verification: { level: "hashed", at: "2025-11-30T00:00:00Z" } } as const;
+/** The same in both places: they are of one installation. */
+const ORIGIN = { namespace: "hets", service: "postgresql", system: "7312345678901234567" };
 const isListing = ({ path }: Seen) => path.includes("list-type=2");
 const isRemoval = ({ method }: Seen) => method === "DELETE";
 
@@ -45,9 +47,12 @@ describe("a cull function with a bucket", () => {
       temporaryVolume(),
       eventReceiver(),
     ]);
-    await fillVolume(volume.path, onVolume);
+    await fillVolume(volume.path, onVolume, () => ({ origin: ORIGIN }));
     const mirror = s3Mirror(bucket.settings);
-    const backups = await fillVolume(elsewhere.path, inBucket, given);
+    const backups = await fillVolume(elsewhere.path, inBucket, (index) => ({
+      origin: ORIGIN,
+      ...given(index),
+    }));
     for (const backup of backups)
       await mirror.copyIn(backup, async () => pieces(`PGDMP ${backup.name}`), never);
     const started: FunctionProcess[] = [];

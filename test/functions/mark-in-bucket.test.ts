@@ -9,6 +9,8 @@ import { embeddedStore, makeBucket, mirrorEnvironment, storeProxy, type OwnStore
 import { pieces, temporaryVolume } from "../support/volume.ts";
 
 const never = new AbortController().signal;
+/** The same in both places: they are of one installation. */
+const ORIGIN = { namespace: "hets", service: "postgresql", system: "7312345678901234567" };
 
 describe("a mark on a backup", () => {
   let store: OwnStore;
@@ -23,8 +25,8 @@ describe("a mark on a backup", () => {
       temporaryVolume(),
       temporaryVolume(),
     ]);
-    const [onVolume] = await fillVolume(volume.path, 1);
-    const [, first, second] = await fillVolume(elsewhere.path, 3);
+    const [onVolume] = await fillVolume(volume.path, 1, () => ({ origin: ORIGIN }));
+    const [, first, second] = await fillVolume(elsewhere.path, 3, () => ({ origin: ORIGIN }));
     assert.ok(onVolume && first && second);
     const mirror = s3Mirror(bucket.settings);
     for (const backup of [onVolume, first, second])

@@ -26,7 +26,11 @@ const WORK: Readonly<Record<Function, (mirror: Mirror) => Promise<unknown>>> = {
   async backup(mirror) {
     const next = aBackupOf(LARGE, 23);
     await mirror.list(never);
-    await mirror.sweep("hets", new Set([next.name]), never);
+    await mirror.sweep(
+      "hets",
+      { wanted: new Set([next.name]), over: new Set([aBackupOf(LARGE, 20).name]) },
+      never,
+    );
     await mirror.copyIn(next, async () => pieces(LARGE), never);
     await mirror.copyIn(aBackupOf(Buffer.from("PGDMP"), 24), async () => pieces("PGDMP"), never);
     await mirror.rewrite(next.manifest, never);

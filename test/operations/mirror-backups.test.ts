@@ -31,6 +31,7 @@ describe("mirroring a catalog", () => {
       catalog: volume.catalog,
       mirroring: { mirror, keep: { ...KEEP_NOTHING, newest: keep }, timeoutMs },
       now: () => new Date(),
+      installation: {},
       events: { send: async (event: OutcomeEvent) => void events.push(event) },
       log: jsonLog(
         () => undefined,

@@ -44,7 +44,7 @@ describe("the settings of the mirror", () => {
     ],
   ] as const)
     it(`suit ${place} where nothing else is said`, () => {
-      const settings = read({ S3_BUCKET: "b", ...given });
+      const settings = read({ S3_BUCKET: "b", S3_PREFIX: "hets", ...given });
 
       const { endpoint, region, forcePathStyle, checksums } = settings ?? {};
       assert.deepEqual([endpoint, region, forcePathStyle, checksums], expected);
@@ -60,7 +60,7 @@ describe("the settings of the mirror", () => {
     ["S3_TIMEOUT_SECONDS", "0"],
   ] as const)
     it(`refuse ${name}=${value}`, () => {
-      assert.throws(() => read({ S3_BUCKET: "b", [name]: value }), {
+      assert.throws(() => read({ S3_BUCKET: "b", S3_PREFIX: "hets", [name]: value }), {
         code: "configuration_invalid",
         message: new RegExp(`${name} is .*must be`),
       });

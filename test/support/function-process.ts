@@ -48,6 +48,7 @@ export function backupEnvironment(server: ServerAddress, database: string, backu
     BACKUP_DIR: backupDir,
     AUTH: "none",
     RETRY_SECONDS: "0",
+    POD_NAMESPACE: "hets",
     SHUTDOWN_GRACE_SECONDS: "0",
     PORT: "0",
   };

@@ -238,6 +238,7 @@ function portOf(server: Server): number {
 export function mirrorEnvironment({ settings }: TestBucket, endpoint = settings.endpoint) {
   return {
     S3_BUCKET: settings.bucket,
+    S3_PREFIX: settings.prefix === "" ? "/" : settings.prefix,
     AWS_ENDPOINT_URL_S3: endpoint ?? "",
     AWS_ACCESS_KEY_ID: settings.credentials?.accessKeyId ?? "",
     AWS_SECRET_ACCESS_KEY: settings.credentials?.secretAccessKey ?? "",
