@@ -20,6 +20,11 @@ export type ErrorCode =
   // the server
   | "server_unreachable"
   | "server_starting"
+  | "server_is_standby"
+  | "standby_conflict"
+  | "pooler_refused"
+  | "connection_refused"
+  | "connections_exhausted"
   | "connection_lost"
   | "password_rejected"
   | "permission_denied"

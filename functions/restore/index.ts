@@ -10,7 +10,15 @@ runFunction({
   async check(config, environment, log) {
     checkAuth(config);
     await refuseMisfits(config, log);
-    const { APP_WORKLOADS, KUBECONFIG } = config;
+    const { APP_WORKLOADS, KUBECONFIG, MAINTENANCE_DATABASE, POSTGRESQL_DATABASE } = config;
+    if (MAINTENANCE_DATABASE === POSTGRESQL_DATABASE)
+      throw new DormouseError(
+        "configuration_invalid",
+        `MAINTENANCE_DATABASE is ${JSON.stringify(MAINTENANCE_DATABASE)}, the database that is restored: no session can stay in it`,
+        {
+          hint: "CREATE DATABASE one that stays empty, and set MAINTENANCE_DATABASE to it for all functions",
+        },
+      );
     const isInCluster = environment["KUBERNETES_SERVICE_HOST"] !== undefined || KUBECONFIG !== undefined;
     if (isInCluster || APP_WORKLOADS === undefined) return;
     throw new DormouseError(

@@ -37,6 +37,13 @@ const EXCHANGING: readonly Strategy[] = ["swap", "undo"];
 
 const RULES: readonly Rule[] = [
   {
+    kind: "standby",
+    strategies: [...LOADING, "undo"],
+    detail: "the server is a standby, which can only be read",
+    remedy: "let DATABASE_SERVICE_NAME name the primary, or promote the standby",
+    found: ({ facts }) => facts.isStandby,
+  },
+  {
     kind: "rights-missing",
     strategies: ["swap", "undo", "rehearse", "beside"],
     detail: "the role may not create or rename databases",

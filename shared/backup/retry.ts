@@ -4,6 +4,8 @@ import type { ErrorCode } from "../errors.ts";
 const TRANSIENT: ReadonlySet<ErrorCode> = new Set([
   "server_unreachable",
   "server_starting",
+  "standby_conflict",
+  "connections_exhausted",
   "connection_lost",
   "lock_timeout",
   "dump_stalled",

@@ -9,6 +9,7 @@ export type TargetFacts = {
   /** Whether there is a live database at all: a server may be new, or somebody dropped it. */
   readonly exists: boolean;
   readonly databaseBytes: number;
+  readonly isStandby: boolean;
   readonly isSuperuser: boolean;
   readonly canCreateDatabases: boolean;
   readonly ownsDatabase: boolean;

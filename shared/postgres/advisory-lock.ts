@@ -5,6 +5,7 @@ import type { DatabaseLock, Locked } from "../backup/database-lock.ts";
 import { DormouseError } from "../errors.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
 import { connectionLimit, isolate, limitConnections } from "./connection-limit.ts";
+import { refusePooler } from "./pooler.ts";
 import { exchange, fence, limitLockWaits, reopen } from "./exchange.ts";
 import { serverError } from "./server-errors.ts";
 
@@ -27,10 +28,11 @@ export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
       client.on("error", (error) => lose(error.message));
       client.on("end", () => lose("the session ended"));
       try {
+        const pid = await refusePooler(client);
         await take(client, locked);
         await limitLockWaits(client);
         const ended = new AbortController();
-        void beat(client, lose, ended.signal);
+        void beat(client, pid, lose, ended.signal);
         try {
           return await work({
             lost: lost.signal,
@@ -90,13 +92,20 @@ async function letGo(client: pg.Client): Promise<void> {
   await Promise.race([client.end(), patience]);
 }
 
-async function beat(client: pg.Client, lose: (why: string) => void, ended: AbortSignal): Promise<void> {
+async function beat(
+  client: pg.Client,
+  pid: number,
+  lose: (why: string) => void,
+  ended: AbortSignal,
+): Promise<void> {
   try {
     for (;;) {
       await pause(HEARTBEAT_MS, undefined, { signal: ended, ref: false });
       const silence = pause(SILENCE_MS, "silent", { signal: ended, ref: false });
-      if ((await Promise.race([client.query("SELECT 1"), silence])) === "silent")
-        lose("the server fell silent");
+      const answer = await Promise.race([refusePooler(client), silence]);
+      if (answer === "silent") return lose("the server fell silent");
+      // The lock belongs to the process that took it.
+      if (answer !== pid) return lose("another process of the server answers: is there a pooler?");
     }
   } catch (error) {
     if (!ended.aborted) lose(error instanceof Error ? error.message : String(error));

@@ -2,6 +2,7 @@ import { good, type Check } from "../backup/finding.ts";
 import type { InspectDatabase } from "../backup/inspection.ts";
 import { findClientTools } from "./client-tools.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
+import { refusePooler } from "./pooler.ts";
 
 type Place = { readonly binDir: string | undefined; readonly searchPath: string };
 
@@ -18,7 +19,11 @@ export function databaseCheck(
       const { serverVersion, serverMajor, lacks } = await inspect(database, signal);
       const tools = await findClientTools(serverMajor, binDir, searchPath);
       const locks = await connect(settings, settings.maintenanceDatabase, signal);
-      await locks.end();
+      try {
+        await refusePooler(locks);
+      } finally {
+        await locks.end();
+      }
       const unreadable = lacks.filter(({ data }) => data);
       return [
         good(`PostgreSQL ${serverVersion} answers, and pg_dump ${tools.version} is there for it`),

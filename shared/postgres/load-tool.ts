@@ -1,7 +1,7 @@
 import type { Settings } from "../backup/database-properties.ts";
 import { ROWS_DIFFER, rowsDiffer } from "../backup/compare-rows.ts";
 import { pgOptions } from "../backup/session-settings.ts";
-import { DormouseError } from "../errors.ts";
+import { DormouseError, type ErrorCode } from "../errors.ts";
 import { runTool, type Command, type Limits, type RunningTool } from "./child-process.ts";
 import type { ClientTools } from "./client-tools.ts";
 import type { Libpq } from "./libpq.ts";
@@ -38,6 +38,16 @@ export function startLoad(
   );
 }
 
+/** What has kept a session from being there at all, or has ended it. */
+const NO_SESSION: ReadonlySet<ErrorCode> = new Set([
+  "connection_lost",
+  "connection_refused",
+  "connections_exhausted",
+  "pooler_refused",
+  "server_is_standby",
+  "server_starting",
+]);
+
 /** psql has no such word for a command that it may not run. */
 const FIRST_ERROR = /error:|fatal:|backslash commands are restricted/i;
 
@@ -47,7 +57,7 @@ function explainLoad(tool: string, database: string, exit: string, stderr: reado
   const why = error.replace(/^.*?(?:error|fatal):\s+(?:could not execute query: )?/i, "").slice(0, 500);
   if (why.startsWith(ROWS_DIFFER)) return rowsDiffer(why);
   const kind = knownKind(stderr.join("\n"));
-  const isLost = kind?.code === "connection_lost" || kind?.code === "server_starting";
+  const isLost = kind !== undefined && NO_SESSION.has(kind.code);
   return new DormouseError(
     isLost ? kind.code : "restore_failed",
     `${tool} failed for ${JSON.stringify(database)}: ${exit}: ${why}`,

@@ -1,4 +1,5 @@
 import { DormouseError, type ErrorCode } from "../errors.ts";
+import { POOLER_HINT } from "./pooler.ts";
 
 type Kind = { readonly code: ErrorCode; readonly pattern: RegExp; readonly hint: string };
 
@@ -7,6 +8,18 @@ type Kind = { readonly code: ErrorCode; readonly pattern: RegExp; readonly hint:
  * The first match wins.
  */
 const KINDS: readonly Kind[] = [
+  { code: "pooler_refused", pattern: /unsupported startup parameter/, hint: POOLER_HINT },
+  {
+    code: "standby_conflict",
+    pattern: /conflict with recovery/,
+    hint: "set hot_standby_feedback=on or a larger max_standby_streaming_delay on the standby, or back up from the primary",
+  },
+  {
+    code: "server_is_standby",
+    pattern: /during recovery/,
+    hint: "a standby can only be read: let DATABASE_SERVICE_NAME name the primary",
+  },
+  ...connectionRefusals(),
   {
     code: "server_starting",
     pattern: /@57P03|system is (?:starting up|shutting down|in recovery)|not yet accepting connections/,
@@ -14,7 +27,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     code: "password_rejected",
-    pattern: /@28(?:P01|000)|password authentication failed|no pg_hba\.conf entry|no password supplied|SCRAM/,
+    pattern: /@28(?:P01|000)|password authentication failed|no password supplied|SCRAM/,
     hint: "check POSTGRESQL_USER and POSTGRESQL_PASSWORD against the server",
   },
   {
@@ -51,10 +64,51 @@ const KINDS: readonly Kind[] = [
   {
     code: "server_unreachable",
     pattern:
-      /@53300|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT|timeout expired|connection timeout|Connection refused|could not translate host name|No route to host|too many (?:clients|connections)|No such file or directory/i,
+      /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT|timeout expired|connection timeout|Connection refused|could not translate host name|No route to host|No such file or directory/i,
     hint: "check DATABASE_SERVICE_NAME and PGPORT, and that a network policy lets this pod through",
   },
 ];
+
+/** A server that is there and lets this role not in: what to change is on the server. */
+function connectionRefusals(): readonly Kind[] {
+  return [
+    {
+      code: "connection_refused",
+      pattern: /no pg_hba\.conf entry|pg_hba\.conf rejects/,
+      hint: "add a line to the server's pg_hba.conf that lets this role from this address into this database; for the locks MAINTENANCE_DATABASE may name another database, the same for all functions",
+    },
+    {
+      code: "connection_refused",
+      pattern: /CONNECT privilege/,
+      hint: "GRANT CONNECT ON DATABASE ... TO the role; for the locks MAINTENANCE_DATABASE may name another database, the same for all functions",
+    },
+    {
+      code: "connection_refused",
+      pattern: /is not permitted to log in/,
+      hint: "ALTER ROLE ... LOGIN, or name another role in POSTGRESQL_USER",
+    },
+    {
+      code: "connection_refused",
+      pattern: /not currently accepting connections/,
+      hint: "a restore closes a database for seconds: GET /runs of the restore function tells; else ALTER DATABASE ... ALLOW_CONNECTIONS true",
+    },
+    {
+      code: "connections_exhausted",
+      pattern: /too many connections for role/,
+      hint: "ALTER ROLE ... CONNECTION LIMIT to at least RESTORE_JOBS + 4, or lower RESTORE_JOBS",
+    },
+    {
+      code: "connections_exhausted",
+      pattern: /too many connections for database/,
+      hint: "ALTER DATABASE ... CONNECTION LIMIT to a larger number, or end sessions",
+    },
+    {
+      code: "connections_exhausted",
+      pattern: /@53300|too many clients|remaining connection slots/,
+      hint: "raise max_connections of the server, end idle sessions, or lower RESTORE_JOBS",
+    },
+  ];
+}
 
 /** The code and hint for what a server or libpq said, if we know it. */
 export function knownKind(text: string): { readonly code: ErrorCode; readonly hint: string } | undefined {
@@ -65,7 +119,7 @@ export function knownKind(text: string): { readonly code: ErrorCode; readonly hi
 export function serverError(error: unknown, what: string): DormouseError {
   if (error instanceof DormouseError) return error;
   const text = textOf(error);
-  const kind = knownKind(`${codeOf(error)} ${text}`);
+  const kind = knownKind(`${codeOf(error)} ${text} ${detailOf(error)}`);
   return new DormouseError(kind?.code ?? "query_failed", `${what} failed: ${text}`, {
     hint: kind?.hint ?? "look at the server's log",
     cause: error,
@@ -76,6 +130,11 @@ export function serverError(error: unknown, what: string): DormouseError {
 function textOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(textOf).join("; ");
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The server's DETAIL, which may quote rows: it is looked at and not told. */
+function detailOf(error: unknown): string {
+  return error instanceof Error && "detail" in error ? String(error.detail) : "";
 }
 
 function codeOf(error: unknown): string {

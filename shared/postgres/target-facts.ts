@@ -5,9 +5,11 @@ import type { TargetRequest } from "../backup/restore-server.ts";
 import type { ArchiveNeeds } from "../backup/script-needs.ts";
 import { DormouseError } from "../errors.ts";
 import { needsOfMade, notedFacts } from "./noted-facts.ts";
+import { refusePooler } from "./pooler.ts";
 
 /** Looks at the database that is to be restored from outside of it, as the role that will restore. */
 export async function targetFacts(client: pg.Client, request: TargetRequest): Promise<TargetFacts> {
+  await refusePooler(client);
   const { database, target } = request;
   const noted = await notedFacts(client, request);
   const needs = needsOfMade(request.needs, noted.live, request);
@@ -36,7 +38,7 @@ async function ownRights(client: pg.Client, database: string) {
     `SELECT split_part(current_setting('server_version'), ' ', 1) AS "serverVersion",
        current_setting('server_version_num')::int / 10000 AS "serverMajor", d.oid IS NOT NULL AS exists,
        CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS bytes,
-       r.rolsuper AS "isSuperuser", r.rolcreatedb AS "canCreateDatabases",
+       pg_is_in_recovery() AS "isStandby", r.rolsuper AS "isSuperuser", r.rolcreatedb AS "canCreateDatabases",
        coalesce(pg_has_role(d.datdba, 'USAGE'), false) AS "ownsDatabase",
        current_setting('max_locks_per_transaction')::int * (current_setting('max_connections')::int
          + current_setting('max_prepared_transactions')::int) AS "lockTableSize"

@@ -75,7 +75,8 @@ export const databaseVariables = {
   PGSSLCERT: variable(z.optional(text), { description: "Client certificate.", allowed: "a path" }),
   PGSSLKEY: variable(z.optional(text), { description: "Key of the client certificate.", allowed: "a path" }),
   MAINTENANCE_DATABASE: variable(z.prefault(text, "postgres"), {
-    description: "Database on which locks are taken: the same for all functions.",
+    description:
+      "Database on which locks are taken: the same for all functions, and not the one that is restored.",
     allowed: "the name of a database that the role may connect to",
   }),
   CONNECT_TIMEOUT_SECONDS: variable(z.prefault(integer(2, 300), "10"), {

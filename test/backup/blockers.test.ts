@@ -9,6 +9,7 @@ type Row = readonly [what: string, facts: FactsGiven, kind: string, strategies: 
 const LOADING = ["swap", "in-place", "rehearse", "beside"] as const;
 
 const ROWS: readonly Row[] = [
+  ["a standby", { isStandby: true }, "standby", STRATEGIES],
   [
     "no right to create",
     { canCreateDatabases: false },

@@ -5,40 +5,17 @@ import { after, before, describe, it } from "node:test";
 import type pg from "pg";
 import { setTimeout as pause } from "node:timers/promises";
 import type { DumpTool } from "../../shared/backup/dump.ts";
-import type { DatabaseInspection } from "../../shared/backup/inspection.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/libpq.ts";
 import type { DumpOptions } from "../../shared/postgres/pg-dump.ts";
 import { until } from "../support/faulty.ts";
 import { ODD_NAMES } from "../support/odd-names.ts";
-import { collect, dumpOptions, settingsOf } from "../support/postgres-adapter.ts";
+import { anInspection as inspection, collect, dumpOptions, settingsOf } from "../support/postgres-adapter.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
 import { tcpProxy } from "../support/tcp-proxy.ts";
 
 const never = new AbortController().signal;
-const inspection: DatabaseInspection = {
-  serverVersion: "15.18",
-  serverMajor: 15,
-  databaseBytes: 0,
-  extensions: [],
-  lacks: [],
-  properties: {
-    owner: "postgres",
-    encoding: "UTF8",
-    localeProvider: "libc",
-    collate: "C",
-    ctype: "C",
-    tablespace: "pg_default",
-    connectionLimit: -1,
-    isTemplate: false,
-    settings: [],
-    labels: [],
-  },
-  settings: {},
-  toolSettings: {},
-  warnings: [],
-};
 
 async function pidOf(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");

@@ -1,3 +1,4 @@
+import type { DatabaseInspection } from "../../shared/backup/inspection.ts";
 import type { ConnectionSettings } from "../../shared/postgres/connection.ts";
 import type { DumpOptions } from "../../shared/postgres/pg-dump.ts";
 import type { ServerAddress } from "./postgres.ts";
@@ -21,3 +22,27 @@ export async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer
   for await (const chunk of source) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
+
+/** Of an empty database; what a dump takes from it are its settings. */
+export const anInspection: DatabaseInspection = {
+  serverVersion: "15.18",
+  serverMajor: 15,
+  databaseBytes: 0,
+  extensions: [],
+  lacks: [],
+  properties: {
+    owner: "postgres",
+    encoding: "UTF8",
+    localeProvider: "libc",
+    collate: "C",
+    ctype: "C",
+    tablespace: "pg_default",
+    connectionLimit: -1,
+    isTemplate: false,
+    settings: [],
+    labels: [],
+  },
+  settings: {},
+  toolSettings: {},
+  warnings: [],
+};

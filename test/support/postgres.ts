@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { execa } from "execa";
 import pg from "pg";
 import { installation, type Installation } from "./installation.ts";
 
@@ -44,8 +45,28 @@ pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null) && kill -INT "$pid" 2>/dev
 while [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 rm -rf "$1"`;
 
+type Settings = Readonly<Record<string, string>>;
+/** Fills the folder `data` of a server that is not there yet. */
+type MakeData = (home: Installation, folder: string, password: string) => Promise<void>;
+
 /** A throw-away server in a temporary folder on a free port. */
-export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<OwnServer> {
+export async function startPostgres(settings: Settings = {}): Promise<OwnServer> {
+  return startServer(settings, randomBytes(12).toString("hex"), initialise);
+}
+
+/** A hot standby that follows `primary` for as long as both run. */
+export async function startStandby(primary: ServerAddress, settings: Settings = {}): Promise<OwnServer> {
+  return startServer(settings, primary.password, async (home, folder) => {
+    const { host, port, user, password, binDir } = primary;
+    const from = ["-h", host, "-p", `${port}`, "-U", user, "--write-recovery-conf", "--checkpoint=fast"];
+    const env = { PGPASSWORD: password };
+    await execa(`${binDir}/pg_basebackup`, ["-D", `${folder}/data`, ...from], { env });
+    if (home.user !== undefined)
+      await execa("chown", ["-R", `${home.user.uid}:${home.user.gid}`, `${folder}/data`]);
+  });
+}
+
+async function startServer(settings: Settings, password: string, makeData: MakeData): Promise<OwnServer> {
   const home = await installation();
   const folder = await mkdtemp(join(home.root === "" ? tmpdir() : `${home.root}/tmp`, "dormouse-pg-"));
   if (home.user !== undefined) await chown(folder, home.user.uid, home.user.gid);
@@ -57,8 +78,7 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
   guard.unref();
   if (guard.stdin !== null && "unref" in guard.stdin) (guard.stdin as { unref(): void }).unref();
 
-  const password = randomBytes(12).toString("hex");
-  await initialise(home, folder, password);
+  await makeData(home, folder, password);
   const address = { host: "127.0.0.1", user: "postgres", password, major: home.major, binDir: home.binDir };
   const server = await startOnFreePort(home, folder, settings);
 

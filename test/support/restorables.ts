@@ -14,6 +14,7 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     serverMajor: 15,
     exists: true,
     databaseBytes: 1_000,
+    isStandby: false,
     isSuperuser: false,
     canCreateDatabases: true,
     ownsDatabase: true,
