@@ -43,7 +43,7 @@ export function backupDependencies(
     installation: installationOf(config),
     findDumpTool: dumpToolFinder(libpq, options, { binDir: config.PG_BIN_DIR, searchPath }),
     dropDatabase: databaseDropper(connection),
-    events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, source, now),
+    events: eventSink(config, source, now),
     log,
     now,
     monotonicMs: () => performance.now(),

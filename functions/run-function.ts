@@ -3,6 +3,7 @@ import type * as z from "zod/mini";
 import { openVolume } from "../shared/catalog/open-volume.ts";
 import { jsonLog, type Log } from "../shared/log.ts";
 import { readConfig, type ConfigSchema, type Environment } from "../shared/runtime/config.ts";
+import { withProxies } from "../shared/runtime/proxy-config.ts";
 import { serve, startFunction } from "../shared/runtime/serve.ts";
 import type { ServeConfig, Service } from "../shared/runtime/service.ts";
 import { version } from "../shared/version.ts";
@@ -38,8 +39,9 @@ export function runFunction<Schema extends ConfigSchema>({
     { function: name },
   );
   void startFunction(log, async () => {
-    const config = readConfig(schema, process.env, (path) => readFileSync(path, "utf8"));
-    await check?.(config, process.env, log);
+    const environment = withProxies(process.env);
+    const config = readConfig(schema, environment, (path) => readFileSync(path, "utf8"));
+    await check?.(config, environment, log);
     const common = config as unknown as Common;
     await openVolume(common.BACKUP_DIR);
     await serve({ log, config: common, version }, () =>

@@ -60,7 +60,7 @@ function checksOf(config: BackupConfig, { inspect }: BackupDependencies, searchP
     volumeCheck(config.BACKUP_DIR),
     databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
     ...mirrorChecks(config, "backup"),
-    sinkCheck(config.K_SINK),
+    sinkCheck(config),
   ];
 }
 

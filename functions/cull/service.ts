@@ -30,7 +30,7 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
   const deps: CullPlacesDependencies = {
     catalog: volumeCatalog(config.BACKUP_DIR),
     runs: store,
-    events: eventSink(config.K_SINK, config.K_CE_OVERRIDES, "/dormouse/cull", now),
+    events: eventSink(config, "/dormouse/cull", now),
     log,
     now,
     damage: damageBook(config.BACKUP_DIR),

@@ -63,7 +63,7 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
     ...(settings.workloads.length === 0
       ? []
       : [rightsCheck(call, settings.workloads, config.AUTH === "kubernetes")]),
-    ...(config.K_SINK === undefined ? [] : [sinkCheck(config.K_SINK)]),
+    ...(config.K_SINK === undefined ? [] : [sinkCheck(config)]),
   ];
 }
 

@@ -1,27 +1,44 @@
 import { good, type Check } from "../backup/finding.ts";
 import { DormouseError } from "../errors.ts";
+import type { SinkConfig } from "./sink-config.ts";
+import { failureOf, refusalOf } from "./sink-fault.ts";
+import type { SinkAnswer } from "./sink-request.ts";
 
-/** Whether something answers at K_SINK. OPTIONS changes nothing, and wakes what sleeps there. */
-export function sinkCheck(url: string | undefined): Check {
+/**
+ * Whether something answers at K_SINK, asked as an event is sent. OPTIONS changes nothing, and wakes what sleeps there;
+ * what takes events may refuse it with any 4xx.
+ */
+export function sinkCheck(config: SinkConfig): Check {
   return {
     name: "sink",
     async look(signal) {
-      if (url === undefined) {
+      const { K_SINK } = config;
+      if (K_SINK === undefined) {
         const fix = "apply the SinkBinding of manifests/base/schedule.yaml, and wait until it is ready";
         return [
           { state: "warning", detail: "K_SINK is not set: nobody hears of a backup, and nobody culls", fix },
         ];
       }
-      const { host } = new URL(url);
-      const answer = await fetch(url, { method: "OPTIONS", signal }).catch((error: unknown) => {
-        throw new DormouseError("event_undelivered", `nothing answers at K_SINK ${host}`, {
-          hint: "check what the SinkBinding names, and whether that is ready",
-          cause: error,
-        });
-      });
-      await answer.body?.cancel();
-      if (answer.status < 500) return [good(`${host} answers`)];
-      return [{ state: "fault", detail: `${host} answers with ${answer.status}`, fix: "look at its pods" }];
+      const { host } = new URL(K_SINK);
+      const answer = await asked(config, host, signal);
+      const fault = refusalOf(answer);
+      if (fault === undefined || (answer.status >= 400 && answer.status < 500))
+        return [good(`${host} answers`)];
+      return [{ state: "fault", detail: `no event reaches ${host}: ${fault.why}`, fix: fault.hint }];
     },
   };
+}
+
+async function asked(config: SinkConfig, host: string, signal: AbortSignal): Promise<SinkAnswer> {
+  const { askSink } = await import("./sink-request.ts");
+  try {
+    return await askSink(config, { method: "OPTIONS", headers: {} }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const { why, hint } = failureOf(error);
+    throw new DormouseError("event_undelivered", `nothing answers at K_SINK ${host}: ${why}`, {
+      hint,
+      cause: error,
+    });
+  }
 }

@@ -1,16 +1,14 @@
 import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { CloudEvent, HTTP, type Headers } from "cloudevents";
-import * as z from "zod";
 import type { EventSink, OutcomeEvent } from "../backup/outcome-event.ts";
 import { DormouseError } from "../errors.ts";
 import { encodeHeaderValue } from "./header-value.ts";
+import type { SinkConfig } from "./sink-config.ts";
+import { failureOf, refusalOf, type SinkFault } from "./sink-fault.ts";
+import type { SinkRequest } from "./sink-request.ts";
 
 export type SinkSettings = {
-  /** K_SINK: where a SinkBinding points. */
-  readonly url: string;
-  /** K_CE_OVERRIDES, as a SinkBinding writes it: extensions to add to each event. */
-  readonly overrides: string | undefined;
   /** The `source` of our events. */
   readonly source: string;
   readonly timeoutMs: number;
@@ -18,66 +16,79 @@ export type SinkSettings = {
   readonly retryDelaysMs: readonly number[];
 };
 
-const overridesSchema = z.object({ extensions: z.record(z.string(), z.string()).optional() });
-
 const TIMEOUT_MS = 10_000;
 const RETRY_DELAYS_MS = [500, 2_000, 8_000];
+/** What an event says of itself, and what the SDK would take for that: no extension changes it. */
+const OWN = new Set([
+  "id",
+  "source",
+  "type",
+  "subject",
+  "time",
+  "specversion",
+  "datacontenttype",
+  "dataschema",
+  "data",
+  "data_base64",
+  "datacontentencoding",
+  "schemaurl",
+]);
 
 /** The sink that K_SINK names; without it nobody listens. */
-export function eventSink(
-  url: string | undefined,
-  overrides: string | undefined,
-  source: string,
-  now: () => Date,
-): EventSink {
-  if (url === undefined) return { send: async () => undefined };
-  return httpEventSink(
-    { url, overrides, source, timeoutMs: TIMEOUT_MS, retryDelaysMs: RETRY_DELAYS_MS },
-    now,
-  );
+export function eventSink(config: SinkConfig, source: string, now: () => Date): EventSink {
+  if (config.K_SINK === undefined) return { send: async () => undefined };
+  return httpEventSink(config, { source, timeoutMs: TIMEOUT_MS, retryDelaysMs: RETRY_DELAYS_MS }, now);
 }
 
 /** Posts events in binary mode. Throws `event_undelivered` when every try has failed. */
-export function httpEventSink(settings: SinkSettings, now: () => Date): EventSink {
-  const extensions = overridesSchema.parse(JSON.parse(settings.overrides || "{}")).extensions ?? {};
+export function httpEventSink(config: SinkConfig, settings: SinkSettings, now: () => Date): EventSink {
   return {
     async send(event, run, signal) {
-      const { headers, body } = HTTP.binary(cloudEvent(event, run, settings, { extensions, now }));
-      const request = { method: "POST", headers: encoded(headers), body: String(body) };
+      const { headers, body } = HTTP.binary(cloudEvent(event, run, { config, settings, now }));
+      const request = { method: "POST", headers: encoded(headers), body: String(body) } as const;
       for (const delayMs of [...settings.retryDelaysMs, undefined]) {
-        const fault = await attempt(settings, request, signal);
+        const fault = await attempt(config, request, { ...settings, signal });
         if (fault === undefined) return;
-        if (delayMs === undefined || !fault.mayPass) throw undelivered(event, settings.url, fault.why);
+        if (delayMs === undefined || !fault.mayPass) throw undelivered(event, config, fault);
         await pause(delayMs, undefined, { signal });
       }
     },
   };
 }
 
+type Sending = {
+  readonly config: SinkConfig;
+  readonly settings: SinkSettings;
+  readonly now: () => Date;
+};
+
 /**
  * The id follows from the run and what it tells of, so that a receiver knows a repeat: a cull may tell of several. It
  * is short whatever the subject is called, for receivers bound the length of ids.
  */
 function cloudEvent(
-  event: OutcomeEvent,
+  { type, subject, data }: OutcomeEvent,
   run: string,
-  { source }: SinkSettings,
-  { extensions, now }: { readonly extensions: Record<string, string>; readonly now: () => Date },
+  { config, settings, now }: Sending,
 ): CloudEvent<unknown> {
-  const { type, subject, data } = event;
   const told = createHash("sha256").update(subject).digest("hex").slice(0, 16);
-  const id = `${run}-${type.slice(type.lastIndexOf(".") + 1)}-${told}`;
-  const time = now().toISOString();
   return new CloudEvent({
-    ...extensions,
-    id,
-    source,
+    ...extensionsOf(config),
+    id: `${run}-${type.slice(type.lastIndexOf(".") + 1)}-${told}`,
+    source: settings.source,
     type,
     subject,
-    time,
+    time: now().toISOString(),
     datacontenttype: "application/json",
     data,
   });
+}
+
+/** Knative lets their names have capitals, and CloudEvents do not. */
+function extensionsOf({ K_CE_OVERRIDES }: SinkConfig): Readonly<Record<string, string>> {
+  const given = Object.entries(K_CE_OVERRIDES?.extensions ?? {});
+  const extensions = given.map(([name, value]) => [name.toLowerCase(), String(value)] as const);
+  return Object.fromEntries(extensions.filter(([name]) => !OWN.has(name)));
 }
 
 /** The SDK leaves attributes as they are. */
@@ -90,29 +101,26 @@ function encoded(headers: Headers): Record<string, string> {
 }
 
 async function attempt(
-  { url, timeoutMs }: SinkSettings,
-  request: RequestInit,
-  signal: AbortSignal,
-): Promise<{ readonly why: string; readonly mayPass: boolean } | undefined> {
+  config: SinkConfig,
+  request: SinkRequest,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<SinkFault | undefined> {
+  // Loaded by the first event: most of a day is without one.
+  const { askSink } = await import("./sink-request.ts");
   try {
-    const response = await fetch(url, {
-      ...request,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-    });
-    await response.body?.cancel();
-    if (response.ok) return undefined;
-    const mayPass = response.status >= 500 || [404, 408, 409, 429].includes(response.status);
-    return { why: `status ${response.status}`, mayPass };
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    return refusalOf(await askSink(config, request, limit));
   } catch (error) {
     signal.throwIfAborted();
-    const cause =
-      error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    return { why: cause, mayPass: true };
+    return failureOf(error);
   }
 }
 
-function undelivered({ type }: OutcomeEvent, url: string, why: string): DormouseError {
-  return new DormouseError("event_undelivered", `event ${type} did not reach ${new URL(url).host}: ${why}`, {
-    hint: "check the sink that K_SINK names; the run itself is not affected",
-  });
+function undelivered(
+  { type }: OutcomeEvent,
+  { K_SINK = "" }: SinkConfig,
+  { why, hint }: SinkFault,
+): DormouseError {
+  const { host } = new URL(K_SINK);
+  return new DormouseError("event_undelivered", `event ${type} did not reach ${host}: ${why}`, { hint });
 }

@@ -1,4 +1,4 @@
-import { rootCertificates } from "node:tls";
+import { getCACertificates } from "node:tls";
 import {
   S3Client,
   type ChecksumAlgorithm,
@@ -25,7 +25,11 @@ export type BucketSettings = {
   readonly sse?: string | undefined;
   /** How long a connection may say nothing. */
   readonly stallMs: number;
+  /** Proxies by which the store is reached, as the environment names them. */
+  readonly proxies?: Proxies | undefined;
 };
+
+export type Proxies = Readonly<Record<"HTTP_PROXY" | "HTTPS_PROXY" | "NO_PROXY", string | undefined>>;
 
 export type Credentials = {
   readonly accessKeyId: string;
@@ -67,7 +71,8 @@ export function openBucket(settings: BucketSettings): Bucket {
 }
 
 function clientOf(settings: BucketSettings): S3Client {
-  const { endpoint, region, forcePathStyle, credentials, ca, checksums, stallMs } = settings;
+  const { endpoint, region, forcePathStyle, credentials, ca, checksums, stallMs, proxies = {} } = settings;
+  const agent = { keepAlive: true, maxSockets: 16, proxyEnv: proxies };
   const checksumMode = checksums === "when-required" ? "WHEN_REQUIRED" : "WHEN_SUPPORTED";
   const client = new S3Client({
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -83,11 +88,9 @@ function clientOf(settings: BucketSettings): S3Client {
       connectionTimeout: CONNECT_MS,
       // Of silence, not of the whole request: a slow line is no fault.
       socketTimeout: stallMs,
-      httpsAgent: {
-        keepAlive: true,
-        maxSockets: 16,
-        ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
-      },
+      httpAgent: agent,
+      // Those of NODE_EXTRA_CA_CERTS are among the default ones.
+      httpsAgent: ca === undefined ? agent : { ...agent, ca: [...getCACertificates("default"), ca] },
     },
   });
   refuseOtherAnswers(client);

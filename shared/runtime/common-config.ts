@@ -1,10 +1,22 @@
 import * as z from "zod/mini";
 import { integer, variable } from "./config.ts";
 import { knativeVariables } from "./knative-config.ts";
+import { proxyVariables } from "./proxy-config.ts";
 
 const text = z.string().check(z.minLength(1));
 const path = z.string().check(z.startsWith("/"));
-const json = z.string().check(z.refine(isJson));
+const pem = z.string().check(z.includes("-----BEGIN CERTIFICATE-----"));
+const overrides = z.pipe(
+  z.pipe(
+    z.string().check(z.refine(isJson)),
+    z.transform((json: string): unknown => JSON.parse(json)),
+  ),
+  z.object({
+    extensions: z.nullish(
+      z.record(z.string().check(z.regex(/^[a-z\d]+$/i)), z.union([z.string(), z.number(), z.boolean()])),
+    ),
+  }),
+);
 const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const;
 
 /** What all functions read: the volume, the retention that the old pod's template already set, and how they run. */
@@ -35,10 +47,16 @@ export const volumeVariables = {
     description: "Where events go; a SinkBinding sets it. Unset: no events.",
     allowed: "an http or https URL",
   }),
-  K_CE_OVERRIDES: variable(z.optional(json), {
-    description: "Extensions for those events; a SinkBinding sets it.",
-    allowed: "JSON as Knative writes it",
+  K_CA_CERTS: variable(z.optional(pem), {
+    description:
+      "The authorities that sign the sink's certificate, beside the well-known ones; a SinkBinding sets it where the sink has some.",
+    allowed: "certificates in PEM",
   }),
+  K_CE_OVERRIDES: variable(z.optional(overrides), {
+    description: "Extensions for those events; a SinkBinding sets it.",
+    allowed: 'JSON like `{"extensions":{"team":"hets"}}`, with names of letters and digits',
+  }),
+  ...proxyVariables,
 };
 
 /** How the database is reached: the names of the old pod, and libpq's for the rest. */

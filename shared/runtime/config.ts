@@ -85,11 +85,13 @@ function shown(value: unknown): string {
   return value instanceof Set ? [...value].join(",") : String(value);
 }
 
+/** Files and Secrets often end in a line break, which then ends the variable that they became. */
 function presence(value: string | undefined): string | undefined {
-  return value === "" ? undefined : value;
+  const text = value?.replace(/[\r\n]+$/, "");
+  return text === "" ? undefined : text;
 }
 
-/** Reads NAME or the file that NAME_FILE names, which may end in a line break as files do. */
+/** Reads NAME or the file that NAME_FILE names. */
 function secret(
   name: string,
   environment: Environment,
@@ -104,7 +106,7 @@ function secret(
     return value;
   }
   try {
-    return presence(readFile(path).replace(/\r?\n$/, ""));
+    return presence(readFile(path));
   } catch {
     mistakes.push(`${name}_FILE names ${path}, which cannot be read`);
     return undefined;
@@ -127,6 +129,8 @@ function mistakeOf(name: string, value: string | undefined, schema: ConfigSchema
 }
 
 function kindOf(value: string): string {
-  const short = value.length <= 40 ? JSON.stringify(value) : `text of ${value.length} characters`;
+  // What stands before an @ in a URL may be a password.
+  const isShown = value.length <= 40 && !value.includes("@");
+  const short = isShown ? JSON.stringify(value) : `text of ${value.length} characters`;
   return /^-\d+$/.test(value) ? `the negative number ${value}` : short;
 }

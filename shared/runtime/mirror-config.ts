@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { DormouseError } from "../errors.ts";
 import { integer, variable } from "./config.ts";
+import type { proxyVariables } from "./proxy-config.ts";
 
 const text = z.string().check(z.minLength(1));
 const url = z.url({ protocol: /^https?$/ });
@@ -76,7 +77,7 @@ export const mirrorVariables = {
   }),
 };
 
-export type MirrorConfig = z.output<z.ZodMiniObject<typeof mirrorVariables>>;
+export type MirrorConfig = z.output<z.ZodMiniObject<typeof mirrorVariables & typeof proxyVariables>>;
 
 /** What the adapter is given; `undefined` without a bucket. Throws `configuration_invalid` for what does not fit together. */
 export function bucketSettings(config: MirrorConfig, readFile: (path: string) => string) {
@@ -91,6 +92,7 @@ export function bucketSettings(config: MirrorConfig, readFile: (path: string) =>
     storageClass: config.S3_STORAGE_CLASS,
     sse: config.S3_SSE,
     stallMs: config.S3_TIMEOUT_SECONDS * 1000,
+    proxies: { HTTP_PROXY: config.HTTP_PROXY, HTTPS_PROXY: config.HTTPS_PROXY, NO_PROXY: config.NO_PROXY },
   };
 }
 

@@ -1,4 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { request, type IncomingMessage, type RequestOptions } from "node:http";
+import { text } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 import type { RequestHandler } from "express";
 import { DormouseError } from "../errors.ts";
@@ -26,7 +29,7 @@ export type StayAwake = {
 
 export const HOLD_PATH = "/internal/hold";
 const SECRET_HEADER = "Dormouse-Hold";
-/** Well below the five minutes after which Node's fetch gives up on an answer that does not go on. */
+/** However long a request may last: one that died unnoticed is followed by the next. */
 const MAX_HOLD_MS = 240_000;
 const WATCH_MS = 1_000;
 /** For child processes to end, files to be removed and records to be written, before SIGKILL. */
@@ -88,13 +91,12 @@ async function hold({ proxyUrl, secret, holdMs }: Holding, log: Log, over: Abort
   let hasWarned = false;
   while (!over.aborted) {
     try {
-      const answer = await fetch(new URL(HOLD_PATH, proxyUrl), {
+      const status = await ask(new URL(HOLD_PATH, proxyUrl), {
         method: "POST",
         headers: { [SECRET_HEADER]: secret },
         signal: AbortSignal.timeout(holdMs + MAX_ENDING_MS),
       });
-      await answer.text();
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      if (status !== 200) throw new Error(`status ${status}`);
     } catch (error) {
       if (!hasWarned && !over.aborted) log.warn("pod not held", { error: whyOf(error) });
       hasWarned = true;
@@ -106,17 +108,29 @@ async function hold({ proxyUrl, secret, holdMs }: Holding, log: Log, over: Abort
 async function watch({ proxyUrl }: AwakeSettings, drained: () => void, over: AbortSignal): Promise<void> {
   while (!over.aborted) {
     try {
-      const answer = await fetch(proxyUrl, {
+      const status = await ask(new URL(proxyUrl), {
         headers: PROBE_HEADERS,
         signal: AbortSignal.timeout(WATCH_MS * 5),
       });
-      await answer.text();
-      if (answer.status === 503) drained();
+      if (status === 503) drained();
     } catch {
       // Nobody there to ask; what holds the pod says so in the log.
     }
     await waited(WATCH_MS, over);
   }
+}
+
+/**
+ * The status, once the answer has ended. Without an agent: that of the process may know a proxy (NODE_USE_ENV_PROXY),
+ * and what is asked here is in this pod.
+ */
+async function ask(url: URL, options: RequestOptions): Promise<number> {
+  const call = request(url, { ...options, agent: false });
+  // One that comes after the answer has begun ends the reading of that.
+  call.on("error", () => undefined).end();
+  const [answer] = (await once(call, "response")) as [IncomingMessage];
+  await text(answer);
+  return answer.statusCode ?? 0;
 }
 
 /** Both ends are as good as each other: the time is over, or `signal` aborts. */

@@ -8,6 +8,7 @@ import type { OutcomeEvent } from "../../shared/backup/outcome-event.ts";
 import { readEvent } from "../../shared/events/cloud-event.ts";
 import { aManifest } from "../support/backups.ts";
 import { ODD_NAMES } from "../support/odd-names.ts";
+import type { SinkConfig } from "../../shared/events/sink-config.ts";
 import { eventSink, httpEventSink, type SinkSettings } from "../../shared/events/event-sink.ts";
 
 const RUN = "backup-0123456789abcdef01234567";
@@ -45,9 +46,9 @@ async function sink(...statuses: readonly number[]) {
   };
 }
 
-function sinkTo(url: string, changes: Partial<SinkSettings> = {}) {
-  const settings = { url, overrides: undefined, source: "/dormouse/backup/hets", timeoutMs: 5_000 };
-  return httpEventSink({ ...settings, retryDelaysMs: [1, 1, 1], ...changes }, () => NOW);
+function sinkTo(K_SINK: string, changes: Partial<SinkSettings> = {}, config: SinkConfig = {}) {
+  const settings = { source: "/dormouse/backup/hets", timeoutMs: 5_000, retryDelaysMs: [1, 1, 1] };
+  return httpEventSink({ K_SINK, ...config }, { ...settings, ...changes }, () => NOW);
 }
 
 /** It follows from the run and what is told of. */
@@ -159,17 +160,23 @@ describe("the sink of events", () => {
 
   it("adds the extensions that a SinkBinding asks for, and lets them change nothing of the event", async () => {
     await using heard = await sink(202);
-    const overrides = JSON.stringify({ extensions: { team: "hets", id: "forged", type: "forged" } });
+    const ours = { id: "forged", type: "forged", specversion: "0.3", data_base64: "AAAA", schemaurl: "x" };
+    const extensions = { Team: "größe", number: 5, fraction: 0.5, flag: false, ...ours };
 
-    await sinkTo(heard.url, { overrides }).send(completed, RUN, never);
+    await sinkTo(heard.url, {}, { K_CE_OVERRIDES: { extensions } }).send(completed, RUN, never);
 
-    const headers = heard.received[0]?.headers;
-    assert.equal(headers?.["ce-team"], "hets");
+    const { headers = {}, body = "" } = heard.received[0] ?? {};
+    const names = ["ce-team", "ce-number", "ce-fraction", "ce-flag", "ce-specversion"];
+    assert.deepEqual(
+      names.map((name) => headers[name]),
+      ["gr%C3%B6%C3%9Fe", "5", "0.5", "false", "1.0"],
+    );
     assert.equal(headers["ce-id"], ID);
     assert.equal(headers["ce-type"], completed.type);
+    assert.deepEqual(JSON.parse(body), completed.data);
   });
 
   it("sends nothing where no sink is named", async () => {
-    await eventSink(undefined, undefined, "/dormouse/backup/hets", () => NOW).send(completed, RUN, never);
+    await eventSink({}, "/dormouse/backup/hets", () => NOW).send(completed, RUN, never);
   });
 });

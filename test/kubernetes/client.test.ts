@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { copyFile, writeFile } from "node:fs/promises";
+import { setGlobalProxyFromEnv } from "node:http";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { clusterCaller } from "../../shared/kubernetes/client.ts";
 import { kubernetesWorkloads } from "../../shared/kubernetes/workloads.ts";
+import { forwardProxy } from "../support/forward-proxy.ts";
 import { NAMESPACE, startFakeKubernetes } from "../support/fake-kubernetes.ts";
 
 const signal = new AbortController().signal;
@@ -23,6 +25,27 @@ describe("the client of the Kubernetes API", () => {
 
     assert.equal(replicas, 2);
     assert.equal(fake.requests[0]?.path, "/apis/apps/v1/namespaces/hets/deployments/server/scale");
+  });
+
+  it("asks the API directly, whatever proxy the process knows", async () => {
+    await using fake = await startFakeKubernetes({ tls: true });
+    await using proxy = await forwardProxy(0, 502);
+    const { hostname, port } = new URL(fake.url);
+    const proxies = { HTTPS_PROXY: proxy.url, HTTP_PROXY: proxy.url };
+    const environment = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port, ...proxies };
+    Object.assign(process.env, environment);
+    // As NODE_USE_ENV_PROXY does when a process starts.
+    const undo = setGlobalProxyFromEnv(proxies);
+
+    const asked = clusterCaller({ root: fake.root })(signal, ({ core, namespace }, options) =>
+      core.listNamespacedPod({ namespace }, options),
+    ).finally(() => {
+      undo();
+      Object.keys(environment).forEach((name) => delete process.env[name]);
+    });
+
+    assert.deepEqual((await asked).items, []);
+    assert.deepEqual(proxy.seen, []);
   });
 
   it("says that a kubeconfig cannot be read, or names no namespace", async () => {

@@ -52,6 +52,9 @@ describe("a function on Knative", () => {
       K_SERVICE: "backup",
       HOLD_URL: queueProxy.url,
       TIMEOUT_SECONDS: `${TIMEOUT_SECONDS}`,
+      // Nobody is there: all of this is within the pod, and goes by no proxy.
+      NODE_USE_ENV_PROXY: "1",
+      HTTP_PROXY: "http://127.0.0.1:9",
     });
     queueProxy.target = started;
     return started;

@@ -22,6 +22,8 @@ export async function eventReceiver(): Promise<EventReceiver> {
   const events: ReceivedEvent[] = [];
   let open = Promise.resolve();
   const server = createServer((request, answer) => {
+    // As the doctor asks.
+    if (request.method !== "POST") return void answer.writeHead(405).end();
     let body = "";
     request.setEncoding("utf8").on("data", (text: string) => (body += text));
     request.on("end", () => {

@@ -1,0 +1,13 @@
+/** Where events go and by which way, as the environment says. */
+export type SinkConfig = {
+  /** Where a SinkBinding points. */
+  readonly K_SINK?: string | undefined;
+  /** PEM of the authorities that the sink's address names. */
+  readonly K_CA_CERTS?: string | undefined;
+  readonly K_CE_OVERRIDES?: { readonly extensions?: Extensions | null | undefined } | undefined;
+  readonly HTTP_PROXY?: string | undefined;
+  readonly HTTPS_PROXY?: string | undefined;
+  readonly NO_PROXY?: string | undefined;
+};
+
+export type Extensions = Readonly<Record<string, string | number | boolean>>;

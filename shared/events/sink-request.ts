@@ -1,0 +1,44 @@
+import { once } from "node:events";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { getCACertificates } from "node:tls";
+import type { SinkConfig } from "./sink-config.ts";
+
+export type SinkRequest = {
+  readonly method: "POST" | "OPTIONS";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+};
+
+/** Where a redirect leads is told by its host: the rest may hold a secret. */
+export type SinkAnswer = { readonly status: number; readonly redirectsTo?: string | undefined };
+
+/**
+ * One request to the sink, by the same way whoever asks: through the proxy that the environment names, trusting the
+ * sink's own certificates beside the well-known ones. Redirects are answers here, and are not followed.
+ */
+export async function askSink(
+  { K_SINK = "", K_CA_CERTS: ca, HTTP_PROXY, HTTPS_PROXY, NO_PROXY }: SinkConfig,
+  { method, headers, body }: SinkRequest,
+  signal: AbortSignal,
+): Promise<SinkAnswer> {
+  const proxyEnv = { HTTP_PROXY, HTTPS_PROXY, NO_PROXY };
+  const trusted = ca === undefined ? {} : { ca: [...getCACertificates("default"), ca] };
+  const options = { method, headers: { ...headers }, signal };
+  const call =
+    new URL(K_SINK).protocol === "https:"
+      ? httpsRequest(K_SINK, { ...options, agent: new HttpsAgent({ ...trusted, proxyEnv }) })
+      : httpRequest(K_SINK, { ...options, agent: new Agent({ proxyEnv }) });
+  // Whatever becomes of the connection once there is an answer: it says nothing of the event.
+  call.on("error", () => undefined);
+  call.end(body);
+  const [answer] = (await once(call, "response")) as [IncomingMessage];
+  answer.on("error", () => undefined).resume();
+  const { statusCode: status = 0, headers: answered } = answer;
+  const isRedirect = status >= 300 && status < 400;
+  return { status, redirectsTo: isRedirect ? hostOf(answered.location, K_SINK) : undefined };
+}
+
+function hostOf(location: string | undefined, base: string): string {
+  return location !== undefined && URL.canParse(location, base) ? new URL(location, base).host : "nowhere";
+}

@@ -1,0 +1,32 @@
+import * as z from "zod/mini";
+import { variable, type Environment } from "./config.ts";
+
+const proxy = z.url({ protocol: /^https?$/ });
+const allowed = "the http or https URL of a proxy";
+
+/** Of what leaves the cluster: the bucket and the sink. All else is reached directly, whatever stands here. */
+export const proxyVariables = {
+  HTTPS_PROXY: variable(z.optional(proxy), {
+    description:
+      "Proxy by which the bucket and the sink are reached, where their address is https; `https_proxy` goes before it. The database, the cluster's API and the pod itself are always reached directly.",
+    allowed,
+  }),
+  HTTP_PROXY: variable(z.optional(proxy), {
+    description: "The same where their address is http; `http_proxy` goes before it.",
+    allowed,
+  }),
+  NO_PROXY: variable(z.optional(z.string()), {
+    description:
+      "What is reached directly nevertheless; `no_proxy` goes before it. A sink in the cluster needs `.svc,.cluster.local` here.",
+    allowed: "hosts, `.suffixes` and addresses, separated by commas",
+  }),
+};
+
+/** Programs differ in the case of these names: whichever is set counts, that of lower case first, as in curl and Node. */
+export function withProxies(environment: Environment): Environment {
+  const given = Object.keys(proxyVariables).map((name) => [
+    name,
+    environment[name.toLowerCase()] || environment[name],
+  ]);
+  return { ...environment, ...Object.fromEntries(given) };
+}
