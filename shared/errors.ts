@@ -4,6 +4,7 @@ export type ErrorCode =
   | "request_invalid"
   | "event_invalid"
   | "event_unsupported"
+  | "event_untimely"
   | "media_type_unsupported"
   | "body_too_large"
   | "method_not_allowed"

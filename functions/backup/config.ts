@@ -40,6 +40,11 @@ export const backupConfig = z.object({
       "Kinds of data that a backup may lack because the role cannot read them. Unset: such a backup fails.",
     allowed: `a comma-separated list of ${DATA_LACKS.join(", ")}`,
   }),
+  MIN_INTERVAL_MINUTES: variable(z.prefault(integer(0, 1_440), "10"), {
+    description:
+      "An event is answered by a verified backup that is younger, and none is taken; a POST is not. 0: each event takes one.",
+    allowed: "a whole number from 0 to 1440",
+  }),
   DUMP_TIMEOUT_MINUTES: variable(z.prefault(integer(1, 10_080), "720"), {
     description: "How long a dump may take.",
     allowed: "a whole number from 1 to 10080",

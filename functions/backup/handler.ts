@@ -31,7 +31,10 @@ const requestSchema = z.object({
   isEvent: z.boolean(),
 });
 
-type Settings = Pick<BackupRequest, "database" | "allowIncomplete" | "retryForMs">;
+type Settings = Pick<BackupRequest, "database" | "allowIncomplete" | "retryForMs"> & {
+  /** Events take no backup while a verified one is younger: however many come, they fill no volume. */
+  readonly minIntervalMs: number;
+};
 
 /** Turns requests and events into backups of one database. */
 export function backupHandler(deps: BackupDependencies, settings: Settings) {
@@ -54,7 +57,9 @@ export function backupHandler(deps: BackupDependencies, settings: Settings) {
       isObject(body) && "pin" in body ? ["backup", "pin"] : ["backup"],
     work: (context: RunContext) => {
       const { isEvent, ...asked } = requestSchema.parse(context.run.request);
-      return takeBackup(deps, { ...settings, ...asked, waitsForLock: isEvent }, context);
+      const { minIntervalMs, ...always } = settings;
+      const ifOlderThanMs = isEvent ? Math.max(asked.ifOlderThanMs ?? 0, minIntervalMs) : asked.ifOlderThanMs;
+      return takeBackup(deps, { ...always, ...asked, ifOlderThanMs, waitsForLock: isEvent }, context);
     },
     show: (signal: AbortSignal) => deps.catalog.list(signal),
   };

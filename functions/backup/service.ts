@@ -39,6 +39,7 @@ export async function backupService(config: BackupConfig, surroundings: Surround
         database: config.POSTGRESQL_DATABASE,
         allowIncomplete: config.ALLOW_INCOMPLETE ?? new Set(),
         retryForMs: config.RETRY_SECONDS * 1000,
+        minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
       }),
       examine: (signal) => examine(checksOf(config, deps, searchPath), signal),
     },

@@ -10,7 +10,12 @@ const runSchema = z.object({
   kind: z.enum(["backup", "cull", "restore"]),
   state: z.enum(RUN_STATES),
   database: z.string(),
-  trigger: z.object({ source: z.string(), id: z.string(), at: instant.optional() }),
+  trigger: z.object({
+    source: z.string(),
+    id: z.string(),
+    at: instant.optional(),
+    data: z.string().optional(),
+  }),
   request: fields,
   caller: z.string().optional(),
   uses: z.array(z.string()).optional(),

@@ -13,6 +13,8 @@ export type Trigger = {
   readonly id: string;
   /** The event's own time. With a source it names the slot of a schedule: the minute. */
   readonly at?: Date | undefined;
+  /** What an event asks for, as text: with other data it is another event, whatever it calls itself. A person has none. */
+  readonly data?: string | undefined;
 };
 
 export type RunStep = {
@@ -89,8 +91,8 @@ export type RunStore = {
    * The run that this trigger has already, or a new one in state `accepted`, on disk before it resolves. A run that
    * failed is new again: under its id, with one more attempt and without the steps of those before. Two callers
    * with one trigger get one run, also from two processes. A trigger is the same by source and id, or by source and
-   * the minute of `at`; for another database it is another one. Throws `idempotency_key_reused` when the same source
-   * and id come with another request.
+   * the minute of `at`, and by its data; for another database it is another one. Throws `idempotency_key_reused` when a
+   * person's key comes with another request.
    */
   begin(run: NewRun): Promise<{ readonly run: Run; readonly isNew: boolean }>;
   /** Replaces the record durably. */

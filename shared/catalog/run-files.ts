@@ -83,19 +83,21 @@ function accepted(wanted: NewRun, failed: Run | undefined, at: Date): Run {
 }
 
 /** A schedule's tick is known by its minute, everything else by what its source calls it. */
-function runId({ kind, database, trigger: { source, id, at } }: NewRun): string {
-  const key = at === undefined ? `id\0${source}\0${id}` : `slot\0${source}\0${at.toISOString().slice(0, 16)}`;
+function runId({ kind, database, trigger: { source, id, at, data } }: NewRun): string {
+  const name =
+    at === undefined ? `id\0${source}\0${id}` : `slot\0${source}\0${at.toISOString().slice(0, 16)}`;
+  const key = data === undefined ? name : `${name}\0${data}`;
   return `${kind}-${createHash("sha256").update(`${database}\0${key}`).digest("hex").slice(0, 24)}`;
 }
 
 function isSameTrigger(run: Run, { kind, database, trigger }: NewRun): boolean {
-  const same = (a: Trigger, b: Trigger) => a.source === b.source && a.id === b.id;
+  const same = (a: Trigger, b: Trigger) => a.source === b.source && a.id === b.id && a.data === b.data;
   return run.kind === kind && run.database === database && same(run.trigger, trigger);
 }
 
-/** Only a person's key can be used twice with another meaning; ticks of one slot mean the same. */
+/** Only a person's key can be used twice with another meaning: an event's data belong to its name. */
 function sameRequest(run: Run, { trigger, request }: NewRun): Run {
-  if (trigger.at !== undefined || JSON.stringify(run.request) === JSON.stringify(request)) return run;
+  if (trigger.data !== undefined || JSON.stringify(run.request) === JSON.stringify(request)) return run;
   throw new DormouseError(
     "idempotency_key_reused",
     `key ${trigger.id} belongs to run ${run.id} with another request`,

@@ -8,6 +8,7 @@ export const STATUS = {
   request_invalid: 400,
   event_invalid: 400,
   event_unsupported: 422,
+  event_untimely: 422,
   media_type_unsupported: 415,
   body_too_large: 413,
   method_not_allowed: 405,

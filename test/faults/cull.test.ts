@@ -17,11 +17,11 @@ import { oneAtATime } from "../../shared/operations/exclusively.ts";
 import { KEEP_NOTHING } from "../support/backups.ts";
 import { cull, cullEnvironment, daysOf, fillVolume, reportOf } from "../support/culled.ts";
 import { assertWhole, listingOf, preload, problemIn, setStage } from "../support/faulty.ts";
-import { manifestOf, spawnFunction, startFunction } from "../support/function-process.ts";
+import { manifestOf, minutesAgo, spawnFunction, startFunction } from "../support/function-process.ts";
 import { contentOf, smallVolume, temporaryFolder, temporaryVolume } from "../support/volume.ts";
 
 const never = new AbortController().signal;
-const PING = { id: "tick-1", time: "2026-11-22T01:00:00Z" };
+const PING = { id: "tick-1", time: minutesAgo(30) };
 const now = () => new Date();
 const silent = jsonLog(() => undefined, now);
 

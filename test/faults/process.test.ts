@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Run } from "../../shared/backup/run.ts";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
 import { eventReceiver } from "../support/event-receiver.ts";
-import { backupEnvironment, spawnFunction, startFunction } from "../support/function-process.ts";
+import { backupEnvironment, minutesAgo, spawnFunction, startFunction } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
 import {
   assertWhole,
@@ -21,7 +21,7 @@ import { temporaryFolder } from "../support/volume.ts";
 
 type Environment = Readonly<Record<string, string>>;
 
-const PING = { id: "tick-1", time: "2026-11-22T01:00:00Z" };
+const PING = { id: "tick-1", time: minutesAgo(30) };
 
 describe("a backup whose process ends", () => {
   it("takes up after SIGKILL in the middle of the dump, and makes one backup", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { preload, problemIn } from "../support/faulty.ts";
-import { manifestOf, startFunction } from "../support/function-process.ts";
+import { manifestOf, minutesAgo, startFunction } from "../support/function-process.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 
 const LATER = {
@@ -45,7 +45,7 @@ describe("the database that a restore keeps", () => {
     const result = await stage.resultOf(later.post({ filename: stage.backup.name }));
     const held = await stage.databases();
     await holder.end();
-    await later.ping();
+    await later.ping({ time: minutesAgo(-49 * 60) });
 
     assert.deepEqual(await stage.fingerprint(), stage.original);
     assert.ok(held.includes(stage.before(run)));
@@ -57,7 +57,7 @@ describe("the database that a restore keeps", () => {
   it("goes with a ping to the restore function, and cannot be asked for any more", async () => {
     const later = await stage.start(LATER);
 
-    const answer = await later.ping();
+    const answer = await later.ping({ time: minutesAgo(-49 * 60) });
     const undo = await problemIn(later.post({ undo: run }));
 
     assert.equal(answer.status, 202);

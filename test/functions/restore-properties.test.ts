@@ -7,6 +7,7 @@ import {
   manifestOf,
   restoreEnvironment,
   startFunction,
+  minutesAgo,
 } from "../support/function-process.ts";
 import { startPostgres, type OwnServer } from "../support/postgres.ts";
 import { restoreRuns } from "../support/restore-cluster.ts";
@@ -104,7 +105,7 @@ describe("what a swap carries over to the database that it loads", () => {
       ...preload("clock-preload.ts"),
       DORMOUSE_TEST_CLOCK_OFFSET_MS: offset,
     });
-    await later.ping();
+    await later.ping({ time: minutesAgo(-49 * 60) });
     assert.deepEqual(await stage.databases(), [stage.database], "the old one, a template, was not dropped");
     await stage.query("postgres", "ALTER DATABASE :db IS_TEMPLATE false");
   });

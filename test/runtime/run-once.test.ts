@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { backupEnvironment, spawnFunction } from "../support/function-process.ts";
+import { backupEnvironment, minutesAgo, spawnFunction } from "../support/function-process.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
 import { contentOf, temporaryFolder } from "../support/volume.ts";
 
@@ -11,7 +11,7 @@ const EVENT = {
   id: "one",
   source: "/apis/v1/namespaces/hets/pingsources/daily",
   type: "dev.knative.sources.ping",
-  time: "2026-11-22T01:00:00Z",
+  time: minutesAgo(30),
 };
 
 describe("the backup function as the Job of a JobSink", () => {

@@ -47,6 +47,7 @@ export function backupEnvironment(server: ServerAddress, database: string, backu
     PG_BIN_DIR: server.binDir,
     BACKUP_DIR: backupDir,
     AUTH: "none",
+    MIN_INTERVAL_MINUTES: "0",
     RETRY_SECONDS: "0",
     POD_NAMESPACE: "hets",
     SHUTDOWN_GRACE_SECONDS: "0",
@@ -113,6 +114,11 @@ export function spawnFunction(name: string, environment: Environment): FunctionP
 function compileCache(): Environment {
   const { NODE_COMPILE_CACHE } = process.env;
   return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: resolve(NODE_COMPILE_CACHE) };
+}
+
+/** A whole minute in the past, for what only counts for a day; in the future where the number is negative. */
+export function minutesAgo(minutes: number): string {
+  return `${new Date(Date.now() - minutes * 60_000).toISOString().slice(0, 16)}:00.000Z`;
 }
 
 /** As a PingSource puts it on the wire. */

@@ -37,7 +37,11 @@ export async function writeKustomization(namespace: string, wishes: Wishes): Pro
     resources: [relative(folder, join(MANIFESTS, "overlays", overlay))],
     components: components.map((name) => relative(folder, join(MANIFESTS, "components", name))),
     images: [{ name: "dormouse", newName, newTag }],
-    configMapGenerator: Object.entries(settings).map(([name, literals]) => ({
+    // Tests ping more often than a schedule does.
+    configMapGenerator: Object.entries({
+      ...settings,
+      "dormouse-settings": ["MIN_INTERVAL_MINUTES=0", ...(settings["dormouse-settings"] ?? [])],
+    }).map(([name, literals]) => ({
       name,
       behavior: "merge",
       literals,
