@@ -110,7 +110,7 @@ const NOT_WOKEN: ResumeSource = {
   check: async () => ({}),
   ensure: async () => ({}),
   remove: async () => ({}),
-  runOf: () => undefined,
+  sends: () => false,
 };
 
 const LOCK_WAIT_MS = 60_000;

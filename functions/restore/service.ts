@@ -2,6 +2,7 @@ import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { asDormouseError } from "../../shared/errors.ts";
 import { sinkCheck } from "../../shared/events/check-sink.ts";
 import { rightsCheck } from "../../shared/kubernetes/check-rights.ts";
+import { restoreCheck } from "../../shared/operations/check-restore.ts";
 import { workloadsCheck } from "../../shared/operations/check-workloads.ts";
 import { dropExpired } from "../../shared/operations/drop-expired.ts";
 import { examine } from "../../shared/operations/examine.ts";
@@ -35,9 +36,7 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
     const unfinished = await leftUnfinished();
     for (const run of unfinished) runs.takeUp(run, handler.work);
     if (unfinished.length > 0) return;
-    const ended = deps.resumeSource.runOf(eventSource);
-    // It could not be removed when the run ended.
-    if (ended !== undefined) await removeSource(deps, ended, AbortSignal.timeout(REMOVE_WITHIN_MS));
+    if (deps.resumeSource.sends(eventSource)) await stopBeingWoken(deps);
     await dropWhatIsOver(deps);
   }
 
@@ -59,12 +58,30 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
     volumeCheck(config.BACKUP_DIR),
     databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
     ...mirrorChecks(config, "restore"),
+    restoreCheck(deps),
     workloadsCheck(workloads, settings.workloads),
-    ...(settings.workloads.length === 0
+    ...(settings.workloads.length === 0 && config.AUTH !== "kubernetes"
       ? []
-      : [rightsCheck(call, settings.workloads, config.AUTH === "kubernetes")]),
+      : [
+          rightsCheck(call, {
+            workloads: settings.workloads,
+            service: config.K_SERVICE,
+            asksWhoCalls: config.AUTH === "kubernetes",
+          }),
+        ]),
     ...(config.K_SINK === undefined ? [] : [sinkCheck(config)]),
   ];
+}
+
+/** Its source could not be removed when the run ended. While another run works on the database, the next ping does. */
+async function stopBeingWoken(deps: RestoreDependencies): Promise<void> {
+  const { database } = deps.settings;
+  const signal = AbortSignal.timeout(REMOVE_WITHIN_MS);
+  await deps.lock
+    .hold({ database }, signal, () => removeSource(deps, signal))
+    .catch((error: unknown) => {
+      deps.log.info("ping source not looked at", { code: asDormouseError(error).code });
+    });
 }
 
 /** A backup does so as well, if its role may. While another run works on the database, the next ping does. */

@@ -39,14 +39,14 @@ export type Workloads = {
   awaitReady(workload: Workload, replicas: number, limitMs: number, signal: AbortSignal): Promise<void>;
 };
 
-/** Wakes this function again and again until a run is finished, whatever becomes of its pod. */
+/** Wakes this function again and again while a run is unfinished, whatever becomes of its pod. One serves all its runs. */
 export type ResumeSource = {
   /** Asks whether the rights are there, and makes nothing: a plan warns of what is missing. */
   check(signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
   /** Creates the source unless it is there. Answers why not when the rights are lacking. */
   ensure(run: string, signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
   /** Removes it; that it is gone already is fine. Answers why not, as above: then it goes on waking the function. */
-  remove(run: string, signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
-  /** The run whose source sends events from there. */
-  runOf(eventSource: string): string | undefined;
+  remove(signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
+  /** Whether this source sends the events from there. */
+  sends(eventSource: string): boolean;
 };

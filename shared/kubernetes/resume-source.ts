@@ -5,16 +5,16 @@ import { ApiRefusal, type CallCluster } from "./client.ts";
 const PING_SOURCES = { group: "sources.knative.dev", version: "v1", plural: "pingsources" } as const;
 const SERVICES = { group: "serving.knative.dev", version: "v1", plural: "services" } as const;
 
-/** As Knative names a ping source in the events of it. */
-const EVENT_SOURCE = /\/pingsources\/dormouse-(?<run>restore-[0-9a-f]{24})$/;
-
 const RIGHTS =
-  "let the function's service account create and delete pingsources.sources.knative.dev in its namespace";
+  "let the function's service account create pingsources.sources.knative.dev, and delete the one that bears the service's name";
 
-/** A ping source of each unfinished run, which wakes the Knative Service that has it, once a minute. */
+/**
+ * A ping source that wakes the Knative Service once a minute. It bears the name of the service: RBAC can limit `delete` by
+ * names alone, and a name that was different for each run would need the right to delete every source of the namespace.
+ */
 export function knativeResumeSource(call: CallCluster, service: string): ResumeSource {
   return {
-    check: (signal) => lackOfRights(call, signal),
+    check: (signal) => lackOfRights(call, service, signal),
     ensure: (run, signal) =>
       unlessRefused({ fine: 409 }, async () => {
         const owner = await uidOf(call, service, signal);
@@ -23,23 +23,30 @@ export function knativeResumeSource(call: CallCluster, service: string): ResumeS
           return custom.createNamespacedCustomObject({ ...PING_SOURCES, namespace, body }, options);
         });
       }),
-    remove: (run, signal) =>
+    remove: (signal) =>
       unlessRefused({ fine: 404 }, () =>
         call(signal, ({ custom, namespace }, options) =>
-          custom.deleteNamespacedCustomObject({ ...PING_SOURCES, namespace, name: nameOf(run) }, options),
+          custom.deleteNamespacedCustomObject({ ...PING_SOURCES, namespace, name: service }, options),
         ),
       ),
-    runOf: (eventSource) => EVENT_SOURCE.exec(eventSource)?.groups?.["run"],
+    sends: (eventSource) => eventSource.endsWith(`/pingsources/${service}`),
   };
 }
 
 /** Whoever may not even ask is not warned: making the source tells. */
-async function lackOfRights(call: CallCluster, signal: AbortSignal): Promise<{ readonly missing?: string }> {
+async function lackOfRights(
+  call: CallCluster,
+  service: string,
+  signal: AbortSignal,
+): Promise<{ readonly missing?: string }> {
   const { group, plural: resource } = PING_SOURCES;
-  for (const verb of ["create", "delete"]) {
+  for (const [verb, which] of [
+    ["create", {}],
+    ["delete", { name: service }],
+  ] as const) {
     try {
       const { status } = await call(signal, ({ authorization, namespace }, options) => {
-        const body = { spec: { resourceAttributes: { namespace, group, resource, verb } } };
+        const body = { spec: { resourceAttributes: { namespace, group, resource, verb, ...which } } };
         return authorization.createSelfSubjectAccessReview({ body }, options);
       });
       if (status?.allowed !== true) return { missing: `it may not ${verb} ${resource}; ${RIGHTS}` };
@@ -85,14 +92,10 @@ function pingSource(run: string, service: string, uid: string | undefined): IPin
     apiVersion: "sources.knative.dev/v1",
     kind: "PingSource",
     metadata: {
-      name: nameOf(run),
+      name: service,
       labels: { "app.kubernetes.io/managed-by": "dormouse", "dormouse.dev/run": run },
       ...(uid === undefined ? {} : { ownerReferences: [{ ...owner, uid }] }),
     },
     spec: { schedule: "* * * * *", sink: { ref: owner } },
   };
-}
-
-function nameOf(run: string): string {
-  return `dormouse-${run}`;
 }

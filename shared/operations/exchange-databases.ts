@@ -76,6 +76,5 @@ export async function restart(deps: RestoreDependencies, saga: Saga): Promise<Ex
 
 /** While the record does not tell that the run has ended, somebody must be woken to record it. */
 export async function stopWaking(deps: RestoreDependencies, saga: Saga): Promise<void> {
-  const { run, signal } = saga.context;
-  if (!saga.isBehind()) await removeSource(deps, run.id, signal);
+  if (!saga.isBehind()) await removeSource(deps, saga.context.signal);
 }

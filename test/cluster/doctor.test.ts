@@ -42,7 +42,7 @@ describe("an examination of an installation", () => {
       "deployment/frontend is there, with 1 replicas",
       "deployment/server is there, with 2 replicas",
     ]);
-    assert.match(detailsOf(findings, "rights").join(), /^all \d+ rights that a restore needs are there$/);
+    assert.match(detailsOf(findings, "rights").join(), /^the account has all \d+ rights that it needs$/);
   });
 
   it("names what is missing, from both sides", async () => {

@@ -4,6 +4,7 @@ import type { Finding, Report } from "../../shared/backup/finding.ts";
 import { cullEnvironment } from "../support/culled.ts";
 import { backupEnvironment, startFunction, type FunctionProcess } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
+import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 import { embeddedStore, makeBucket, mirrorEnvironment, storeProxy, type OwnStore } from "../support/s3.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
@@ -182,3 +183,33 @@ function states(findings: readonly Finding[]): Readonly<Record<string, string>> 
       .map(({ check, state }) => [check, state]),
   );
 }
+
+describe("GET /doctor of the restore function", () => {
+  let stage: RestoreStage;
+  before(async () => {
+    stage = await setRestoreStage();
+  });
+  after(() => stage[Symbol.asyncDispose]());
+
+  it("finds nothing in the way of a restore where there is nothing", async () => {
+    const { healthy, findings } = await reportOf(await stage.start());
+
+    assert.equal(healthy, true, JSON.stringify(findings));
+    assert.equal(states(findings)["restore"], "good");
+  });
+
+  it("says that the role may not create databases, and that it does not own the live one", async () => {
+    const owner = await reportOf(await stage.startAsOwner());
+    await stage.query("postgres", "ALTER DATABASE :db OWNER TO postgres");
+    const stranger = await reportOf(await stage.startAsOwner());
+
+    const said = [owner, stranger].map(({ findings }) =>
+      findings.filter(({ check }) => check === "restore").map(({ detail }) => detail),
+    );
+    assert.deepEqual(said, [
+      ["the role may not create or rename databases"],
+      ["the role may not create or rename databases", "the role does not own the live database"],
+    ]);
+    assert.deepEqual([owner.healthy, stranger.healthy], [false, false]);
+  });
+});

@@ -21,7 +21,13 @@ const FUNCTION_RULES: k8s.V1PolicyRule[] = [
   { apiGroups: ["apps"], resources: ["deployments/scale", "statefulsets/scale"], verbs: ["get", "patch"] },
   { apiGroups: [""], resources: ["pods", "events"], verbs: ["list"] },
   { apiGroups: ["autoscaling"], resources: ["horizontalpodautoscalers"], verbs: ["list"] },
-  { apiGroups: ["sources.knative.dev"], resources: ["pingsources"], verbs: ["create", "delete"] },
+  { apiGroups: ["sources.knative.dev"], resources: ["pingsources"], verbs: ["create"] },
+  {
+    apiGroups: ["sources.knative.dev"],
+    resources: ["pingsources"],
+    resourceNames: ["restore"],
+    verbs: ["delete"],
+  },
   { apiGroups: ["serving.knative.dev"], resources: ["services"], resourceNames: ["restore"], verbs: ["get"] },
 ];
 

@@ -36,9 +36,12 @@ function rulesOf(manifest: Manifest): readonly string[] {
     readonly resources: readonly string[];
     readonly resourceNames?: readonly string[];
   }[];
-  return rules
-    .filter(({ resources }) => resources.includes("services"))
-    .flatMap(({ resourceNames = [] }) => resourceNames.map((name) => `Service/${name}`));
+  return (
+    rules
+      // The source that restore makes for itself bears the name of its service.
+      .filter(({ resources }) => resources.includes("services") || resources.includes("pingsources"))
+      .flatMap(({ resourceNames = [] }) => resourceNames.map((name) => `Service/${name}`))
+  );
 }
 
 /** A SinkBinding finds Jobs, and a Job its SinkBinding, by a label that is the name of the binding. */
