@@ -49,13 +49,16 @@ describe("an examination of an installation", () => {
     await dormouse.kubectl("delete rolebinding dormouse-restore");
     const inside = await lookInside();
     // A pod that woke now would not come up.
-    await dormouse.kubectl("patch secret postgresql --type=json --patch", dropKey("database-name"));
+    await dormouse.kubectl(
+      "patch secret dormouse-backup-database --type=json --patch",
+      dropKey("database-user"),
+    );
     const outside = await lookFromOutside();
 
     assert.equal(inside.healthy, false);
     assert.deepEqual(detailsOf(inside.findings, "rights").toSorted(), await everyRight(dormouse));
     assert.equal(outside.exitCode, 1);
-    assert.match(outside.text, /^FAULT +secret: the Secret postgresql lacks database-name$/m);
+    assert.match(outside.text, /^FAULT +secret: the Secret dormouse-backup-database lacks database-user$/m);
     assert.match(outside.text, /^FAULT +rights: dormouse-restore may not see pods$/m);
   });
 
@@ -71,7 +74,8 @@ describe("an examination of an installation", () => {
     assert.deepEqual(faults, [
       "volume: there is no claim dormouse-backups",
       "volume: not all pods that use the volume have the same fsGroup",
-      "secret: there is no Secret postgresql",
+      "secret: there is no Secret dormouse-backup-database",
+      "secret: there is no Secret dormouse-restore-database",
     ]);
   });
 });

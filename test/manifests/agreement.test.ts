@@ -122,6 +122,30 @@ describe("the manifests agree with themselves:", async () => {
     }
   });
 
+  it("the example makes the roles that docs/roles.md makes", async () => {
+    const page = await readFile(new URL("../../docs/roles.md", import.meta.url), "utf8");
+    const [, shown = ""] = /```sql\n(.*?)```/s.exec(page) ?? [];
+    const made = await readFile(join(MANIFESTS, "example/roles.sql"), "utf8");
+
+    assert.notEqual(shown, "");
+    assert.ok(made.includes(shown.replaceAll(/'[-a-z]+'/g, "'example'")));
+  });
+
+  it("backup and restore have a Secret each, and no other function has either", { skip }, async () => {
+    const services = (await render("base")).filter(({ apiVersion }) => apiVersion.startsWith("serving."));
+
+    const ofDatabase = services.map((service) => [
+      service.metadata.name,
+      [...new Set(secretsOf([service]).map(({ name }) => name))].filter((name) => name.endsWith("-database")),
+    ]);
+
+    assert.deepEqual(ofDatabase, [
+      ["dormouse-backup", ["dormouse-backup-database"]],
+      ["dormouse-cull", []],
+      ["dormouse-restore", ["dormouse-restore-database"]],
+    ]);
+  });
+
   it("each Route of OpenShift would wait as long as its service does", { skip }, async () => {
     const services = (await render("overlays/openshift")).filter(({ apiVersion }) =>
       apiVersion.startsWith("serving."),

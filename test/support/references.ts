@@ -8,10 +8,16 @@ const KINDS: Readonly<Record<string, string>> = {
   broker: "Broker",
   serviceAccountName: "ServiceAccount",
   claimName: "PersistentVolumeClaim",
+  secretName: "Secret",
   "dormouse-volume": "PersistentVolumeClaim",
   "serving.knative.dev/service": "Service",
 };
-const FIELDS: Readonly<Record<string, string>> = { configMapRef: "ConfigMap", configMap: "ConfigMap" };
+const FIELDS: Readonly<Record<string, string>> = {
+  configMapRef: "ConfigMap",
+  configMap: "ConfigMap",
+  secretRef: "Secret",
+  secretKeyRef: "Secret",
+};
 
 /** Every `kind/name` that an object of the manifests points to. */
 export function referencesIn(manifest: Manifest): readonly string[] {

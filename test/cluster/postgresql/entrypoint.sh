@@ -9,6 +9,9 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
   pg_ctl --pgdata="$PGDATA" --options="-c listen_addresses= -k /tmp" --wait start >/dev/null
   createdb --host=/tmp --username="$POSTGRES_USER" "$POSTGRES_DB"
+  for script in /docker-entrypoint-initdb.d/*.sql; do
+    psql --host=/tmp --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" -X -q -v ON_ERROR_STOP=1 --file="$script"
+  done
   pg_ctl --pgdata="$PGDATA" --wait stop >/dev/null
 fi
 # Tests lose the database with its namespace, so nothing has to survive a crash of the machine.

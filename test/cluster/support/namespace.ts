@@ -41,8 +41,7 @@ export type Installation = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-const PSQL =
-  'PGPASSWORD=$POSTGRES_PASSWORD psql -h /var/run/postgresql -U "$POSTGRES_USER" "$POSTGRES_DB" -XAtq -v ON_ERROR_STOP=1 -c "$0"';
+const PSQL = 'psql -h /var/run/postgresql -U hets "$POSTGRES_DB" -XAtq -v ON_ERROR_STOP=1 -c "$0"';
 
 /** `purpose` is part of the namespace's name; the rest makes it one that no earlier run still occupies. */
 export async function install(purpose: string, wishes: Wishes = {}): Promise<Installation> {
