@@ -61,6 +61,11 @@ export const restoreConfig = z.object({
       "How long the pods of a workload may take to become ready. Then the answer says why they are not.",
     allowed: "a whole number from 1 to 3600",
   }),
+  BUSY_WAIT_SECONDS: variable(z.prefault(integer(0, 86_400), "600"), {
+    description:
+      "How long a restore waits for another run of its database, as a backup under way, before it is answered 409.",
+    allowed: "a whole number from 0 to 86400",
+  }),
   SETTLE_SECONDS: variable(z.prefault(integer(1, 3_600), "300"), {
     description:
       "How long taking back a failed restore is tried within its run. Then the next start, ping or request goes on.",

@@ -96,6 +96,7 @@ function dependenciesOf(
       undoForMs: seconds(config.UNDO_HOURS * 3600),
       stopLimitMs: seconds(config.WORKLOAD_STOP_SECONDS),
       readyLimitMs: seconds(config.WORKLOAD_READY_SECONDS),
+      busyForMs: seconds(config.BUSY_WAIT_SECONDS),
       settleForMs: seconds(config.SETTLE_SECONDS),
     },
     server: restoreServer(connection, libpq, loadOptions(config), place),

@@ -11,6 +11,8 @@ export type Exchange = {
 export type HeldDatabase = {
   /** Aborts when the connection that holds the lock ends, for whatever reason: stop writing, publish nothing. */
   readonly lost: AbortSignal;
+  /** The runs that wait for this lock now, each in a process that is alive. */
+  waiting(): Promise<ReadonlySet<string>>;
   /**
    * Closes a database to new sessions, superusers' too, and ends those that there are; answers how many. Throws
    * `sessions_remain`, naming them, when one does not go.
@@ -31,14 +33,28 @@ export type HeldDatabase = {
   isolate(database: string, pid: number | undefined): Promise<void>;
 };
 
-/** What is to be locked, and for which run: others are told whom they wait for. */
-export type Locked = { readonly database: string; readonly run?: string | undefined };
+/** How a run waits for a lock that another one has. */
+export type Queueing = {
+  readonly forMs: number;
+  /** Asked before the waiting begins, with the holder's run where that is known: whether to wait for it. */
+  readonly join: (holder: string | undefined) => Promise<boolean>;
+};
+
+/**
+ * What is to be locked, and for which run: others are told whom they wait for. Who has no `queue` asks once, and gives
+ * way to all who wait.
+ */
+export type Locked = {
+  readonly database: string;
+  readonly run?: string | undefined;
+  readonly queue?: Queueing | undefined;
+};
 
 export type DatabaseLock = {
   /**
    * Runs `work` while one session holds the advisory lock of a database. Throws `run_elsewhere` when another process
-   * holds it for the same run, `database_busy` when it is another run's, and the connection's own error when the server
-   * cannot be reached.
+   * holds it for the same run, `database_busy` when it is another run's, at once or after the waiting, and the
+   * connection's own error when the server cannot be reached.
    */
   hold<Result>(
     locked: Locked,

@@ -92,9 +92,9 @@ export type RunStore = {
    * failed is new again: under its id, with one more attempt and without the steps of those before. Two callers
    * with one trigger get one run, also from two processes. A trigger is the same by source and id, or by source and
    * the minute of `at`, and by its data; for another database it is another one. Throws `idempotency_key_reused` when a
-   * person's key comes with another request.
+   * person's key comes with another request, and what `admit` throws, which is asked before a new run is recorded.
    */
-  begin(run: NewRun): Promise<{ readonly run: Run; readonly isNew: boolean }>;
+  begin(run: NewRun, admit?: () => void): Promise<{ readonly run: Run; readonly isNew: boolean }>;
   /** Replaces the record durably. */
   update(run: Run): Promise<void>;
   find(id: string): Promise<Run | undefined>;
@@ -116,6 +116,12 @@ export type RunStore = {
 export function usesOf({ kind, uses = [], request }: Run): readonly string[] {
   const asked = kind === "restore" ? request["filename"] : undefined;
   return typeof asked === "string" ? [...uses, asked] : uses;
+}
+
+/** Whether a run exchanges or replaces the live database: a plan, a rehearsal and a copy beside it leave it alone. */
+export function changesLive({ kind, request }: Run): boolean {
+  const { strategy, dryRun } = request;
+  return kind === "restore" && dryRun !== true && strategy !== "rehearse" && strategy !== "beside";
 }
 
 /** What ends a process's part in a run, and not the run: the next one goes on with it, or another has it already. */

@@ -1,4 +1,4 @@
-import type { RunStore } from "../backup/run.ts";
+import { isUnfinished, type Run, type RunStore } from "../backup/run.ts";
 import { asDormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
@@ -18,10 +18,7 @@ export async function dropExpired(
   live: string,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const run of await runs.all("restore")) {
-    const isEnded = run.state === "succeeded" || run.state === "failed";
-    if (run.database !== live || !isEnded || run.kept === undefined || run.kept.until > now()) continue;
-    const { database } = run.kept;
+  for (const { database, run } of await expired({ runs, now }, live)) {
     try {
       await drop(database, signal);
       await runs.update({ ...run, kept: undefined });
@@ -31,4 +28,19 @@ export async function dropExpired(
       log.warn("kept database not dropped", { run: run.id, database, code, error: message });
     }
   }
+}
+
+type Expired = { readonly database: string; readonly run: Run };
+
+/** What there is to drop: it is asked without the lock, too, for which nobody should wait in vain. */
+export async function expired(
+  { runs, now }: Pick<Dependencies, "runs" | "now">,
+  live: string,
+): Promise<readonly Expired[]> {
+  return (await runs.all("restore")).flatMap((run) => {
+    const isOver = !isUnfinished(run) && run.kept !== undefined && run.kept.until <= now();
+    return isOver && run.database === live && run.kept !== undefined
+      ? [{ database: run.kept.database, run }]
+      : [];
+  });
 }

@@ -16,6 +16,8 @@ export type RestoreSettings = {
   readonly undoForMs: number;
   readonly stopLimitMs: number;
   readonly readyLimitMs: number;
+  /** How long another run of the database is waited for before a restore begins. */
+  readonly busyForMs: number;
   /** How long putting things in order is tried before it is left to the next process. */
   readonly settleForMs: number;
 };

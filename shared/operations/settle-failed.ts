@@ -18,8 +18,11 @@ export async function settleOthers(
   held: HeldDatabase,
   context: RunContext,
 ): Promise<void> {
+  const waiting = await held.waiting();
   for (const run of await deps.runs.unfinished("restore", deps.settings.database)) {
-    if (run.id === context.run.id) continue;
+    // One that has not begun, and whose process waits for this lock, has its turn later.
+    const isToCome = run.journal === undefined && waiting.has(run.id);
+    if (run.id === context.run.id || isToCome) continue;
     let current = run;
     const amend: RunContext["amend"] = async (changes) => {
       current = { ...current, ...changes };

@@ -63,14 +63,14 @@ async function attemptBackup(
   request: BackupRequest,
   context: RunContext,
 ): Promise<BackupManifest> {
+  const young = request.ifOlderThanMs === undefined ? undefined : await youngEnough(deps, request, context);
+  if (young !== undefined) return young;
   return holdForRun(deps, request.database, context, async ({ lost }) => {
     const held = { ...context, signal: AbortSignal.any([context.signal, lost]) };
     await held.step("locked");
     await sweepLeftovers(deps, request.database);
 
-    const all = (await deps.catalog.list(held.signal)).backups.filter(isOf(request.database));
-    const origin = await originNow(deps, all, held.signal);
-    const known = all.filter((backup) => isOwn(origin, backup)).toSorted(newestFirst);
+    const { origin, known } = await ownBackups(deps, request.database, held.signal);
     const existing =
       known.find(({ manifest }) => manifest.run === context.run.id) ?? recentEnough(deps, request, known);
     if (existing !== undefined) {
@@ -81,13 +81,27 @@ async function attemptBackup(
   });
 }
 
+/** A ping that finds nothing to do takes no lock, for which a restore may be waiting. */
+async function youngEnough(
+  deps: BackupDependencies,
+  request: BackupRequest,
+  { signal, step }: RunContext,
+): Promise<BackupManifest | undefined> {
+  const { known } = await ownBackups(deps, request.database, signal);
+  const young = recentEnough(deps, request, known);
+  if (young !== undefined) await step("found", { backup: young.name });
+  return young?.manifest;
+}
+
+async function ownBackups(deps: BackupDependencies, database: string, signal: AbortSignal) {
+  const all = (await deps.catalog.list(signal)).backups.filter((backup) => backup.database === database);
+  const origin = await originNow(deps, all, signal);
+  return { origin, known: all.filter((backup) => isOwn(origin, backup)).toSorted(newestFirst) };
+}
+
 /** Whoever holds the lock knows that no other run of this database is writing. */
 async function sweepLeftovers({ catalog, runs }: BackupDependencies, database: string): Promise<void> {
   for (const run of await runs.unfinished("backup", database)) await catalog.sweep(run.id);
-}
-
-function isOf(database: string): (backup: Backup) => boolean {
-  return (backup) => backup.database === database;
 }
 
 /** What a wrong clock stamped ahead of now would be young for as long as it is ahead, and none would follow it. */

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
-import type { DatabaseLock, Locked } from "../backup/database-lock.ts";
+import type { DatabaseLock, Locked, Queueing } from "../backup/database-lock.ts";
+import { unlessAborted } from "../backup/unless-aborted.ts";
 import { DormouseError } from "../errors.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
 import { connectionLimit, isolate, limitConnections } from "./connection-limit.ts";
@@ -29,13 +30,14 @@ export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
       client.on("end", () => lose("the session ended"));
       try {
         const pid = await refusePooler(client);
-        await take(client, locked);
+        await take(client, locked, signal);
         await limitLockWaits(client);
         const ended = new AbortController();
         void beat(client, pid, lose, ended.signal);
         try {
           return await work({
             lost: lost.signal,
+            waiting: async () => new Set(await runsAt(client, lockKey(database), "waiting")),
             fence: (name) => fence(client, name),
             reopen: (name) => reopen(client, name),
             exchange: (names) => exchange(client, names),
@@ -55,23 +57,65 @@ export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
 
 /** Named before it holds: who finds the lock held finds the name as well. */
 const TAKE = "SELECT set_config('application_name', $2, false), pg_try_advisory_lock($1::bigint) AS taken";
-const HOLDER = `SELECT application_name AS name FROM pg_locks lock JOIN pg_stat_activity USING (pid)
-  WHERE locktype = 'advisory' AND granted AND objsubid = 1
+const SESSIONS = `SELECT application_name AS name FROM pg_locks lock JOIN pg_stat_activity USING (pid)
+  WHERE locktype = 'advisory' AND granted = $2 AND objsubid = 1
     AND (classid::bigint << 32) | objid::bigint = $1::bigint
     AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
-async function take(client: pg.Client, { database, run }: Locked): Promise<void> {
+async function take(client: pg.Client, { database, run, queue }: Locked, signal: AbortSignal): Promise<void> {
   const key = lockKey(database);
   try {
     const name = ["dormouse", ...(run === undefined ? [] : [run])].join(" ");
     const { rows } = await client.query<{ taken: boolean }>(TAKE, [key, name]);
     if (rows[0]?.taken === true) return;
-    const { rows: holders } = await client.query<{ name: string | null }>(HOLDER, [key]);
-    throw taken(database, run, /^dormouse (\S+)$/.exec(holders[0]?.name ?? "")?.[1]);
+    const [holder] = await runsAt(client, key, "holding");
+    const waits = holder === undefined || holder !== run ? await queue?.join(holder) : false;
+    if (queue !== undefined && waits === true && (await isQueued(client, key, queue, signal))) return;
+    throw taken(database, run, waits === true ? (await runsAt(client, key, "holding"))[0] : holder);
   } catch (error) {
+    signal.throwIfAborted();
     throw serverError(error, `lock of database ${JSON.stringify(database)}`);
   }
 }
+
+/** The runs of the sessions that hold the lock, or wait for it, as far as they have names. */
+async function runsAt(client: pg.Client, key: string, where: "holding" | "waiting"): Promise<string[]> {
+  const { rows } = await client.query<{ name: string | null }>(SESSIONS, [key, where === "holding"]);
+  return rows.flatMap(({ name }) => /^dormouse (\S+)$/.exec(name ?? "")?.[1] ?? []);
+}
+
+/** From version 14: a session that waits for a lock does not see that its client has gone. */
+const NOTICE_END = `SELECT set_config(name, '2s', false) FROM pg_settings
+  WHERE name = 'client_connection_check_interval'`;
+const LIMIT = "SELECT set_config('lock_timeout', $1, false)";
+const WAIT = "SELECT pg_advisory_lock($1::bigint)";
+/** The server ends the waiting; that it has is heard a little later. */
+const ANSWER_MS = 10_000;
+
+/**
+ * Waits in the server's own queue, which nobody overtakes: a lock that somebody waits for is not free to those who only
+ * try. Answers whether it was granted in time.
+ */
+async function isQueued(
+  client: pg.Client,
+  key: string,
+  { forMs }: Queueing,
+  signal: AbortSignal,
+): Promise<boolean> {
+  await client.query(NOTICE_END);
+  await client.query(LIMIT, [`${forMs}ms`]);
+  const waiting = { text: WAIT, values: [key], query_timeout: forMs + ANSWER_MS };
+  try {
+    await unlessAborted(client.query(waiting), signal);
+    return true;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === LOCK_NOT_AVAILABLE) return false;
+    throw error;
+  }
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const LOCK_NOT_AVAILABLE = "55P03";
 
 function taken(database: string, run: string | undefined, holder: string | undefined): DormouseError {
   const on = `database ${JSON.stringify(database)}`;

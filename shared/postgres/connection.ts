@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { OF_EVERY_SESSION, pgOptions } from "../backup/session-settings.ts";
+import { unlessAborted } from "../backup/unless-aborted.ts";
 import { DormouseError } from "../errors.ts";
 import { serverError } from "./server-errors.ts";
 
@@ -68,16 +69,12 @@ export async function withSession<Result>(
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
   const client = await connect(settings, database, signal, queryTimeoutMs);
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
   try {
-    return await Promise.race([work(client), aborted.promise]);
+    return await unlessAborted(work(client), signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw serverError(error, what);
   } finally {
-    signal.removeEventListener("abort", abort);
     // With a query under way this closes the socket, and the server ends the query when it next looks.
     await client.end().catch(() => undefined);
   }

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
-import { advisoryLock } from "../../shared/postgres/advisory-lock.ts";
+import { advisoryLock, lockKey } from "../../shared/postgres/advisory-lock.ts";
 import { settingsOf } from "../support/postgres-adapter.ts";
-import { sharedServer } from "../support/postgres.ts";
+import { sharedServer, type TestServer } from "../support/postgres.ts";
 
 const never = new AbortController().signal;
 
@@ -34,6 +34,52 @@ describe("advisoryLock", () => {
         hint: "wait for it: GET /runs/backup-1 tells how it stands",
       });
       await assert.rejects(attempt("backup-1"), { code: "run_elsewhere" });
+    });
+  });
+
+  it("is given to who waits before all who only try, however many", async () => {
+    const server = await sharedServer();
+    const lock = advisoryLock(settingsOf(server));
+    const held: string[] = [];
+    const trying = async (): Promise<void> => {
+      try {
+        await lock.hold({ database: "wanted" }, never, async () => void held.push("tried"));
+      } catch {
+        return trying();
+      }
+    };
+
+    const { waiter, others } = await lock.hold({ database: "wanted", run: "backup-1" }, never, async () => {
+      const queue = { forMs: 60_000, join: async (holder: unknown) => holder === "backup-1" };
+      const waiting = lock.hold({ database: "wanted", queue }, never, async () => void held.push("waited"));
+      while ((await queued(server, "wanted")) === 0) await pause(10);
+      return { waiter: waiting, others: Array.from({ length: 5 }, trying) };
+    });
+    await Promise.all([waiter, ...others]);
+
+    assert.deepEqual(held, ["waited", ...Array.from({ length: 5 }, () => "tried")]);
+  });
+
+  it("is waited for until the time is over, or the waiting is not wanted, and no longer", async () => {
+    const server = await sharedServer();
+    const lock = advisoryLock(settingsOf(server));
+    const stop = new AbortController();
+    const wait = (forMs: number, joins: boolean) =>
+      lock.hold(
+        { database: "busy", queue: { forMs, join: async () => joins } },
+        stop.signal,
+        async () => "in",
+      );
+
+    await lock.hold({ database: "busy", run: "backup-2" }, never, async () => {
+      const busy = { code: "database_busy", message: 'backup-2 works on database "busy"' };
+      await assert.rejects(wait(50, true), busy);
+      await assert.rejects(wait(60_000, false), busy);
+      const ended = assert.rejects(wait(60_000, true), /the pod goes/);
+      while ((await queued(server, "busy")) === 0) await pause(10);
+      stop.abort(new Error("the pod goes"));
+      await ended;
+      while ((await queued(server, "busy")) > 0) await pause(10);
     });
   });
 
@@ -77,3 +123,9 @@ describe("advisoryLock", () => {
     });
   });
 });
+
+async function queued(server: TestServer, database: string): Promise<number> {
+  const sql = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+    AND (classid::bigint << 32) | objid::bigint = ${lockKey(database)}`;
+  return (await server.query("postgres", sql)).rows.length;
+}
