@@ -12,6 +12,7 @@ export type ErrorCode =
   | "run_unknown"
   | "backup_not_found"
   | "idempotency_key_reused"
+  | "overloaded"
   // who asks
   | "unauthenticated"
   | "forbidden"

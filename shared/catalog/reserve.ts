@@ -39,7 +39,7 @@ export function withReserve(store: RunStore, backupDir: string, log: Log): RunSt
   }
   return {
     ...store,
-    begin: (run) => withRoom(() => store.begin(run)),
+    begin: (...asked) => withRoom(() => store.begin(...asked)),
     update: (run) => withRoom(() => store.update(run)),
   };
 }

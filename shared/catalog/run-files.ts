@@ -25,11 +25,13 @@ export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore
   /** Runs that have ended stay so: `inUse`, which a cull asks before each removal, reads their records once. */
   const ended = new Set<string>();
 
-  const begin = async (wanted: NewRun): Promise<Begun> => {
-    const records = await readAll(folder, log);
-    const known = records.find((run) => isSameTrigger(run, wanted)) ?? (await find(folder, runId(wanted)));
+  const begin = async (wanted: NewRun, admit: () => void): Promise<Begun> => {
+    const records = await readEach(folder, { leaveOut: NONE, pick: withoutResult }, passedOver(log));
+    const { id } = records.find((run) => isSameTrigger(run, wanted)) ?? { id: runId(wanted) };
+    const known = await find(folder, id);
     if (known !== undefined && sameRequest(known, wanted).state !== "failed")
       return { run: known, isNew: false };
+    admit();
     if (known === undefined) await prune(folder, records);
     else await takeAway(folder, known);
 
@@ -43,9 +45,9 @@ export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore
     (await readAll(folder, log)).filter((run) => run.kind === kind).toSorted(byAcceptance);
 
   return {
-    begin(wanted) {
+    begin(wanted, admit = () => undefined) {
       // One after the other: a retry may come with the time of another minute, and only a scan finds its run.
-      const begun = previous.then(() => begin(wanted));
+      const begun = previous.then(() => begin(wanted, admit));
       previous = begun.catch(() => undefined);
       return begun;
     },
@@ -59,7 +61,7 @@ export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore
 }
 
 async function inUse(folder: string, ended: Set<string>): Promise<ReadonlyMap<string, string>> {
-  const records = await readEach(folder, ended, (_, error) => {
+  const records = await readEach(folder, { leaveOut: ended, pick: withoutResult }, (_, error) => {
     throw error;
   });
   const needing = records.filter(isUnfinished);
@@ -179,14 +181,26 @@ async function find(folder: string, id: string): Promise<Run | undefined> {
 
 /** A record that cannot be read is reported and passed over: it must not keep the next backup from being taken. */
 async function readAll(folder: string, log: Log): Promise<Run[]> {
-  return readEach(folder, new Set(), (run, error) =>
-    log.warn("run record passed over", { run, code: asDormouseError(error).code }),
-  );
+  return readEach(folder, { leaveOut: NONE, pick: (run) => run }, passedOver(log));
 }
+
+const NONE: ReadonlySet<string> = new Set();
+
+function passedOver(log: Log) {
+  return (run: string, error: unknown) =>
+    log.warn("run record passed over", { run, code: asDormouseError(error).code });
+}
+
+/** Who looks for a run among all needs no plan of thousands of backups from each. */
+function withoutResult(run: Run): Run {
+  return { ...run, result: undefined };
+}
+
+type Reading = { readonly leaveOut: ReadonlySet<string>; readonly pick: (run: Run) => Run };
 
 async function readEach(
   folder: string,
-  leaveOut: ReadonlySet<string>,
+  { leaveOut, pick }: Reading,
   fault: (run: string, error: unknown) => void,
 ): Promise<Run[]> {
   const names = await promises.readdir(folder).catch((error: unknown) => {
@@ -200,7 +214,7 @@ async function readEach(
   for (const id of ids.filter((each) => !leaveOut.has(each))) {
     try {
       const run = await find(folder, id);
-      if (run !== undefined) runs.push(run);
+      if (run !== undefined) runs.push(pick(run));
     } catch (error) {
       fault(id, error);
     }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
 import type { Backup } from "../backup/backup.ts";
 import type { Catalog, Space } from "../backup/catalog.ts";
+import { lookTogether } from "../backup/look-together.ts";
 import { serialiseManifest, type BackupManifest } from "../backup/manifest.ts";
 import { DormouseError } from "../errors.ts";
 import { adoptLegacy } from "./adopt-legacy.ts";
@@ -20,7 +21,7 @@ const READ_BYTES = 1 << 18;
 /** The catalog on a mounted volume: the primary one. */
 export function volumeCatalog(backupDir: string, files: Files = promises): Catalog {
   return {
-    list: (signal) => listVolume(files, backupDir, signal),
+    list: lookTogether((signal) => listVolume(files, backupDir, signal)),
     find: (name) => find(files, backupDir, name),
     stage: (draft, archive, signal) => stageArchive(files, backupDir, draft, { archive, signal }),
     open: (name) => open(files, backupDir, name),

@@ -16,6 +16,7 @@ export const STATUS = {
   run_unknown: 404,
   backup_not_found: 404,
   idempotency_key_reused: 422,
+  overloaded: 503,
   unauthenticated: 401,
   forbidden: 403,
   review_forbidden: 500,

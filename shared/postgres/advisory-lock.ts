@@ -62,20 +62,31 @@ const SESSIONS = `SELECT application_name AS name FROM pg_locks lock JOIN pg_sta
     AND (classid::bigint << 32) | objid::bigint = $1::bigint
     AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
-async function take(client: pg.Client, { database, run, queue }: Locked, signal: AbortSignal): Promise<void> {
+async function take(client: pg.Client, locked: Locked, signal: AbortSignal): Promise<void> {
+  const { database, run } = locked;
   const key = lockKey(database);
   try {
     const name = ["dormouse", ...(run === undefined ? [] : [run])].join(" ");
     const { rows } = await client.query<{ taken: boolean }>(TAKE, [key, name]);
-    if (rows[0]?.taken === true) return;
-    const [holder] = await runsAt(client, key, "holding");
-    const waits = holder === undefined || holder !== run ? await queue?.join(holder) : false;
-    if (queue !== undefined && waits === true && (await isQueued(client, key, queue, signal))) return;
-    throw taken(database, run, waits === true ? (await runsAt(client, key, "holding"))[0] : holder);
+    if (rows[0]?.taken !== true) await waitFor(client, key, locked, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw serverError(error, `lock of database ${JSON.stringify(database)}`);
   }
+}
+
+/** Throws what keeps the lock from being ours: at once, or when the time for waiting is over. */
+async function waitFor(
+  client: pg.Client,
+  key: string,
+  { database, run, queue }: Locked,
+  signal: AbortSignal,
+): Promise<void> {
+  const [holder] = await runsAt(client, key, "holding");
+  const isElsewhere = holder !== undefined && holder === run;
+  if (queue === undefined || isElsewhere || !(await queue.join(holder))) throw taken(database, run, holder);
+  if (await isGranted(client, key, queue, signal)) return;
+  throw taken(database, run, (await runsAt(client, key, "holding"))[0]);
 }
 
 /** The runs of the sessions that hold the lock, or wait for it, as far as they have names. */
@@ -96,7 +107,7 @@ const ANSWER_MS = 10_000;
  * Waits in the server's own queue, which nobody overtakes: a lock that somebody waits for is not free to those who only
  * try. Answers whether it was granted in time.
  */
-async function isQueued(
+async function isGranted(
   client: pg.Client,
   key: string,
   { forMs }: Queueing,

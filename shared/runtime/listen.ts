@@ -5,6 +5,9 @@ import { setTimeout as pause } from "node:timers/promises";
 /** Go's proxies reuse a connection for up to 90 s; a server that closes it before makes 502s. */
 const KEEP_ALIVE_MS = 95_000;
 
+/** No body is large, and one that comes slowly is in memory for as long. */
+const RECEIVE_MS = 60_000;
+
 export type Door = {
   readonly port: number;
   /** Answers the requests that came so far, in their order, and all that come. */
@@ -29,6 +32,7 @@ export async function listen(port: number): Promise<Door> {
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.headersTimeout = KEEP_ALIVE_MS + 5_000;
+  server.requestTimeout = RECEIVE_MS;
   server.listen(port);
   // Rejects when the port is taken: `once` listens for "error", too.
   await once(server, "listening");

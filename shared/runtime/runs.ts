@@ -7,7 +7,8 @@ import {
   type RunStep,
   type RunStore,
 } from "../backup/run.ts";
-import type { DormouseError } from "../errors.ts";
+import { unlessAborted } from "../backup/unless-aborted.ts";
+import { DormouseError } from "../errors.ts";
 import { carryOut, type RunsDependencies, type Work } from "./carry-out.ts";
 
 /** A run that somebody asked for, whoever carries it out. */
@@ -21,8 +22,11 @@ export type StartedRun = {
 };
 
 export type Runs = {
-  /** Records the run, or finds the one that this trigger has, and sees to it that it is carried out. */
-  start(wanted: NewRun, work: Work): Promise<StartedRun>;
+  /**
+   * Records the run, or finds the one that this trigger has, and sees to it that it is carried out. Throws `overloaded`
+   * before it records one beyond those that may be under way: `atMost`.
+   */
+  start(wanted: NewRun, work: Work, atMost?: number): Promise<StartedRun>;
   /** Carries out a recorded run once more. */
   takeUp(run: Run, work: Work): StartedRun;
   find(id: string): Promise<Run | undefined>;
@@ -39,6 +43,10 @@ type ActiveRun = {
 };
 
 const POLL_MS = 1_000;
+/** Each has a session of the server, and a listing or a plan in memory: a pod of 512 MiB has room for these. */
+const MAX_RUNS = 16;
+/** What comes without a token leaves room for a person. */
+export const MAX_RUNS_OF_EVENTS = 8;
 
 /** Runs outlive the requests that asked for them; each is known by its record on the volume. */
 export function runsOf(dependencies: RunsDependencies): Runs {
@@ -47,26 +55,27 @@ export function runsOf(dependencies: RunsDependencies): Runs {
   /** Runs that this process left to the next one that is asked. */
   const left = new Set<string>();
   const stopping = new AbortController();
+  const admission = admissions(active);
 
   function launch(run: Run, work: Work, isTakenUp: boolean): StartedRun {
     const known = active.get(run.id);
     if (known !== undefined) return watch(run, false, known);
-    const { steps, listeners, tell } = audienceOf(run);
+    const { tell, ...audience } = audienceOf(run);
     const end = carryOut(dependencies, run, work, { tell, signal: stopping.signal, isTakenUp });
-    const finished = (signal: AbortSignal) => outcomeOf(store, end, signal, stopping.signal);
-    const launched = { steps, listeners, end, finished };
-    active.set(run.id, launched);
+    const finished: ActiveRun["finished"] = (signal) => outcomeOf(store, end, signal, stopping.signal);
+    active.set(run.id, { ...audience, end, finished });
     void end.then(({ problem }) => {
       active.delete(run.id);
       if (problem !== undefined && isLeftToOthers(problem.code)) left.add(run.id);
     });
-    return watch(run, true, launched);
+    return watch(run, true, { ...audience, end, finished });
   }
 
   return {
-    async start(wanted, work) {
+    async start(wanted, work, atMost = MAX_RUNS) {
       if (stopping.signal.aborted) throw stopping.signal.reason;
-      const { run, isNew } = await store.begin(wanted);
+      using admitted = admission(atMost);
+      const { run, isNew } = await store.begin(wanted, admitted.admit);
       const known = active.get(run.id);
       // A run that failed this very moment is begun again, when it has ended for us as well.
       if (isNew) await known?.end;
@@ -84,6 +93,29 @@ export function runsOf(dependencies: RunsDependencies): Runs {
       await ends();
     },
   };
+}
+
+/** Counts a run as begun from its admission, which comes before its record and before it is active. */
+function admissions(active: ReadonlyMap<string, unknown>) {
+  let beginning = 0;
+  return (atMost: number) => {
+    let isAdmitted = false;
+    return {
+      admit: (): void => {
+        if (isAdmitted) return;
+        if (active.size + beginning >= atMost) throw overloaded(active.size);
+        isAdmitted = true;
+        beginning += 1;
+      },
+      [Symbol.dispose]: () => void (beginning -= isAdmitted ? 1 : 0),
+    };
+  };
+}
+
+function overloaded(count: number): DormouseError {
+  return new DormouseError("overloaded", `${count} runs are under way, and no more are begun`, {
+    hint: "ask again when one of them has ended",
+  });
 }
 
 /** Who listens to a run, and what it has told so far. */
@@ -129,7 +161,7 @@ async function outcomeOf(
   signal: AbortSignal,
   stopping: AbortSignal,
 ): Promise<Run> {
-  const run = await Promise.race([end, aborted(signal)]);
+  const run = await unlessAborted(end, signal);
   if (run.problem?.code !== "run_elsewhere") return run;
   return endElsewhere(store, run, AbortSignal.any([signal, stopping])).catch((error: unknown) => {
     if (stopping.aborted) return run;
@@ -144,13 +176,4 @@ async function endElsewhere(store: RunStore, begun: Run, signal: AbortSignal): P
     if (run.state !== "accepted" && run.state !== "running") return run;
     await pause(POLL_MS, undefined, { signal });
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const abort = () =>
-      reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-  });
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import type { Authorize, Verb } from "../backup/authorize.ts";
 import type { Report } from "../backup/finding.ts";
@@ -8,6 +9,7 @@ import { isEventRequest, readEvent, type IncomingEvent } from "../events/cloud-e
 import { eventStatus, problemOf } from "../events/problem.ts";
 import type { Log } from "../log.ts";
 import { answerRun } from "./answer-run.ts";
+import { inFlight, inTurn } from "./in-flight.ts";
 import type { Work } from "./carry-out.ts";
 import { authorizeWork, guard } from "./guard.ts";
 import type { Runs } from "./runs.ts";
@@ -45,6 +47,13 @@ export type AppDependencies = {
 
 const MAX_BODY_KIB = 64;
 const RETRY_AFTER_SECONDS = "5";
+/** At once, of those who need no token or have not shown theirs yet. */
+const MAX_OF_STRANGERS = 256;
+/** At once, of those who have one, and mostly wait for the end of a run. */
+const MAX_OF_CALLERS = 64;
+/** At once: a catalog of thousands of backups is tens of megabytes of JSON. */
+const MAX_SHOWN = 2;
+const SHOW_MS = 60_000;
 
 export function createApp(dependencies: AppDependencies): express.Express {
   const { handler, runs, log } = dependencies;
@@ -54,13 +63,13 @@ export function createApp(dependencies: AppDependencies): express.Express {
 
   app.get(["/health/liveness", "/health/readiness"], (_, response) => void response.json({ status: "up" }));
   if (dependencies.answerHold !== undefined) app.post(HOLD_PATH, dependencies.answerHold);
-  app.post("/", onlyEvents, readBody, async (request, response) => {
+  app.post("/", onlyEvents, inFlight(MAX_OF_STRANGERS), readBody, async (request, response) => {
     await takeEvent(handler, runs, readEvent(request.headers, bodyText(request)));
     // A sender only needs to know that the run is recorded: it retries what it takes for a failure.
     response.status(202).end();
   });
   // From here on nothing is an event, whatever its headers say.
-  app.use(guard(dependencies.authorize));
+  app.use(inFlight(MAX_OF_STRANGERS), guard(dependencies.authorize), inFlight(MAX_OF_CALLERS));
   app.post("/", readBody, async (request, response) =>
     answerRun(request, response, await takeRequest(dependencies, request, response)),
   );
@@ -105,12 +114,19 @@ function answerReads(app: express.Express, { runs, handler }: AppDependencies): 
     response.json(run);
   });
   const { show, examine } = handler;
-  if (show !== undefined) {
-    app.get("/", async (_, response) => void response.json(await show(AbortSignal.timeout(60_000))));
-  }
-  if (examine !== undefined) {
-    app.get("/doctor", async (_, response) => void response.json(await examine(AbortSignal.timeout(60_000))));
-  }
+  if (show !== undefined) app.get("/", shown(show));
+  if (examine !== undefined) app.get("/doctor", shown(examine));
+}
+
+/** One caller after the other, until what was shown has left: who reads slowly keeps it in memory. */
+function shown(look: (signal: AbortSignal) => Promise<unknown>) {
+  const turn = inTurn(MAX_SHOWN);
+  return (_: Request, response: Response): Promise<void> =>
+    turn(async () => {
+      if (response.closed) return;
+      response.json(await look(AbortSignal.timeout(SHOW_MS)));
+      await once(response, "close", { signal: AbortSignal.timeout(SHOW_MS) }).catch(() => response.destroy());
+    });
 }
 
 async function takeRequest(dependencies: AppDependencies, request: Request, response: Response) {

@@ -76,7 +76,10 @@ describe("an operator who restores while others ask for backups and wake functio
     const answers = await Promise.all(asked);
     const problems = await Promise.all(answers.filter(({ status }) => status !== 200).map((a) => a.json()));
 
-    assert.deepEqual(answers.map(({ status }) => status).toSorted(), [200, 409]);
+    assert.deepEqual(
+      answers.map(({ status }) => status).toSorted((a, b) => a - b),
+      [200, 409],
+    );
     assert.match((problems as { detail: string }[])[0]?.detail ?? "", /changed .* while this restore waited/);
   });
 
