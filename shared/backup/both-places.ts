@@ -66,10 +66,10 @@ export function catalogOfBothPlaces(volume: Catalog, mirror: Mirror): Catalog {
     ...volume,
     list,
     find: async (name) => (await volume.find(name)) ?? (await mirror.find(name, never)),
-    async rewrite(manifest) {
+    async mark(name, change) {
       // The next backup run sends a manifest that changed on the volume; what only the bucket has is changed there.
-      if ((await volume.find(manifest.name)) !== undefined) await volume.rewrite(manifest);
-      else await mirror.rewrite(manifest, never);
+      if ((await volume.find(name)) !== undefined) return volume.mark(name, change);
+      return mirror.mark(name, change, never);
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { ArchiveName } from "./archive-name.ts";
 import type { Backup } from "./backup.ts";
-import type { ArchiveFormat, BackupManifest } from "./manifest.ts";
+import type { ArchiveFormat, BackupManifest, Marks } from "./manifest.ts";
 import type { PlainDump } from "./plain-dump.ts";
 
 /** An archive of the old pod: its name is ours, its manifest is missing, its content is a plain dump. */
@@ -74,6 +74,8 @@ export type StagedArchive = {
   discard(): Promise<void>;
 };
 
+export type ChangeMarks = (manifest: BackupManifest) => Marks;
+
 /** All backups below one folder or bucket. Names from callers are parsed, never joined to a path. */
 export type Catalog = {
   /** Complete, or it throws `catalog_unreadable`: a partial list would make old backups look like the newest. */
@@ -90,13 +92,17 @@ export type Catalog = {
    * `backup_not_found` unless it is a regular file.
    */
   open(name: ArchiveName): Promise<AsyncIterable<Uint8Array>>;
-  /** Replaces the manifest of an existing backup, as one durable step: pins, verification. */
-  rewrite(manifest: BackupManifest): Promise<void>;
   /**
-   * Removes the manifest first, so that a half-removed backup is never offered for a restore. Throws
-   * `backup_not_found` for what is no backup of ours.
+   * Changes the marks of an existing backup, as one durable step: compare-and-set, so that of two at once, from
+   * whichever processes, none is lost. `change` may be called more than once, each time with the manifest as it stands.
+   * Answers with what stands then. Throws `backup_not_found`.
    */
-  remove(name: ArchiveName): Promise<void>;
+  mark(name: ArchiveName, change: ChangeMarks): Promise<BackupManifest>;
+  /**
+   * Removes the manifest first, so that a half-removed backup is never offered for a restore; nothing, and answers
+   * false, if its manifest is not the `decided` one any more. Throws `backup_not_found` for what is no backup of ours.
+   */
+  remove(name: ArchiveName, decided?: BackupManifest): Promise<boolean>;
   /**
    * Removes the archive of that size whose manifest a `remove` had removed when its process died, and the folder if it
    * is empty. Answers whether the archive was there; one with a manifest, or of another size, is left alone.

@@ -111,6 +111,22 @@ export const MARKS = [
 /** The JSON beside an archive that completes a backup and describes it. */
 export type BackupManifest = z.infer<typeof manifestSchema>;
 
+export type Marks = Pick<BackupManifest, (typeof MARKS)[number]>;
+
+/** The manifest with these marks in the place of its own; whatever else `marks` has is left out. */
+export function withMarks(
+  manifest: BackupManifest,
+  { pin, acknowledged, verification }: Marks,
+): BackupManifest {
+  const { pin: _pin, acknowledged: _acknowledged, ...rest } = manifest;
+  return {
+    ...rest,
+    ...(pin === undefined ? {} : { pin }),
+    ...(acknowledged === undefined ? {} : { acknowledged }),
+    verification,
+  } as BackupManifest;
+}
+
 /**
  * Parses what stands beside the archive `name`. Throws `catalog_unreadable` for JSON that is broken, of another
  * format version, or of another archive; the caller decides whether that damages one backup or the listing.

@@ -1,6 +1,6 @@
 import type { ArchiveName } from "./archive-name.ts";
 import type { Backup } from "./backup.ts";
-import type { CatalogListing } from "./catalog.ts";
+import type { CatalogListing, ChangeMarks } from "./catalog.ts";
 import type { BackupManifest } from "./manifest.ts";
 
 /**
@@ -28,7 +28,12 @@ export type Mirror = {
    * keeps other bytes than it was given, `mirror_unreachable` or `mirror_refused`.
    */
   copyIn(backup: Backup, open: () => Promise<AsyncIterable<Uint8Array>>, signal: AbortSignal): Promise<void>;
-  /** Replaces the manifest of a backup that the bucket has. */
+  /**
+   * Changes the marks of a backup that the bucket has: compare-and-set (If-Match) where the store can, else the last one
+   * wins. Throws `backup_not_found`.
+   */
+  mark(name: ArchiveName, change: ChangeMarks, signal: AbortSignal): Promise<BackupManifest>;
+  /** Replaces the manifest of a backup that the bucket has by that of the volume. */
   rewrite(manifest: BackupManifest, signal: AbortSignal): Promise<void>;
   /** The archive as stored, from byte number `fromByte` on. What breaks in between is taken up where it broke. */
   open(name: ArchiveName, fromByte: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;

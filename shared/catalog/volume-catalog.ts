@@ -4,11 +4,12 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
 import type { Backup } from "../backup/backup.ts";
-import type { Catalog, Space } from "../backup/catalog.ts";
+import type { Catalog, ChangeMarks, Space } from "../backup/catalog.ts";
 import { lookTogether } from "../backup/look-together.ts";
-import { serialiseManifest, type BackupManifest } from "../backup/manifest.ts";
+import { serialiseManifest, withMarks, type BackupManifest } from "../backup/manifest.ts";
 import { DormouseError } from "../errors.ts";
 import { adoptLegacy } from "./adopt-legacy.ts";
+import { changing, type AssertHeld } from "./change-lock.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
 import { listVolume, readBackup } from "./list-volume.ts";
@@ -25,9 +26,11 @@ export function volumeCatalog(backupDir: string, files: Files = promises): Catal
     find: (name) => find(files, backupDir, name),
     stage: (draft, archive, signal) => stageArchive(files, backupDir, draft, { archive, signal }),
     open: (name) => open(files, backupDir, name),
-    rewrite: (manifest) => rewrite(files, backupDir, manifest),
-    remove: (name) => remove(files, backupDir, name),
-    finishRemoval: (name, sizeBytes) => finishRemoval(files, backupDir, name, sizeBytes),
+    mark: (name, change) => mark(files, backupDir, name, change),
+    remove: (name, decided) => remove(files, backupDir, name, decided),
+    // Alone with it, and so that the lock of the one that died goes as well.
+    finishRemoval: (name, sizeBytes) =>
+      changing(files, backupDir, name, () => finishRemoval(files, backupDir, name, sizeBytes)),
     adopt: (legacy, describe, signal) => adoptLegacy(files, backupDir, legacy, { describe, signal }),
     sweep: (run) => sweepRun(files, backupDir, run),
     space: () => space(files, backupDir),
@@ -46,9 +49,10 @@ async function find(files: Files, backupDir: string, name: ArchiveName): Promise
   }
 }
 
-async function existing(files: Files, backupDir: string, name: ArchiveName): Promise<string> {
-  if ((await find(files, backupDir, name)) === undefined) throw notFound(name);
-  return join(backupDir, name);
+async function existing(files: Files, backupDir: string, name: ArchiveName): Promise<BackupManifest> {
+  const found = await find(files, backupDir, name);
+  if (found === undefined) throw notFound(name);
+  return found.manifest;
 }
 
 async function open(files: Files, backupDir: string, name: ArchiveName): Promise<AsyncIterable<Uint8Array>> {
@@ -77,12 +81,33 @@ async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function rewrite(files: Files, backupDir: string, manifest: BackupManifest): Promise<void> {
-  const path = await existing(files, backupDir, manifest.name);
+async function mark(
+  files: Files,
+  backupDir: string,
+  name: ArchiveName,
+  change: ChangeMarks,
+): Promise<BackupManifest> {
+  // A name that is none of ours makes no lock.
+  await existing(files, backupDir, name);
+  return changing(files, backupDir, name, async (assertHeld) => {
+    const manifest = await existing(files, backupDir, name);
+    const marked = withMarks(manifest, change(manifest));
+    await rewrite(files, join(backupDir, name), marked, assertHeld);
+    return marked;
+  });
+}
+
+async function rewrite(
+  files: Files,
+  path: string,
+  manifest: BackupManifest,
+  assertHeld: AssertHeld,
+): Promise<void> {
   const folder = join(path, "..");
   const temporary = join(folder, file.temporaryName("rewrite"));
   try {
     await file.writeNew(files, temporary, serialiseManifest(manifest));
+    await assertHeld();
     await files.rename(temporary, `${path}.json`);
     await file.syncFolder(files, folder);
   } catch (error) {
@@ -91,9 +116,19 @@ async function rewrite(files: Files, backupDir: string, manifest: BackupManifest
   }
 }
 
-async function remove(files: Files, backupDir: string, name: ArchiveName): Promise<void> {
+async function remove(
+  files: Files,
+  backupDir: string,
+  name: ArchiveName,
+  decided?: BackupManifest,
+): Promise<boolean> {
   await existing(files, backupDir, name);
-  await removeBackup(files, backupDir, name);
+  return changing(files, backupDir, name, async () => {
+    const manifest = await existing(files, backupDir, name);
+    if (decided !== undefined && serialiseManifest(manifest) !== serialiseManifest(decided)) return false;
+    await removeBackup(files, backupDir, name);
+    return true;
+  });
 }
 
 async function space(files: Files, backupDir: string): Promise<Space> {

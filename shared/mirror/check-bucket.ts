@@ -50,7 +50,7 @@ async function findingsOf(bucket: Bucket, examiner: Examiner, signal: AbortSigna
 
 /** The same bytes whoever sends them: two examinations at once do not mistake each other's for a fault. */
 async function send(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
-  await putBytes(bucket, key, Buffer.from(key), signal);
+  await putBytes(bucket, key, Buffer.from(key), { signal });
 }
 
 async function listed(bucket: Bucket, signal: AbortSignal): Promise<Seen> {

@@ -46,6 +46,11 @@ export function isDenied(error: unknown): boolean {
   return statusOf(error) === 403 && (error as Thrown).name === "AccessDenied";
 }
 
+/** Another has replaced the object since it was read, or is doing so. */
+export function isUnmatched(error: unknown): boolean {
+  return statusOf(error) === 412 || statusOf(error) === 409;
+}
+
 /** Many stores leave out calls that only some callers need. */
 export function isUnsupported(error: unknown): boolean {
   const status = statusOf(error);

@@ -3,6 +3,7 @@ import { serialiseManifest, type BackupManifest } from "../backup/manifest.ts";
 import type { Mirror } from "../backup/mirror.ts";
 import { openBucket, type Bucket, type BucketSettings } from "./bucket.ts";
 import { findInBucket, listBucket } from "./list-bucket.ts";
+import { markObject } from "./mark-object.ts";
 import { digestOf, isThere, proveObject } from "./prove-object.ts";
 import { readObject } from "./read-object.ts";
 import { finishRemoval, removeFromBucket } from "./remove-from-bucket.ts";
@@ -16,6 +17,7 @@ export function s3Mirror(settings: BucketSettings): Mirror {
   return {
     list: (signal) => listBucket(bucket, signal),
     copyIn: (backup, open, signal) => copyIn(bucket, backup, open, signal),
+    mark: (name, change, signal) => markObject(bucket, name, change, signal),
     rewrite: (manifest, signal) => rewrite(bucket, manifest, signal),
     open: async (name, fromByte, signal) => readObject(bucket, bucket.prefix + name, fromByte, signal),
     find: (name, signal) => findInBucket(bucket, name, signal),
@@ -45,7 +47,7 @@ async function rewrite(bucket: Bucket, manifest: BackupManifest, signal: AbortSi
   const key = `${bucket.prefix}${manifest.name}.json`;
   const bytes = Buffer.from(serialiseManifest(manifest));
   try {
-    await putBytes(bucket, key, bytes, signal);
+    await putBytes(bucket, key, bytes, { signal });
   } catch (error) {
     throw s3Error(error, `sending the manifest of ${manifest.name}`, signal);
   }

@@ -55,7 +55,7 @@ async function putWhole(upload: Upload): Promise<string | undefined> {
   for await (const { bytes } of partsOf(await open(), room, bufferPool(1, room))) {
     const hash = createHash("sha256").update(bytes).digest();
     if (hash.toString("hex") !== backup.manifest.archive.sha256) break;
-    await putBytes(bucket, key, bytes, signal);
+    await putBytes(bucket, key, bytes, { signal });
     return bucket.attributes.ChecksumAlgorithm && hash.toString("base64");
   }
   throw notAsWritten(backup.name);
@@ -66,7 +66,7 @@ export async function putBytes(
   bucket: Bucket,
   key: string,
   bytes: Buffer,
-  signal: AbortSignal,
+  { signal, ifMatch }: { readonly signal: AbortSignal; readonly ifMatch?: string | undefined },
 ): Promise<void> {
   await bucket.client.send(
     new PutObjectCommand({
@@ -74,6 +74,7 @@ export async function putBytes(
       Key: key,
       Body: bytes,
       ContentLength: bytes.length,
+      ...(ifMatch === undefined ? {} : { IfMatch: ifMatch }),
       ...bucket.attributes,
     }),
     { abortSignal: signal },

@@ -1,5 +1,7 @@
 import type { Backup } from "../backup/backup.ts";
 import type { Catalog, CatalogListing } from "../backup/catalog.ts";
+import type { ArchiveName } from "../backup/archive-name.ts";
+import type { BackupManifest } from "../backup/manifest.ts";
 import type { Mirror } from "../backup/mirror.ts";
 import { planOf, type CullOutcome, type CullReport } from "../backup/cull-report.ts";
 import { isOwn, originText, ownOrigins, type Origin } from "../backup/origin.ts";
@@ -16,8 +18,14 @@ import type { Exclusively } from "./exclusively.ts";
 import { finishRemovals, removePlanned } from "./remove-planned.ts";
 
 /** What culling asks of a catalog: one's own backups of a volume or a bucket. */
-export type CulledCatalog = Pick<Mirror, "find" | "remove" | "finishRemoval"> & {
+export type CulledCatalog = Pick<Mirror, "find" | "finishRemoval"> & {
   list(signal: AbortSignal): Promise<CatalogListing & { readonly elsewhere: readonly Backup[] }>;
+  /** `changed`: its manifest is not the `decided` one any more, and nothing was removed. */
+  remove(
+    name: ArchiveName,
+    signal: AbortSignal,
+    decided: BackupManifest,
+  ): Promise<Awaited<ReturnType<Mirror["remove"]>> | "changed">;
 };
 
 export function culledVolume(catalog: Catalog, namespace: string | undefined): CulledCatalog {
@@ -27,10 +35,7 @@ export function culledVolume(catalog: Catalog, namespace: string | undefined): C
       const listing = await catalog.list(signal);
       return withoutOthers(listing, ownOrigins(namespace, listing.backups));
     },
-    async remove(name) {
-      await catalog.remove(name);
-      return "removed";
-    },
+    remove: async (name, _signal, decided) => ((await catalog.remove(name, decided)) ? "removed" : "changed"),
   };
 }
 

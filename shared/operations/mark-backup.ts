@@ -2,14 +2,14 @@ import type { ArchiveName } from "../backup/archive-name.ts";
 import type { Backup } from "../backup/backup.ts";
 import type { Catalog } from "../backup/catalog.ts";
 import { odditiesIn, type DamageBook, type KnownDamage } from "../backup/oddities.ts";
-import type { BackupManifest } from "../backup/manifest.ts";
+import type { BackupManifest, Marks } from "../backup/manifest.ts";
 import type { RunContext } from "../backup/run.ts";
 import { DormouseError } from "../errors.ts";
 import type { Exclusively } from "./exclusively.ts";
 
 export type MarkDependencies = {
   /** Of both places, where there is a bucket. */
-  readonly catalog: Pick<Catalog, "find" | "rewrite" | "list">;
+  readonly catalog: Pick<Catalog, "find" | "mark" | "list">;
   readonly damage: DamageBook;
   readonly now: () => Date;
   readonly exclusively: Exclusively;
@@ -42,11 +42,10 @@ export async function markBackup(
       if ((await deps.catalog.find(name)) === undefined) return { damage };
     }
   }
+  const mark = { at: deps.now().toISOString(), by };
   const manifest = await deps.exclusively(async () => {
-    const wanted = marked(await existing(deps, name), request, { at: deps.now().toISOString(), by });
-    await deps.catalog.rewrite(wanted);
-    // Another process may have been culling it: then nobody must believe that it is pinned.
-    return (await existing(deps, name)).manifest;
+    await existing(deps, name);
+    return deps.catalog.mark(name, (before) => marked(before, request, mark));
   });
   await step(DONE[action], { backup: name, by });
   return manifest;
@@ -83,15 +82,15 @@ async function existing({ catalog }: MarkDependencies, name: ArchiveName): Promi
 
 type Mark = { readonly at: string; readonly by: string };
 
-function marked({ manifest }: Backup, { action, reason }: MarkRequest, mark: Mark): BackupManifest {
+function marked(manifest: BackupManifest, { action, reason }: MarkRequest, mark: Mark): Marks {
   const given = { ...mark, ...(reason === undefined ? {} : { reason }) };
-  const { pin, ...unpinned } = manifest;
+  const { pin, acknowledged, verification } = manifest;
   switch (action) {
     case "pin":
-      return { ...manifest, pin: pin ?? given };
+      return { acknowledged, verification, pin: pin ?? given };
     case "unpin":
-      return unpinned as BackupManifest;
+      return { acknowledged, verification };
     case "acknowledge":
-      return { ...manifest, acknowledged: manifest.acknowledged ?? given };
+      return { pin, verification, acknowledged: acknowledged ?? given };
   }
 }

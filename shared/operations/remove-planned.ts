@@ -47,6 +47,7 @@ export async function removePlanned(
 const GONE = "it was gone already";
 /** An object that a store holds on to is kept, whatever was planned. */
 const HELD = {
+  changed: "somebody marked it in this moment",
   locked: "an object lock or a legal hold keeps it",
   hidden: "the bucket keeps versions: it is out of sight, and its bytes are still there",
 } as const;
@@ -62,7 +63,7 @@ async function removeOne(
   const decision = mayStillGo(backup, found, await runs.inUse());
   if (!decision.may) return decision.why;
   try {
-    const removal = await catalog.remove(name, signal);
+    const removal = await catalog.remove(name, signal, found.manifest);
     if (removal !== "removed") return HELD[removal];
   } catch (error) {
     if (asDormouseError(error).code === "backup_not_found") return GONE;

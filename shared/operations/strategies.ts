@@ -100,12 +100,12 @@ async function rehearse(
   await loadBeside(deps, saga, backup, tools);
   await deps.server.drop(loaded, signal);
   if (backup.manifest !== undefined) {
-    // Read anew: it may have been pinned meanwhile.
-    const manifest = (await deps.catalog.find(backup.name))?.manifest ?? backup.manifest;
-    await deps.catalog.rewrite({
-      ...manifest,
-      verification: { level: "compared", at: deps.now().toISOString() },
-    });
+    const { sha256 } = backup.manifest.archive;
+    const verification = { level: "compared", at: deps.now().toISOString() } as const;
+    // Another backup may have come to have its name.
+    await deps.catalog.mark(backup.name, (manifest) =>
+      manifest.archive.sha256 === sha256 ? { ...manifest, verification } : manifest,
+    );
   }
   await saga.write({ phase: "ended" });
   await step("rehearsed", { backup: backup.name });

@@ -7,6 +7,7 @@ export function lazyMirror(make: () => Promise<Mirror>): Mirror {
   return {
     list: async (...given) => (await mirror()).list(...given),
     copyIn: async (...given) => (await mirror()).copyIn(...given),
+    mark: async (...given) => (await mirror()).mark(...given),
     rewrite: async (...given) => (await mirror()).rewrite(...given),
     open: async (...given) => (await mirror()).open(...given),
     find: async (...given) => (await mirror()).find(...given),

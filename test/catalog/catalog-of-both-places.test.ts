@@ -59,7 +59,7 @@ describe("volume and bucket as one catalog, for whoever writes a manifest", () =
     ];
 
     for (const { manifest } of [given.inBoth, given.inBucket])
-      await given.catalog.rewrite({ ...manifest, pin: PIN });
+      await given.catalog.mark(manifest.name, (before) => ({ ...before, pin: PIN }));
 
     assert.deepEqual(await pinIn(given.inBoth.name), [PIN, undefined]);
     assert.deepEqual(await pinIn(given.inBucket.name), [undefined, PIN]);

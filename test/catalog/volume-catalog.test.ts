@@ -84,17 +84,18 @@ describe("volumeCatalog", () => {
     await assert.rejects(volume.catalog.remove(second.name), { code: "backup_not_found" });
   });
 
-  it("rewrites a manifest, and never brings back what was removed", async () => {
+  it("marks a backup, changes nothing else of it, and never brings back what was removed", async () => {
     await using volume = await temporaryVolume();
     const { name, manifest } = await publish(volume.catalog, { startedAt });
     const pinned = { ...manifest, pin: { at: startedAt.toISOString(), by: "test" } };
+    const pin = () => ({ ...pinned, sequence: 99, restoreByHand: "rm -rf /" });
 
-    await volume.catalog.rewrite(pinned);
+    await volume.catalog.mark(name, pin);
     const found = await volume.catalog.find(name);
     await volume.catalog.remove(name);
 
-    assert.deepEqual(found?.manifest.pin, pinned.pin);
-    await assert.rejects(volume.catalog.rewrite(pinned), { code: "backup_not_found" });
+    assert.deepEqual(found?.manifest, pinned);
+    await assert.rejects(volume.catalog.mark(name, pin), { code: "backup_not_found" });
     assert.deepEqual(await contentOf(volume.path), {});
   });
 

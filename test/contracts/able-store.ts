@@ -9,6 +9,7 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import type { BucketSettings } from "../../shared/mirror/bucket.ts";
+import type { ChangeMarks } from "../../shared/backup/catalog.ts";
 import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
 import { until } from "../support/faulty.ts";
 import { collect } from "../support/postgres-adapter.ts";
@@ -147,6 +148,24 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
         .filter(({ method, path }) => method === "GET" && path.includes(`${backup.name}?`));
       assert.deepEqual(reads, []);
     }
+  });
+
+  it("loses none of the marks that several set at once", async () => {
+    await using bucket = await makeBucket(storeOf());
+    const backup = aBackupOf(Buffer.from("PGDMP"));
+    const mirror = s3Mirror(bucket.settings);
+    await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
+    const [at, by] = ["2026-11-23T00:00:00.000Z", "test"];
+    const changes: readonly ChangeMarks[] = [
+      (manifest) => ({ ...manifest, pin: { at, by } }),
+      (manifest) => ({ ...manifest, acknowledged: { at, by } }),
+      (manifest) => ({ ...manifest, verification: { level: "compared", at } }),
+    ];
+
+    await Promise.all(changes.map((change) => s3Mirror(bucket.settings).mark(backup.name, change, never)));
+
+    const { pin, acknowledged, verification } = (await mirror.find(backup.name, never))?.manifest ?? {};
+    assert.deepEqual([pin?.by, acknowledged?.by, verification?.level], [by, by, "compared"]);
   });
 
   it("hides a backup where versions are kept", async () => {

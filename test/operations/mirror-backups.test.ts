@@ -78,7 +78,10 @@ describe("mirroring a catalog", () => {
     await given.publish(14, Buffer.from("PGDMP"), "other");
     const oldest = (await given.volume.catalog.list(never)).backups.at(-1)?.manifest;
     if (oldest !== undefined)
-      await given.volume.catalog.rewrite({ ...oldest, pin: { at: oldest.startedAt, by: "test" } });
+      await given.volume.catalog.mark(oldest.name, (manifest) => ({
+        ...manifest,
+        pin: { at: oldest.startedAt, by: "test" },
+      }));
 
     await given.run();
 
@@ -91,7 +94,8 @@ describe("mirroring a catalog", () => {
     const { manifest } = await given.publish(12);
     await given.run();
     const sent = given.proxy.seen.length;
-    await given.volume.catalog.rewrite({ ...manifest, pin: { at: manifest.startedAt, by: "test" } });
+    const pin = { at: manifest.startedAt, by: "test" };
+    await given.volume.catalog.mark(manifest.name, (before) => ({ ...before, pin }));
 
     await given.run();
 

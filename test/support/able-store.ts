@@ -13,18 +13,29 @@ type Books = {
   readonly versioned: Set<string>;
   readonly sums: Map<string, string>;
   readonly locks: Map<string, Readonly<Record<string, string>>>;
+  /** Of what was sent in one request. */
+  readonly etags: Map<string, string>;
+  /** One conditional write after the other: between the look and the write comes no other. */
+  readonly conditional: { last: Promise<unknown> };
 };
 
 /**
  * The embedded store with what it lacks in front of it: it lists uploads that have begun and their parts, and ends
- * them; compares and keeps SHA-256 sums; only hides what is removed where versions are kept; and tells of locks. The
+ * them; compares and keeps SHA-256 sums; writes on a condition (If-Match); only hides what is removed where versions are kept; and tells of locks. The
  * contract for able stores says whether it does so as others do.
  */
 export async function ableStore({ pageSize = 1000 } = {}): Promise<OwnStore> {
   const inner = await embeddedStore();
   const sums = new Map<string, string>();
   const uploads = uploadBook(pageSize, (path, sum) => keepSum(sums, path, sum));
-  const books: Books = { uploads, versioned: new Set(), sums, locks: new Map() };
+  const books: Books = {
+    uploads,
+    versioned: new Set(),
+    sums,
+    locks: new Map(),
+    etags: new Map(),
+    conditional: { last: Promise.resolve() },
+  };
   const server = createServer((incoming, outgoing) => {
     answer(books, incoming, inner.port).then(
       ({ status, headers, body }) => outgoing.writeHead(status, headers).end(body),
@@ -49,6 +60,25 @@ export async function ableStore({ pageSize = 1000 } = {}): Promise<OwnStore> {
 async function answer(books: Books, incoming: IncomingMessage, port: number): Promise<Answer> {
   // A request that is cut while it comes throws here, and leaves no trace.
   const asked = parsed(incoming, await buffer(incoming));
+  if (asked.method === "PUT" && asked.headers["if-match"] !== undefined)
+    return conditionally(books, asked, port);
+  return carryOut(books, asked, port);
+}
+
+/** A write on the condition that the object is still the one that was read. */
+async function conditionally(books: Books, asked: Asked, port: number): Promise<Answer> {
+  const write = async (): Promise<Answer> => {
+    const etag = books.etags.get(`${asked.bucket}/${asked.key}`);
+    if (etag === undefined) return refusal(404, "NoSuchKey");
+    if (etag !== asked.headers["if-match"]) return refusal(412, "PreconditionFailed");
+    return carryOut(books, asked, port);
+  };
+  const done = books.conditional.last.then(write);
+  books.conditional.last = done.catch(() => undefined);
+  return done;
+}
+
+async function carryOut(books: Books, asked: Asked, port: number): Promise<Answer> {
   const wrong = sumProblem(asked);
   if (wrong !== undefined) return wrong;
   return (
@@ -92,6 +122,9 @@ function settings(books: Books, { method, bucket, key, query, body }: Asked): An
 function told(books: Books, asked: Asked, answer: Answer): Answer {
   if (answer.status >= 300) return answer;
   note(books, asked);
+  const { etag } = answer.headers;
+  if (asked.method === "PUT" && etag !== undefined) books.etags.set(`${asked.bucket}/${asked.key}`, etag);
+  if (asked.method === "DELETE") books.etags.delete(`${asked.bucket}/${asked.key}`);
   return { ...answer, headers: { ...answer.headers, ...untold(books, asked, answer.status) } };
 }
 
