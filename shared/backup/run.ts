@@ -78,8 +78,8 @@ export type RunContext = {
   /** Told to whoever waits, and not recorded: how far a long step is. */
   readonly progress: (detail: Readonly<Record<string, unknown>>) => void;
   /**
-   * Begins `task` when those handed over before have ended; the run ends after the last of them. For what nobody must
-   * wait for who waits for the lock. `signal` is that of the run; what is thrown is passed over.
+   * Begins `task` when those handed over before have ended; the pod is kept for the last of them. For what nobody must
+   * wait for who waits for the lock or for the answer. `signal` is that of the run; what is thrown is passed over.
    */
   readonly meanwhile: (task: (signal: AbortSignal) => Promise<void>) => void;
 };

@@ -16,6 +16,8 @@ export type RunsDependencies = {
 
 type CarriedOut = {
   readonly tell: (step: RunStep) => void;
+  /** Called with the run as it is recorded: who waits for it need not wait for what is done by the way. */
+  readonly recorded: (run: Run) => void;
   readonly signal: AbortSignal;
   readonly isTakenUp: boolean;
 };
@@ -23,12 +25,12 @@ type CarriedOut = {
 /** Never rejects: what went wrong is in the record that it resolves to. */
 export async function carryOut(
   dependencies: RunsDependencies,
-  recorded: Run,
+  begun: Run,
   work: Work,
-  { tell, signal, isTakenUp }: CarriedOut,
+  { tell, recorded, signal, isTakenUp }: CarriedOut,
 ): Promise<Run> {
   const { log, now, whileActive } = dependencies;
-  const record = recordOf(dependencies, recorded, { tell, isTakenUp });
+  const record = recordOf(dependencies, begun, { tell, isTakenUp });
   const active = new AbortController();
   void whileActive?.(active.signal).catch((error: unknown) =>
     log.warn("pod not held", { error: String(error) }),
@@ -38,7 +40,7 @@ export async function carryOut(
   let run: Run;
   try {
     const { writes } = record;
-    const result = await work({ run: recorded, isTakenUp, signal, ...writes, meanwhile: aside.begin });
+    const result = await work({ run: begun, isTakenUp, signal, ...writes, meanwhile: aside.begin });
     run = { ...record.current(), state: "succeeded", finishedAt: now(), result };
   } catch (error) {
     const { code, message, hint } = asDormouseError(error);
@@ -46,13 +48,14 @@ export async function carryOut(
     const state = signal.aborted || isLeftToOthers(code) ? "interrupted" : "failed";
     run = { ...record.current(), state, finishedAt: now(), problem: { code, message, hint } };
   }
-  await aside.ended();
-  active.abort();
   if (!mayBeNewer(run)) {
     await record.end(run).catch((error: unknown) => {
       log.error("run not recorded", { run: run.id, error: String(error) });
     });
   }
+  recorded(run);
+  await aside.ended();
+  active.abort();
   logEnd(log, run);
   return run;
 }

@@ -60,9 +60,9 @@ export function runsOf(dependencies: RunsDependencies): Runs {
   function launch(run: Run, work: Work, isTakenUp: boolean): StartedRun {
     const known = active.get(run.id);
     if (known !== undefined) return watch(run, false, known);
-    const { tell, ...audience } = audienceOf(run);
-    const end = carryOut(dependencies, run, work, { tell, signal: stopping.signal, isTakenUp });
-    const finished: ActiveRun["finished"] = (signal) => outcomeOf(store, end, signal, stopping.signal);
+    const { tell, recorded, outcome, ...audience } = audienceOf(run);
+    const end = carryOut(dependencies, run, work, { tell, recorded, signal: stopping.signal, isTakenUp });
+    const finished: ActiveRun["finished"] = (signal) => outcomeOf(store, outcome, signal, stopping.signal);
     active.set(run.id, { ...audience, end, finished });
     void end.then(({ problem }) => {
       active.delete(run.id);
@@ -118,7 +118,7 @@ function overloaded(count: number): DormouseError {
   });
 }
 
-/** Who listens to a run, and what it has told so far. */
+/** Who listens to a run and what it has told so far, and who waits for how it ends. */
 function audienceOf(run: Run) {
   const steps = [...run.steps];
   const listeners = new Set<(step: RunStep) => void>();
@@ -126,7 +126,8 @@ function audienceOf(run: Run) {
     if (step.step !== "progress") steps.push(step);
     listeners.forEach((listener) => listener(step));
   };
-  return { steps, listeners, tell };
+  const { promise: outcome, resolve: recorded } = Promise.withResolvers<Run>();
+  return { steps, listeners, tell, outcome, recorded };
 }
 
 function watch(run: Run, isNew: boolean, { steps, listeners, finished }: ActiveRun): StartedRun {

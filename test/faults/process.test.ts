@@ -83,6 +83,7 @@ describe("a backup whose process ends", () => {
       record.steps.map(({ step }) => step),
       ["locked", "inspected", "dumped", "verified", "published"],
     );
+    await until(async () => sink.events.length >= 1);
     assert.deepEqual(
       sink.events.map(({ type }) => type),
       ["dev.dormouse.backup.completed"],

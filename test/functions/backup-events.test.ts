@@ -29,6 +29,7 @@ describe("what a backup tells the world", () => {
 
     const manifest = await manifestOf(await backup.post());
 
+    await until(async () => sink.events.length >= 1);
     assert.deepEqual(
       sink.events.map(({ type, subject, data }) => [type, subject, data["archive"]]),
       [["dev.dormouse.backup.completed", manifest.name, manifest.archive]],
@@ -42,6 +43,7 @@ describe("what a backup tells the world", () => {
 
     const { code } = (await (await backup.post()).json()) as { code: string };
 
+    await until(async () => sink.events.length >= 1);
     const told = sink.events.map(({ type, subject, data }) => ({
       type,
       subject,
@@ -64,14 +66,17 @@ describe("what a backup tells the world", () => {
     assert.equal((await backup.logged("event not delivered"))["code"], "event_undelivered");
   });
 
-  it("keeps nobody from the database while the sink takes its time, and is told before the run ends", async () => {
+  it("keeps nobody from the database or from the answer while the sink takes its time, and keeps the pod", async () => {
     await using volume = await temporaryFolder();
     await using sink = await eventReceiver();
     const release = sink.hold();
     await using backup = await start(volume.path, sink.url);
     const client = await server.connect("postgres");
 
-    const answer = backup.post();
+    const manifest = await manifestOf(await backup.post());
+    const { state } = (await (await backup.get(`/runs/${manifest.run}`)).json()) as {
+      readonly state: string;
+    };
     await until(() => Promise.resolve(sink.events.length > 0));
     await until(async () => {
       const { rows } = await client.query("SELECT pg_try_advisory_lock($1::bigint) AS free", [
@@ -82,8 +87,9 @@ describe("what a backup tells the world", () => {
     const endedBefore = backup.lines.some(({ message }) => message === "run succeeded");
     release();
 
-    await manifestOf(await answer);
+    await backup.logged("run succeeded");
     await client.end();
+    assert.equal(state, "succeeded");
     assert.equal(endedBefore, false);
   });
 

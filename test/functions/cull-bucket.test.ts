@@ -93,6 +93,7 @@ describe("a cull function with a bucket", () => {
     const requests = given.proxy.seen.filter(isRemoval);
     assert.equal(requests.length, 6, "one for each object");
     assert.match(requests[0]?.path ?? "", /2025-11-01.*\.bak\.json/, "the oldest manifest first");
+    await until(async () => given.sink.events.length >= 2);
     assert.deepEqual(
       given.sink.events.map(({ type, subject }) => [type, subject]),
       [
@@ -167,6 +168,7 @@ describe("a cull function with a bucket", () => {
     assert.deepEqual(given.proxy.seen.filter(isRemoval), []);
     assert.equal((await given.mirrored()).length, 4);
     assert.equal((await culler.logged("cull failed"))["place"], "bucket");
+    await until(async () => given.sink.events.length >= 2);
     assert.deepEqual(
       given.sink.events.map(({ type, subject }) => [type, subject]),
       [

@@ -79,6 +79,7 @@ describe("events of the cull function", () => {
     const manifest = (await acknowledged.json()) as BackupManifest;
     assert.equal(manifest.acknowledged?.reason, "the archive moved out");
     assert.deepEqual(daysOf(lifted.removed), ["11-01", "11-02", "11-03"]);
+    await until(async () => sink.events.length >= 3);
     const suspect = sink.events.filter(({ type }) => type === "dev.dormouse.backup.suspect");
     assert.deepEqual(
       suspect.map(({ subject, data }) => [subject, data["database"]]),
@@ -97,6 +98,7 @@ describe("events of the cull function", () => {
     const dry = await cull(culler, { dryRun: true });
     await cull(culler);
 
+    await until(async () => sink.events.length >= 2);
     const stale = sink.events.filter(({ type }) => type === "dev.dormouse.backup.stale");
     assert.deepEqual(
       stale.map(({ subject, data }) => [subject, data["database"], data["place"]]),
@@ -115,6 +117,7 @@ describe("events of the cull function", () => {
     await cull(culler, { dryRun: true });
     const report = await cull(culler);
 
+    await until(async () => sink.events.length >= 1);
     assert.deepEqual(
       sink.events.map(({ type, subject, source }) => [type, subject, source]),
       [["dev.dormouse.cull.completed", "volume", "/dormouse/cull"]],
@@ -122,7 +125,7 @@ describe("events of the cull function", () => {
     const { removed, bytesFreed, run } = sink.events[0]?.data ?? {};
     assert.deepEqual([removed, bytesFreed], [report.removed, report.bytesFreed]);
     assert.match(String(run), /^cull-/);
-    assert.match(sink.events[0]?.id ?? "", /^cull-[0-9a-f]{24}-completed-volume$/);
+    assert.match(sink.events[0]?.id ?? "", /^cull-[0-9a-f]{24}-completed-[0-9a-f]{16}$/);
   });
 });
 

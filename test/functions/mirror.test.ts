@@ -111,6 +111,7 @@ describe("a backup function with a bucket", () => {
     assert.equal(line["code"], "mirror_refused");
     assert.match(String(line["hint"]), /session token/);
     assert.equal((await stepsOf(backup)).at(-1)?.step, "unmirrored");
+    await until(async () => given.sink.events.length >= 2);
     assert.deepEqual(
       given.sink.events.map(({ type, subject }) => [type, subject]),
       [
