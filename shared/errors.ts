@@ -75,6 +75,9 @@ export type ErrorCode =
   | "interrupted"
   | "internal";
 
+/** Up to the last @ before the path, as a URL parser reads it; and from the question mark to the end. */
+const URL_SECRETS = /([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#"\\]*@)?([^\s?"\\]*)(?:\?[^\s"\\]*)?/gi;
+
 type Details = ErrorOptions & { readonly hint?: string | undefined };
 
 /**
@@ -87,10 +90,18 @@ export class DormouseError extends Error {
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, { hint, ...options }: Details = {}) {
-    super(message, options);
+    super(withoutUrlSecrets(message), options);
     this.code = code;
-    this.hint = hint;
+    this.hint = hint === undefined ? undefined : withoutUrlSecrets(hint);
   }
+}
+
+/**
+ * Text without the user, the password and the query of each URL in it: libraries quote the address of a sink, a proxy or
+ * a webhook as it was given. Errors and log lines go through this, so that no place has to think of it.
+ */
+export function withoutUrlSecrets(text: string): string {
+  return text.replaceAll(URL_SECRETS, (_, scheme: string, rest: string) => `${scheme}${rest}`);
 }
 
 /** For `catch` blocks: our own errors unchanged, anything else as `internal` with its cause kept. */

@@ -1,3 +1,5 @@
+import { withoutUrlSecrets } from "./errors.ts";
+
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Messages are in the past tense (`backup published`); everything that varies stands in the fields. */
@@ -14,7 +16,9 @@ export function jsonLog(write: (line: string) => void, now: () => Date, common: 
   const at =
     (level: string) =>
     (message: string, fields: LogFields = {}) =>
-      write(`${JSON.stringify({ time: now().toISOString(), level, message, ...common, ...fields })}\n`);
+      write(
+        `${withoutUrlSecrets(JSON.stringify({ time: now().toISOString(), level, message, ...common, ...fields }))}\n`,
+      );
   return {
     info: at("info"),
     warn: at("warn"),

@@ -28,5 +28,6 @@ export const clusterVariables = {
   KUBECONFIG: variable(z.optional(path), {
     description: "The cluster and the account to use, for a function outside of a cluster.",
     allowed: "an absolute path",
+    isFile: true,
   }),
 };

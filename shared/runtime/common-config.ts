@@ -89,9 +89,18 @@ export const databaseVariables = {
   PGSSLROOTCERT: variable(z.optional(text), {
     description: "File with the certificates that sign the server's.",
     allowed: "a path, or `system`",
+    isFile: true,
   }),
-  PGSSLCERT: variable(z.optional(text), { description: "Client certificate.", allowed: "a path" }),
-  PGSSLKEY: variable(z.optional(text), { description: "Key of the client certificate.", allowed: "a path" }),
+  PGSSLCERT: variable(z.optional(text), {
+    description: "Client certificate.",
+    allowed: "a path",
+    isFile: true,
+  }),
+  PGSSLKEY: variable(z.optional(text), {
+    description: "Key of the client certificate.",
+    allowed: "a path",
+    isFile: true,
+  }),
   MAINTENANCE_DATABASE: variable(z.prefault(text, "postgres"), {
     description:
       "Database on which locks are taken: the same for all functions, and not the one that is restored.",

@@ -8,6 +8,8 @@ export type About = {
   readonly allowed: string;
   /** May also come as NAME_FILE, and its value is never shown. */
   readonly isSecret?: boolean;
+  /** A path of a file that must be there and hold something: what is empty protects nothing. */
+  readonly isFile?: boolean;
 };
 
 type Rule = z.core.$ZodType;
@@ -48,9 +50,9 @@ export function readConfig<Schema extends ConfigSchema>(
   const mistakes: string[] = [];
   const given: Record<string, string> = {};
   for (const [name, rule] of Object.entries(shapeOf(schema))) {
-    const value = aboutOf(rule).isSecret
-      ? secret(name, environment, readFile, mistakes)
-      : presence(environment[name]);
+    const { isSecret, isFile } = aboutOf(rule);
+    const value = isSecret ? secret(name, environment, readFile, mistakes) : presence(environment[name]);
+    if (isFile) lookInto(name, value, readFile, mistakes);
     if (value !== undefined) given[name] = value;
   }
   // Compiling a parser, as zod otherwise does, pays for itself only in many calls.
@@ -105,12 +107,34 @@ function secret(
     mistakes.push(`${name} and ${name}_FILE are both set: give one of them`);
     return value;
   }
+  return contentOf(`${name}_FILE`, path, readFile, mistakes);
+}
+
+function lookInto(
+  name: string,
+  path: string | undefined,
+  readFile: (path: string) => string,
+  mistakes: string[],
+): void {
+  // The store of OpenSSL, as libpq calls it.
+  if (path !== undefined && path !== "system") contentOf(name, path, readFile, mistakes);
+}
+
+/** An empty file is a mistake: taken for an unset variable it would turn protection off. */
+function contentOf(
+  name: string,
+  path: string,
+  readFile: (path: string) => string,
+  mistakes: string[],
+): string | undefined {
   try {
-    return presence(readFile(path));
+    const content = presence(readFile(path));
+    if (content !== undefined && content.trim() !== "") return content;
+    mistakes.push(`${name} names ${path}, which is empty`);
   } catch {
-    mistakes.push(`${name}_FILE names ${path}, which cannot be read`);
-    return undefined;
+    mistakes.push(`${name} names ${path}, which cannot be read`);
   }
+  return undefined;
 }
 
 function shapeOf(schema: ConfigSchema): Readonly<Record<string, Rule>> {
@@ -129,8 +153,8 @@ function mistakeOf(name: string, value: string | undefined, schema: ConfigSchema
 }
 
 function kindOf(value: string): string {
-  // What stands before an @ in a URL may be a password.
-  const isShown = value.length <= 40 && !value.includes("@");
+  // What stands before an @ in a URL may be a password, and what stands behind its question mark a token.
+  const isShown = value.length <= 40 && !/[@?]/.test(value);
   const short = isShown ? JSON.stringify(value) : `text of ${value.length} characters`;
   return /^-\d+$/.test(value) ? `the negative number ${value}` : short;
 }

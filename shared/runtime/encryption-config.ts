@@ -32,6 +32,7 @@ export const decryptionVariables = {
   AGE_IDENTITY_FILE: variable(z.optional(z.string().check(z.startsWith("/"))), {
     description: "Private keys of age, as age-keygen writes them. Needed for encrypted archives only.",
     allowed: "the absolute path of a file",
+    isFile: true,
   }),
   MANIFEST_PUBLIC_KEY: variable(z.optional(text), {
     description:

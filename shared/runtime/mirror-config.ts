@@ -52,6 +52,7 @@ export const mirrorVariables = {
   S3_CA_FILE: variable(z.optional(text), {
     description: "Certificates that sign the store's, beside the well-known ones.",
     allowed: "the path of a PEM file",
+    isFile: true,
   }),
   S3_CHECKSUMS: variable(z.optional(z.enum(["when-required", "when-supported"])), {
     description:

@@ -7,21 +7,20 @@ const server = createServer(async (request, response) => {
   const subject = decodeURIComponent(String(request.headers["ce-subject"]));
   const { problem, suspicion, staleness } = JSON.parse((await text(request)) || "{}");
   const { message, hint = "" } = problem ?? { message: (suspicion ?? staleness)?.detail };
-  const why = message === undefined ? "" : `\n> ${message}\n${hint}`;
+  const reason = message === undefined ? "" : `\n> ${message}\n${hint}`;
   try {
     const posted = await fetch(process.env.WEBHOOK_URL, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ text: `:chipmunk: *${type}* for ${subject}${why}` }),
+      body: JSON.stringify({ text: `:chipmunk: *${type}* for ${subject}${reason}` }),
       signal: AbortSignal.timeout(10_000),
     });
     // A broker takes a body that is no event for a failure, so the answer has none. At 503 it tries again.
     response.writeHead(posted.ok ? 202 : 503).end();
   } catch (error) {
-    // The message of fetch does not name the address, which is a secret.
-    console.error(
-      JSON.stringify({ level: "error", message: "webhook not reached", error: String(error.cause ?? error) }),
-    );
+    // The address is a secret, and fetch names it in a message of its own where it holds a password.
+    const why = error.cause?.message ?? error.name;
+    console.error(JSON.stringify({ level: "error", message: "webhook not reached", error: why }));
     response.writeHead(503).end();
   }
 });
