@@ -5,6 +5,7 @@ import {
   type ServerSideEncryption,
   type StorageClass,
 } from "@aws-sdk/client-s3";
+import { tellCommands } from "./s3-errors.ts";
 import { refuseOtherAnswers } from "./whole-answer.ts";
 
 export type BucketSettings = {
@@ -94,5 +95,6 @@ function clientOf(settings: BucketSettings): S3Client {
     },
   });
   refuseOtherAnswers(client);
+  tellCommands(client);
   return client;
 }

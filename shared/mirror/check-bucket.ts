@@ -1,30 +1,64 @@
-import { DeleteObjectCommand } from "@aws-sdk/client-s3";
+import {
+  AbortMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+} from "@aws-sdk/client-s3";
 import { good, type Check, type Finding } from "../backup/finding.ts";
-import { asDormouseError } from "../errors.ts";
+import { asDormouseError, DormouseError } from "../errors.ts";
 import { openBucket, type Bucket, type BucketSettings } from "./bucket.ts";
 import { listSizes } from "./list-bucket.ts";
 import { digestOf, proveObject } from "./prove-object.ts";
-import { isDenied, isMissing, s3Error } from "./s3-errors.ts";
+import { isDenied, isMissing, isUnsupported, s3Error } from "./s3-errors.ts";
 import { putBytes } from "./upload-archive.ts";
 
 const ATTEMPTS = 5;
 
 type Seen = Omit<Finding, "check">;
 
-/** The function that examines; only `backup` sends archives, and must be allowed to. */
+/** The function that examines: what one needs, another does without. */
 export type Examiner = "backup" | "cull" | "restore";
 
-/**
- * Does with a few bytes what mirroring a backup does: sends, reads back, and removes as a cull would. For who never
- * sends it is enough that the bucket can be listed.
- */
+type Probe = {
+  readonly what: string;
+  /** For whom it is a fault to be refused it; for the others of `tries` it is worth a warning. */
+  readonly needs: readonly Examiner[];
+  readonly tries: readonly Examiner[];
+  readonly ask: (place: Place) => Promise<unknown>;
+};
+
+type Place = { readonly bucket: Bucket; readonly key: string; readonly signal: AbortSignal };
+
+const ALL: readonly Examiner[] = ["backup", "cull", "restore"];
+
+/** In this order: what is sent is read before it is removed. */
+const OBJECT: readonly Probe[] = [
+  { what: "list", needs: ALL, tries: ALL, ask: list },
+  // Cull and restore write manifests only: a mark on what the volume has lost, what a rehearsal proved.
+  { what: "put", needs: ["backup"], tries: ALL, ask: send },
+  { what: "head", needs: ALL, tries: ALL, ask: head },
+  { what: "get", needs: ALL, tries: ALL, ask: prove },
+  // The policy of the others is best without it; what they leave is one small object.
+  { what: "delete", needs: ["cull"], tries: ["cull"], ask: remove },
+];
+
+const UPLOAD: readonly Probe[] = [
+  { what: "list of uploads", needs: ["backup"], tries: ["backup"], ask: listUploads },
+  { what: "multipart and abort", needs: ["backup"], tries: ["backup"], ask: beginAndAbort },
+];
+
+/** Does with a few bytes what the function does with the bucket. */
 export function bucketCheck(settings: BucketSettings, examiner: Examiner): Check {
   return {
     name: "mirror",
     async look(signal) {
       const bucket = openBucket(settings);
+      // One name for each function, which its policy lets it write: where nothing can be removed, one object stays.
+      const place = { bucket, key: `${bucket.prefix}doctor-${examiner}.bak.json`, signal };
       try {
-        return await findingsOf(bucket, examiner, signal);
+        return await findingsOf(place, examiner);
       } finally {
         bucket.client.destroy();
       }
@@ -32,70 +66,123 @@ export function bucketCheck(settings: BucketSettings, examiner: Examiner): Check
   };
 }
 
-async function findingsOf(bucket: Bucket, examiner: Examiner, signal: AbortSignal): Promise<readonly Seen[]> {
-  // One name for each function: where nothing can be removed, one object stays, not one of each examination.
-  const key = `${bucket.prefix}doctor-${examiner}`;
-  try {
-    await send(bucket, key, signal);
-  } catch (error) {
-    const refusal = s3Error(error, `sending an object to bucket ${bucket.name}`, signal);
-    if (examiner === "backup" || !isDenied(error)) throw refusal;
-    return [await listed(bucket, signal), warningOf(refusal)];
+async function findingsOf(place: Place, examiner: Examiner): Promise<readonly Seen[]> {
+  const [object, upload] = await Promise.all([
+    tried(place, OBJECT, examiner),
+    tried(place, UPLOAD, examiner),
+  ]);
+  const refused = [...object.refused, ...upload.refused];
+  const works = [...object.works, ...upload.works];
+  const told = refused.map(({ probe, error }): Seen => {
+    const { message, hint } = asDormouseError(error);
+    return { state: probe.needs.includes(examiner) ? "fault" : "warning", detail: message, fix: hint };
+  });
+  return works.length === 0 ? told : [good(`bucket ${place.bucket.name}: ${works.join(", ")} work`), ...told];
+}
+
+type Tried = {
+  readonly works: readonly string[];
+  readonly refused: readonly { readonly probe: Probe; readonly error: unknown }[];
+};
+
+/** A right that is lacking says nothing of the next one; anything else is wrong with the store, and ends it. */
+async function tried(place: Place, probes: readonly Probe[], examiner: Examiner): Promise<Tried> {
+  const works: string[] = [];
+  const refused: { probe: Probe; error: unknown }[] = [];
+  for (const probe of probes.filter(({ tries }) => tries.includes(examiner))) {
+    try {
+      await probe.ask(place);
+      works.push(probe.what);
+    } catch (error) {
+      const doing = `${probe.what} in bucket ${place.bucket.name}`;
+      const told = s3Error(error, doing, place.signal);
+      if (!isDenied(causeOf(error))) throw told;
+      refused.push({ probe, error: told });
+    }
   }
-  const refusal = await readAndRemove(bucket, key, signal);
-  const works = good(`bucket ${bucket.name} takes an object and gives it back`);
-  // A backup does not need to remove.
-  return refusal === undefined ? [works] : [works, warningOf(refusal)];
+  return { works, refused };
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof DormouseError ? error.cause : error;
+}
+
+async function list({ bucket, signal }: Place): Promise<void> {
+  await listSizes(bucket, signal, "doctor-");
 }
 
 /** The same bytes whoever sends them: two examinations at once do not mistake each other's for a fault. */
-async function send(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+async function send({ bucket, key, signal }: Place): Promise<void> {
   await putBytes(bucket, key, Buffer.from(key), { signal });
 }
 
-async function listed(bucket: Bucket, signal: AbortSignal): Promise<Seen> {
+/** Where it could not be sent it is missing, and that the store says so is enough. */
+async function head({ bucket: { client, name }, key, signal }: Place): Promise<void> {
   try {
-    await listSizes(bucket, signal, "doctor-");
+    await client.send(new HeadObjectCommand({ Bucket: name, Key: key }), { abortSignal: signal });
   } catch (error) {
-    throw s3Error(error, `listing bucket ${bucket.name}`, signal);
+    if (!isMissing(error)) throw error;
   }
-  return good(`bucket ${bucket.name} can be listed`);
-}
-
-function warningOf(refusal: unknown): Seen {
-  const { message, hint } = asDormouseError(refusal);
-  return { state: "warning", detail: message, fix: hint };
-}
-
-/** Answers with what speaks against removing the object, if anything does. */
-async function readAndRemove(bucket: Bucket, key: string, signal: AbortSignal): Promise<unknown> {
-  let refusal: unknown;
-  try {
-    await prove(bucket, key, signal);
-  } finally {
-    refusal = await remove(bucket, key, signal);
-  }
-  return refusal;
 }
 
 /** Another examination may remove it before it is read here; not time after time. */
-async function prove(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+async function prove(place: Place): Promise<void> {
+  const { bucket, key, signal } = place;
   for (let attempt = 1; ; attempt++) {
     try {
       await proveObject(bucket, key, digestOf(Buffer.from(key)), signal);
       return;
     } catch (error) {
-      if (attempt === ATTEMPTS || !isMissing((error as Error).cause)) throw error;
-      await send(bucket, key, signal);
+      if (!isMissing(causeOf(error)) || attempt === ATTEMPTS) throw await withRemoval(place, error);
+    }
+    try {
+      await send(place);
+    } catch (error) {
+      // It may not be sent, so it is not there; what may be read has been asked.
+      if (isDenied(error)) return;
+      throw error;
     }
   }
 }
 
-async function remove({ client, name }: Bucket, key: string, signal: AbortSignal): Promise<unknown> {
+/** Other bytes are a fault that ends the examination; they are not left behind. */
+async function withRemoval(place: Place, error: unknown): Promise<unknown> {
+  await remove(place).catch(() => undefined);
+  return error;
+}
+
+async function remove({ bucket: { client, name }, key, signal }: Place): Promise<void> {
+  await client.send(new DeleteObjectCommand({ Bucket: name, Key: key }), { abortSignal: signal });
+}
+
+/** A store may have no such call: then each upload begins anew. */
+async function listUploads({ bucket: { client, name, prefix }, signal }: Place): Promise<void> {
   try {
-    await client.send(new DeleteObjectCommand({ Bucket: name, Key: key }), { abortSignal: signal });
-    return undefined;
+    const command = new ListMultipartUploadsCommand({ Bucket: name, Prefix: prefix });
+    await client.send(command, { abortSignal: signal });
   } catch (error) {
-    return s3Error(error, `removing ${key} from bucket ${name}`, signal);
+    if (!isMissing(error) && !isUnsupported(error)) throw error;
+  }
+}
+
+async function beginAndAbort({ bucket, key, signal }: Place): Promise<void> {
+  const object = { Bucket: bucket.name, Key: key };
+  const begin = new CreateMultipartUploadCommand({ ...object, ...bucket.attributes });
+  const { UploadId } = await bucket.client.send(begin, { abortSignal: signal });
+  const upload = { ...object, UploadId };
+  try {
+    await unlessUnsupported(bucket.client.send(new ListPartsCommand(upload), { abortSignal: signal }));
+  } finally {
+    await unlessUnsupported(
+      bucket.client.send(new AbortMultipartUploadCommand(upload), { abortSignal: signal }),
+    );
+  }
+}
+
+async function unlessUnsupported(request: Promise<unknown>): Promise<void> {
+  try {
+    await request;
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
   }
 }

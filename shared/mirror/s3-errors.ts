@@ -1,36 +1,87 @@
+import type { S3Client } from "@aws-sdk/client-s3";
 import { DormouseError, type ErrorCode } from "../errors.ts";
+import { hintFor, REFUSED_HINT, RIGHTS, WAIT_HINT } from "./s3-hints.ts";
 
-/** What an S3 store or the SDK throws, as far as it is read here. */
+/** What an S3 store, the SDK or Node throws, as far as it is read here. */
 type Thrown = {
   readonly name?: string;
+  /** Of Node. */
+  readonly code?: string;
   readonly message?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
+  /** Which request it was; see `tellCommands`. */
+  readonly command?: string;
 };
 
-const HINTS: Readonly<Record<string, string>> = {
-  ExpiredToken: "renew the session token, or use credentials that renew themselves",
-  ExpiredTokenException: "renew the session token, or use credentials that renew themselves",
-  TokenRefreshRequired: "renew the session token, or use credentials that renew themselves",
-  InvalidAccessKeyId: "check AWS_ACCESS_KEY_ID against the store",
-  SignatureDoesNotMatch: "check AWS_SECRET_ACCESS_KEY and AWS_REGION against the store",
-  CredentialsProviderError: "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role that the SDK finds",
-  AccessDenied: "allow s3:ListBucket, s3:GetObject, s3:PutObject and, for the cull, s3:DeleteObject",
-  NoSuchBucket: "make the bucket, or check S3_BUCKET, AWS_ENDPOINT_URL_S3 and S3_FORCE_PATH_STYLE",
-  RequestTimeTooSkewed: "set the clock of the node: the store refuses requests that are minutes off",
-};
-const CHECKSUM_HINT = "if the store does not know the newer checksums, set S3_CHECKSUMS=when-required";
-const WAIT_HINT = "look at the store and the network; the next run sends what is missing";
+/** What the SDK calls an answer without a code: to HEAD, which has no body, and of what is no S3 store. */
+const NAMELESS = /^(?:Unknown|UnknownError|Error|Forbidden|BadRequest|\d+)$/;
+/** Advice that Node and the SDK add for programmers. */
+const ASIDES = /; if the root CA is installed locally[^]*|\s*Deserialization error: to see[^]*|\s*\n[^]*/;
+
+/** Lets each error of a client bear its command, by which its hint names the right. */
+export function tellCommands(client: S3Client): void {
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        if (error instanceof Error) Object.assign(error, { command: context["commandName"] });
+        throw error;
+      }
+    },
+    { step: "initialize", name: "tellCommands" },
+  );
+}
 
 /** Worded once for the whole folder. `doing` is like `listing the bucket`. An abort and our own errors pass unchanged. */
 export function s3Error(error: unknown, doing: string, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof DormouseError) return error;
-  const { name = "", message = "" } = error as Thrown;
-  const code = codeOf(error);
-  const hint = HINTS[name] ?? (code === "mirror_unreachable" ? WAIT_HINT : CHECKSUM_HINT);
-  const said = [name === "Error" ? "" : name, message].filter((text) => text !== "").join(": ");
-  return new DormouseError(code, `${doing} failed: ${said}`, { hint, cause: error });
+  return new DormouseError(codeOf(error), `${doing} failed: ${textOf(error)}`, {
+    hint: hintOf(error),
+    cause: error,
+  });
 }
+
+function textOf(error: unknown): string {
+  const { name = "", message = "" } = error as Thrown;
+  if (isNoWordOfS3(error)) return `the answer was HTTP ${statusOf(error)} and no word of an S3 store`;
+  const said = message.replace(ASIDES, "");
+  return [name === "Error" ? "" : name, said].filter((text) => text !== "").join(": ");
+}
+
+/** An answer without a code, or one that the SDK could not read although it says that all is well. */
+function isNoWordOfS3(error: unknown): boolean {
+  const status = statusOf(error);
+  return status !== undefined && (status < 300 || NAMELESS.test((error as Thrown).name ?? ""));
+}
+
+function hintOf(error: unknown): string {
+  const right = RIGHTS[(error as Thrown).command ?? ""];
+  if (isDenied(error) && right !== undefined)
+    return `allow ${right} to the key, or check AWS_ACCESS_KEY_ID; docs/mirror.md has the policy of each function`;
+  const region = regionIn(error as Thrown);
+  const known = knownHint(error as Thrown);
+  if (known !== undefined) return region === undefined ? known : `${known}: ${region}`;
+  if (isNoWordOfS3(error)) return BETWEEN;
+  return codeOf(error) === "mirror_unreachable" ? WAIT_HINT : REFUSED_HINT;
+}
+
+/** Of the store by its code, else by the status; of Node by its code. */
+function knownHint(error: Thrown): string | undefined {
+  const { name = "", code = "", message = "" } = error;
+  const ofStore = NAMELESS.test(name) ? code || String(statusOf(error)) : name;
+  return hintFor(ofStore, message) ?? hintFor(code, "");
+}
+
+/** Where the store says that the bucket lies. */
+function regionIn({ message = "", $response }: Thrown): string | undefined {
+  return $response?.headers?.["x-amz-bucket-region"] ?? /expecting '([\w-]+)'/.exec(message)?.[1];
+}
+
+const BETWEEN =
+  "check AWS_ENDPOINT_URL_S3, AWS_REGION and the key, and what lies between: a proxy, a firewall";
 
 export function isMissing(error: unknown): boolean {
   return statusOf(error) === 404 && (error as Thrown).name !== "NoSuchBucket";
@@ -41,9 +92,11 @@ export function isGone(error: unknown): boolean {
   return isMissing(error) && (error as Thrown).name === "NoSuchKey";
 }
 
-/** The key is known, and may not do this. */
+/** The key is known, and may not do this. To HEAD a store gives no reason. */
 export function isDenied(error: unknown): boolean {
-  return statusOf(error) === 403 && (error as Thrown).name === "AccessDenied";
+  if (statusOf(error) !== 403) return false;
+  const { name = "", command } = error as Thrown;
+  return name === "AccessDenied" || (command === "HeadObjectCommand" && NAMELESS.test(name));
 }
 
 /** Another has replaced the object since it was read, or is doing so. */
@@ -60,7 +113,7 @@ export function isUnsupported(error: unknown): boolean {
 function codeOf(error: unknown): ErrorCode {
   const status = statusOf(error);
   if ((error as Thrown).name === "CredentialsProviderError") return "mirror_refused";
-  return status === undefined || status >= 500 || status === 408 || status === 429
+  return status === undefined || status < 300 || status >= 500 || status === 408 || status === 429
     ? "mirror_unreachable"
     : "mirror_refused";
 }

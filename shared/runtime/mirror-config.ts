@@ -4,15 +4,17 @@ import { integer, variable } from "./config.ts";
 import type { proxyVariables } from "./proxy-config.ts";
 
 const text = z.string().check(z.minLength(1));
+/** A line break at its end would only be found when a request is signed. */
+const key = z.string().check(z.regex(/^\S+$/));
 const url = z.url({ protocol: /^https?$/ });
 
 /** The bucket, for every function that works with it. The SDK's own names where it has some. */
 export const mirrorVariables = {
-  S3_BUCKET: variable(z.optional(text), {
+  S3_BUCKET: variable(z.optional(z.string().check(z.regex(/^(?:arn:\S+|[^\s/:]+)$/))), {
     description: "Bucket in which each backup is mirrored. Unset: there is no mirror, and no S3 is spoken.",
-    allowed: "the name of a bucket",
+    allowed: "the name of a bucket, without s3:// and without a path",
   }),
-  S3_PREFIX: variable(z.optional(z.string().check(z.regex(/^[^/].*[^/]$|^.$/))), {
+  S3_PREFIX: variable(z.optional(z.string().check(z.regex(/^(?:\/|[^/\s](?:.*[^/\s])?)$/))), {
     description:
       "What the names of its objects begin with, before a slash: of each installation its own, like `hets-prod`. Goes with `S3_BUCKET`. `/`: the whole bucket is this installation's.",
     allowed: "text that neither begins nor ends with a slash, or / for the whole bucket",
@@ -29,17 +31,17 @@ export const mirrorVariables = {
     description: "Unset: `us-east-1` for other stores than AWS, which need one in signatures.",
     allowed: "the name of a region",
   }),
-  AWS_ACCESS_KEY_ID: variable(z.optional(text), {
+  AWS_ACCESS_KEY_ID: variable(z.optional(key), {
     description: "Unset: the SDK looks for a role of the pod, the container or the machine.",
     allowed: "the id of a key, together with AWS_SECRET_ACCESS_KEY",
     isSecret: true,
   }),
-  AWS_SECRET_ACCESS_KEY: variable(z.optional(text), {
+  AWS_SECRET_ACCESS_KEY: variable(z.optional(key), {
     description: "Its secret.",
     allowed: "the secret of a key, together with AWS_ACCESS_KEY_ID",
     isSecret: true,
   }),
-  AWS_SESSION_TOKEN: variable(z.optional(text), {
+  AWS_SESSION_TOKEN: variable(z.optional(key), {
     description: "For keys that expire.",
     allowed: "a token, together with a key",
     isSecret: true,
@@ -103,6 +105,7 @@ const PREFIX_UNSET =
 /** AWS and the other stores want different things where nothing is said. */
 function storeOf(config: MirrorConfig) {
   const endpoint = config.AWS_ENDPOINT_URL_S3 ?? config.AWS_ENDPOINT_URL;
+  if (endpoint !== undefined) refuseBucketIn(endpoint, config.S3_BUCKET);
   const isAws = endpoint === undefined || new URL(endpoint).hostname.endsWith(".amazonaws.com");
   const fallback = isAws
     ? ({ region: undefined, pathStyle: "false", checksums: "when-supported" } as const)
@@ -113,6 +116,15 @@ function storeOf(config: MirrorConfig) {
     forcePathStyle: (config.S3_FORCE_PATH_STYLE ?? fallback.pathStyle) === "true",
     checksums: config.S3_CHECKSUMS ?? fallback.checksums,
   };
+}
+
+/** As consoles show it for copying: each request would then go to a bucket within the bucket. */
+function refuseBucketIn(endpoint: string, bucket = ""): void {
+  const { pathname, hostname } = new URL(endpoint);
+  const isInPath = pathname.split("/").findLast((part) => part !== "") === bucket;
+  const isInHost = hostname.startsWith(`${bucket}.`) && hostname.endsWith(".amazonaws.com");
+  if (isInPath || isInHost)
+    throw invalid("AWS_ENDPOINT_URL_S3 must be the store's address without the bucket");
 }
 
 function credentials(config: MirrorConfig) {

@@ -50,6 +50,11 @@ describe("a mirror's settings", () => {
     await assert.rejects(s3Mirror(settings).list(never), {
       code: "mirror_unreachable",
       message: /certificate/,
+      hint: /S3_CA_FILE/,
+    });
+    const otherName = tls.endpoint.replace("127.0.0.1", "localhost");
+    await assert.rejects(s3Mirror({ ...settings, endpoint: otherName, ca: tls.certificate }).list(never), {
+      hint: /AWS_ENDPOINT_URL_S3 to a name that the store's certificate has/,
     });
     const mirror = s3Mirror({ ...settings, ca: tls.certificate });
     await mirror.copyIn(backup, async () => pieces("PGDMP"), never);

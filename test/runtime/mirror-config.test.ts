@@ -53,6 +53,13 @@ describe("the settings of the mirror", () => {
   for (const [name, value] of [
     ["S3_PREFIX", "/hets"],
     ["S3_PREFIX", "hets/"],
+    ["S3_PREFIX", "hets\n"],
+    ["S3_BUCKET", "s3://b"],
+    ["S3_BUCKET", "b/dev"],
+    ["S3_BUCKET", "b\n"],
+    ["AWS_ACCESS_KEY_ID", "key\n"],
+    ["AWS_SECRET_ACCESS_KEY", "secret\r\n"],
+    ["AWS_SESSION_TOKEN", "to ken"],
     ["S3_CHECKSUMS", "yes"],
     ["S3_FORCE_PATH_STYLE", "1"],
     ["AWS_ENDPOINT_URL_S3", "minio:9000"],
@@ -65,4 +72,25 @@ describe("the settings of the mirror", () => {
         message: new RegExp(`${name} is .*must be`),
       });
     });
+
+  for (const endpoint of [
+    "https://acct.r2.cloudflarestorage.com/hets-backups",
+    "https://hets-backups.s3.eu-central-1.amazonaws.com/",
+  ])
+    it(`refuse the bucket in the address of the store: ${endpoint}`, () => {
+      const given = { S3_BUCKET: "hets-backups", S3_PREFIX: "hets", AWS_ENDPOINT_URL_S3: endpoint };
+
+      assert.throws(() => read(given), { code: "configuration_invalid", message: /without the bucket/ });
+    });
+
+  it("refuse a bucket without a prefix: two installations would share one catalog", () => {
+    assert.throws(() => read({ S3_BUCKET: "b" }), {
+      code: "configuration_invalid",
+      message: /S3_PREFIX is not/,
+    });
+  });
+
+  it("take the whole bucket where that is said", () => {
+    assert.equal(read({ S3_BUCKET: "b", S3_PREFIX: "/" })?.prefix, "");
+  });
 });
