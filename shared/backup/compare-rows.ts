@@ -23,9 +23,16 @@ export function compareRows(expected: readonly TableRows[], found: readonly Tabl
 /** How a message begins that says so: a server says it of its own transaction. */
 export const ROWS_DIFFER = "the loaded database differs from the backup";
 
+/** How a message goes on where there are more than the backup has, by whoever counted them. */
+export const WRITTEN_MEANWHILE = ", %s of them written while it was loaded";
+const IS_WRITTEN_MEANWHILE = /\d of them written while it was loaded/;
+
 export function rowsDiffer(message: string): DormouseError {
   return new DormouseError("rows_differ", message, {
-    hint: "nothing was changed: look at the server's log, and try another backup",
+    hint: IS_WRITTEN_MEANWHILE.test(message)
+      ? "nothing was changed: a function that a CHECK, an index, a materialized view or an event trigger of an extension " +
+        "calls writes there; let it write nothing in a backup, or restore by hand"
+      : "nothing was changed: look at the server's log, and try another backup",
   });
 }
 
@@ -53,5 +60,6 @@ function difference({ schema, name, rows }: TableRows, found: TableCount | undef
   const what = `${schema}.${name}`;
   if (found === undefined) return [`${what} is missing`];
   const agrees = found.isConfiguration ? found.rows >= rows : found.rows === rows;
-  return agrees ? [] : [`${what} has ${found.rows} rows instead of ${rows}`];
+  const more = found.rows > rows ? WRITTEN_MEANWHILE.replace("%s", `${found.rows - rows}`) : "";
+  return agrees ? [] : [`${what} has ${found.rows} rows instead of ${rows}${more}`];
 }

@@ -13,6 +13,8 @@ export type LoadRequest = {
   readonly format: ArchiveFormat;
   /** What the sessions that load work under; see `settingsOfLoad` of the server. */
   readonly settings: Settings;
+  /** One thing after the other, where several at once failed. */
+  readonly isAlone?: boolean;
 };
 
 /** Where the properties of a database to make come from: one that is there, else what was noted of it. */

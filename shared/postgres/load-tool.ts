@@ -56,16 +56,26 @@ function explainLoad(tool: string, database: string, exit: string, stderr: reado
   const error = stderr.find((line) => FIRST_ERROR.test(line)) ?? exit;
   const why = error.replace(/^.*?(?:error|fatal):\s+(?:could not execute query: )?/i, "").slice(0, 500);
   if (why.startsWith(ROWS_DIFFER)) return rowsDiffer(why);
+  const command = commandOf(stderr, error);
   const kind = knownKind(stderr.join("\n"));
   const isLost = kind !== undefined && NO_SESSION.has(kind.code);
   return new DormouseError(
     isLost ? kind.code : "restore_failed",
-    `${tool} failed for ${JSON.stringify(database)}: ${exit}: ${why}`,
-    { hint: isLost ? kind.hint : hintFor(why) },
+    `${tool} failed for ${JSON.stringify(database)}${command}: ${exit}: ${why}`,
+    { hint: isLost ? kind.hint : hintFor(why, stderr.join("\n")) },
   );
 }
 
-function hintFor(why: string): string {
+/** What pg_restore was at, up to where people's data could begin; of a COPY the error itself names the table. */
+const COMMAND = /^Command was: ((?:CREATE|ALTER|REFRESH|COMMENT|GRANT|REVOKE)[^('$]*)/;
+
+function commandOf(stderr: readonly string[], error: string): string {
+  const command = stderr.slice(stderr.indexOf(error) + 1).map((line) => COMMAND.exec(line)?.[1]);
+  const first = command.find((each) => each !== undefined);
+  return first === undefined ? "" : ` at ${first.trim().slice(0, 150)}`;
+}
+
+function hintFor(why: string, all: string): string {
   if (/backslash commands are restricted/.test(why))
     return "the file holds commands for psql: read it before you trust it";
   if (/No space left on device|disk full/i.test(why))
@@ -74,5 +84,7 @@ function hintFor(why: string): string {
   if (/permission denied|must be (?:owner|superuser|member)|must be able to SET ROLE/i.test(why))
     return "restore as a role that may do this, usually the owner of all objects or a superuser";
   if (/extension/.test(why)) return "install the extension on the server, then restore again";
+  if (/violates check constraint|PL\/pgSQL function|SQL function|has not been populated/.test(all))
+    return "a function that reads other tables may need them first: restore by hand in another order, see docs/restore-by-hand.md";
   return "the message is the server's own: look at its log for the same minute";
 }

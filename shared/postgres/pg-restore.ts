@@ -1,14 +1,23 @@
 import type { LoadRequest } from "../backup/restore-server.ts";
+import { entryLists, usingList, type UsedList } from "./archive-list.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 
 /**
- * `pg_restore` into an empty database with several connections. Subscriptions stay out: they would start to replicate,
- * and a database that has one can hardly be dropped. Row security, which comes behind the rows, stays as it is for whoever
- * owns a materialized view: switched off, it would refuse to fill that again.
+ * `pg_restore` into an empty database with several connections, unless it is asked to do one thing after the other.
+ * Subscriptions stay out: they would start to replicate, and a database that has one can hardly be dropped. Row security,
+ * which comes behind the rows, stays as it is for whoever owns a materialized view: switched off, it would refuse to
+ * fill that again.
  */
-export async function loadCustom(
+export async function loadCustom(loader: Loader, request: LoadRequest, signal: AbortSignal): Promise<void> {
+  await using lists = await entryLists(loader, request, signal);
+  await loadEntries(loader, request, lists.content, signal);
+  if (lists.eventTriggers !== undefined) await loadEntries(loader, request, lists.eventTriggers, signal);
+}
+
+async function loadEntries(
   loader: Loader,
-  { database, path, settings }: LoadRequest,
+  { database, path, settings, isAlone }: LoadRequest,
+  list: UsedList,
   signal: AbortSignal,
 ): Promise<void> {
   const { libpq, options } = loader;
@@ -23,7 +32,8 @@ export async function loadCustom(
         "--no-subscriptions",
         "--enable-row-security",
         "--no-password",
-        `--jobs=${options.jobs}`,
+        ...usingList(list),
+        `--jobs=${isAlone === true ? 1 : options.jobs}`,
         `--dbname=${libpq.conninfo(database)}`,
         path,
       ],

@@ -1,9 +1,10 @@
 import type { Writable } from "node:stream";
 import pg from "pg";
-import { ROWS_DIFFER } from "../backup/compare-rows.ts";
+import { ROWS_DIFFER, WRITTEN_MEANWHILE } from "../backup/compare-rows.ts";
 import type { TableRows } from "../backup/plain-dump.ts";
 import type { ReplaceRequest, ReplacingSession } from "../backup/restore-server.ts";
 import { DormouseError } from "../errors.ts";
+import { entryLists, usingList, type UsedList } from "./archive-list.ts";
 import type { RunningTool } from "./child-process.ts";
 import { startLoad, type Loader } from "./load-tool.ts";
 import { PSQL } from "./psql.ts";
@@ -28,6 +29,7 @@ export async function replaceContent(
   const { libpq } = loader;
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
+  await using lists = await entryLists(loader, request, both);
   const psql = startLoad(
     loader,
     "psql",
@@ -39,7 +41,12 @@ export async function replaceContent(
     both,
   );
   try {
-    await converse(psql, () => startScript(loader, request, both), alone, checkOf(request.tables));
+    await converse(
+      psql,
+      () => startScript(loader, request, lists.inOrder, both),
+      alone,
+      checkOf(request.tables),
+    );
   } catch (error) {
     ended.abort(error);
     throw error;
@@ -49,6 +56,7 @@ export async function replaceContent(
 function startScript(
   loader: Loader,
   { database, path, settings }: ReplaceRequest,
+  list: UsedList,
   signal: AbortSignal,
 ): RunningTool {
   const script = startLoad(
@@ -62,6 +70,7 @@ function startScript(
         "--exit-on-error",
         "--no-subscriptions",
         "--enable-row-security",
+        ...usingList(list),
         "--file=-",
         path,
       ],
@@ -124,7 +133,8 @@ function checkOf(tables: readonly TableRows[]): string {
         found := found + part;
       END LOOP;
       IF found < item.rows OR (found > item.rows AND NOT item.is_configuration) THEN
-        RAISE EXCEPTION '${ROWS_DIFFER}: % has % rows instead of %', item.name::regclass, found, item.rows;
+        RAISE EXCEPTION '${ROWS_DIFFER}: % has % rows instead of %', item.name::regclass, found, item.rows::text
+          || CASE WHEN found > item.rows THEN format('${WRITTEN_MEANWHILE}', found - item.rows) ELSE '' END;
       END IF;
     END LOOP;
   END`;
