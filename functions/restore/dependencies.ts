@@ -1,7 +1,6 @@
 import { availableParallelism, tmpdir } from "node:os";
 import type { ArchiveFiles } from "../../shared/backup/archive-file.ts";
 import { catalogOfBothPlaces } from "../../shared/backup/both-places.ts";
-import type { Catalog } from "../../shared/backup/catalog.ts";
 import type { Mirror } from "../../shared/backup/mirror.ts";
 import type { KeepPolicy } from "../../shared/backup/retention-policy.ts";
 import type { DatabaseLock, HeldDatabase } from "../../shared/backup/database-lock.ts";
@@ -56,7 +55,7 @@ export async function wire(config: RestoreConfig, surroundings: Surroundings): P
     mirroring,
   };
   const archives = {
-    catalog: catalogOf(config, mirror),
+    ...catalogsOf(config, mirror),
     files: filesOf(config, mirror, await accessOf(config)),
   };
   const deps = { ...dependenciesOf(config, surroundings, { libpq, call, backup }), ...archives };
@@ -65,10 +64,10 @@ export async function wire(config: RestoreConfig, surroundings: Surroundings): P
 
 type Parts = { readonly libpq: Libpq; readonly call: CallCluster; readonly backup: BackupDependencies };
 
-/** Volume and bucket as one. */
-function catalogOf(config: RestoreConfig, mirror: Mirror | undefined): Catalog {
+/** The volume, and with the bucket as one. */
+function catalogsOf(config: RestoreConfig, mirror: Mirror | undefined) {
   const volume = volumeCatalog(config.BACKUP_DIR);
-  return mirror === undefined ? volume : catalogOfBothPlaces(volume, mirror);
+  return { volume, catalog: mirror === undefined ? volume : catalogOfBothPlaces(volume, mirror) };
 }
 
 function filesOf(config: RestoreConfig, mirror: Mirror | undefined, access: Access): ArchiveFiles {
@@ -84,7 +83,7 @@ function dependenciesOf(
   config: RestoreConfig,
   surroundings: Surroundings,
   { libpq, call, backup }: Parts,
-): Omit<RestoreDependencies, "files"> {
+): Omit<RestoreDependencies, "files" | "volume"> {
   const connection = connectionSettings(config);
   const place = { binDir: config.PG_BIN_DIR, searchPath: surroundings.searchPath };
   const seconds = (value: number) => value * 1000;

@@ -1,7 +1,8 @@
 import { asDormouseError } from "../errors.ts";
 import { newestFirst, type Backup } from "./backup.ts";
 import type { Catalog, CatalogListing, ForeignEntry } from "./catalog.ts";
-import type { Mirror } from "./mirror.ts";
+import { within } from "./deadline.ts";
+import { ANSWER_MS, silentBucket, type Mirror } from "./mirror.ts";
 import type { RunProblem } from "./run.ts";
 
 export type Place = "volume" | "bucket";
@@ -46,6 +47,11 @@ function conflict({ name }: Backup): ForeignEntry & { readonly place: Place } {
   return { path: name, reason: "archive_size_differs", detail, place: "bucket" };
 }
 
+/** For all of a bucket, by who may do without it: within the time that a caller is given the catalog in. */
+const WHOLE_MS = 45_000;
+/** For one backup that only the bucket has. */
+const ONE_MS = 60_000;
+
 /**
  * For whoever reads. A bucket that cannot be asked is no reason to refuse what the volume has, and is told in the
  * listing; where the volume has nothing, it is the error.
@@ -54,10 +60,13 @@ export function catalogOfBothPlaces(volume: Catalog, mirror: Mirror): Catalog {
   const never = new AbortController().signal;
   async function list(signal: AbortSignal): Promise<PlacedListing> {
     const local = await volume.list(signal);
+    const isEmpty = local.backups.length === 0 && local.legacy.length === 0;
+    if (isEmpty) return inBothPlaces(local, await mirror.list(signal));
     try {
-      return inBothPlaces(local, await mirror.list(signal));
+      const ask = (limited: AbortSignal) => mirror.list(limited, ANSWER_MS);
+      return inBothPlaces(local, await within(WHOLE_MS, signal, ask, silentBucket));
     } catch (error) {
-      if (signal.aborted || (local.backups.length === 0 && local.legacy.length === 0)) throw error;
+      if (signal.aborted) throw error;
       const { code, message, hint } = asDormouseError(error);
       return { ...inBothPlaces(local, undefined), bucketProblem: { code, message, hint } };
     }
@@ -65,11 +74,13 @@ export function catalogOfBothPlaces(volume: Catalog, mirror: Mirror): Catalog {
   return {
     ...volume,
     list,
-    find: async (name) => (await volume.find(name)) ?? (await mirror.find(name, never)),
+    find: async (name) =>
+      (await volume.find(name)) ??
+      within(ONE_MS, never, (limited) => mirror.find(name, limited), silentBucket),
     async mark(name, change) {
       // The next backup run sends a manifest that changed on the volume; what only the bucket has is changed there.
       if ((await volume.find(name)) !== undefined) return volume.mark(name, change);
-      return mirror.mark(name, change, never);
+      return within(ONE_MS, never, (limited) => mirror.mark(name, change, limited), silentBucket);
     },
   };
 }

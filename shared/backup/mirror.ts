@@ -1,3 +1,4 @@
+import { DormouseError } from "../errors.ts";
 import type { ArchiveName } from "./archive-name.ts";
 import type { Backup } from "./backup.ts";
 import type { CatalogListing, ChangeMarks } from "./catalog.ts";
@@ -17,10 +18,23 @@ export type KnownUploads = {
   readonly over: ReadonlySet<ArchiveName>;
 };
 
+/** For the first word of a bucket that somebody waits for who may do without it. */
+export const ANSWER_MS = 5_000;
+
+export function silentBucket(seconds: number, cause: unknown): DormouseError {
+  return new DormouseError("mirror_unreachable", `the bucket did not answer within ${seconds} s`, {
+    hint: "look at the store and the network: GET /doctor tells more",
+    cause,
+  });
+}
+
 /** The catalog's backups under the same names in a bucket: a second place, and no more than a copy. */
 export type Mirror = {
-  /** Complete, or it throws: a partial list would make old backups look like the newest. */
-  list(signal: AbortSignal): Promise<CatalogListing>;
+  /**
+   * Complete, or it throws: a partial list would make old backups look like the newest. With `answerWithinMs` a bucket
+   * that has said nothing by then is `mirror_unreachable`; one that has may take its time.
+   */
+  list(signal: AbortSignal, answerWithinMs?: number): Promise<CatalogListing>;
   /**
    * Copies the archive, then the manifest, and proves that the bucket holds both, byte for byte. An archive that is
    * there and equal is not sent again; one that was sent in part goes on where it stopped, if the store allows.

@@ -2,7 +2,9 @@ import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from "@aws-sdk/
 import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
 import { backupOf, newestFirst, type Backup } from "../backup/backup.ts";
 import type { CatalogListing, ForeignEntry } from "../backup/catalog.ts";
+import { within } from "../backup/deadline.ts";
 import { parseManifest } from "../backup/manifest.ts";
+import { silentBucket } from "../backup/mirror.ts";
 import { DormouseError } from "../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { readObject } from "./read-object.ts";
@@ -14,8 +16,14 @@ const MAX_MANIFEST_BYTES = 32 << 20;
 const AT_ONCE = 8;
 
 /** Every page and every manifest, or an error. */
-export async function listBucket(bucket: Bucket, signal: AbortSignal): Promise<CatalogListing> {
+export async function listBucket(
+  bucket: Bucket,
+  signal: AbortSignal,
+  answerWithinMs?: number,
+): Promise<CatalogListing> {
   try {
+    if (answerWithinMs !== undefined)
+      await within(answerWithinMs, signal, (limited) => hearFrom(bucket, limited), silentBucket);
     const sizes = await listSizes(bucket, signal);
     const paths = [...sizes.keys()];
     const found: Found[] = [];
@@ -31,6 +39,13 @@ export async function listBucket(bucket: Bucket, signal: AbortSignal): Promise<C
   } catch (error) {
     throw s3Error(error, `listing the bucket ${bucket.name}`, signal);
   }
+}
+
+/** The least that a listing needs the right for. */
+async function hearFrom({ client, name, prefix }: Bucket, signal: AbortSignal): Promise<void> {
+  await client.send(new ListObjectsV2Command({ Bucket: name, Prefix: prefix, MaxKeys: 1 }), {
+    abortSignal: signal,
+  });
 }
 
 /** One backup as it is now. */

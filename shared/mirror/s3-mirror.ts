@@ -15,7 +15,7 @@ import { sweepUploads } from "./uploads.ts";
 export function s3Mirror(settings: BucketSettings): Mirror {
   const bucket = openBucket(settings);
   return {
-    list: (signal) => listBucket(bucket, signal),
+    list: (signal, answerWithinMs) => listBucket(bucket, signal, answerWithinMs),
     copyIn: (backup, open, signal) => copyIn(bucket, backup, open, signal),
     mark: (name, change, signal) => markObject(bucket, name, change, signal),
     rewrite: (manifest, signal) => rewrite(bucket, manifest, signal),

@@ -1,10 +1,11 @@
 import type { Backup } from "../backup/backup.ts";
+import { ANSWER_MS } from "../backup/mirror.ts";
 import { isOwn, type Origin } from "../backup/origin.ts";
 import type { RunContext } from "../backup/run.ts";
 import { asDormouseError } from "../errors.ts";
 import type { BackupDependencies } from "./backup-request.ts";
 
-/** A bucket that is silent must not hold the database's lock for as long as the SDK tries. */
+/** One that falls silent in the middle must not hold the database's lock for as long as the SDK tries. */
 const ASK_BUCKET_MS = 30_000;
 
 type Given = {
@@ -29,7 +30,7 @@ export async function nextSequence(
   if (mirroring === undefined) return onVolume + 1;
   try {
     const soon = AbortSignal.any([signal, AbortSignal.timeout(ASK_BUCKET_MS)]);
-    const { backups } = await mirroring.mirror.list(soon);
+    const { backups } = await mirroring.mirror.list(soon, ANSWER_MS);
     const own = backups.filter((backup) => backup.database === database && isInBucket(origin, backup));
     return own.reduce((last, { sequence }) => Math.max(last, sequence), onVolume) + 1;
   } catch (error) {

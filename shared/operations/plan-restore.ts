@@ -1,11 +1,13 @@
 import { needsOf, unmetNeeds } from "../backup/blockers.ts";
+import type { PlacedListing } from "../backup/both-places.ts";
+import type { CatalogListing } from "../backup/catalog.ts";
 import type { Strategy } from "../backup/journal.ts";
 import { onVolume } from "../backup/origin.ts";
-import { findRestorable, parseWanted, type Restorable } from "../backup/restorable.ts";
+import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "../backup/restorable.ts";
 import { planRestore, type RestorePlan } from "../backup/restore-plan.ts";
 import type { Run } from "../backup/run.ts";
 import type { ArchiveNeeds } from "../backup/script-needs.ts";
-import { DormouseError } from "../errors.ts";
+import { asDormouseError, DormouseError } from "../errors.ts";
 import { originNow } from "./origin-now.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
 
@@ -28,11 +30,34 @@ export async function findWanted(
   const { database } = deps.settings;
   if (request.kind === "undo") return findUndone(deps, request.run, signal);
   const wanted = parseWanted(request.filename, database);
-  const listing = await deps.catalog.list(signal);
-  const origin = await originNow(deps, onVolume(listing.backups, database), signal);
+  const local = await deps.volume.list(signal);
+  const origin = await originNow(deps, onVolume(local.backups, database), signal);
   const fromElsewhere = request.fromElsewhere === true;
-  const backup = findRestorable(listing, database, wanted, { origin, fromElsewhere });
+  // What the volume has by that name counts, and waits for no bucket.
+  const listing: PlacedListing | CatalogListing = isIn(local, wanted)
+    ? local
+    : await deps.catalog.list(signal);
+  const backup = findIn(listing, () => findRestorable(listing, database, wanted, { origin, fromElsewhere }));
   return { strategy: request.strategy, backup, fromElsewhere, target: request.target ?? database };
+}
+
+function isIn({ backups, legacy }: CatalogListing, wanted: WantedBackup): boolean {
+  return "name" in wanted && [...backups, ...legacy].some(({ name }) => name === wanted.name);
+}
+
+/** What was not found may lie in a bucket that did not answer: nobody is to believe that it is gone. */
+function findIn(listing: PlacedListing | CatalogListing, find: () => Restorable): Restorable {
+  try {
+    return find();
+  } catch (error) {
+    const { code, message } = asDormouseError(error);
+    const problem = "bucketProblem" in listing ? listing.bucketProblem : undefined;
+    if (code !== "backup_not_found" || problem === undefined) throw error;
+    throw new DormouseError(problem.code, `${message} on the volume, and ${problem.message}`, {
+      hint: problem.hint,
+      cause: error,
+    });
+  }
 }
 
 async function findUndone(deps: RestoreDependencies, id: string, signal: AbortSignal): Promise<Found> {

@@ -25,7 +25,9 @@ export type RestoreSettings = {
 /** The ports and clocks that restoring needs. */
 export type RestoreDependencies = {
   readonly settings: RestoreSettings;
+  /** Of both places, where there is a bucket. */
   readonly catalog: Catalog;
+  readonly volume: Pick<Catalog, "list">;
   readonly files: ArchiveFiles;
   readonly runs: RunStore;
   readonly lock: DatabaseLock;

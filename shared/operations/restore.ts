@@ -28,7 +28,8 @@ export async function restore(
   if (request.dryRun) return plan(deps, request, context);
   const saga = sagaOf(context);
   try {
-    const result = await holdDatabase(deps, saga, (held, own) => attempt(deps, request, own, held));
+    const named = await nameLatest(deps, request, saga);
+    const result = await holdDatabase(deps, saga, (held, own) => attempt(deps, named, own, held));
     announceResult(deps, context, result);
     return result;
   } catch (error) {
@@ -85,6 +86,17 @@ async function attempt(
     serverMajor,
     liveExists: await liveExists(deps, signal),
   });
+}
+
+/** The bucket may have the latest: it is asked before there is a lock that others wait for. */
+async function nameLatest(
+  deps: RestoreDependencies,
+  request: RestoreRequest,
+  saga: Saga,
+): Promise<RestoreRequest> {
+  if (saga.hasBegun() || request.kind === "undo" || request.filename !== "latest") return request;
+  const { backup } = await findWanted(deps, request, saga.context.signal);
+  return backup === undefined ? request : { ...request, filename: backup.name };
 }
 
 /** What was latest when the run began stays what it restores. */
