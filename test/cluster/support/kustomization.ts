@@ -12,6 +12,8 @@ export type Patch = { readonly target: object; readonly patch: string; readonly 
 
 export type Wishes = {
   readonly overlay?: string;
+  /** For a second installation in the namespace. */
+  readonly nameSuffix?: string;
   /** The folder of the claim. */
   readonly volume?: "volume" | "volume-rwo";
   /** Of manifests/components, on top of the overlay. */
@@ -29,11 +31,12 @@ const KNATIVE_SERVICES = { group: "serving.knative.dev", kind: "Service" };
 
 /** Writes what a person would write to use the manifests, and a few settings that make the tests shorter. */
 export async function writeKustomization(namespace: string, wishes: Wishes): Promise<string> {
-  const { overlay = "kubernetes", components = [], settings = {}, patches = [] } = wishes;
-  const folder = join(FOLDER, namespace);
+  const { overlay = "kubernetes", components = [], settings = {}, patches = [], nameSuffix = "" } = wishes;
+  const folder = join(FOLDER, namespace + nameSuffix);
   const [newName, newTag] = IMAGE.split(":");
   return writeFolder(folder, {
     namespace,
+    nameSuffix,
     resources: [relative(folder, join(MANIFESTS, "overlays", overlay))],
     components: components.map((name) => relative(folder, join(MANIFESTS, "components", name))),
     images: [{ name: "dormouse", newName, newTag }],
