@@ -1,6 +1,7 @@
 import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { damageBook } from "../../shared/catalog/damage-book.ts";
 import { signatureJudge } from "../../shared/catalog/manifest-signature.ts";
+import type { PrintArchive } from "../../shared/catalog/read-legacy.ts";
 import { keepReserve, withReserve } from "../../shared/catalog/reserve.ts";
 import { runFiles } from "../../shared/catalog/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
@@ -23,12 +24,12 @@ import { ALL_DATABASES, cullHandler } from "./handler.ts";
 const now = () => new Date();
 
 /** Wires what culling needs: the volume, and the bucket if there is one. */
-export async function cullService(config: CullConfig, { log }: Surroundings): Promise<Service> {
+export async function cullService(config: CullConfig, { log, searchPath }: Surroundings): Promise<Service> {
   await keepReserve(config.BACKUP_DIR, log);
   const store = withReserve(runFiles(config.BACKUP_DIR, log, now), config.BACKUP_DIR, log);
   const { MANIFEST_PUBLIC_KEY: key } = config;
   const deps: CullPlacesDependencies = {
-    catalog: volumeCatalog(config.BACKUP_DIR),
+    catalog: volumeCatalog(config.BACKUP_DIR, undefined, printing(searchPath)),
     runs: store,
     events: eventSink(config, "/dormouse/cull", now),
     log,
@@ -52,6 +53,14 @@ export async function cullService(config: CullConfig, { log }: Surroundings): Pr
     ...runsInPod(config, { store, log, now }),
     authorize: await authorizeOf(config),
     interrupted: await interruptedRuns({ runs: store, log, now }, "cull", ALL_DATABASES),
+  };
+}
+
+/** The client tools are looked for when the first file of the old pod needs them. */
+function printing(searchPath: string): PrintArchive {
+  return async function* (archive, signal) {
+    const { printArchive } = await import("../../shared/postgres/read-archive.ts");
+    yield* printArchive(searchPath, archive, signal);
   };
 }
 

@@ -1,7 +1,13 @@
 import { DormouseError } from "../errors.ts";
 
-/** `2026-11-22/hets2026-11-22-01-00.bak`. Made by `archiveName` or `parseArchiveName` and by nothing else. */
-export type ArchiveName = `${string}/${string}.bak`;
+/**
+ * `2026-11-22/hets2026-11-22-01-00.bak`, or `.sql.gz` as the old pod named its files until 2018. Made by `archiveName` or
+ * `parseArchiveName` and by nothing else.
+ */
+export type ArchiveName = `${string}/${string}${Extension}`;
+
+type Extension = (typeof EXTENSIONS)[number];
+const EXTENSIONS = [".bak", ".sql.gz"] as const;
 
 export type ArchiveNameParts = {
   readonly name: ArchiveName;
@@ -16,10 +22,14 @@ export type ArchiveNameParts = {
 
 /** PostgreSQL cuts identifiers at 63 bytes (NAMEDATALEN - 1); encoded threefold they still fit a file name. */
 const MAX_DATABASE_BYTES = 63;
-const STAMP = /^(?<encoded>.+?)(?<stamp>\d{4}-\d{2}-\d{2}-\d{2}-\d{2})(?:-(?<ordinal>[1-9]\d*))?\.bak$/s;
+const STAMP = /^(?<encoded>.+?)(?<stamp>\d{4}-\d{2}-\d{2}-\d{2}-\d{2})(?:-(?<ordinal>[1-9]\d*))?$/s;
 
 /** The name of a backup of `database` begun at `startedAt`; `ordinal` 2 and up tells apart those of one minute. */
 export function archiveName(database: string, startedAt: Date, ordinal = 1): ArchiveName {
+  return named(database, startedAt, ordinal, ".bak");
+}
+
+function named(database: string, startedAt: Date, ordinal: number, extension: Extension): ArchiveName {
   const bytes = new TextEncoder().encode(database).length;
   if (bytes === 0 || bytes > MAX_DATABASE_BYTES) {
     throw new DormouseError("configuration_invalid", `database name has ${bytes} bytes, not 1 to 63`, {
@@ -28,15 +38,17 @@ export function archiveName(database: string, startedAt: Date, ordinal = 1): Arc
   }
   const stamp = startedAt.toISOString().slice(0, 16).replace(/[T:]/g, "-");
   const suffix = ordinal === 1 ? "" : `-${ordinal}`;
-  return `${stamp.slice(0, 10)}/${encodeDatabase(database)}${stamp}${suffix}.bak`;
+  return `${stamp.slice(0, 10)}/${encodeDatabase(database)}${stamp}${suffix}${extension}`;
 }
 
 /**
  * Reads the stamp from the right, since the name of a database may itself end in digits. Answers `undefined` for
- * whatever `archiveName` would not have made, letter for letter: such a file is somebody else's.
+ * whatever `archiveName` would not have made, letter for letter but for the extension: such a file is somebody else's.
  */
 export function parseArchiveName(text: string): ArchiveNameParts | undefined {
-  const groups = STAMP.exec(text.slice(text.indexOf("/") + 1))?.groups;
+  const extension = EXTENSIONS.find((each) => text.endsWith(each));
+  if (extension === undefined) return undefined;
+  const groups = STAMP.exec(text.slice(text.indexOf("/") + 1, -extension.length))?.groups;
   if (groups === undefined) return undefined;
 
   const { encoded = "", stamp = "", ordinal = "1" } = groups;
@@ -45,7 +57,7 @@ export function parseArchiveName(text: string): ArchiveNameParts | undefined {
   if (database === undefined || minuteAt === undefined) return undefined;
 
   const parts = { database, date: stamp.slice(0, 10), minuteAt, ordinal: Number(ordinal) };
-  const name = archiveName(database, minuteAt, parts.ordinal);
+  const name = named(database, minuteAt, parts.ordinal, extension);
   return name === text ? { name, ...parts } : undefined;
 }
 

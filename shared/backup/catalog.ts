@@ -3,13 +3,16 @@ import type { Backup } from "./backup.ts";
 import type { ArchiveFormat, BackupManifest, Marks } from "./manifest.ts";
 import type { PlainDump } from "./plain-dump.ts";
 
-/** An archive of the old pod: its name is ours, its manifest is missing, its content is a plain dump. */
+/**
+ * An archive of the old pod: its name is ours, its manifest is missing, and its content is a dump in whichever format the
+ * pod wrote that year.
+ */
 export type LegacyFile = {
   readonly name: ArchiveName;
   readonly database: string;
   readonly minuteAt: Date;
   readonly sizeBytes: number;
-  readonly format: Exclude<ArchiveFormat, "custom">;
+  readonly format: ArchiveFormat;
   /** Why it could not be adopted, as long as it has not changed since: it is kept, and counts as nothing. */
   readonly damage?: string;
 };
@@ -32,7 +35,7 @@ export type ForeignEntry = {
     | "folder"
     | "link"
     | "special_file"
-    /** `.bak` with our name, but neither a manifest nor the content of a plain dump. */
+    /** Named as ours are, but with neither a manifest nor the content of a dump. */
     | "archive_without_manifest"
     | "manifest_without_archive"
     | "manifest_unreadable"

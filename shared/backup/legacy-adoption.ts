@@ -10,13 +10,18 @@ export type Adoption = {
   readonly version: string;
 };
 
+const DAY_MS = 86_400_000;
+
 /**
  * The legacy files that a run may adopt, newest first, since the newest are what one would want back. Left out are
- * those known to be damaged, and those whose name lies in the future: they would be the newest of all.
+ * those known to be damaged, those whose name lies in the future, since they would be the newest of all, and archives in
+ * pg_dump's own format of the last day: a backup of ours is one too, until its manifest is written.
  */
 export function adoptable(legacy: readonly LegacyFile[], now: Date, limit: number): readonly LegacyFile[] {
+  const isOver = ({ format, minuteAt }: LegacyFile) =>
+    minuteAt.getTime() + (format === "custom" ? DAY_MS : 0) <= now.getTime();
   return legacy
-    .filter(({ damage, minuteAt }) => damage === undefined && minuteAt <= now)
+    .filter((file) => file.damage === undefined && isOver(file))
     .toSorted((a, b) => b.minuteAt.getTime() - a.minuteAt.getTime() || (a.name < b.name ? -1 : 1))
     .slice(0, limit);
 }
@@ -54,7 +59,7 @@ export function describeAdopted(
     versions: { dormouse: version, ...versions },
     archive: {
       format,
-      compression: format === "gzip-sql" ? "gzip" : "none",
+      compression: format === "gzip-sql" ? "gzip" : format === "custom" ? "unknown" : "none",
       sizeBytes,
       sha256,
       plainBytes: dump.plainBytes,

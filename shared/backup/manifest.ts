@@ -13,7 +13,7 @@ import { databasePropertiesSchema } from "./database-properties.ts";
 export const VERIFICATION_LEVELS = ["hashed", "read", "restored", "compared"] as const;
 export type VerificationLevel = (typeof VERIFICATION_LEVELS)[number];
 
-/** `custom` is pg_dump -Fc; the other two are what the old pod wrote. */
+/** `custom` is pg_dump -Fc; the old pod wrote the other two before 2018-11-20. */
 export const ARCHIVE_FORMATS = ["custom", "gzip-sql", "plain-sql"] as const;
 export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number];
 

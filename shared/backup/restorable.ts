@@ -20,7 +20,7 @@ export type Restorable = {
 /** A whole name, the name without its folder, or `latest`. */
 export type WantedBackup = { readonly latest: true } | { readonly name: ArchiveName };
 
-const DATE = /^.+?(\d{4}-\d{2}-\d{2})-\d{2}-\d{2}(?:-[1-9]\d*)?\.bak$/s;
+const DATE = /^.+?(\d{4}-\d{2}-\d{2})-\d{2}-\d{2}(?:-[1-9]\d*)?\.(?:bak|sql\.gz)$/s;
 
 /**
  * Reads what a caller calls a file. Throws `request_invalid` for whatever is not exactly the name of a backup of
@@ -84,7 +84,7 @@ function latestOf(
   const wished = backups.filter((each) => !isSafetyBackup(each));
   const own = wished.find((each) => isOwn(origin, each));
   const elsewhere = wished.filter((each) => !isOwn(origin, each));
-  const [file] = legacy;
+  const file = legacy.find(({ damage }) => damage === undefined);
   if (!fromElsewhere && own !== undefined) return ofBackup(own, origin);
   if (!fromElsewhere && file !== undefined) return ofLegacy(file);
   const [latest] = elsewhere;

@@ -6,17 +6,23 @@ import { serialiseManifest, type BackupManifest } from "../backup/manifest.ts";
 import { rememberDamage } from "./damaged-files.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
-import { READ_BYTES, readLegacy } from "./read-legacy.ts";
+import { READ_BYTES, readLegacy, type PrintArchive } from "./read-legacy.ts";
 
 type Adopted = { readonly backup: Backup } | { readonly damage: string };
 type Describe = (contents: LegacyContents) => BackupManifest;
+
+type Adopting = {
+  readonly describe: Describe;
+  readonly signal: AbortSignal;
+  readonly print?: PrintArchive | undefined;
+};
 
 /** Reads a file of the old pod to its end and writes the manifest that makes it a backup. */
 export async function adoptLegacy(
   files: Files,
   backupDir: string,
   legacy: LegacyFile,
-  { describe, signal }: { readonly describe: Describe; readonly signal: AbortSignal },
+  { describe, signal, print }: Adopting,
 ): Promise<Adopted> {
   const path = join(backupDir, legacy.name);
   const handle = await openRegular(files, path);
@@ -24,17 +30,20 @@ export async function adoptLegacy(
   try {
     const before = await handle.stat();
     const source = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: READ_BYTES });
-    const read = await readLegacy(source, { ...legacy, sizeBytes: before.size }, signal);
+    const read = await readLegacy(source, { ...legacy, sizeBytes: before.size }, { signal, print });
     // Somebody still writes to it: neither whole nor damaged, until it is left alone.
     if (!isSame(before, await handle.stat())) return { damage: "changed while it was read" };
     if ("contents" in read) return { backup: await writeManifest(files, path, describe(read.contents)) };
     const damage = { sizeBytes: before.size, modifiedMs: before.mtimeMs, why: read.damage };
-    await rememberDamage(files, backupDir, legacy.name, damage);
+    if (!TOO_NEW.test(read.damage)) await rememberDamage(files, backupDir, legacy.name, damage);
     return read;
   } finally {
     await handle.close();
   }
 }
+
+/** pg_restore's words for an archive that a newer release of it can read: the next image may have that. */
+const TOO_NEW = /unsupported version/;
 
 /** Neither a link nor a FIFO that took the file's place is followed or waited for. */
 async function openRegular(files: Files, path: string) {

@@ -59,7 +59,7 @@ async function compare(
 }
 
 async function readPlain(backup: Restorable, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump> {
-  const read = await readLegacy(file.bytes(), backup, signal);
+  const read = await readLegacy(file.bytes(), backup, { signal });
   if ("contents" in read) return read.contents.dump;
   throw new DormouseError("archive_damaged", `${backup.name} ${read.damage}`, {
     hint: "restore another backup: GET / lists them",

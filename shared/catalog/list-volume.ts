@@ -160,7 +160,7 @@ async function readLegacy(files: Files, backupDir: string, parts: ArchiveNamePar
   const path = join(backupDir, name);
   const { size, mtimeMs } = await vanishing(files.lstat(path));
   const format = fileFormat(await readSmall(files, path, MAGIC_BYTES));
-  if (format === "gzip" || format === "plain-sql") {
+  if (format === "gzip" || format === "plain-sql" || format === "custom") {
     const known = { name, database, minuteAt, sizeBytes: size };
     return { legacy: { ...known, format: format === "gzip" ? "gzip-sql" : format }, modifiedMs: mtimeMs };
   }

@@ -20,22 +20,31 @@ const BOMB_FLOOR_BYTES = 64 << 20;
 /** Where the versions stand: the comments before the first statement. */
 const HEAD_BYTES = 4_096;
 
-/** Reads all of a plain dump, packed or not, in bounded memory. A fault of the file is an answer, one of the disk throws. */
+/** Prints an archive of format `custom` as the script that would load it. Throws `archive_damaged`. */
+export type PrintArchive = (archive: Chunks, signal: AbortSignal) => Chunks;
+
+/**
+ * Reads all of a dump in bounded memory, as the script that it is or that `print` makes of it. A fault of the file is an
+ * answer, one of the disk throws.
+ */
 export async function readLegacy(
   source: Chunks,
   { format, sizeBytes }: Pick<LegacyFile, "sizeBytes"> & { readonly format: ArchiveFormat },
-  signal: AbortSignal,
+  { signal, print }: { readonly signal: AbortSignal; readonly print?: PrintArchive | undefined },
 ): Promise<LegacyReading> {
   const file = hashing();
   const script = scanning(Math.max(BOMB_FLOOR_BYTES, sizeBytes * MAX_EXPANSION));
-  const [hash, scan] = [(bytes: Chunks) => file.pass(bytes), (bytes: Chunks) => script.read(bytes)];
   try {
+    const bytes = file.pass(source);
     if (format === "gzip-sql")
-      await pipeline(source, hash, createGunzip({ chunkSize: READ_BYTES }), scan, { signal });
-    else await pipeline(source, hash, scan, { signal });
+      await pipeline(bytes, createGunzip({ chunkSize: READ_BYTES }), (plain: Chunks) => script.read(plain), {
+        signal,
+      });
+    else await script.read(format === "custom" ? printed(bytes, print, signal) : bytes);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof Bomb) return { damage: error.message };
+    if (error instanceof DormouseError && error.code === "archive_damaged") return { damage: error.message };
     // Z_DATA_ERROR, Z_BUF_ERROR ("unexpected end of file") and their kind.
     if (codeOf(error).startsWith("Z_"))
       return { damage: `is no whole gzip file: ${(error as Error).message}` };
@@ -44,6 +53,11 @@ export async function readLegacy(
   const { dump, versions } = script.end();
   if (!dump.isComplete) return { damage: "does not end as pg_dump ends a dump: it was cut short" };
   return { contents: { ...file.digest(), dump, versions } };
+}
+
+function printed(archive: Chunks, print: PrintArchive | undefined, signal: AbortSignal): Chunks {
+  if (print !== undefined) return print(archive, signal);
+  throw new DormouseError("internal", "an archive of format custom is not read here");
 }
 
 function hashing() {

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
 import { clearUp, removeIfThere, temporaryName } from "./files.ts";
 
-const COPY = /^(?:\.tmp-(?<decrypted>.+\.bak)-[0-9a-f]{8}|(?<fetched>.+\.bak)\.fetched)$/s;
+const COPY =
+  /^(?:\.tmp-(?<decrypted>.+\.(?:bak|sql\.gz))-[0-9a-f]{8}|(?<fetched>.+\.(?:bak|sql\.gz))\.fetched)$/s;
 
 /** A name that stays: what an earlier attempt has fetched is not fetched again. */
 export function fetchedName(name: ArchiveName): string {

@@ -13,14 +13,15 @@ import { changing, type AssertHeld } from "./change-lock.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
 import { listVolume, readBackup } from "./list-volume.ts";
+import type { PrintArchive } from "./read-legacy.ts";
 import { finishRemoval, removeBackup } from "./remove-backup.ts";
 import { stageArchive } from "./stage-archive.ts";
 import { sweepRun } from "./sweep-run.ts";
 
 const READ_BYTES = 1 << 18;
 
-/** The catalog on a mounted volume: the primary one. */
-export function volumeCatalog(backupDir: string, files: Files = promises): Catalog {
+/** The catalog on a mounted volume: the primary one. Only what adopts has to `print` archives. */
+export function volumeCatalog(backupDir: string, files: Files = promises, print?: PrintArchive): Catalog {
   return {
     list: lookTogether((signal) => listVolume(files, backupDir, signal)),
     find: (name) => find(files, backupDir, name),
@@ -31,7 +32,7 @@ export function volumeCatalog(backupDir: string, files: Files = promises): Catal
     // Alone with it, and so that the lock of the one that died goes as well.
     finishRemoval: (name, sizeBytes) =>
       changing(files, backupDir, name, () => finishRemoval(files, backupDir, name, sizeBytes)),
-    adopt: (legacy, describe, signal) => adoptLegacy(files, backupDir, legacy, { describe, signal }),
+    adopt: (legacy, describe, signal) => adoptLegacy(files, backupDir, legacy, { describe, signal, print }),
     sweep: (run) => sweepRun(files, backupDir, run),
     space: () => space(files, backupDir),
   };

@@ -42,6 +42,20 @@ export async function findClientTools(
   );
 }
 
+/** The newest there are: pg_restore reads what every older pg_dump wrote. */
+export async function newestClientTools(
+  binDir: string | undefined,
+  searchPath: string,
+): Promise<ClientTools> {
+  const folders = binDir === undefined ? await installedFolders(searchPath) : [binDir];
+  const found = (await Promise.all(folders.map(inspectFolder))).filter((tools) => tools !== undefined);
+  const [newest] = found.toSorted((a, b) => b.major - a.major);
+  if (newest !== undefined) return newest;
+  throw new DormouseError("client_tools_missing", `no pg_restore is in ${folders.join(", ")}`, {
+    hint: "install the PostgreSQL client tools, or set PG_BIN_DIR to their folder",
+  });
+}
+
 /** Where Debian and Red Hat put each major, then PATH. */
 async function installedFolders(searchPath: string): Promise<string[]> {
   const folders: string[] = [];

@@ -3,8 +3,11 @@ import type { ArchiveContents, ArchiveReading } from "../backup/dump.ts";
 import { plainDumpScanner } from "../backup/plain-dump.ts";
 import { DormouseError } from "../errors.ts";
 import { runTool, stalled, type Limits, type RunningTool } from "./child-process.ts";
-import type { ClientTools } from "./client-tools.ts";
+import { newestClientTools, type ClientTools } from "./client-tools.ts";
 import { watchdog, type Watchdog } from "./watchdog.ts";
+
+/** As long as a dump may take by default. */
+const PRINT_WITHIN_MS = 12 * 3_600_000;
 
 /**
  * Reads an archive to its end with pg_restore while it passes by, and counts the rows of each table. `--data-only`
@@ -17,23 +20,52 @@ export function readArchive(
   limits: Limits,
   signal: AbortSignal,
 ): ArchiveReading {
-  const restore = runTool(
-    {
-      file: `${tools.binDir}/pg_restore`,
-      arguments: ["--data-only", "--file=-"],
-      environment: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
-      secrets: [],
-    },
-    // It waits for its input as long as the dump takes; `guard` below bounds what is its own time.
-    { deadlineMs: limits.deadlineMs, stallMs: limits.deadlineMs },
-    explainRestore,
-    signal,
-  );
+  // It waits for its input as long as the dump takes; `guard` below bounds what is its own time.
+  const restore = startReading(tools, ["--data-only"], limits.deadlineMs, signal);
   const guard = watchdog(limits.stallMs, () => restore.stop(stalled("pg_restore", limits.stallMs)));
   const contents = scan(restore).finally(() => guard.clear());
   // Whoever reads the archive learns of it there, too; without a reader it must not end the process.
   contents.catch(() => undefined);
   return { archive: passThrough(archive, restore, contents, guard), contents };
+}
+
+/**
+ * Prints, by the newest pg_restore there is, the script that would load an archive. All of it is read, also where
+ * pg_restore has read enough. Throws `archive_damaged`, and `client_tools_missing`.
+ */
+export async function* printArchive(
+  searchPath: string,
+  archive: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const tools = await newestClientTools(undefined, searchPath);
+  const restore = startReading(tools, [], PRINT_WITHIN_MS, signal);
+  const fed = (async () => {
+    for await (const chunk of archive) await feed(restore.stdin, chunk);
+    restore.stdin.end();
+  })();
+  fed.catch((error: unknown) => restore.stop(error instanceof Error ? error : new Error(String(error))));
+  yield* restore.output;
+  await fed;
+}
+
+function startReading(
+  { binDir }: ClientTools,
+  options: readonly string[],
+  deadlineMs: number,
+  signal: AbortSignal,
+): RunningTool {
+  return runTool(
+    {
+      file: `${binDir}/pg_restore`,
+      arguments: [...options, "--file=-"],
+      environment: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
+      secrets: [],
+    },
+    { deadlineMs, stallMs: deadlineMs },
+    explainRestore,
+    signal,
+  );
 }
 
 async function* passThrough(

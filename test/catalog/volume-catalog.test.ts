@@ -144,7 +144,10 @@ describe("volumeCatalog", () => {
       backups.map((backup) => backup.name),
       [name],
     );
-    assert.deepEqual(legacy, []);
+    assert.deepEqual(
+      legacy.map(({ name: file, format }) => `${file.slice(-9, -4)} ${format}`),
+      ["07-00 custom"],
+    );
     assert.deepEqual(
       foreign.map(
         ({ path, reason }) => `${path.replace("2026-11-22/", "").replace("hets2026-11-22-", "")} ${reason}`,
@@ -156,7 +159,6 @@ describe("volumeCatalog", () => {
         "04-00.bak special_file",
         "05-00.bak special_file",
         "06-00.bak archive_without_manifest",
-        "07-00.bak archive_without_manifest",
         "08-00.bak.json manifest_without_archive",
         "09-00.bak.json manifest_unreadable",
         "notes.txt unknown_file",
