@@ -47,7 +47,7 @@ describe("a kustomization of somebody's own", async () => {
           assert.deepEqual(spec.securityContext, group);
           assert.equal(metadata.labels?.["dormouse-volume"], "dormouse-backups");
           assert.match(JSON.stringify(spec.affinity), new RegExp(JSON.stringify(TOGETHER)));
-          assert.match(JSON.stringify(spec), /"secretRef":\{"name":"dormouse-s3"\}/);
+          assert.match(JSON.stringify(spec), /"secretRef":\{"name":"dormouse-s3-(?:backup|cull|restore)"\}/);
         }
         assert.doesNotMatch(
           JSON.stringify(manifests.flatMap(templatesOf).filter((template) => !usesVolume(template))),
@@ -95,6 +95,8 @@ describe("a kustomization of somebody's own", async () => {
         assert.deepEqual(imagesOf(manifests), [`${image?.newName}:${image?.newTag}`]);
         for (const { literals } of kustomization["configMapGenerator"] as readonly { literals: string[] }[])
           for (const literal of literals) assert.ok(settingsOf(manifests).includes(literal), literal);
+        if (settingsOf(manifests).some((setting) => setting.startsWith("S3_BUCKET=")))
+          assert.ok(settingsOf(manifests).includes("S3_PREFIX=hets"));
         const binding = manifests.find(({ kind }) => kind === "ClusterRoleBinding");
         assert.ok(binding?.metadata.name.startsWith(String(kustomization["namespace"]).split("/")[0] ?? ""));
         assert.notEqual(binding?.metadata.name, "dormouse-asks-who-calls");

@@ -61,7 +61,7 @@ function environmentsOf(manifests: readonly Manifest[], name: string): readonly 
   return containers.map(({ env = [], envFrom = [] }) => [
     ...env.map((variable) => variable.name),
     ...envFrom.flatMap(({ configMapRef, secretRef }) =>
-      configMapRef === undefined ? keysOfSecret(secretRef?.name) : keysOf(manifests, configMapRef.name),
+      configMapRef === undefined ? keysOfSecret(secretRef?.name, name) : keysOf(manifests, configMapRef.name),
     ),
   ]);
 }
@@ -72,7 +72,8 @@ function keysOf(manifests: readonly Manifest[], name: string): readonly string[]
   return Object.keys(map["data"] as object);
 }
 
-function keysOfSecret(name: string | undefined): readonly string[] {
-  assert.equal(name, "dormouse-s3");
+/** Of the function's own: a key that may delete is no business of the others. */
+function keysOfSecret(secret: string | undefined, name: string): readonly string[] {
+  assert.equal(secret, `dormouse-s3-${name}`);
   return SECRET_S3;
 }

@@ -18,7 +18,10 @@ require("/tmp/s3.cjs");`;
 /** The S3 server of the tests as a pod, with the bucket and the key that the component s3 wants. */
 export async function s3Server(): Promise<readonly object[]> {
   return [
-    { ...named("v1", "Secret", "dormouse-s3"), stringData: KEY },
+    ...["backup", "cull", "restore"].map((name) => ({
+      ...named("v1", "Secret", `dormouse-s3-${name}`),
+      stringData: KEY,
+    })),
     { ...named("v1", "ConfigMap", "s3-program"), binaryData: { "s3.cjs.gz": await program() } },
     { ...named("v1", "Service", "s3"), spec: { selector: { app: "s3" }, ports: [{ port: 9000 }] } },
     nodePod("s3", UNPACK, 9000, { path: "/program", configMap: "s3-program" }),
