@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
@@ -162,6 +164,20 @@ describe("a database whose settings decide what its values are", () => {
       assert.equal(answer.status, 200, await answer.text());
       assert.deepEqual(await printOf(into.into ?? database), original);
     });
+
+  it("comes back by value from a backup that notes no settings, as long as the database is there", async () => {
+    const path = join(volume.path, `${manifest.name}.json`);
+    const whole = await readFile(path, "utf8");
+    const { settings: _, properties: __, ...old } = JSON.parse(whole) as BackupManifest;
+    await writeFile(path, JSON.stringify(old));
+    const into = `${database}_old`;
+
+    const answer = await restore.post({ filename: manifest.name, into });
+
+    await writeFile(path, whole);
+    assert.equal(answer.status, 200, await answer.text());
+    assert.deepEqual(await printOf(into), original);
+  });
 
   it("comes back by value by the command of its manifest, run by a shell", async () => {
     const path = `${server.binDir}:${process.env["PATH"]}`;
