@@ -30,7 +30,7 @@ const IS_WRITTEN_MEANWHILE = /\d of them written while it was loaded/;
 export function rowsDiffer(message: string): DormouseError {
   return new DormouseError("rows_differ", message, {
     hint: IS_WRITTEN_MEANWHILE.test(message)
-      ? "nothing was changed: a function that a CHECK, an index, a materialized view or an event trigger of an extension " +
+      ? "nothing was changed: a function that a CHECK, an index, a materialized view or an event trigger " +
         "calls writes there; let it write nothing in a backup, or restore by hand"
       : "nothing was changed: look at the server's log, and try another backup",
   });

@@ -174,6 +174,11 @@ function warningsOf(request: PlanRequest): string[] {
       ? ["there is no live database: nothing is kept by which the undo could be taken back"]
       : []),
     ...slotWarnings(strategy, facts),
+    ...(strategy === "in-place"
+      ? facts.eventTriggersOfOthers.map(
+          (name) => `event trigger ${name} fires for what is replaced, and may write`,
+        )
+      : []),
     ...workloads.flatMap(({ workload, state }) =>
       (state.autoscalers ?? []).map((name) => `${name} may scale ${workloadText(workload)} meanwhile`),
     ),

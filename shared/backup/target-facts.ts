@@ -30,6 +30,8 @@ export type TargetFacts = {
   readonly live: DatabaseProperties | undefined;
   /** Settings under which the dump was written and that this server cannot take. */
   readonly impossibleSettings: readonly string[];
+  /** Event triggers of the live database that this role may neither drop nor keep from firing. */
+  readonly eventTriggersOfOthers: readonly string[];
   /** Locales of the database to make that this server does not have. */
   readonly missingLocales: readonly string[];
   /** The owner of the database to make, where this role may not give it one of its own. */

@@ -10,7 +10,7 @@ import { endSessions, explained, limitLockWaits } from "./exchange.ts";
 import type { Libpq } from "./libpq.ts";
 import { settingsOfLoad } from "./read-settings.ts";
 import { restoreTools, type LoadOptions } from "./restore-tools.ts";
-import { targetFacts } from "./target-facts.ts";
+import { eventTriggersOfOthers, targetFacts } from "./target-facts.ts";
 
 type Place = { readonly binDir?: string | undefined; readonly searchPath: string };
 type Work<Result> = (client: pg.Client) => Promise<Result>;
@@ -29,9 +29,23 @@ export function restoreServer(
     tools: async (serverMajor) =>
       restoreTools(await findClientTools(serverMajor, place.binDir, place.searchPath), libpq, options),
     drop: databaseDropper(settings),
+    inspect: inspector(settings),
     ...fromOutside(sessions(settings, settings.maintenanceDatabase)),
     ...asked(sessions(settings, settings.maintenanceDatabase)),
     ...fromInside((database) => sessions(settings, database)),
+  };
+}
+
+function inspector(settings: ConnectionSettings): RestoreServer["inspect"] {
+  return async (request, signal) => {
+    const what = `inspection of database ${JSON.stringify(request.database)}`;
+    const facts = await sessions(settings, settings.maintenanceDatabase)(what, signal, (client) =>
+      targetFacts(client, request),
+    );
+    if (!facts.exists) return facts;
+    // Who may not come in learns so from what the plan says of it.
+    const names = sessions(settings, request.database)(what, signal, eventTriggersOfOthers).catch(() => []);
+    return { ...facts, eventTriggersOfOthers: await names };
   };
 }
 
@@ -43,13 +57,9 @@ function sessions(settings: ConnectionSettings, database: string): Session {
 /** What is done from the maintenance database: nobody may be in a database that is renamed or dropped. */
 function fromOutside(
   session: Session,
-): Omit<RestoreServer, "tools" | "drop" | Asked | "analyze" | "countRows"> {
+): Omit<RestoreServer, "tools" | "drop" | "inspect" | Asked | "analyze" | "countRows"> {
   const quoted = JSON.stringify;
   return {
-    inspect: (request, signal) =>
-      session(`inspection of database ${quoted(request.database)}`, signal, (client) =>
-        targetFacts(client, request),
-      ),
     existing: (databases, signal) =>
       session("list of databases", signal, async (client) => {
         const sql = "SELECT datname FROM pg_database WHERE datname = ANY ($1)";

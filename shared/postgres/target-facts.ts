@@ -26,10 +26,21 @@ export async function targetFacts(client: pg.Client, request: TargetRequest): Pr
       targetTaken:
         (await names(client, "SELECT datname::text AS name FROM pg_database WHERE datname = $1", target))
           .length > 0,
+      // That database itself tells, to whoever may come in.
+      eventTriggersOfOthers: [],
     };
   } finally {
     await client.query("ROLLBACK").catch(() => undefined);
   }
+}
+
+/** They belong to the database that is asked, and fire for whatever this role makes or drops in it. */
+export function eventTriggersOfOthers(client: pg.Client): Promise<string[]> {
+  return names(
+    client,
+    `SELECT evtname::text AS name FROM pg_event_trigger
+     WHERE evtenabled IN ('O', 'A') AND NOT pg_has_role(evtowner, 'USAGE')`,
+  );
 }
 
 async function ownRights(client: pg.Client, database: string) {

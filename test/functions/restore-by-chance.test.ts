@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
+import type { RestorePlan } from "../../shared/backup/restore-plan.ts";
 import { problemIn } from "../support/faulty.ts";
 import {
   backupEnvironment,
@@ -111,6 +112,25 @@ describe("what a load makes by chance", () => {
       assert.equal(answer.status, 200, await answer.text());
       assert.deepEqual(await stateOf(database), original);
     }
+  });
+
+  it("is told by the plan of a role that cannot keep event triggers quiet", async () => {
+    const { database, path } = await backedUp(AUDITED);
+    const role = `quiet_${process.pid}`;
+    await server.query("postgres", `CREATE ROLE ${role} LOGIN PASSWORD '${role}'`);
+    await server.query("postgres", `ALTER DATABASE ${database} OWNER TO ${role}`);
+    await using restore = await startFunction("restore", {
+      ...restoreEnvironment(server, database, path),
+      POSTGRESQL_USER: role,
+      POSTGRESQL_PASSWORD: role,
+    });
+
+    const answer = await restore.post({ filename: "latest", strategy: "in-place", dryRun: true });
+
+    const { warnings } = (await answer.json()) as RestorePlan;
+    await server.query("postgres", `ALTER DATABASE ${database} OWNER TO postgres`);
+    await server.query("postgres", `DROP ROLE ${role}`);
+    assert.match(warnings.join("; "), /event trigger note_ddl fires for what is replaced, and may write/);
   });
 
   it("is nothing of event triggers in a file of the old pod either", async () => {

@@ -33,6 +33,7 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     forbiddenTablespaces: [],
     forbiddenHome: [],
     live: undefined,
+    eventTriggersOfOthers: [],
     impossibleSettings: [],
     missingLocales: [],
     forbiddenOwner: [],
