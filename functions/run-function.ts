@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type * as z from "zod/mini";
 import { openVolume } from "../shared/catalog/open-volume.ts";
+import { limitVolumeCalls, volumeWatch } from "../shared/catalog/volume-calls.ts";
 import { jsonLog, type Log } from "../shared/log.ts";
 import { readConfig, type ConfigSchema, type Environment } from "../shared/runtime/config.ts";
 import { withProxies } from "../shared/runtime/proxy-config.ts";
@@ -15,7 +16,7 @@ export type Surroundings = {
   readonly searchPath: string;
 };
 
-type Common = ServeConfig & { readonly BACKUP_DIR: string };
+type Common = ServeConfig & { readonly BACKUP_DIR: string; readonly VOLUME_TIMEOUT_SECONDS: number };
 
 type Loading<Schema extends ConfigSchema> = {
   readonly name: "backup" | "cull" | "restore";
@@ -43,8 +44,9 @@ export function runFunction<Schema extends ConfigSchema>({
     const config = readConfig(schema, environment, (path) => readFileSync(path, "utf8"));
     await check?.(config, environment, log);
     const common = config as unknown as Common;
+    limitVolumeCalls(common.VOLUME_TIMEOUT_SECONDS * 1000);
     await openVolume(common.BACKUP_DIR);
-    await serve({ log, config: common, version }, () =>
+    await serve({ log, config: common, version, trouble: volumeWatch(common.BACKUP_DIR) }, () =>
       load(config, { log, searchPath: process.env["PATH"] ?? "" }),
     );
   });

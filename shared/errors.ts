@@ -51,6 +51,7 @@ export type ErrorCode =
   // the volume
   | "disk_full"
   | "volume_unwritable"
+  | "volume_silent"
   | "catalog_unreadable"
   | "archive_damaged"
   // the bucket

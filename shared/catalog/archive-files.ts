@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
-import { open as openFile, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { open as openFile } from "./volume-calls.ts";
 import { join } from "node:path";
 import type { ArchiveFile, ArchiveFiles } from "../backup/archive-file.ts";
 import type { PlainDump } from "../backup/plain-dump.ts";

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import * as promises from "node:fs/promises";
+import * as promises from "./volume-calls.ts";
 import { join } from "node:path";
 import type { ArchiveFile, ArchiveFiles } from "../backup/archive-file.ts";
 import type { CheckSignature, Decrypt } from "../backup/encryption.ts";

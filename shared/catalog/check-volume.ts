@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, open, readFile, rm, statfs } from "node:fs/promises";
+import { link, open, readFile, rm, statfs } from "./volume-calls.ts";
 import { join } from "node:path";
 import { good, type Check } from "../backup/finding.ts";
 import { DormouseError } from "../errors.ts";

@@ -1,4 +1,4 @@
-import * as promises from "node:fs/promises";
+import * as promises from "./volume-calls.ts";
 import { join } from "node:path";
 import * as z from "zod";
 import type { DamageBook, KnownDamage } from "../backup/oddities.ts";

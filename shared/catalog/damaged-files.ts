@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile } from "./volume-calls.ts";
 import { join } from "node:path";
 import * as z from "zod";
 import * as file from "./files.ts";

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access, mkdir, stat } from "node:fs/promises";
+import { access, mkdir, stat } from "./volume-calls.ts";
 import { join } from "node:path";
 import { DormouseError } from "../errors.ts";
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import * as promises from "node:fs/promises";
+import * as promises from "./volume-calls.ts";
 import { join } from "node:path";
 import type { RunStore } from "../backup/run.ts";
 import { asDormouseError } from "../errors.ts";

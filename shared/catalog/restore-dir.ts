@@ -1,4 +1,4 @@
-import * as promises from "node:fs/promises";
+import * as promises from "./volume-calls.ts";
 import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
 import { clearUp, removeIfThere, temporaryName } from "./files.ts";

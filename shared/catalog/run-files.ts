@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import * as promises from "node:fs/promises";
+import * as promises from "./volume-calls.ts";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseRun, serialiseRun } from "../backup/run-record.ts";

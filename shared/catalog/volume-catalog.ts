@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import * as promises from "node:fs/promises";
+import * as promises from "./volume-calls.ts";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";

@@ -49,6 +49,7 @@ export const STATUS = {
   sessions_remain: 503,
   disk_full: 503,
   volume_unwritable: 503,
+  volume_silent: 503,
   catalog_unreadable: 503,
   archive_damaged: 500,
   mirror_unreachable: 503,

@@ -26,6 +26,10 @@ export const volumeVariables = {
     description: "Folder of the backup volume. It must be there: it is never made.",
     allowed: "an absolute path",
   }),
+  VOLUME_TIMEOUT_SECONDS: variable(z.prefault(integer(1, 3_600), "60"), {
+    description: "How long the volume may leave a call unanswered; ten times that for what must be on disk.",
+    allowed: "a whole number from 1 to 3600",
+  }),
   NUM_BACKUPS: variable(z.prefault(integer(1, 100_000), "31"), {
     description: "How many of the newest backups of each database the cull function keeps.",
     allowed: "a whole number from 1 to 100000",

@@ -21,7 +21,7 @@ export async function serve(entrance: Entrance, load: () => Promise<Service>): P
  * nothing was answered yet, and the process ends as it does for that.
  */
 async function serveRequests(
-  { log, config, version }: Entrance,
+  { log, config, version, trouble }: Entrance,
   load: () => Promise<Service>,
 ): Promise<void> {
   const door = await listen(config.PORT);
@@ -38,7 +38,7 @@ async function serveRequests(
 
   const [service, { createApp }] = await loading;
   const { awake } = service;
-  door.open(createApp({ ...service, log, answerHold: awake?.answerHold }));
+  door.open(createApp({ ...service, log, trouble, answerHold: awake?.answerHold }));
   // SIGTERM comes half a minute after the drain began, or too late: then this is the end.
   awake?.draining.addEventListener("abort", () => setTimeout(() => end("drain"), awake.graceLeftMs()));
   takeUp(service, log);

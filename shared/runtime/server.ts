@@ -41,6 +41,8 @@ export type AppDependencies = {
   readonly runs: Runs;
   readonly log: Log;
   readonly authorize: Authorize;
+  /** Why the function is not ready, if it is not. */
+  readonly trouble?: (() => DormouseError | undefined) | undefined;
   /** Answers the requests with which the function keeps its pod. */
   readonly answerHold?: RequestHandler | undefined;
 };
@@ -61,7 +63,12 @@ export function createApp(dependencies: AppDependencies): express.Express {
   app.disable("x-powered-by").disable("etag");
   const readBody = express.text({ type: () => true, limit: MAX_BODY_KIB * 1024 });
 
-  app.get(["/health/liveness", "/health/readiness"], (_, response) => void response.json({ status: "up" }));
+  app.get("/health/liveness", (_, response) => void response.json({ status: "up" }));
+  app.get("/health/readiness", (_, response) => {
+    const trouble = dependencies.trouble?.();
+    if (trouble !== undefined) throw trouble;
+    response.json({ status: "up" });
+  });
   if (dependencies.answerHold !== undefined) app.post(HOLD_PATH, dependencies.answerHold);
   app.post("/", onlyEvents, inFlight(MAX_OF_STRANGERS), readBody, async (request, response) => {
     await takeEvent(handler, runs, readEvent(request.headers, bodyText(request)));

@@ -21,6 +21,8 @@ export type Entrance = {
   readonly log: Log;
   readonly config: ServeConfig;
   readonly version: string;
+  /** Why the function is not ready, if it is not: told at once, without asking anything. */
+  readonly trouble: () => DormouseError | undefined;
 };
 
 /** A function, wired: what is left is to answer, to take up what was interrupted, and to end in order. */

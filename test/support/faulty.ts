@@ -87,7 +87,9 @@ export async function setStage(given: Given = {}): Promise<Stage> {
 }
 
 /** The `NODE_OPTIONS` that load a module of this folder into a function. */
-export function preload(file: "faults-preload.ts" | "clock-preload.ts" | "records-preload.ts"): {
+export function preload(
+  file: "faults-preload.ts" | "clock-preload.ts" | "records-preload.ts" | "silent-volume-preload.ts",
+): {
   readonly NODE_OPTIONS: string;
 } {
   return { NODE_OPTIONS: `--import=${fileURLToPath(new URL(file, import.meta.url))}` };
