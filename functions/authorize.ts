@@ -1,4 +1,6 @@
 import type { Authorize } from "../shared/backup/authorize.ts";
+import type { Check } from "../shared/backup/finding.ts";
+import { rightsCheck } from "../shared/kubernetes/check-rights.ts";
 import { type CallCluster, clusterCaller } from "../shared/kubernetes/client.ts";
 import { reviewAuth } from "../shared/kubernetes/review-auth.ts";
 import { noAuth, tokenAuth } from "../shared/runtime/token-auth.ts";
@@ -25,6 +27,11 @@ export async function authorizeOf(settings: AuthSettings, call = callerOf(settin
     case "none":
       return noAuth;
   }
+}
+
+/** Whether this function may ask the cluster who calls; with another AUTH there is nothing to ask. */
+export function callerChecks(settings: AuthSettings): readonly Check[] {
+  return settings.AUTH === "kubernetes" ? [rightsCheck(callerOf(settings), { asksWhoCalls: true })] : [];
 }
 
 function callerOf({ KUBECONFIG }: AuthSettings): CallCluster {

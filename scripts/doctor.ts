@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { parseAllDocuments } from "yaml";
 import { DormouseError } from "../shared/errors.ts";
 import { examine } from "../shared/operations/examine.ts";
+import { orSay } from "./fail.ts";
 import { clusterChecks, type Kubectl, type Manifest } from "./doctor/cluster-checks.ts";
 
 const MARKS = { good: "ok     ", warning: "warning", fault: "FAULT  " } as const;
@@ -18,6 +19,7 @@ async function main(): Promise<void> {
   } as const;
   const { namespace, kustomize } = parseArgs({ options }).values;
   if (namespace === undefined) throw new Error("name a namespace: npm run doctor -- --namespace hets");
+  await refuseWithoutCluster();
   const isInstalled = kustomize === undefined;
   const manifests = isInstalled ? await installed(namespace) : await rendered(kustomize);
   const { healthy, findings } = await examine(
@@ -49,6 +51,19 @@ async function rendered(folder: string): Promise<readonly Manifest[]> {
   return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
 }
 
+/** Else each look would tell the same in kubectl's own words. */
+async function refuseWithoutCluster(): Promise<void> {
+  const { failed, code } = await execa("kubectl", ["get", "--raw", "/version", "--request-timeout=10s"], {
+    reject: false,
+  });
+  if (!failed) return;
+  throw new Error(
+    code === "ENOENT"
+      ? "kubectl is not installed: the doctor asks the cluster through it"
+      : "no cluster answers to kubectl: name one in KUBECONFIG, or choose it with `kubectl config use-context`",
+  );
+}
+
 const kubectl: Kubectl = async (args) => {
   const { stdout, stderr, failed } = await execa("kubectl", args, { reject: false });
   if (failed) {
@@ -58,4 +73,4 @@ const kubectl: Kubectl = async (args) => {
   return stdout;
 };
 
-await main();
+await orSay(main());

@@ -5,7 +5,10 @@ import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "../shared/version.ts";
+import { orSay } from "./fail.ts";
 import { findBuilder } from "./image/builder.ts";
+
+const HASHES = "scripts/image/node-hashes.json";
 
 async function main(args: readonly string[]): Promise<void> {
   const [first = ""] = args;
@@ -28,6 +31,7 @@ async function fetchNode(): Promise<void> {
   try {
     const options = ["--prefix", prefix, "--no-save", "--os=linux", `--cpu=${arch}`];
     await execa("npm", ["install", ...options, `${name}@${tested.version}`]);
+    await refuseOther(prefix, name, tested.version);
     await mkdir(".image", { recursive: true });
     await cp(join(prefix, "node_modules", name, "bin/node"), ".image/node");
   } finally {
@@ -35,4 +39,21 @@ async function fetchNode(): Promise<void> {
   }
 }
 
-await main(process.argv.slice(2));
+/** npm has compared the archive with what the registry says; this compares that with what the project pins. */
+async function refuseOther(prefix: string, name: string, wanted: string): Promise<void> {
+  const lock = await json<Lock>(join(prefix, "node_modules/.package-lock.json"));
+  const pinned = await json<Readonly<Record<string, Readonly<Record<string, string>>>>>(HASHES);
+  const hash = pinned[wanted]?.[process.arch];
+  if (hash === undefined)
+    throw new Error(`${HASHES} pins no Node ${wanted} for ${process.arch}: add its hash`);
+  if (lock.packages[`node_modules/${name}`]?.integrity !== hash)
+    throw new Error(`${name} ${wanted} is not the one that ${HASHES} pins: it was not put into an image`);
+}
+
+type Lock = { readonly packages: Readonly<Record<string, { readonly integrity?: string }>> };
+
+async function json<Content>(path: string): Promise<Content> {
+  return JSON.parse(await readFile(path, "utf8")) as Content;
+}
+
+await orSay(main(process.argv.slice(2)));

@@ -12,7 +12,7 @@ import { openLibpq } from "../../shared/postgres/libpq.ts";
 import { keepPolicy } from "../../shared/runtime/retention-config.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
-import { authorizeOf } from "../authorize.ts";
+import { authorizeOf, callerChecks } from "../authorize.ts";
 import { backupDependencies } from "../backup-dependencies.ts";
 import { mirrorChecks, mirrorOf } from "../mirror.ts";
 import { protectionOf } from "../protection.ts";
@@ -61,6 +61,7 @@ function checksOf(config: BackupConfig, { inspect }: BackupDependencies, searchP
     volumeCheck(config.BACKUP_DIR),
     databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
     ...mirrorChecks(config, "backup"),
+    ...callerChecks(config),
     sinkCheck(config),
   ];
 }

@@ -15,7 +15,7 @@ import { namespaceOf } from "../../shared/runtime/namespace.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { version } from "../../shared/version.ts";
-import { authorizeOf } from "../authorize.ts";
+import { authorizeOf, callerChecks } from "../authorize.ts";
 import { mirrorChecks, mirrorOf } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { CullConfig } from "./config.ts";
@@ -48,7 +48,11 @@ export async function cullService(config: CullConfig, { log, searchPath }: Surro
         maxRemovals: config.MAX_REMOVALS,
         adoptLimit: config.ADOPT_PER_RUN,
       }),
-      examine: (signal) => examine([volumeCheck(config.BACKUP_DIR), ...mirrorChecks(config, "cull")], signal),
+      examine: (signal) =>
+        examine(
+          [volumeCheck(config.BACKUP_DIR), ...mirrorChecks(config, "cull"), ...callerChecks(config)],
+          signal,
+        ),
     },
     ...runsInPod(config, { store, log, now }),
     authorize: await authorizeOf(config),

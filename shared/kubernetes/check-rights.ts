@@ -53,7 +53,7 @@ export function rightsCheck(
       return lacking.map((right) => ({
         state: "fault",
         detail: `the account may not ${textOf(right)}`,
-        fix: "complete the Role or ClusterRoleBinding in manifests/base/restore-rights.yaml",
+        fix: "complete the Role or ClusterRoleBinding in manifests/base (restore-rights.yaml, callers.yaml)",
       }));
     },
   };
