@@ -1,11 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { runFiles } from "../shared/catalog/run-files.ts";
+import { runSeal } from "../shared/catalog/run-seal.ts";
 import { volumeCatalog } from "../shared/catalog/volume-catalog.ts";
 import { eventSink } from "../shared/events/event-sink.ts";
 import type { BackupDependencies } from "../shared/operations/backup-request.ts";
 import { advisoryLock } from "../shared/postgres/advisory-lock.ts";
 import { connectionSettings } from "../shared/postgres/connection-settings.ts";
-import { databaseDropper } from "../shared/postgres/drop-database.ts";
+import { expiredDatabases } from "../shared/postgres/drop-database.ts";
 import { dumpToolFinder } from "../shared/postgres/dump-tool.ts";
 import type { Libpq } from "../shared/postgres/libpq.ts";
 import type { DumpOptions } from "../shared/postgres/pg-dump.ts";
@@ -36,13 +37,18 @@ export function backupDependencies(
   const source = `/dormouse/${name}/${encodeURIComponent(config.POSTGRESQL_DATABASE)}`;
   return {
     catalog: volumeCatalog(config.BACKUP_DIR),
-    runs: runFiles(config.BACKUP_DIR, log, now),
+    runs: runFiles(
+      config.BACKUP_DIR,
+      log,
+      now,
+      runSeal(name, config.POSTGRESQL_DATABASE, config.POSTGRESQL_PASSWORD),
+    ),
     lock: advisoryLock(connection),
     inspect: databaseInspector(connection),
     systemIdentifier: systemIdentifier(connection),
     installation: installationOf(config),
     findDumpTool: dumpToolFinder(libpq, options, { binDir: config.PG_BIN_DIR, searchPath }),
-    dropDatabase: databaseDropper(connection),
+    expired: expiredDatabases(connection),
     events: eventSink(config, source, now),
     log,
     now,

@@ -47,12 +47,14 @@ export type ErrorCode =
   | "run_elsewhere"
   | "undo_unavailable"
   | "rows_differ"
+  | "database_not_ours"
   | "sessions_remain"
   // the volume
   | "disk_full"
   | "volume_unwritable"
   | "volume_silent"
   | "catalog_unreadable"
+  | "record_unsealed"
   | "archive_damaged"
   // the bucket
   | "mirror_unreachable"

@@ -1,3 +1,4 @@
+import type { Run } from "../../shared/backup/run.ts";
 import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { damageBook } from "../../shared/catalog/damage-book.ts";
 import { signatureJudge } from "../../shared/catalog/manifest-signature.ts";
@@ -56,7 +57,7 @@ export async function cullService(config: CullConfig, { log, searchPath }: Surro
     },
     ...runsInPod(config, { store, log, now }),
     authorize: await authorizeOf(config),
-    interrupted: await interruptedRuns({ runs: store, log, now }, "cull", ALL_DATABASES),
+    interrupted: await interruptedRuns({ runs: store, log, now, notByRecord }, "cull", ALL_DATABASES),
   };
 }
 
@@ -66,6 +67,14 @@ function printing(searchPath: string): PrintArchive {
     const { printArchive } = await import("../../shared/postgres/read-archive.ts");
     yield* printArchive(searchPath, archive, signal);
   };
+}
+
+/**
+ * This function knows no secret by which it could seal its records, and believes none: a cull plans anew from what lies
+ * there, and a mark is set by who asks for it alone.
+ */
+function notByRecord({ request }: Run): string | undefined {
+  return request["action"] === "cull" ? undefined : "ask for it again";
 }
 
 function bucketOf(config: CullConfig) {

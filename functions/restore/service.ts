@@ -4,7 +4,7 @@ import { sinkCheck } from "../../shared/events/check-sink.ts";
 import { rightsCheck } from "../../shared/kubernetes/check-rights.ts";
 import { restoreCheck } from "../../shared/operations/check-restore.ts";
 import { workloadsCheck } from "../../shared/operations/check-workloads.ts";
-import { dropExpired, expired } from "../../shared/operations/drop-expired.ts";
+import { dropExpired } from "../../shared/operations/drop-expired.ts";
 import { examine } from "../../shared/operations/examine.ts";
 import { removeSource } from "../../shared/operations/remove-source.ts";
 import type { RestoreDependencies } from "../../shared/operations/restore-dependencies.ts";
@@ -87,10 +87,12 @@ async function stopBeingWoken(deps: RestoreDependencies): Promise<void> {
 /** A backup does so as well, if its role may. While another run works on the database, the next ping does. */
 async function dropWhatIsOver(deps: RestoreDependencies): Promise<void> {
   const { database } = deps.settings;
-  if ((await expired(deps, database)).length === 0) return;
   const signal = AbortSignal.timeout(DROP_WITHIN_MS);
-  const drop = () => dropExpired({ ...deps, drop: deps.server.drop }, database, signal);
-  await deps.lock.hold({ database }, signal, drop).catch((error: unknown) => {
+  const look = async () => {
+    if ((await deps.expired.find(database, signal)).length === 0) return;
+    await deps.lock.hold({ database }, signal, () => dropExpired(deps, database, signal));
+  };
+  await look().catch((error: unknown) => {
     deps.log.info("kept databases not looked at", { code: asDormouseError(error).code });
   });
 }

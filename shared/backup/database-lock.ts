@@ -5,6 +5,10 @@ export type Exchange = {
   readonly loaded: string;
   /** What the live one is called from then on; absent when there is no live one. */
   readonly kept?: string | undefined;
+  /** Whose exchange it is: what becomes live stays under way by it. */
+  readonly run: string;
+  /** How long the kept one stays, by the server's clock. */
+  readonly keepMs: number;
 };
 
 /** What only the lock's holder may do. The methods run on the connection that holds the lock: no lock, no exchange. */
@@ -25,6 +29,10 @@ export type HeldDatabase = {
    * other stays closed: the name `live` exists at every moment. Both must have been fenced.
    */
   exchange(names: Exchange): Promise<void>;
+  /** Has the server say that a run works on a database: without that no other process goes on with it. */
+  claim(database: string, run: string): Promise<void>;
+  /** The run is finished or taken back. That a database is not there, or no longer the run's, is fine. */
+  release(databases: readonly string[], run: string): Promise<void>;
   /** -1 is no limit. */
   connectionLimit(database: string): Promise<number>;
   /** That the database is not there is fine. */

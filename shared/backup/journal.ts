@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { OwnDatabase } from "./own-database.ts";
 import { WORKLOAD_KINDS } from "./workload.ts";
 
 /**
@@ -55,6 +56,8 @@ const journalSchema = z.object({
   safety: z.string().optional(),
   /** What a loaded database was found to hold, for the result, whichever process comes to give it. */
   compared: z.object({ tables: z.int(), rows: z.int() }).optional(),
+  /** Until when what was kept stays, as the server has said. */
+  keptUntil: z.iso.datetime().optional(),
   /** When applications lost the database. */
   downSince: z.iso.datetime().optional(),
 });
@@ -81,6 +84,21 @@ export function runDatabase(database: string, role: NameRole, run: string): stri
   return cutToBytes(database, MAX_NAME_BYTES - suffix.length) + suffix;
 }
 
+const LOADED: Partial<Record<Strategy, OwnDatabase["role"]>> = {
+  swap: "restore",
+  beside: "restore",
+  rehearse: "scratch",
+};
+
+/** The database that a restore makes to load into; absent for strategies that make none. */
+export function ownDatabase(
+  { strategy, database }: Pick<RestoreJournal, "strategy" | "database">,
+  run: string,
+): OwnDatabase | undefined {
+  const role = LOADED[strategy];
+  return role && { live: database, role, run };
+}
+
 function cutToBytes(text: string, limit: number): string {
   let cut = "";
   for (const character of text) {
@@ -92,6 +110,8 @@ function cutToBytes(text: string, limit: number): string {
 
 /** What the server says about the databases, and the transaction, that a journal names. */
 export type DatabasesFound = {
+  /** Whether one of them is marked as under way by this run: without that nothing is done any more. */
+  readonly underWay: boolean;
   readonly live: boolean;
   readonly loaded: boolean;
   readonly kept: boolean;
@@ -105,17 +125,24 @@ export type DatabasesFound = {
  * - `continue`: the loaded database is whole; stop, exchange, start
  * - `again`: nothing an application sees has changed; load once more
  * - `roll-back`: leave the live database as it is, drop what was loaded, start the workloads
+ * - `tell`: all of it is done, and only its end was not recorded
+ * - `forget`: it was taken back, or had begun nothing; or somebody has put an old journal in the place of the record
  */
-export type NextStep = "finish" | "continue" | "again" | "roll-back";
+export type NextStep = "finish" | "continue" | "again" | "roll-back" | "tell" | "forget";
 
 export function nextStep(journal: RestoreJournal, found: DatabasesFound, mayGoOn: boolean): NextStep {
   const { strategy, phase } = journal;
+  if (!found.underWay) return whenOver(journal, found);
   if (phase === "rolling-back") return "roll-back";
   if (isDone(journal, found)) return "finish";
   if (!mayGoOn) return "roll-back";
   const exchanges = strategy === "swap" || strategy === "undo";
   if (!exchanges || phase === "loading") return "again";
   return found.loaded ? "continue" : "roll-back";
+}
+
+function whenOver(journal: RestoreJournal, found: DatabasesFound): NextStep {
+  return journal.phase !== "rolling-back" && isDone(journal, found) ? "tell" : "forget";
 }
 
 /** Whether what cannot be taken back has happened. An exchange changes both names at once, so that one of them tells. */

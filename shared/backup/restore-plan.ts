@@ -180,6 +180,13 @@ function warningsOf(request: PlanRequest): string[] {
         )
       : []),
     ...workloads.flatMap(({ workload, state }) =>
+      state.replicas === 0
+        ? [
+            `${workloadText(workload)} has no replicas now, and will have none afterwards: start it first if it should run`,
+          ]
+        : [],
+    ),
+    ...workloads.flatMap(({ workload, state }) =>
       (state.autoscalers ?? []).map((name) => `${name} may scale ${workloadText(workload)} meanwhile`),
     ),
   ];

@@ -1,8 +1,10 @@
 import type { TargetFacts } from "./target-facts.ts";
 import type { DatabaseProperties, Settings } from "./database-properties.ts";
 import type { TableCount } from "./compare-rows.ts";
+import type { DatabaseMark } from "./database-mark.ts";
 import type { ArchiveReading } from "./dump.ts";
 import type { ArchiveFormat } from "./manifest.ts";
+import type { OwnDatabase } from "./own-database.ts";
 import type { TableRows } from "./plain-dump.ts";
 import type { ArchiveNeeds } from "./script-needs.ts";
 
@@ -66,17 +68,13 @@ export type RestoreServer = {
   inspect(request: TargetRequest, signal: AbortSignal): Promise<TargetFacts>;
   /** Throws `client_tools_missing`. */
   tools(serverMajor: number, signal: AbortSignal): Promise<RestoreTools>;
-  /** Which of these databases are there. */
-  existing(databases: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>;
+  /** What the server says of each of these databases that is there. */
+  look(databases: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, DatabaseMark>>;
   /**
-   * Makes an empty database with owner, encoding, locale, tablespace and settings of another; `isScratch` leaves out the
-   * settings that this role may not give.
+   * Makes an empty database with owner, encoding, locale, tablespace and settings of another, under way by its run. For a
+   * `scratch` one the settings that this role may not give are left out.
    */
-  create(
-    database: string,
-    likeness: Likeness & { readonly isScratch: boolean },
-    signal: AbortSignal,
-  ): Promise<void>;
+  create(own: OwnDatabase, likeness: Likeness, signal: AbortSignal): Promise<void>;
   /** What a load works under: as its dump was written, or as the database has it where that was not noted. */
   settingsOfLoad(database: string, noted: Settings | undefined, signal: AbortSignal): Promise<Settings>;
   /** Whether a transaction was committed; one that has not ended is an error. */
@@ -91,7 +89,11 @@ export type RestoreServer = {
   sizeBytes(database: string, signal: AbortSignal): Promise<number>;
   /** Grants, settings, connection limit, comment, security labels, and whether it is a template. */
   copyProperties(likeness: Likeness, to: string, signal: AbortSignal): Promise<void>;
+  /** It is under way no more. */
   rename(database: string, to: string, signal: AbortSignal): Promise<void>;
-  /** Ends its sessions first. That it is not there is fine. Only for databases that a journal of ours named. */
-  readonly drop: (database: string, signal: AbortSignal) => Promise<void>;
+  /**
+   * Ends its sessions first. That it is not there is fine. Throws `database_not_ours` unless the server says that the run
+   * works on it.
+   */
+  readonly drop: (own: OwnDatabase, signal: AbortSignal) => Promise<void>;
 };

@@ -39,15 +39,13 @@ const runSchema = z.object({
 /** Throws `catalog_unreadable` for what is no record of ours: nothing but a person or a broken disk makes such. */
 export function parseRun(id: string, json: string): Run {
   try {
-    return runSchema.parse(JSON.parse(json)) as Run;
+    const run = runSchema.parse(JSON.parse(json)) as Run;
+    if (run.id !== id || !id.startsWith(`${run.kind}-`)) throw new Error(`it is of ${run.kind} ${run.id}`);
+    return run;
   } catch (error) {
     throw new DormouseError("catalog_unreadable", `record of run ${id} cannot be read`, {
       hint: "move the file away from .dormouse/runs; it is not needed for any restore",
       cause: error,
     });
   }
-}
-
-export function serialiseRun(run: Run): string {
-  return `${JSON.stringify(run, null, 2)}\n`;
 }

@@ -84,6 +84,9 @@ export type RunContext = {
   readonly meanwhile: (task: (signal: AbortSignal) => Promise<void>) => void;
 };
 
+/** A record that cannot be believed, and why: `does not bear our seal`. */
+export type DoubtfulRecord = { readonly id: string; readonly why: string };
+
 export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request" | "caller">;
 
 export type RunStore = {
@@ -97,14 +100,17 @@ export type RunStore = {
   begin(run: NewRun, admit?: () => void): Promise<{ readonly run: Run; readonly isNew: boolean }>;
   /** Replaces the record durably. */
   update(run: Run): Promise<void>;
+  /** Throws `record_unsealed` for one that this function did not write. */
   find(id: string): Promise<Run | undefined>;
-  /** All records of a kind, oldest first. */
+  /** All records of a kind that can be believed, oldest first, without their results. */
   all(kind: Run["kind"]): Promise<readonly Run[]>;
   /**
    * Those of a database in state `accepted`, `running` or `interrupted`, oldest first. A volume may have the runs of
    * several databases, each with functions of its own.
    */
   unfinished(kind: Run["kind"], database: string): Promise<readonly Run[]>;
+  /** Those that cannot be believed, and may be of runs of that database which have not ended. */
+  doubtful(kind: Run["kind"], database: string): Promise<readonly DoubtfulRecord[]>;
   /**
    * The backups that unfinished runs of any kind need, each with the name of such a run. Throws `catalog_unreadable`
    * when a record cannot be read: what it needs is unknown, and so is what may be removed.

@@ -2,72 +2,67 @@ import { createHash } from "node:crypto";
 import * as promises from "./volume-calls.ts";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { parseRun, serialiseRun } from "../backup/run-record.ts";
-import { isUnfinished, usesOf, type NewRun, type Run, type RunStore, type Trigger } from "../backup/run.ts";
-import { asDormouseError, DormouseError } from "../errors.ts";
+import { parseRun } from "../backup/run-record.ts";
+import { isUnfinished, type NewRun, type Run, type RunStore, type Trigger } from "../backup/run.ts";
+import { DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import * as file from "./files.ts";
 import { runsFolder } from "./open-volume.ts";
+import { lookAtRecord, notSealed, recordPath, runRecords, type RunRecords } from "./run-records.ts";
+import { sealedText, type RunSeal } from "./run-seal.ts";
 
-const RUN_ID = /^(?:backup|cull|restore)-[0-9a-f]{24}$/;
 /** Records of ended runs beyond these are removed, oldest first: some months of daily work. */
 const KEPT_RECORDS = 500;
 /** Between taking a name and filling it lie milliseconds. */
 const LOOKS_AT_EMPTY = 10;
 const LOOK_AGAIN_MS = 100;
 
+type Written = Pick<RunRecords, "folder" | "seal">;
 type Begun = { readonly run: Run; readonly isNew: boolean };
 
-/** Run records as files: `.dormouse/runs/<run>.json`. The name follows from the trigger, so that it is taken once. */
-export function runFiles(backupDir: string, log: Log, now: () => Date): RunStore {
-  const folder = runsFolder(backupDir);
+/**
+ * Run records as files: `.dormouse/runs/<run>.json`. The name follows from the trigger, so that it is taken once. Where
+ * there is a seal, records of its kind and database are believed only if they bear it.
+ */
+export function runFiles(backupDir: string, log: Log, now: () => Date, seal?: RunSeal): RunStore {
+  const records = runRecords(runsFolder(backupDir), log, seal);
   let previous: Promise<unknown> = Promise.resolve();
-  /** Runs that have ended stay so: `inUse`, which a cull asks before each removal, reads their records once. */
-  const ended = new Set<string>();
 
-  const begin = async (wanted: NewRun, admit: () => void): Promise<Begun> => {
-    const records = await readEach(folder, { leaveOut: NONE, pick: withoutResult }, passedOver(log));
-    const { id } = records.find((run) => isSameTrigger(run, wanted)) ?? { id: runId(wanted) };
-    const known = await find(folder, id);
-    if (known !== undefined && sameRequest(known, wanted).state !== "failed")
-      return { run: known, isNew: false };
-    admit();
-    if (known === undefined) await prune(folder, records);
-    else await takeAway(folder, known);
-
-    const run = accepted(wanted, known, now());
-    if (await create(folder, run)) return { run, isNew: true };
-    const winner = await find(folder, run.id);
-    return { run: winner === undefined ? run : sameRequest(winner, wanted), isNew: winner === undefined };
-  };
-
-  const all = async (kind: Run["kind"]) =>
-    (await readAll(folder, log)).filter((run) => run.kind === kind).toSorted(byAcceptance);
+  const all: RunStore["all"] = async (kind) => (await records.ours(kind)).toSorted(byAcceptance);
 
   return {
     begin(wanted, admit = () => undefined) {
       // One after the other: a retry may come with the time of another minute, and only a scan finds its run.
-      const begun = previous.then(() => begin(wanted, admit));
+      const begun = previous.then(() => begin(records, { wanted, admit, at: now() }));
       previous = begun.catch(() => undefined);
       return begun;
     },
-    update: (run) => replace(folder, { ...run, updatedAt: now() }),
-    find: (id) => find(folder, id),
+    update: (run) => replace(records, { ...run, updatedAt: now() }),
+    find: (id) => records.find(id),
     all,
     unfinished: async (kind, database) =>
       (await all(kind)).filter((run) => run.database === database && isUnfinished(run)),
-    inUse: () => inUse(folder, ended),
+    doubtful: (kind, database) => records.doubtful(kind, database),
+    inUse: () => records.inUse(),
   };
 }
 
-async function inUse(folder: string, ended: Set<string>): Promise<ReadonlyMap<string, string>> {
-  const records = await readEach(folder, { leaveOut: ended, pick: withoutResult }, (_, error) => {
-    throw error;
-  });
-  const needing = records.filter(isUnfinished);
-  // A run that failed may be begun again.
-  for (const run of records) if (run.state === "succeeded") ended.add(run.id);
-  return new Map(needing.flatMap((run) => usesOf(run).map((name) => [name, run.id] as const)));
+type Asked = { readonly wanted: NewRun; readonly admit: () => void; readonly at: Date };
+
+async function begin(records: RunRecords, { wanted, admit, at }: Asked): Promise<Begun> {
+  const found = await records.each();
+  const same = found.find(({ run, isOurs }) => isOurs && isSameTrigger(run, wanted))?.run;
+  const known = same === undefined ? await records.findOurs(runId(wanted)) : await records.find(same.id);
+  if (known !== undefined && sameRequest(known, wanted).state !== "failed")
+    return { run: known, isNew: false };
+  admit();
+  const all = found.map(({ run }) => run);
+  await (known === undefined ? prune(records.folder, all) : takeAway(records.folder, known));
+
+  const run = accepted(wanted, known, at);
+  if (await create(records, run)) return { run, isNew: true };
+  const winner = await records.find(run.id);
+  return { run: winner === undefined ? run : sameRequest(winner, wanted), isNew: winner === undefined };
 }
 
 /** A run that failed is begun again under its name, by whoever asks the same again. */
@@ -116,21 +111,22 @@ function sameRequest(run: Run, { trigger, request }: NewRun): Run {
 async function takeAway(folder: string, failed: Run): Promise<void> {
   const taken = join(folder, file.temporaryName(failed.id));
   try {
-    await promises.rename(pathOf(folder, failed.id), taken);
+    await promises.rename(recordPath(folder, failed.id), taken);
     const text = await promises.readFile(taken, "utf8");
     if (text !== "" && parseRun(failed.id, text).attempt !== failed.attempt)
-      await file.moveWithoutClobbering(promises, taken, pathOf(folder, failed.id));
+      await file.moveWithoutClobbering(promises, taken, recordPath(folder, failed.id));
     await file.removeIfThere(promises, taken);
   } catch (error) {
     if (file.codeOf(error) !== "ENOENT") throw file.volumeError(error, `record of run ${failed.id}`);
   }
 }
 
-async function create(folder: string, run: Run): Promise<boolean> {
+async function create({ folder, seal }: Written, run: Run): Promise<boolean> {
   const temporary = join(folder, file.temporaryName(run.id));
-  const path = pathOf(folder, run.id);
+  const path = recordPath(folder, run.id);
   try {
-    await file.writeNew(promises, temporary, serialiseRun(run));
+    await file.writeNew(promises, temporary, await sealedText(run, seal));
+    await setAside({ folder, seal }, run);
     const isFirst =
       (await file.moveWithoutClobbering(promises, temporary, path)) || (await replaceEmpty(temporary, path));
     if (!isFirst) await file.removeIfThere(promises, temporary);
@@ -139,6 +135,17 @@ async function create(folder: string, run: Run): Promise<boolean> {
   } catch (error) {
     throw file.volumeError(error, `record of run ${run.id}`);
   }
+}
+
+/**
+ * What is not ours must not keep a night from its backup: it stays under another name, to be looked at. In the record of
+ * a restore may stand what an application needs back.
+ */
+async function setAside({ folder, seal }: Written, { id, kind }: Run): Promise<void> {
+  const found = await lookAtRecord(folder, id, seal);
+  if (found?.isOurs !== false) return;
+  if (kind === "restore" && isUnfinished(found.run)) throw notSealed(id);
+  await promises.rename(recordPath(folder, id), join(folder, `${id}.unsealed`));
 }
 
 /**
@@ -155,11 +162,11 @@ async function replaceEmpty(temporary: string, path: string): Promise<boolean> {
   return true;
 }
 
-async function replace(folder: string, run: Run): Promise<void> {
+async function replace({ folder, seal }: Written, run: Run): Promise<void> {
   const temporary = join(folder, file.temporaryName(run.id));
   try {
-    await file.writeNew(promises, temporary, serialiseRun(run));
-    await promises.rename(temporary, pathOf(folder, run.id));
+    await file.writeNew(promises, temporary, await sealedText(run, seal));
+    await promises.rename(temporary, recordPath(folder, run.id));
     await file.syncFolder(promises, folder);
   } catch (error) {
     await file.clearUp(() => file.removeIfThere(promises, temporary));
@@ -167,73 +174,13 @@ async function replace(folder: string, run: Run): Promise<void> {
   }
 }
 
-async function find(folder: string, id: string): Promise<Run | undefined> {
-  if (!RUN_ID.test(id)) return undefined;
-  try {
-    const text = await promises.readFile(pathOf(folder, id), "utf8");
-    // Reserved for a run that has not begun, or never did.
-    return text === "" ? undefined : parseRun(id, text);
-  } catch (error) {
-    if (file.codeOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-/** A record that cannot be read is reported and passed over: it must not keep the next backup from being taken. */
-async function readAll(folder: string, log: Log): Promise<Run[]> {
-  return readEach(folder, { leaveOut: NONE, pick: (run) => run }, passedOver(log));
-}
-
-const NONE: ReadonlySet<string> = new Set();
-
-function passedOver(log: Log) {
-  return (run: string, error: unknown) =>
-    log.warn("run record passed over", { run, code: asDormouseError(error).code });
-}
-
-/** Who looks for a run among all needs no plan of thousands of backups from each. */
-function withoutResult(run: Run): Run {
-  return { ...run, result: undefined };
-}
-
-type Reading = { readonly leaveOut: ReadonlySet<string>; readonly pick: (run: Run) => Run };
-
-async function readEach(
-  folder: string,
-  { leaveOut, pick }: Reading,
-  fault: (run: string, error: unknown) => void,
-): Promise<Run[]> {
-  const names = await promises.readdir(folder).catch((error: unknown) => {
-    throw new DormouseError("catalog_unreadable", `run records in ${folder} cannot be listed`, {
-      hint: "check the volume and its mount",
-      cause: error,
-    });
-  });
-  const ids = names.map((name) => name.replace(/\.json$/, "")).filter((id) => RUN_ID.test(id));
-  const runs: Run[] = [];
-  for (const id of ids.filter((each) => !leaveOut.has(each))) {
-    try {
-      const run = await find(folder, id);
-      if (run !== undefined) runs.push(pick(run));
-    } catch (error) {
-      fault(id, error);
-    }
-  }
-  return runs;
-}
-
 async function prune(folder: string, records: readonly Run[]): Promise<void> {
-  // What names a database that still has to be dropped stays, whatever its age.
-  const ended = records.filter((run) => !isUnfinished(run) && run.kept === undefined).toSorted(byAcceptance);
+  const ended = records.filter((run) => !isUnfinished(run)).toSorted(byAcceptance);
   for (const { id } of ended.slice(0, Math.max(0, ended.length - KEPT_RECORDS))) {
-    await file.removeIfThere(promises, pathOf(folder, id));
+    await file.removeIfThere(promises, recordPath(folder, id));
   }
 }
 
 function byAcceptance(a: Run, b: Run): number {
   return a.acceptedAt.getTime() - b.acceptedAt.getTime();
-}
-
-function pathOf(folder: string, id: string): string {
-  return join(folder, `${id}.json`);
 }

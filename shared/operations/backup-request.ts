@@ -5,6 +5,7 @@ import type { Encryption, SignManifest } from "../backup/encryption.ts";
 import type { InspectDatabase, LackKind } from "../backup/inspection.ts";
 import type { Origin } from "../backup/origin.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
+import type { Expired } from "../backup/own-database.ts";
 import type { RunStore } from "../backup/run.ts";
 import type { Log } from "../log.ts";
 import type { MirrorPolicy } from "./mirror-backups.ts";
@@ -27,8 +28,7 @@ export type BackupDependencies = {
   /** Unset: there is no bucket. */
   readonly mirroring?: MirrorPolicy | undefined;
   readonly events: EventSink;
-  /** Drops a database that a restore kept for undoing. */
-  readonly dropDatabase: (database: string, signal: AbortSignal) => Promise<void>;
+  readonly expired: Expired;
   readonly log: Log;
   readonly now: () => Date;
   /** A clock that is never set. */

@@ -17,7 +17,7 @@ export async function exchangeDatabases(
   saga: Saga,
   held: HeldDatabase,
 ): Promise<Exchanged> {
-  const { signal, step } = saga.context;
+  const { run, signal, step } = saga.context;
   await beWoken(deps, saga);
   await stopWorkloads(deps, saga);
   signal.throwIfAborted();
@@ -28,7 +28,8 @@ export async function exchangeDatabases(
   await held.fence(loaded);
   await step("fenced", { sessionsEnded: ended });
   // Not asked whether to stop: the exchange takes less time than opening again, and a lost lock fails it.
-  await held.exchange({ live: database, loaded, kept });
+  const keepMs = deps.settings.undoForMs;
+  await held.exchange({ live: database, loaded, kept, run: run.id, keepMs });
   return finishExchange(deps, saga, held);
 }
 
@@ -47,11 +48,20 @@ export async function finishExchange(
 ): Promise<Exchanged> {
   const { database, kept, strategy, source } = saga.journal();
   if (strategy === "undo") await forgetKept(deps, source);
-  const until = new Date(deps.now().getTime() + deps.settings.undoForMs);
-  await saga.write({ phase: "starting" }, kept === undefined ? undefined : { database: kept, until });
+  const until = kept === undefined ? undefined : await keptUntil(deps, kept, saga.context.signal);
+  if (kept === undefined || until === undefined) await saga.write({ phase: "starting" });
+  else await saga.write({ phase: "starting", keptUntil: until.toISOString() }, { database: kept, until });
   await held.reopen(database);
   await saga.context.step("exchanged", { kept });
-  return restart(deps, saga);
+  return restart(deps, saga, held);
+}
+
+async function keptUntil(
+  { server }: RestoreDependencies,
+  kept: string,
+  signal: AbortSignal,
+): Promise<Date | undefined> {
+  return (await server.look([kept], signal)).get(kept)?.kept?.until;
 }
 
 /** What an undo has made live again is kept no longer. */
@@ -64,10 +74,11 @@ async function forgetKept({ runs, log }: RestoreDependencies, undone: string): P
   }
 }
 
-/** The end of every saga that stopped something: start, measure, stop being woken. */
-export async function restart(deps: RestoreDependencies, saga: Saga): Promise<Exchanged> {
+/** The end of every saga that stopped something: start, measure, and nothing is under way any more. */
+export async function restart(deps: RestoreDependencies, saga: Saga, held: HeldDatabase): Promise<Exchanged> {
   const workloads = await startWorkloads(deps, saga);
-  const { downSince: since } = saga.journal();
+  const { database, downSince: since } = saga.journal();
+  await held.release([database], saga.context.run.id);
   const downtimeMs = since === undefined ? undefined : deps.now().getTime() - Date.parse(since);
   await saga.write({ phase: "ended" });
   await stopWaking(deps, saga);

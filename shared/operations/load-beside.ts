@@ -3,7 +3,8 @@ import type { TableRows } from "../backup/plain-dump.ts";
 import type { Restorable } from "../backup/restorable.ts";
 import type { RestoreTools } from "../backup/restore-server.ts";
 import type { RunContext } from "../backup/run.ts";
-import { asDormouseError } from "../errors.ts";
+import { ownDatabase } from "../backup/journal.ts";
+import { asDormouseError, DormouseError } from "../errors.ts";
 import { refuseUnmet } from "./plan-restore.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import type { Saga } from "./saga.ts";
@@ -21,25 +22,30 @@ export async function loadBeside(
   backup: Restorable,
   tools: RestoreTools,
 ): Promise<void> {
-  const { signal, step } = saga.context;
+  const { run, signal, step } = saga.context;
+  const { database, loaded, strategy } = saga.journal();
+  const own = ownDatabase(saga.journal(), run.id);
+  if (own === undefined) throw new DormouseError("internal", `${strategy} loads no database of its own`);
+  const likeness = { like: database, otherwise: backup.manifest?.properties };
+  const makeEmpty = async () => {
+    // What an earlier attempt left there is a part of it at best. The new one tells that the run is under way.
+    await deps.server.drop(own, signal);
+    await deps.server.create(own, likeness, signal);
+  };
+  await makeEmpty();
   await using verified = await verifyArchive(deps.files, backup, tools, saga.context);
   const { file, tables, needs } = verified;
-  const { database, loaded, strategy } = saga.journal();
   await refuseUnmet(deps, { strategy, backup, needs }, signal);
-  const likeness = { like: database, otherwise: backup.manifest?.properties };
   const settings = await deps.server.settingsOfLoad(database, backup.manifest?.settings, signal);
   const request = { database: loaded, path: file.path, format: backup.format, settings };
   const expectedBytes = backup.manifest?.content.databaseBytes;
-  const load = async (isAlone: boolean) => {
-    // What an earlier attempt left there is a part of it at best.
-    await deps.server.drop(loaded, signal);
-    await deps.server.create(loaded, { ...likeness, isScratch: strategy === "rehearse" }, signal);
-    await watched(deps, saga, expectedBytes, () => tools.load({ ...request, isAlone }, signal));
-  };
+  const load = (isAlone: boolean) =>
+    watched(deps, saga, expectedBytes, () => tools.load({ ...request, isAlone }, signal));
   await load(false).catch(async (error: unknown) => {
     const { code, message } = asDormouseError(error);
     if (backup.format !== "custom" || code !== "restore_failed" || !mayBeChance(message)) throw error;
     await step("retrying", { alone: true, code, error: message });
+    await makeEmpty();
     await load(true);
   });
   await step("loaded", { database: loaded, bytes: await deps.server.sizeBytes(loaded, signal) });

@@ -1,11 +1,11 @@
-import { needsOf, unmetNeeds } from "../backup/blockers.ts";
+import { needsOf, unmetNeeds, type Blocker } from "../backup/blockers.ts";
+import { runDatabase, type Strategy } from "../backup/journal.ts";
 import type { PlacedListing } from "../backup/both-places.ts";
 import type { CatalogListing } from "../backup/catalog.ts";
-import type { Strategy } from "../backup/journal.ts";
 import { onVolume } from "../backup/origin.ts";
 import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "../backup/restorable.ts";
 import { planRestore, type RestorePlan } from "../backup/restore-plan.ts";
-import type { Run } from "../backup/run.ts";
+import type { DoubtfulRecord } from "../backup/run.ts";
 import type { ArchiveNeeds } from "../backup/script-needs.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { originNow } from "./origin-now.ts";
@@ -17,7 +17,7 @@ export type Found = {
   readonly backup: Restorable | undefined;
   readonly fromElsewhere: boolean;
   /** The run that an undo takes back, with the database that it kept. */
-  readonly undone?: { readonly run: Run; readonly kept: string } | undefined;
+  readonly undone?: { readonly run: string; readonly kept: string } | undefined;
   readonly target: string;
 };
 
@@ -60,23 +60,21 @@ function findIn(listing: PlacedListing | CatalogListing, find: () => Restorable)
   }
 }
 
+/** By the server alone: an undo needs no record, and none can make it bring back anything else. */
 async function findUndone(deps: RestoreDependencies, id: string, signal: AbortSignal): Promise<Found> {
   const { database } = deps.settings;
-  const run = await deps.runs.find(id);
-  if (run?.kind !== "restore" || run.database !== database)
-    throw notUndone(`there is no restore ${JSON.stringify(id)}`);
-  const { kept } = run;
-  if (kept === undefined) throw notUndone(`restore ${run.id} keeps no database`);
-  if (kept.until < deps.now())
-    throw notUndone(`restore ${run.id} could be undone until ${kept.until.toISOString()}`);
-  const there = await deps.server.existing([kept.database], signal);
-  if (!there.has(kept.database))
-    throw notUndone(`the database ${JSON.stringify(kept.database)} that restore ${run.id} kept is gone`);
+  if (!/^restore-[0-9a-f]{24}$/.test(id)) throw notUndone(`${JSON.stringify(id)} is not the id of a restore`);
+  const kept = runDatabase(database, "before", id);
+  const mark = (await deps.server.look([kept], signal)).get(kept);
+  if (mark === undefined)
+    throw notUndone(`there is no database ${JSON.stringify(kept)} that restore ${id} kept`);
+  if (mark.kept?.by !== id)
+    throw notUndone(`the server does not say that restore ${id} kept the database ${JSON.stringify(kept)}`);
   return {
     strategy: "undo",
     backup: undefined,
     fromElsewhere: false,
-    undone: { run, kept: kept.database },
+    undone: { run: id, kept },
     target: database,
   };
 }
@@ -107,7 +105,18 @@ export async function planOf(
     ...(missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`]),
   ];
   const plan = planRestore({ strategy, database, backup, fromElsewhere, target, facts, workloads, warnings });
-  return { plan, serverMajor: facts.serverMajor };
+  const doubtful = (await deps.runs.doubtful("restore", database)).map(blockerOf);
+  return { plan: { ...plan, blockers: [...doubtful, ...plan.blockers] }, serverMajor: facts.serverMajor };
+}
+
+/** What such a restore has stopped or changed is unknown: the replicas that are seen now may be those that it left. */
+function blockerOf({ id, why }: DoubtfulRecord): Blocker {
+  return {
+    kind: "record-doubtful",
+    detail: `the record of ${id} ${why}: what that restore stopped or changed is unknown`,
+    names: [id],
+    remedy: `put workloads and databases in order, then move .dormouse/runs/${id}.json off the volume`,
+  };
 }
 
 /** For what only a script itself tells, once it has been read to its end: nothing has been touched by then. */

@@ -72,6 +72,7 @@ async function startWorkload(
   signal: AbortSignal,
 ): Promise<RestartedWorkload> {
   const text = { workload: workloadText(workload), replicas };
+  if (replicas === 0) return { ...text, ready: false, why: "it had no replicas before the restore either" };
   try {
     const { replicas: now } = await workloads.read(workload, signal);
     if (now !== 0 && now !== replicas) {

@@ -3,6 +3,7 @@ import type { Catalog } from "../backup/catalog.ts";
 import type { DatabaseLock, HeldDatabase } from "../backup/database-lock.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
+import type { Expired } from "../backup/own-database.ts";
 import type { RestoreServer } from "../backup/restore-server.ts";
 import type { RunContext, RunStore } from "../backup/run.ts";
 import type { ResumeSource, Workload, Workloads } from "../backup/workload.ts";
@@ -36,6 +37,7 @@ export type RestoreDependencies = {
   readonly installation: BackupDependencies["installation"];
   readonly workloads: Workloads;
   readonly resumeSource: ResumeSource;
+  readonly expired: Expired;
   /** A pinned backup of the live database, by the run itself and under the lock that it holds. */
   readonly safetyBackup: (held: HeldDatabase, context: RunContext) => Promise<BackupManifest>;
   readonly events: EventSink;

@@ -30,11 +30,12 @@ export async function restoreInPlace(
       source: backup.name,
       loaded: database,
     });
+  await held.claim(database, saga.context.run.id);
   await beWoken(deps, saga);
   await stopWorkloads(deps, saga);
   const { name: safety } = await deps.safetyBackup(held, saga.context);
   await replace(deps, saga, held, { given, verified, safety });
-  return resultOf(deps, saga, await restart(deps, saga));
+  return resultOf(saga, await restart(deps, saga, held));
 }
 
 type Replacement = { readonly given: Given; readonly verified: VerifiedArchive; readonly safety: string };

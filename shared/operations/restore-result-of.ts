@@ -1,16 +1,11 @@
 import type { RestoreResult } from "../backup/restore-result.ts";
 import type { Exchanged } from "./exchange-databases.ts";
-import type { RestoreDependencies } from "./restore-dependencies.ts";
 import type { Saga } from "./saga.ts";
 
 /** The result of a saga that has ended, for this process or for one that finished another's. */
-export function resultOf(
-  deps: RestoreDependencies,
-  saga: Saga,
-  { downtimeMs, workloads }: Exchanged,
-): RestoreResult {
+export function resultOf(saga: Saga, { downtimeMs, workloads }: Exchanged): RestoreResult {
   const { strategy, source, database, target, compared } = saga.journal();
-  const undo = undoOf(deps, saga);
+  const undo = undoOf(saga);
   return {
     run: saga.context.run.id,
     strategy,
@@ -28,10 +23,9 @@ export function resultOf(
 }
 
 /** A safety backup is pinned and stays; a database that an exchange took out of use does not. */
-function undoOf({ settings, now }: RestoreDependencies, saga: Saga): RestoreResult["undo"] {
-  const { strategy, kept, safety } = saga.journal();
+function undoOf(saga: Saga): RestoreResult["undo"] {
+  const { strategy, kept, keptUntil: until, safety } = saga.journal();
   if (safety !== undefined) return { body: { filename: safety, strategy: "in-place" } };
   if (kept === undefined || (strategy !== "swap" && strategy !== "undo")) return undefined;
-  const until = new Date(now().getTime() + settings.undoForMs).toISOString();
-  return { body: { undo: saga.context.run.id }, until };
+  return { body: { undo: saga.context.run.id }, ...(until === undefined ? {} : { until }) };
 }

@@ -62,11 +62,12 @@ async function attempt(
   const run = await saga.refresh();
   await step("locked");
   await settleOthers(deps, held, saga.context);
-  await dropExpired({ ...deps, drop: deps.server.drop }, deps.settings.database, signal);
+  await dropExpired(deps, deps.settings.database, signal);
+  if (saga.context.isTakenUp && !saga.hasBegun()) throw begunNothing();
   if (saga.hasBegun()) {
     const next = await stepAfter(deps, saga, held, restoreMayGoOn(run, deps.now()));
     await step("resumed", { phase: saga.journal().phase, next });
-    if (next === "continue") return resultOf(deps, saga, await exchangeDatabases(deps, saga, held));
+    if (next === "continue") return resultOf(saga, await exchangeDatabases(deps, saga, held));
     if (next !== "again") return settled(deps, saga, held, run);
     // Who connected meanwhile would have the one place that was left.
     await resetLimit(saga.journal(), held);
@@ -105,6 +106,13 @@ function pinnedDown(request: RestoreRequest, saga: Saga): RestoreRequest {
   return { ...request, filename: saga.journal().source };
 }
 
+/** Only who asks begins a restore: a record alone does not. */
+function begunNothing(): DormouseError {
+  return new DormouseError("interrupted", "the restore was interrupted before it had begun anything", {
+    hint: "nothing has changed: ask for it again",
+  });
+}
+
 async function settled(
   deps: RestoreDependencies,
   saga: Saga,
@@ -115,7 +123,7 @@ async function settled(
   if (result !== undefined) return result;
   throw new DormouseError(
     "interrupted",
-    `the restore was interrupted ${run.attempt - 1} times and was rolled back`,
+    `the restore was interrupted ${run.attempt - 1} times, and nothing of it is left`,
     {
       hint: "nothing has changed: find out what ends the pod, then restore again",
     },
@@ -123,7 +131,7 @@ async function settled(
 }
 
 async function liveExists({ server, settings }: RestoreDependencies, signal: AbortSignal): Promise<boolean> {
-  return (await server.existing([settings.database], signal)).has(settings.database);
+  return (await server.look([settings.database], signal)).has(settings.database);
 }
 
 function announceResult(deps: RestoreDependencies, context: RunContext, result: RestoreResult): void {

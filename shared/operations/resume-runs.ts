@@ -8,6 +8,8 @@ export type ResumeDependencies = {
   readonly now: () => Date;
   /** Somebody must be told: nobody waits for the answer any more. */
   readonly givenUp?: (run: Run, problem: RunProblem) => void;
+  /** Why a run is not for its record to begin. */
+  readonly notByRecord?: (run: Run) => string | undefined;
 };
 
 /**
@@ -15,13 +17,14 @@ export type ResumeDependencies = {
  * are closed.
  */
 export async function interruptedRuns(
-  { runs, log, now, givenUp }: ResumeDependencies,
+  { runs, log, now, givenUp, notByRecord }: ResumeDependencies,
   kind: "backup" | "cull",
   database: string,
 ): Promise<readonly Run[]> {
   const taken: Run[] = [];
   for (const run of await runs.unfinished(kind, database)) {
-    const decision = resumption(run, now());
+    const why = notByRecord?.(run);
+    const decision = why === undefined ? resumption(run, now()) : { takeUp: false, why };
     if (decision.takeUp) {
       const next: Run = {
         ...run,

@@ -1,6 +1,7 @@
 import type { HeldDatabase } from "../backup/database-lock.ts";
-import { nextStep, type NextStep, type RestoreJournal } from "../backup/journal.ts";
+import { nextStep, ownDatabase, type NextStep, type RestoreJournal } from "../backup/journal.ts";
 import type { RestoreResult } from "../backup/restore-result.ts";
+import { asDormouseError } from "../errors.ts";
 import { finishExchange, restart, stopWaking, type Exchanged } from "./exchange-databases.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { startWorkloads } from "./restart-workloads.ts";
@@ -17,12 +18,15 @@ export async function stepAfter(
   const journal = saga.journal();
   const { database, loaded, kept } = journal;
   const names = [database, loaded, ...(kept === undefined ? [] : [kept])];
-  const there = await deps.server.existing(names, saga.context.signal);
+  const { run, signal } = saga.context;
+  const there = await deps.server.look(names, signal);
+  const underWay = [...there.values()].some((mark) => mark.underWay === run.id);
   const found = {
+    underWay,
     live: there.has(database),
     loaded: there.has(loaded),
     kept: kept !== undefined && there.has(kept),
-    replaced: there.has(database) && (await hasReplaced(deps, saga, held)),
+    replaced: underWay && (await hasReplaced(deps, saga, held)),
   };
   return nextStep(journal, found, mayGoOn);
 }
@@ -39,7 +43,10 @@ async function hasReplaced(
   return server.hasCommitted(transaction, saga.context.signal);
 }
 
-/** Puts things in order for good: what was exchanged is finished, and answered; everything else is taken back. */
+/**
+ * Puts things in order for good: what was exchanged is finished, and answered; everything else is taken back. Where the
+ * server says of no database that the run is under way, nothing is touched.
+ */
 export async function settle(
   deps: RestoreDependencies,
   saga: Saga,
@@ -47,8 +54,10 @@ export async function settle(
 ): Promise<RestoreResult | undefined> {
   const next = await stepAfter(deps, saga, held, false);
   const tolerant = saga.tolerant(deps.log);
-  if (next === "finish") return resultOf(deps, saga, await finish(deps, tolerant, held));
-  await rollBack(deps, tolerant, held);
+  if (next === "finish") return resultOf(saga, await finish(deps, tolerant, held));
+  if (next === "tell" || next === "forget") await stopWaking(deps, tolerant);
+  if (next === "tell") return resultOf(saga, { downtimeMs: undefined, workloads: [] });
+  if (next !== "forget") await rollBack(deps, tolerant, held);
   return undefined;
 }
 
@@ -57,7 +66,8 @@ async function finish(deps: RestoreDependencies, saga: Saga, held: HeldDatabase)
   if (strategy === "swap" || strategy === "undo") return finishExchange(deps, saga, held);
   await resetLimit(saga.journal(), held);
   if (strategy === "in-place") await analyze(deps, saga);
-  return restart(deps, saga);
+  await dropLoaded(deps, saga);
+  return restart(deps, saga, held);
 }
 
 /** Plans without statistics are slow, and autovacuum makes them sooner or later: that is worth no failure. */
@@ -71,15 +81,30 @@ async function analyze({ server, log }: RestoreDependencies, saga: Saga): Promis
 
 /** The application comes back first, then what was loaded is dropped. Every line may be taken twice. */
 async function rollBack(deps: RestoreDependencies, saga: Saga, held: HeldDatabase): Promise<void> {
-  const { strategy, database, loaded } = saga.journal();
+  const { database, loaded } = saga.journal();
+  const { run, step } = saga.context;
   await saga.write({ phase: "rolling-back" });
   await held.reopen(database);
   await resetLimit(saga.journal(), held);
   await startWorkloads(deps, saga);
   await stopWaking(deps, saga);
-  const isOurs = strategy === "swap" || strategy === "rehearse" || strategy === "beside";
-  if (isOurs) await deps.server.drop(loaded, saga.context.signal);
-  await saga.context.step("rolledback", { database });
+  // Last: until then the run is under way.
+  await dropLoaded(deps, saga);
+  await held.release([database, loaded], run.id);
+  await step("rolledback", { database });
+}
+
+/** What the server does not call ours stays, and is told. */
+async function dropLoaded(deps: RestoreDependencies, saga: Saga): Promise<void> {
+  const { run, signal } = saga.context;
+  const own = ownDatabase(saga.journal(), run.id);
+  try {
+    if (own !== undefined) await deps.server.drop(own, signal);
+  } catch (error) {
+    const { code, message, hint } = asDormouseError(error);
+    if (code !== "database_not_ours") throw error;
+    deps.log.warn("database left", { run: run.id, error: message, hint });
+  }
 }
 
 /** As it was before an in-place restore lowered it. */

@@ -63,7 +63,7 @@ async function swap(
     ...(liveExists ? { kept: runDatabase(database, "before", run.id) } : {}),
   });
   await loadBeside(deps, saga, backup, tools);
-  return resultOf(deps, saga, await exchangeDatabases(deps, saga, held));
+  return resultOf(saga, await exchangeDatabases(deps, saga, held));
 }
 
 type Undo = NonNullable<Found["undone"]> & { readonly liveExists: boolean };
@@ -80,11 +80,12 @@ async function undo(
     strategy: "undo",
     phase: "loaded",
     database,
-    source: undone.id,
+    source: undone,
     loaded: kept,
     ...(liveExists ? { kept: runDatabase(database, "before", saga.context.run.id) } : {}),
   });
-  return resultOf(deps, saga, await exchangeDatabases(deps, saga, held));
+  await held.claim(kept, saga.context.run.id);
+  return resultOf(saga, await exchangeDatabases(deps, saga, held));
 }
 
 async function rehearse(
@@ -95,10 +96,10 @@ async function rehearse(
 ): Promise<RestoreResult> {
   const { run, signal, step } = saga.context;
   const { database } = deps.settings;
-  const loaded = runDatabase(database, "scratch", run.id);
+  const own = { live: database, role: "scratch", run: run.id } as const;
+  const loaded = runDatabase(database, own.role, run.id);
   await saga.begin({ strategy: "rehearse", phase: "loading", database, source: backup.name, loaded });
   await loadBeside(deps, saga, backup, tools);
-  await deps.server.drop(loaded, signal);
   if (backup.manifest !== undefined) {
     const { sha256 } = backup.manifest.archive;
     const verification = { level: "compared", at: deps.now().toISOString() } as const;
@@ -108,8 +109,9 @@ async function rehearse(
     );
   }
   await saga.write({ phase: "ended" });
+  await deps.server.drop(own, signal);
   await step("rehearsed", { backup: backup.name });
-  return resultOf(deps, saga, NOTHING_STOPPED);
+  return resultOf(saga, NOTHING_STOPPED);
 }
 
 async function beside(
@@ -127,5 +129,5 @@ async function beside(
   await deps.server.rename(loaded, target, signal);
   await saga.write({ phase: "ended" });
   await step("named", { database: target });
-  return resultOf(deps, saga, NOTHING_STOPPED);
+  return resultOf(saga, NOTHING_STOPPED);
 }

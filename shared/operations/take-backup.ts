@@ -151,7 +151,7 @@ async function backUp(
     subject: backup.name,
     data: backup.manifest,
   });
-  await dropExpired({ ...deps, drop: deps.dropDatabase }, request.database, context.signal);
+  await dropExpired(deps, request.database, context.signal);
   return backup.manifest;
 }
 

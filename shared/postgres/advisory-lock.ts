@@ -6,8 +6,8 @@ import { unlessAborted } from "../backup/unless-aborted.ts";
 import { DormouseError } from "../errors.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
 import { connectionLimit, isolate, limitConnections } from "./connection-limit.ts";
+import { claim, exchange, fence, limitLockWaits, release, reopen } from "./exchange.ts";
 import { refusePooler } from "./pooler.ts";
-import { exchange, fence, limitLockWaits, reopen } from "./exchange.ts";
 import { serverError } from "./server-errors.ts";
 
 const HEARTBEAT_MS = 5_000;
@@ -41,6 +41,8 @@ export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
             fence: (name) => fence(client, name),
             reopen: (name) => reopen(client, name),
             exchange: (names) => exchange(client, names),
+            claim: (name, run) => claim(client, name, run),
+            release: (names, run) => release(client, names, run),
             connectionLimit: (name) => connectionLimit(client, name),
             limitConnections: (name, limit) => limitConnections(client, name, limit),
             isolate: (name, pid) => isolate(client, name, pid),

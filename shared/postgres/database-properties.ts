@@ -1,7 +1,9 @@
 import pg from "pg";
 import { creationSql, finishingSql, settingsSql } from "../backup/database-sql.ts";
+import { withoutMark } from "../backup/database-mark.ts";
 import type { DatabaseProperties } from "../backup/database-properties.ts";
 import type { Likeness } from "../backup/restore-server.ts";
+import { changeMark, lookAtMarks } from "./database-mark.ts";
 
 /** pg_database has other columns in each major; as JSON they can be asked for by name. */
 type Row = {
@@ -52,7 +54,7 @@ export async function readProperties(
     locale: text("datlocale") ?? text("daticulocale"),
     icuRules: text("daticurules"),
     collationVersion: text("datcollversion"),
-    comment: comment ?? undefined,
+    comment: withoutMark(comment) ?? undefined,
     grants: grants?.map(({ grantee, ...grant }) => withoutGaps({ ...grant, grantee: grantee ?? undefined })),
     settings: settings.map(({ role, ...setting }) => withoutGaps({ ...setting, role: role ?? undefined })),
   });
@@ -64,7 +66,7 @@ function withoutGaps<Value extends object>(value: Value): Value {
 }
 
 /**
- * Creates an empty database with all that must be there before its first row. With the server's defaults where nothing is
+ * Creates an empty, closed database with all that must be there before its first row. With the server's defaults where nothing is
  * known. Where somebody decided who may connect to the other, only its owner may connect to the new one until it has the
  * same grants: a load takes its time. `isScratch` leaves out settings that this role may not give: what they mean for the
  * load its sessions bring with them.
@@ -77,10 +79,10 @@ export async function createLike(
   const properties = (await readProperties(client, like)) ?? otherwise;
   const name = pg.escapeIdentifier(created);
   if (properties === undefined) {
-    await client.query(`CREATE DATABASE ${name} TEMPLATE template0`);
+    await client.query(`CREATE DATABASE ${name} TEMPLATE template0${CLOSED}`);
     return;
   }
-  await client.query(creationSql(created, properties, await homeOf(client)));
+  await client.query(`${creationSql(created, properties, await homeOf(client))}${CLOSED}`);
   if (properties.grants !== undefined) await client.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
   for (const statement of settingsSql(created, properties)) {
     await client.query(statement).catch((error: unknown) => {
@@ -89,6 +91,8 @@ export async function createLike(
   }
 }
 
+/** Until it bears the mark of its restore. */
+const CLOSED = " ALLOW_CONNECTIONS false";
 const INSUFFICIENT_PRIVILEGE = "42501";
 
 /** The tablespace in which new databases lie that name none. */
@@ -111,8 +115,10 @@ export async function copyProperties(
   if (properties === undefined) return;
   await client.query("BEGIN");
   try {
+    const mark = (await lookAtMarks(client, [to])).get(to);
     for (const statement of [...settingsSql(to, properties), ...finishingSql(to, properties)])
       await client.query(statement);
+    await changeMark(client, to, () => mark ?? {});
     await client.query("COMMIT");
   } catch (error) {
     await client.query("ROLLBACK").catch(() => undefined);

@@ -1,28 +1,107 @@
 import pg from "pg";
+import type { Expired, ExpiredDatabases, OwnDatabase } from "../backup/own-database.ts";
+import { runDatabase } from "../backup/journal.ts";
+import { asDormouseError, DormouseError } from "../errors.ts";
 import { withSession, type ConnectionSettings } from "./connection.ts";
+import { lookAtKept, lookAtMarks, type MarkedDatabase } from "./database-mark.ts";
 import { explained, limitLockWaits } from "./exchange.ts";
 
 /** Removing the files of a large database takes its time. */
 const LONG_MS = 12 * 3_600_000;
 
-/** Ends its sessions first. That it is not there is fine. */
-export function databaseDropper(settings: ConnectionSettings) {
-  return async (database: string, signal: AbortSignal): Promise<void> => {
-    const what = `dropping of database ${JSON.stringify(database)}`;
-    const session = { database: settings.maintenanceDatabase, what, queryTimeoutMs: LONG_MS };
-    await withSession(settings, session, signal, async (client) => {
-      // Nobody waits for hours, with a restore behind it, until somebody ends a transaction.
-      await limitLockWaits(client);
-      await explained(what, () => drop(client, database));
+/** Drops what a restore has loaded, and nothing that the server does not call that restore's. */
+export function ownDatabaseDropper(settings: ConnectionSettings) {
+  return async ({ live, role, run }: OwnDatabase, signal: AbortSignal): Promise<void> => {
+    const database = runDatabase(live, role, run);
+    await session(settings, `dropping of database ${JSON.stringify(database)}`, signal, async (client) => {
+      const found = (await lookAtMarks(client, [database])).get(database);
+      if (found === undefined) return;
+      if (!isOf(found, run)) throw notOurs(database, run);
+      await drop(client, database);
     });
   };
 }
 
+/** It is made closed, and opened with its mark: one that is closed and has none was never of use to anybody. */
+function isOf({ underWay, kept, isOpen }: MarkedDatabase, run: string): boolean {
+  return underWay === run || (underWay === undefined && kept === undefined && !isOpen);
+}
+
+function notOurs(database: string, run: string): DormouseError {
+  const name = JSON.stringify(database);
+  return new DormouseError(
+    "database_not_ours",
+    `database ${name} is not dropped: its comment does not say that ${run} made it`,
+    {
+      hint: `look at what it holds; if nobody needs it, DROP DATABASE ${pg.escapeIdentifier(database)}`,
+    },
+  );
+}
+
+/** By the mark and the clock of the server alone: no record and no clock of a pod has a part in it. */
+export function expiredDatabases(settings: ConnectionSettings): Expired {
+  const asked = <Result>(live: string, signal: AbortSignal, work: (client: pg.Client) => Promise<Result>) =>
+    session(settings, `look at what restores of ${JSON.stringify(live)} kept`, signal, work);
+  return {
+    find: (live, signal) => asked(live, signal, (client) => expiredOf(client, live)),
+    drop: (live, signal) =>
+      asked(live, signal, async (client) => {
+        const [dropped, failed]: [string[], ExpiredDatabases["failed"][number][]] = [[], []];
+        for (const database of await expiredOf(client, live)) {
+          try {
+            await drop(client, database);
+            dropped.push(database);
+          } catch (error) {
+            failed.push({ database, problem: asDormouseError(error) });
+          }
+        }
+        const unmarked = (await keptOf(client, live)).filter(
+          ({ kept, underWay }) => kept === undefined && underWay === undefined,
+        );
+        return { dropped, failed, unmarked: unmarked.map(({ name }) => name) };
+      }),
+  };
+}
+
+async function expiredOf(client: pg.Client, live: string): Promise<string[]> {
+  const { rows } = await client.query<{ now: Date }>("SELECT now() AS now");
+  const now = rows[0]?.now ?? new Date(0);
+  const isOver = ({ kept, underWay }: MarkedDatabase) =>
+    kept !== undefined && underWay === undefined && kept.until <= now;
+  return (await keptOf(client, live)).filter(isOver).map(({ name }) => name);
+}
+
+/** All that bear the name of a database kept of `live`; the mark of each names the same run as its name. */
+async function keptOf(client: pg.Client, live: string) {
+  const named = await lookAtKept(client, "__before_[0-9a-f]{12}$");
+  return named.filter(({ name, kept }) => {
+    const run = kept?.by ?? `restore-${name.slice(name.lastIndexOf("_") + 1)}`;
+    return name !== live && name === runDatabase(live, "before", run);
+  });
+}
+
+function session<Result>(
+  settings: ConnectionSettings,
+  what: string,
+  signal: AbortSignal,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const given = { database: settings.maintenanceDatabase, what, queryTimeoutMs: LONG_MS };
+  return withSession(settings, given, signal, async (client) => {
+    // Nobody waits for hours, with a restore behind it, until somebody ends a transaction.
+    await limitLockWaits(client);
+    return work(client);
+  });
+}
+
+/** Ends its sessions first. */
 async function drop(client: pg.Client, database: string): Promise<void> {
   const name = pg.escapeIdentifier(database);
-  // A template cannot be dropped, and what was exchanged for one is one.
-  const sql = "SELECT FROM pg_database WHERE datname = $1 AND datistemplate";
-  if ((await client.query(sql, [database])).rowCount === 1)
-    await client.query(`ALTER DATABASE ${name} IS_TEMPLATE false`);
-  await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  await explained(`dropping of database ${JSON.stringify(database)}`, async () => {
+    // A template cannot be dropped, and what was exchanged for one is one.
+    const sql = "SELECT FROM pg_database WHERE datname = $1 AND datistemplate";
+    if ((await client.query(sql, [database])).rowCount === 1)
+      await client.query(`ALTER DATABASE ${name} IS_TEMPLATE false`);
+    await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  });
 }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import type { Exchange } from "../backup/database-lock.ts";
 import { DormouseError } from "../errors.ts";
+import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
 import { serverError } from "./server-errors.ts";
 
 /** A backend leaves at its next look at interrupts, which a long system call can put off. */
@@ -59,13 +60,34 @@ export async function reopen(client: pg.Client, database: string): Promise<void>
   });
 }
 
-export async function exchange(client: pg.Client, { live, loaded, kept }: Exchange): Promise<void> {
+export async function claim(client: pg.Client, database: string, run: string): Promise<void> {
+  await explained(`mark of database ${JSON.stringify(database)}`, () =>
+    changeMark(client, database, (mark) => ({ ...mark, underWay: run })),
+  );
+}
+
+export async function release(client: pg.Client, databases: readonly string[], run: string): Promise<void> {
+  for (const database of databases)
+    await explained(`mark of database ${JSON.stringify(database)}`, async () => {
+      const found = (await lookAtMarks(client, [database])).get(database);
+      if (found?.underWay === run) await setMark(client, database, found.comment, { kept: found.kept });
+    });
+}
+
+/** Names and marks change in one moment: the server never says of a database what another name would make wrong. */
+export async function exchange(client: pg.Client, exchanged: Exchange): Promise<void> {
+  const { live, loaded, kept, run } = exchanged;
   const name = pg.escapeIdentifier;
   await explained(`exchange of database ${JSON.stringify(live)}`, async () => {
     try {
       await client.query("BEGIN");
-      if (kept !== undefined) await client.query(`ALTER DATABASE ${name(live)} RENAME TO ${name(kept)}`);
+      if (kept !== undefined) {
+        await client.query(`ALTER DATABASE ${name(live)} RENAME TO ${name(kept)}`);
+        const until = await keptUntil(client, exchanged);
+        await changeMark(client, kept, () => ({ kept: { by: run, until } }));
+      }
       await client.query(`ALTER DATABASE ${name(loaded)} RENAME TO ${name(live)}`);
+      await changeMark(client, live, () => ({ underWay: run }));
       await client.query(`ALTER DATABASE ${name(live)} ALLOW_CONNECTIONS true`);
       // Whatever was loaded without waiting for the disk is on it when this commit is.
       await client.query("SET LOCAL synchronous_commit = on");
@@ -75,6 +97,14 @@ export async function exchange(client: pg.Client, { live, loaded, kept }: Exchan
       throw error;
     }
   });
+}
+
+async function keptUntil(client: pg.Client, { keepMs }: Exchange): Promise<Date> {
+  const sql = "SELECT now() + $1 * interval '1 millisecond' AS until";
+  const { rows } = await client.query<{ until: Date }>(sql, [keepMs]);
+  const [row] = rows;
+  if (row === undefined) throw new DormouseError("query_failed", "the server does not tell the time");
+  return row.until;
 }
 
 export async function exists(client: pg.Client, database: string): Promise<boolean> {

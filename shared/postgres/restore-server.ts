@@ -1,12 +1,14 @@
 import pg from "pg";
+import { runDatabase } from "../backup/journal.ts";
 import type { RestoreServer } from "../backup/restore-server.ts";
 import { DormouseError } from "../errors.ts";
 import { findClientTools } from "./client-tools.ts";
 import { withSession, type ConnectionSettings } from "./connection.ts";
 import { countRows } from "./count-rows.ts";
 import { copyProperties, createLike } from "./database-properties.ts";
-import { databaseDropper } from "./drop-database.ts";
-import { endSessions, explained, limitLockWaits } from "./exchange.ts";
+import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
+import { ownDatabaseDropper } from "./drop-database.ts";
+import { endSessions, explained, limitLockWaits, reopen } from "./exchange.ts";
 import type { Libpq } from "./libpq.ts";
 import { settingsOfLoad } from "./read-settings.ts";
 import { restoreTools, type LoadOptions } from "./restore-tools.ts";
@@ -28,7 +30,7 @@ export function restoreServer(
   return {
     tools: async (serverMajor) =>
       restoreTools(await findClientTools(serverMajor, place.binDir, place.searchPath), libpq, options),
-    drop: databaseDropper(settings),
+    drop: ownDatabaseDropper(settings),
     inspect: inspector(settings),
     ...fromOutside(sessions(settings, settings.maintenanceDatabase)),
     ...asked(sessions(settings, settings.maintenanceDatabase)),
@@ -60,16 +62,17 @@ function fromOutside(
 ): Omit<RestoreServer, "tools" | "drop" | "inspect" | Asked | "analyze" | "countRows"> {
   const quoted = JSON.stringify;
   return {
-    existing: (databases, signal) =>
-      session("list of databases", signal, async (client) => {
-        const sql = "SELECT datname FROM pg_database WHERE datname = ANY ($1)";
-        const { rows } = await client.query<{ datname: string }>(sql, [databases]);
-        return new Set(rows.map(({ datname }) => datname));
-      }),
-    create: (database, likeness, signal) =>
-      session(`creation of database ${quoted(database)}`, signal, (client) =>
-        createLike(client, database, likeness),
-      ),
+    look: (databases, signal) =>
+      session("list of databases", signal, (client) => lookAtMarks(client, databases)),
+    create: ({ live, role, run }, likeness, signal) => {
+      const database = runDatabase(live, role, run);
+      return session(`creation of database ${quoted(database)}`, signal, async (client) => {
+        // It is made closed: without its mark it is nobody's, and holds nothing.
+        await createLike(client, database, { ...likeness, isScratch: role === "scratch" });
+        await setMark(client, database, null, { underWay: run });
+        await reopen(client, database);
+      });
+    },
     settingsOfLoad: (database, noted, signal) =>
       session(`settings of database ${quoted(database)}`, signal, (client) =>
         settingsOfLoad(client, database, noted),
@@ -82,12 +85,22 @@ function fromOutside(
       session(`renaming of database ${quoted(database)}`, signal, async (client) => {
         await limitLockWaits(client);
         await endSessions(client, database);
-        const [from, name] = [database, to].map(pg.escapeIdentifier);
-        await explained(`renaming of database ${quoted(database)}`, () =>
-          client.query(`ALTER DATABASE ${from} RENAME TO ${name}`),
-        );
+        await explained(`renaming of database ${quoted(database)}`, () => rename(client, database, to));
       }),
   };
+}
+
+async function rename(client: pg.Client, database: string, to: string): Promise<void> {
+  const [from, name] = [database, to].map(pg.escapeIdentifier);
+  await client.query("BEGIN");
+  try {
+    await client.query(`ALTER DATABASE ${from} RENAME TO ${name}`);
+    await changeMark(client, to, () => ({}));
+    await client.query("COMMIT");
+  } catch (error) {
+    await client.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
 }
 
 type Asked = "sizeBytes" | "hasCommitted";

@@ -3,8 +3,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Verb } from "../../shared/backup/authorize.ts";
-import { serialiseRun } from "../../shared/backup/run-record.ts";
 import type { Run } from "../../shared/backup/run.ts";
+import { runSeal, sealedText } from "../../shared/catalog/run-seal.ts";
 import { archiveName } from "../../shared/backup/archive-name.ts";
 import { cullEnvironment } from "../support/culled.ts";
 import { type FakeKubernetes, startFakeKubernetes } from "../support/fake-kubernetes.ts";
@@ -62,8 +62,10 @@ describe("a function that is reached without a right", () => {
     fake = await startFakeKubernetes();
     for (const verb of VERBS) fake.addUser({ token: `only-${verb}`, name: verb, audiences: ["dormouse"] });
     for (const verb of VERBS) fake.grant(verb, `${verb} services`);
-    for (const run of FUNCTIONS.map(recordOf))
-      await writeFile(join(volume.path, ".dormouse/runs", `${run.id}.json`), serialiseRun(run));
+    for (const run of FUNCTIONS.map(recordOf)) {
+      const seal = runSeal(run.kind, run.database, NO_SERVER.password);
+      await writeFile(join(volume.path, ".dormouse/runs", `${run.id}.json`), await sealedText(run, seal));
+    }
     for (const name of FUNCTIONS) {
       const environment = {
         ...backupEnvironment(NO_SERVER, "hets", volume.path),

@@ -19,7 +19,8 @@ function journal(strategy: Strategy, phase: JournalPhase, changes: Partial<Resto
 }
 
 /** What is there of the databases live, loaded and kept; `replaced` when the transaction in place was committed. */
-const found = (there: string) => ({
+const found = (there: string, underWay = true) => ({
+  underWay,
   live: there.includes("live"),
   loaded: there.includes("loaded"),
   kept: there.includes("kept"),
@@ -89,6 +90,13 @@ describe("what becomes of a restore that was killed", () => {
     assert.equal(nextStep(first, found("loaded"), true), "continue");
     assert.equal(nextStep(first, found("live"), false), "finish");
     assert.equal(nextStep(first, found(""), true), "roll-back");
+  });
+
+  it("is to touch nothing where the server says of no database that the run is under way", () => {
+    for (const [strategy, phase, there, mayGoOn] of ROWS) {
+      const next = nextStep(journal(strategy, phase), found(there, false), true);
+      assert.equal(next, mayGoOn === "finish" ? "tell" : "forget", `${strategy} ${phase} ${there}`);
+    }
   });
 
   it("is never to do once more what cannot be done once more", () => {

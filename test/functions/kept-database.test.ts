@@ -4,9 +4,10 @@ import { preload, problemIn } from "../support/faulty.ts";
 import { manifestOf, minutesAgo, startFunction } from "../support/function-process.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 
-const LATER = {
+/** Of the pod; the server's own decides. */
+const AHEAD = {
   ...preload("clock-preload.ts"),
-  DORMOUSE_TEST_CLOCK_OFFSET_MS: String(49 * 3_600_000),
+  DORMOUSE_TEST_CLOCK_OFFSET_MS: String(3 * 86_400_000),
 };
 
 describe("the database that a restore keeps", () => {
@@ -21,14 +22,20 @@ describe("the database that a restore keeps", () => {
 
   afterEach(() => stage[Symbol.asyncDispose]());
 
+  /** As if it had been kept two days earlier. */
+  async function letTimePass(): Promise<void> {
+    const comment = `dormouse: kept by ${run} until ${new Date(0).toISOString()}`;
+    await stage.query("postgres", `COMMENT ON DATABASE "${stage.before(run)}" IS '${comment}'`);
+  }
+
   it("stays while it can be undone, and goes with the first backup after that", async () => {
     const both = [stage.database, stage.before(run)].toSorted();
     await using today = await startFunction("backup", stage.environment);
     await manifestOf(await today.post({ label: "soon after" }));
     const meanwhile = await stage.databases();
 
-    await using later = await startFunction("backup", { ...stage.environment, ...LATER });
-    await manifestOf(await later.post({ label: "days later" }));
+    await letTimePass();
+    await manifestOf(await today.post({ label: "days later" }));
 
     assert.deepEqual(meanwhile, both);
     assert.deepEqual(await stage.databases(), [stage.database]);
@@ -40,7 +47,8 @@ describe("the database that a restore keeps", () => {
     await holder.query("BEGIN");
     await holder.query("SELECT FROM pg_database WHERE datname = $1 FOR UPDATE", [stage.before(run)]);
     await stage.destroyData();
-    const later = await stage.start(LATER);
+    await letTimePass();
+    const later = await stage.start();
 
     const result = await stage.resultOf(later.post({ filename: stage.backup.name }));
     const held = await stage.databases();
@@ -54,8 +62,20 @@ describe("the database that a restore keeps", () => {
     assert.deepEqual(await stage.databases(), [stage.database, stage.before(result.run)]);
   });
 
+  it("stays and can be undone when a pod's clock is days ahead", async () => {
+    await using backup = await startFunction("backup", { ...stage.environment, ...AHEAD });
+    await manifestOf(await backup.post({}));
+    const ahead = await stage.start(AHEAD);
+    await ahead.ping();
+
+    await stage.resultOf(ahead.post({ undo: run }));
+
+    assert.equal((await stage.databases()).length, 2);
+  });
+
   it("goes with a ping to the restore function, and cannot be asked for any more", async () => {
-    const later = await stage.start(LATER);
+    await letTimePass();
+    const later = await stage.start();
 
     const answer = await later.ping({ time: minutesAgo(-49 * 60) });
     const undo = await problemIn(later.post({ undo: run }));

@@ -1,0 +1,23 @@
+import type { DormouseError } from "../errors.ts";
+
+/** A database that a restore of `live` loads; its name is `runDatabase` of these. */
+export type OwnDatabase = {
+  readonly live: string;
+  readonly role: "restore" | "scratch";
+  readonly run: string;
+};
+
+export type ExpiredDatabases = {
+  readonly dropped: readonly string[];
+  readonly failed: readonly { readonly database: string; readonly problem: DormouseError }[];
+  /** Named like ours, and without the mark of a restore: an earlier version kept them, or anybody made them. */
+  readonly unmarked: readonly string[];
+};
+
+/** What restores of the database `live` kept and whose time is over. */
+export type Expired = {
+  /** Asked without the lock, for which nobody should wait in vain. */
+  find(live: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** For who holds the lock of the database. */
+  drop(live: string, signal: AbortSignal): Promise<ExpiredDatabases>;
+};
