@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { DatabaseProperties, Settings } from "../../shared/backup/database-properties.ts";
 import { NO_NEEDS } from "../../shared/backup/script-needs.ts";
+import { connect } from "../../shared/postgres/connection.ts";
 import { targetFacts } from "../../shared/postgres/target-facts.ts";
+import { settingsOf } from "../support/postgres-adapter.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
 
 const GONE: DatabaseProperties = {
@@ -30,7 +32,7 @@ describe("what the server says of a database that a manifest notes and that is g
   after(() => server.query("postgres", `DROP ROLE ${role}`));
 
   async function factsOf(properties: Partial<DatabaseProperties>, settings: Settings = {}) {
-    const client = await server.connect("postgres");
+    const client = await connect(settingsOf(server), "postgres", new AbortController().signal);
     const noted = { properties: { ...GONE, ...properties } as DatabaseProperties, settings };
     try {
       await client.query(`SET ROLE ${role}`);
