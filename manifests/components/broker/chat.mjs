@@ -2,12 +2,15 @@
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 
+function reasonOf({ problem, suspicion, staleness }) {
+  const { message, hint = "" } = problem ?? { message: (suspicion ?? staleness)?.detail };
+  return message === undefined ? "" : `\n> ${message}\n${hint}`;
+}
+
 const server = createServer(async (request, response) => {
   const type = String(request.headers["ce-type"]);
   const subject = decodeURIComponent(String(request.headers["ce-subject"]));
-  const { problem, suspicion, staleness } = JSON.parse((await text(request)) || "{}");
-  const { message, hint = "" } = problem ?? { message: (suspicion ?? staleness)?.detail };
-  const reason = message === undefined ? "" : `\n> ${message}\n${hint}`;
+  const reason = reasonOf(JSON.parse((await text(request)) || "{}"));
   try {
     const posted = await fetch(process.env.WEBHOOK_URL, {
       method: "POST",
