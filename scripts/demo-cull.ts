@@ -2,7 +2,7 @@
 // explained.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { CullVolumeReport } from "../shared/operations/cull-volume.ts";
+import type { CullPlacesReport } from "../shared/operations/cull-places.ts";
 import { cull, cullEnvironment, DAY_MS } from "../test/support/culled.ts";
 import { preload } from "../test/support/faulty.ts";
 import { backupEnvironment, manifestOf, startFunction } from "../test/support/function-process.ts";
@@ -62,7 +62,7 @@ export async function demoCull({ server, folder, tell }: Given): Promise<void> {
   tell(`it was acknowledged, and the next cull removed ${(await cull(culler)).removed.length}`);
 }
 
-function explained({ databases }: CullVolumeReport): string {
+function explained({ databases }: CullPlacesReport): string {
   const [plan] = databases;
   const kept = plan?.keep.map(
     ({ name, reasons }) => `  keep    ${name}  ${reasons.map(({ rule }) => rule).join(", ")}`,

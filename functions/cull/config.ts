@@ -19,7 +19,7 @@ export const cullConfig = z.object({
       "A newest backup that lost a table, or more than this of a table's rows or of its size, stops culling until it is acknowledged. 100: nothing is suspect.",
     allowed: "a whole number from 1 to 100",
   }),
-  STALE_HOURS: variable(z.prefault(integer(0, 10_000), "36"), {
+  STALE_HOURS: variable(z.prefault(integer(0, 10_000), "30"), {
     description:
       "How old the newest backup of a database may be before each run says so by `dev.dormouse.backup.stale`. 0: it never does.",
     allowed: "a whole number from 0 to 10000",

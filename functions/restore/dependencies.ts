@@ -38,6 +38,7 @@ const KEEPS_NOTHING: KeepPolicy = {
   yearly: 0,
   withinDays: 0,
   timeZone: "UTC",
+  legacy: false,
 };
 
 /** Joins adapters to what a restore needs. */

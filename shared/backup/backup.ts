@@ -33,6 +33,11 @@ export function newestFirst(a: Backup, b: Backup): number {
   );
 }
 
+/** A file of the old pod, to which a cull gave its manifest: Dormouse did not write it. */
+export function isAdopted({ manifest }: Backup): boolean {
+  return manifest.archive.format !== "custom" || manifest.run.startsWith("cull-");
+}
+
 export function isVerified({ manifest }: Backup, level: VerificationLevel = "read"): boolean {
   return VERIFICATION_LEVELS.indexOf(manifest.verification.level) >= VERIFICATION_LEVELS.indexOf(level);
 }

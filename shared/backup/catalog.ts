@@ -39,6 +39,8 @@ export type ForeignEntry = {
     | "archive_without_manifest"
     | "manifest_without_archive"
     | "manifest_unreadable"
+    /** We may not look: of a folder or a manifest it is unknown what backups that hides. */
+    | "unreadable"
     /** Another size than the manifest says. */
     | "archive_size_differs"
     /** Where keys are set: none of them signed it, or it was changed after one had. */

@@ -33,11 +33,15 @@ export type DatabasePlan = {
   readonly staleness?: Staleness;
 };
 
+export type LegacyPlan = { readonly remove: readonly Removal[]; readonly kept: number };
+
 export type CullReport = CullOutcome & {
   readonly dryRun: boolean;
   readonly databases: readonly DatabasePlan[];
   /** Files of the old pod, damaged ones too. They neither count nor go. */
   readonly legacyFiles: number;
+  /** Told by a dry run where there is any: what would become of what Dormouse did not write with CULL_LEGACY=true. */
+  readonly withCullLegacy?: LegacyPlan | undefined;
   /** Whatever else lies there. It neither counts nor goes. */
   readonly foreignEntries: number;
   /** Backups of other origins in the same place. They neither count nor go. */

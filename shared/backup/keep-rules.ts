@@ -1,4 +1,4 @@
-import { isVerified, type Backup } from "./backup.ts";
+import { isAdopted, isVerified, type Backup } from "./backup.ts";
 import { calendarIn, type Period } from "./calendar.ts";
 import type { VerificationLevel } from "./manifest.ts";
 import type { CullContext, KeepPolicy } from "./retention-policy.ts";
@@ -19,6 +19,7 @@ export const KEEP_RULES = [
   "in_use",
   "unverified",
   "future",
+  "legacy",
   "refused",
 ] as const;
 export type KeepRule = (typeof KEEP_RULES)[number];
@@ -27,6 +28,7 @@ export type KeepReason = { readonly rule: KeepRule; readonly detail: string };
 type KeepContext = Pick<CullContext, "now" | "inUse">;
 type Keep = (backup: Backup, rule: KeepRule, detail: string) => void;
 
+const LEGACY = "not written by Dormouse: it neither counts nor goes without CULL_LEGACY=true";
 const DAY_MS = 86_400_000;
 /** Clocks of two nodes may differ by some; a backup whose begin lies further ahead was stamped by a wrong one. */
 const CLOCK_TOLERANCE_MS = 3_600_000;
@@ -43,7 +45,10 @@ export function keepReasons(
   };
   keepAlways(ordered, context, keep);
   // Only what has been read to its end counts, and a stamp from the future says nothing about its day.
-  const counting = ordered.filter((backup) => isVerified(backup) && !isAhead(backup, context));
+  const counting = ordered.filter(
+    (backup) => isVerified(backup) && !isAhead(backup, context) && (policy.legacy || !isAdopted(backup)),
+  );
+  if (!policy.legacy) for (const backup of ordered.filter(isAdopted)) keep(backup, "legacy", LEGACY);
   keepNewest(counting, policy, keep);
   keepPeriods(counting, policy, keep);
   return reasons;

@@ -1,6 +1,7 @@
-import type { Backup } from "./backup.ts";
+import { backupOf, type Backup } from "./backup.ts";
 import type { LegacyContents, LegacyFile } from "./catalog.ts";
 import type { BackupManifest } from "./manifest.ts";
+import { NO_NEEDS } from "./script-needs.ts";
 import { restoreByHand } from "./restore-by-hand.ts";
 
 export type Adoption = {
@@ -76,6 +77,22 @@ export function describeAdopted(
     verification: { level: "read", at: now.toISOString() },
     restoreByHand: restoreByHand(name, database, { format }),
   };
+}
+
+/** As a file would stand in the catalog once it was adopted: for a plan of what would become of it. Nothing is read. */
+export function asAdopted(file: LegacyFile, backups: readonly Backup[]): Backup {
+  const dump = {
+    tables: [],
+    plainBytes: 0,
+    largeObjects: 0,
+    needs: NO_NEEDS,
+    metaCommands: [],
+    isComplete: true,
+  };
+  const versions = { server: "unknown", pgDump: "unknown" };
+  const contents = { sizeBytes: file.sizeBytes, sha256: "0".repeat(64), dump, versions };
+  const adoption = { run: "cull-planned", now: file.minuteAt, version: "" };
+  return backupOf(describeAdopted(file, contents, backups, adoption));
 }
 
 /** A dump has neither; it says only that they must be there. */

@@ -33,6 +33,21 @@ const DAMAGE = new Set<ForeignEntry["reason"]>([
   "signature_invalid",
 ]);
 
+/** What may not be read, and could hold a backup of `database` that began at `newest` or later, by the day or minute of its name. */
+export function hiding(
+  foreign: readonly ForeignEntry[],
+  database: string,
+  newest: Date | undefined,
+): readonly ForeignEntry[] {
+  const day = newest?.toISOString().slice(0, 10) ?? "";
+  return foreign.filter(({ path, reason }) => {
+    if (reason !== "unreadable") return false;
+    if (!path.includes("/")) return path >= day;
+    const parts = path.endsWith(".json") ? parseArchiveName(path.replace(/\.json$/, "")) : undefined;
+    return parts?.database === database && parts.date >= day;
+  });
+}
+
 export function odditiesIn(
   foreign: readonly ForeignEntry[],
   place: Place,

@@ -56,7 +56,14 @@ export type OutcomeEvent =
       readonly type: "dev.dormouse.cull.failed";
       /** The catalog that could not be culled, or not to the end. */
       readonly subject: string;
-      readonly data: { readonly run: string; readonly place: "bucket"; readonly problem: RunProblem };
+      readonly data: {
+        readonly run: string;
+        readonly place: CullOutcome["place"];
+        readonly problem: RunProblem;
+        /** What went before it stopped. */
+        readonly removed: CullOutcome["removed"];
+        readonly bytesFreed: number;
+      };
     }
   | {
       readonly type: "dev.dormouse.restore.planned";

@@ -1,3 +1,4 @@
+import type { ForeignEntry } from "./catalog.ts";
 import type { Oddity } from "./oddities.ts";
 
 /** What a catalog keeps of each database; the counts are a union, so that no rule takes what another one keeps. */
@@ -12,6 +13,8 @@ export type KeepPolicy = {
   /** All that began within so many days before the newest. Not before now: a night without a backup costs none. */
   readonly withinDays: number;
   readonly timeZone: string;
+  /** Whether what Dormouse did not write counts and goes as well: CULL_LEGACY. */
+  readonly legacy: boolean;
 };
 
 export type RetentionPolicy = KeepPolicy & {
@@ -28,4 +31,6 @@ export type CullContext = {
   readonly inUse: ReadonlyMap<string, string>;
   /** What lies there under a backup's name and counts as none; of any database. */
   readonly odd: readonly Oddity[];
+  /** What else lies there, folders that may not be read among it. */
+  readonly foreign?: readonly ForeignEntry[];
 };

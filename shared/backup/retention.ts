@@ -1,7 +1,7 @@
 import { DormouseError } from "../errors.ts";
 import { isVerified, newestFirst, type Backup } from "./backup.ts";
-import { keepReasons, type KeepReason } from "./keep-rules.ts";
-import type { Oddity } from "./oddities.ts";
+import { isAhead, keepReasons, type KeepReason } from "./keep-rules.ts";
+import { hiding, type Oddity } from "./oddities.ts";
 import type { CullContext, RetentionPolicy } from "./retention-policy.ts";
 import { stalenessOf, type Staleness } from "./staleness.ts";
 import { suspicionOf, type Suspicion } from "./suspicion.ts";
@@ -11,7 +11,7 @@ export type RemovedBackup = { readonly backup: Backup; readonly reason: string }
 
 /** Why nothing at all may be removed. */
 export type CullRefusal = {
-  readonly rule: "newest_suspect" | "damaged" | "nothing_verified";
+  readonly rule: "newest_suspect" | "damaged" | "unreadable" | "nothing_verified";
   readonly detail: string;
 };
 
@@ -41,7 +41,7 @@ export function planCull(
   const reasons = keepReasons(ordered, policy, context);
   const odd = context.odd.filter((entry) => entry.database === context.database);
   const suspicion = suspicionOf(ordered, policy.suspectDropPercent, odd);
-  const refusal = refusalOf(ordered, suspicion, odd);
+  const refusal = refusalOf(ordered, suspicion, odd) ?? hiddenRefusal(ordered, context);
   const staleness = stalenessOf(ordered, policy.staleHours, context.now);
 
   const keep: KeptBackup[] = [];
@@ -120,6 +120,18 @@ function refusalOf(
   // Without one that was read to its end, whatever goes may have been the last that could be restored.
   if (ordered.some((backup) => isVerified(backup))) return undefined;
   return { rule: "nothing_verified", detail: "no backup has been read to its end" };
+}
+
+/** What may not be read and is older than the newest can hide no newer one: it stops nothing. */
+function hiddenRefusal(
+  ordered: readonly Backup[],
+  { database, foreign = [], now }: CullContext,
+): CullRefusal | undefined {
+  const newest = ordered.find((backup) => isVerified(backup) && !isAhead(backup, { now }));
+  const hidden = hiding(foreign, database, newest?.startedAt);
+  if (hidden.length === 0) return undefined;
+  const what = hidden.map(({ path, detail }) => `${path} ${detail}`).join("; ");
+  return { rule: "unreadable", detail: `a newer backup may be hidden: ${what}` };
 }
 
 function removalReason({ newest, daily, weekly, monthly, yearly, withinDays }: RetentionPolicy): string {

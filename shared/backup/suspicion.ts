@@ -1,5 +1,5 @@
 import type { ArchiveName } from "./archive-name.ts";
-import { isVerified, newestFirst, type Backup } from "./backup.ts";
+import { isAdopted, isVerified, newestFirst, type Backup } from "./backup.ts";
 import type { Oddity } from "./oddities.ts";
 
 export type Drop = {
@@ -39,6 +39,7 @@ export function suspicionOf(
   let previous: Backup | undefined;
   let suspicion: Suspicion | undefined;
   for (const backup of backups.toSorted(newestFirst).toReversed()) {
+    // What the old pod wrote is compared with what came after it, but is itself beyond suspicion: it is history.
     if (isAdopted(backup)) {
       if (previous === undefined) reference = backup;
       continue;
@@ -50,11 +51,6 @@ export function suspicionOf(
     if (suspicion === undefined) reference = backup;
   }
   return suspicion;
-}
-
-/** What the old pod wrote is compared with what came after it, but is itself beyond suspicion: it is history. */
-function isAdopted({ manifest }: Backup): boolean {
-  return manifest.archive.format !== "custom";
 }
 
 /**

@@ -36,7 +36,11 @@ export async function listVolume(
     // Most days have one backup: days, too, are looked at side by side.
     for (let at = 0; at < entries.length; at += DAYS_AT_ONCE) {
       signal.throwIfAborted();
-      const some = entries.slice(at, at + DAYS_AT_ONCE).map((entry) => listEntry(files, backupDir, entry));
+      const some = entries
+        .slice(at, at + DAYS_AT_ONCE)
+        .map((entry) =>
+          unlessForbidden(files, backupDir, entry.name, () => listEntry(files, backupDir, entry)),
+        );
       for (const each of await Promise.all(some)) found.push(...each);
     }
     return sorted(found, await damagedFiles(backupDir));
@@ -127,9 +131,30 @@ async function classify(
 
   const isManifest = path !== parts.name;
   if (isManifest) return names.has(entry.name.replace(/\.json$/, "")) ? undefined : { foreign: orphan(path) };
-  return names.has(`${entry.name}.json`)
-    ? readBackup(files, backupDir, parts)
-    : readLegacy(files, backupDir, parts);
+  const hasManifest = names.has(`${entry.name}.json`);
+  const [found] = await unlessForbidden(files, backupDir, hasManifest ? `${path}.json` : path, async () => [
+    await (hasManifest ? readBackup(files, backupDir, parts) : readLegacy(files, backupDir, parts)),
+  ]);
+  return found;
+}
+
+/** What another user keeps to itself is no fault of the volume: it is told, with whose it is, and stops nothing by itself. */
+async function unlessForbidden(
+  files: Files,
+  backupDir: string,
+  path: string,
+  look: () => Promise<Found[]>,
+): Promise<Found[]> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!["EACCES", "EPERM"].includes(codeOf(error))) throw error;
+    const found = await files.lstat(join(backupDir, path)).catch(() => undefined);
+    const whose =
+      found === undefined ? "" : `: it is of user ${found.uid}, mode ${(found.mode & 0o777).toString(8)}`;
+    const detail = `may not be read by user ${process.getuid?.() ?? "unknown"}${whose}`;
+    return [{ foreign: { path, reason: "unreadable", detail } }];
+  }
 }
 
 /** The backup behind a name of which both files are there; a manifest that cannot be believed makes it foreign. */

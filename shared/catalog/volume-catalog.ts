@@ -45,6 +45,7 @@ async function find(files: Files, backupDir: string, name: ArchiveName): Promise
     const found = await readBackup(files, backupDir, parts);
     return "backup" in found ? found.backup : undefined;
   } catch (error) {
+    if (["EACCES", "EPERM"].includes(file.codeOf(error))) return undefined;
     if (file.codeOf(error) === "ENOENT" || file.codeOf((error as Error).cause) === "ENOENT") return undefined;
     throw error;
   }

@@ -10,6 +10,7 @@ import { odditiesIn, type DamageBook } from "../backup/oddities.ts";
 import type { JudgeSignature } from "../backup/encryption.ts";
 import { trustedListing } from "../backup/trusted-listing.ts";
 import type { RetentionPolicy } from "../backup/retention-policy.ts";
+import { planLegacy } from "../backup/legacy-plan.ts";
 import { planCatalog, type CullPlan } from "../backup/retention.ts";
 import type { RunContext, RunStore } from "../backup/run.ts";
 import type { Log } from "../log.ts";
@@ -68,13 +69,18 @@ export async function cullBackups(
 ): Promise<CullReport> {
   if (!request.dryRun) await finishRemovals(deps, context);
   const listing = trustedListing(await deps.catalog.list(context.signal), deps.judgeSignature);
-  const plans = planCatalog(listing.backups, request.policy, {
+  const planning = {
     now: deps.now(),
     inUse: await deps.runs.inUse(),
     odd: odditiesIn(listing.foreign, deps.place, await deps.damage.known()),
-  });
+    foreign: listing.foreign,
+  };
+  const plans = planCatalog(listing.backups, request.policy, planning);
   await context.step("planned", { place: deps.place, ...countsOf(plans) });
-  if (request.dryRun) return reportOf(deps, request, { listing, plans, removed: [], remaining: [] });
+  if (request.dryRun) {
+    const withCullLegacy = planLegacy(listing, request.policy, planning);
+    return { ...reportOf(deps, request, { listing, plans, removed: [], remaining: [] }), withCullLegacy };
+  }
 
   for (const plan of plans) {
     tellRefusal(deps, context, plan);

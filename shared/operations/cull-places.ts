@@ -1,6 +1,6 @@
 import { backupOf, type Backup } from "../backup/backup.ts";
-import type { PlacedBackup } from "../backup/both-places.ts";
-import type { CullReport } from "../backup/cull-report.ts";
+import type { Place, PlacedBackup } from "../backup/both-places.ts";
+import type { CullReport, Removal } from "../backup/cull-report.ts";
 import type { Mirror } from "../backup/mirror.ts";
 import type { KeepPolicy } from "../backup/retention-policy.ts";
 import { ownOrigins } from "../backup/origin.ts";
@@ -8,56 +8,88 @@ import type { RunContext, RunProblem } from "../backup/run.ts";
 import { asDormouseError } from "../errors.ts";
 import { announce } from "./announce.ts";
 import { cullBackups, withoutOthers, type CulledCatalog } from "./cull-backups.ts";
-import {
-  cullVolume,
-  type CullVolumeDependencies,
-  type CullVolumeReport,
-  type CullVolumeRequest,
-} from "./cull-volume.ts";
+import { adoptLegacyFiles, type AdoptReport } from "./adopt-legacy-files.ts";
+import { cullVolume, type CullVolumeDependencies, type CullVolumeRequest } from "./cull-volume.ts";
+import { CullStopped } from "./remove-planned.ts";
 
 export type CullPlacesDependencies = CullVolumeDependencies & {
   /** Unset: there is no bucket. What it keeps goes by its own count. */
   readonly bucket?: { readonly mirror: Mirror; readonly keep: KeepPolicy } | undefined;
 };
 
-type BucketReport = CullReport | { readonly place: "bucket"; readonly problem: RunProblem };
+/** Of a place that could not be culled, or not to the end: what went nevertheless. */
+type PlaceProblem = {
+  readonly problem: RunProblem;
+  readonly removed: readonly Removal[];
+  readonly bytesFreed: number;
+};
+type BucketReport = CullReport | ({ readonly place: "bucket" } & PlaceProblem);
 
-export type CullPlacesReport = CullVolumeReport & { readonly bucket?: BucketReport };
+export type CullPlacesReport = CullReport & {
+  readonly bucket?: BucketReport | undefined;
+  readonly adoption?: AdoptReport | undefined;
+};
 
 /**
- * Culls the volume, then the bucket: each by what lies there, so that neither can cost the other its last good backup.
- * A bucket that fails takes nothing back of what was done on the volume, and is told of.
+ * Culls the volume, then the bucket: each by what lies there, so that neither can cost the other its last good backup; then
+ * adopts some of what the old pod left. Three jobs: one that fails stops neither of the others, and each tells what it did.
+ * Adoption is last: reading large files must not keep a full volume from being culled.
  */
 export async function cullPlaces(
   deps: CullPlacesDependencies,
   request: CullVolumeRequest,
   context: RunContext,
 ): Promise<CullPlacesReport> {
-  const report = await cullVolume(deps, request, context);
-  if (deps.bucket === undefined) return report;
-  const { mirror, keep } = deps.bucket;
-  try {
-    const bucket = { ...deps, place: "bucket", catalog: culledBucket(deps, mirror) } as const;
-    const policy = { ...request.policy, ...keep };
-    return { ...report, bucket: await cullBackups(bucket, { ...request, policy }, context) };
-  } catch (error) {
-    context.signal.throwIfAborted();
-    return { ...report, bucket: await tellProblem(deps, context, error) };
-  }
+  const volume = await tried(deps, context, "volume", () => cullVolume(deps, request, context));
+  const bucket = await cullBucket(deps, request, context);
+  const mayAdopt = !request.dryRun && ("error" in volume || volume.report.legacyFiles > 0);
+  const adoption = mayAdopt ? await adoptLegacyFiles(deps, request.adoptLimit, context) : undefined;
+  // Who asked is answered with the fault; what was done all the same stands in the record and in the events.
+  if ("error" in volume) throw volume.error;
+  return {
+    ...volume.report,
+    ...(bucket === undefined ? {} : { bucket }),
+    ...(adoption === undefined ? {} : { adoption }),
+  };
 }
 
-async function tellProblem(
+async function cullBucket(
+  deps: CullPlacesDependencies,
+  request: CullVolumeRequest,
+  context: RunContext,
+): Promise<BucketReport | undefined> {
+  if (deps.bucket === undefined) return undefined;
+  const { mirror, keep } = deps.bucket;
+  const bucket = { ...deps, place: "bucket", catalog: culledBucket(deps, mirror) } as const;
+  const policy = { ...request.policy, ...keep };
+  const done = await tried(deps, context, "bucket", () =>
+    cullBackups(bucket, { ...request, policy }, context),
+  );
+  return "error" in done ? { place: "bucket", ...done.told } : done.report;
+}
+
+type Tried = { readonly report: CullReport } | { readonly error: unknown; readonly told: PlaceProblem };
+
+async function tried(
   deps: CullPlacesDependencies,
   context: RunContext,
-  error: unknown,
-): Promise<BucketReport> {
-  const { code, message, hint } = asDormouseError(error);
-  const [place, problem] = ["bucket" as const, { code, message, hint }];
-  deps.log.error("cull failed", { run: context.run.id, place, code, error: message, hint });
-  await context.step("unculled", { place, problem });
-  const data = { run: context.run.id, place, problem };
-  announce(deps, context, { type: "dev.dormouse.cull.failed", subject: place, data });
-  return { place, problem };
+  place: Place,
+  work: () => Promise<CullReport>,
+): Promise<Tried> {
+  try {
+    return { report: await work() };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const { code, message, hint } = asDormouseError(error);
+    const removed = error instanceof CullStopped ? error.removed : [];
+    const bytesFreed = removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const told = { problem: { code, message, hint }, removed, bytesFreed };
+    deps.log.error("cull failed", { run: context.run.id, place, code, error: message, hint });
+    await context.step("unculled", { place, ...told });
+    const data = { run: context.run.id, place, ...told };
+    announce(deps, context, { type: "dev.dormouse.cull.failed", subject: place, data });
+    return { error, told };
+  }
 }
 
 /**

@@ -13,20 +13,22 @@ type Given = {
   /** On the volume. */
   readonly newest: Backup | undefined;
   readonly origin: Origin;
+  /** Something that may not be read could hide a later one on the volume. */
+  readonly mayBeHidden: boolean;
 };
 
 /**
  * The number of the next backup. The volume may be a new one, one of an older state, or hold nothing but files of the
  * old pod: the bucket then knows how far we were, and a lower number would make the newest backups there look like the
- * oldest. If it cannot be asked and the volume does not know, the number is one that no count reaches: the seconds
- * since 1970.
+ * oldest. If it cannot be asked and the volume does not know, or may hide some, the number is one that no count reaches: the
+ * seconds since 1970.
  */
 export async function nextSequence(
   { mirroring, log, now }: BackupDependencies,
-  { database, newest, origin }: Given,
+  { database, newest, origin, mayBeHidden }: Given,
   { run, signal }: RunContext,
 ): Promise<number> {
-  const onVolume = newest?.sequence ?? 0;
+  const onVolume = Math.max(newest?.sequence ?? 0, mayBeHidden ? Math.floor(now().getTime() / 1000) : 0);
   if (mirroring === undefined) return onVolume + 1;
   try {
     const soon = AbortSignal.any([signal, AbortSignal.timeout(ASK_BUCKET_MS)]);

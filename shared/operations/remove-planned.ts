@@ -3,8 +3,23 @@ import { readCullJournal, type CullJournal } from "../backup/cull-journal.ts";
 import { removalOf, type CullOutcome, type Removal } from "../backup/cull-report.ts";
 import { mayStillGo, type CullPlan, type RemovedBackup } from "../backup/retention.ts";
 import type { RunContext } from "../backup/run.ts";
-import { asDormouseError, DormouseError } from "../errors.ts";
+import { asDormouseError, DormouseError, type ErrorCode } from "../errors.ts";
 import type { CullDependencies, CullRequest } from "./cull-backups.ts";
+
+/** A cull that stopped has removed something nevertheless: whoever tells of it tells that too. */
+export class CullStopped extends DormouseError {
+  readonly removed: readonly Removal[];
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: ErrorOptions & { hint?: string | undefined },
+    removed: readonly Removal[],
+  ) {
+    super(code, message, details);
+    this.removed = removed;
+  }
+}
 
 type Done = Pick<CullOutcome, "removed" | "remaining">;
 
@@ -105,11 +120,11 @@ function stopped(
   error: unknown,
   { backup }: RemovedBackup,
   { removed, planned }: { readonly removed: readonly Removal[]; readonly planned: number },
-): DormouseError {
+): CullStopped {
   const { code, message, hint } = asDormouseError(error);
   const names = removed.map(({ name }) => name).join(", ");
   const done =
     removed.length === 0 ? "nothing was removed" : `removed ${removed.length} of ${planned} (${names})`;
   const text = `the cull stopped at ${backup.name}: ${message}; ${done}`;
-  return new DormouseError(code, text, { hint, cause: error });
+  return new CullStopped(code, text, { hint, cause: error }, removed);
 }

@@ -1,8 +1,9 @@
 import { newestFirst, isVerified, type Backup } from "../backup/backup.ts";
 import { intolerable, type DatabaseInspection } from "../backup/inspection.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
-import { isOwn, type Origin } from "../backup/origin.ts";
+import { isOwn } from "../backup/origin.ts";
 import { isAhead } from "../backup/keep-rules.ts";
+import { hiding } from "../backup/oddities.ts";
 import { backoffMs, isTransient } from "../backup/retry.ts";
 import { isLeftToOthers, type RunContext, type RunProblem } from "../backup/run.ts";
 import { estimateSpace } from "../backup/space.ts";
@@ -70,14 +71,15 @@ async function attemptBackup(
     await held.step("locked");
     await sweepLeftovers(deps, request.database);
 
-    const { origin, known } = await ownBackups(deps, request.database, held.signal);
+    const own = await ownBackups(deps, request.database, held.signal);
+    const { known } = own;
     const existing =
       known.find(({ manifest }) => manifest.run === context.run.id) ?? recentEnough(deps, request, known);
     if (existing !== undefined) {
       await held.step("found", { backup: existing.name });
       return existing.manifest;
     }
-    return backUp(deps, request, held, { known, origin });
+    return backUp(deps, request, held, own);
   });
 }
 
@@ -94,9 +96,11 @@ async function youngEnough(
 }
 
 async function ownBackups(deps: BackupDependencies, database: string, signal: AbortSignal) {
-  const all = (await deps.catalog.list(signal)).backups.filter((backup) => backup.database === database);
+  const { backups, foreign } = await deps.catalog.list(signal);
+  const all = backups.filter((backup) => backup.database === database);
   const origin = await originNow(deps, all, signal);
-  return { origin, known: all.filter((backup) => isOwn(origin, backup)).toSorted(newestFirst) };
+  const known = all.filter((backup) => isOwn(origin, backup)).toSorted(newestFirst);
+  return { origin, known, mayBeHidden: hiding(foreign, database, known[0]?.startedAt).length > 0 };
 }
 
 /** Whoever holds the lock knows that no other run of this database is writing. */
@@ -123,7 +127,7 @@ async function backUp(
   deps: BackupDependencies,
   request: BackupRequest,
   context: RunContext,
-  { known, origin }: { readonly known: readonly Backup[]; readonly origin: Origin },
+  { known, origin, mayBeHidden }: Awaited<ReturnType<typeof ownBackups>>,
 ): Promise<BackupManifest> {
   const inspection = await deps.inspect(request.database, context.signal);
   refuseIncomplete(request, inspection);
@@ -138,7 +142,11 @@ async function backUp(
   });
 
   const newest = known[0];
-  const sequence = await nextSequence(deps, { database: request.database, newest, origin }, context);
+  const sequence = await nextSequence(
+    deps,
+    { database: request.database, newest, origin, mayBeHidden },
+    context,
+  );
   const backup = await dumpAndPublish(deps, request, context, {
     inspection,
     tool,

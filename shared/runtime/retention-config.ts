@@ -20,6 +20,17 @@ export const retentionVariables = {
   KEEP_MONTHLY: keepCount("The same for months."),
   KEEP_YEARLY: keepCount("The same for years."),
   KEEP_WITHIN_DAYS: keepCount("All backups are kept that began within so many days before the newest."),
+  CULL_LEGACY: variable(
+    z.pipe(
+      z.prefault(z.string().check(z.regex(/^(?:true|false)$/)), "false"),
+      z.transform((text: string) => text === "true"),
+    ),
+    {
+      description:
+        "Whether adopted files, which Dormouse did not write, count and go like backups of ours. Unless `true` they stay, whatever the counts say.",
+      allowed: "true or false",
+    },
+  ),
   RETENTION_TZ: variable(z.prefault(z.string().check(z.refine(isTimeZone)), "UTC"), {
     description: "Time zone in which days, weeks, months and years begin.",
     allowed: "an IANA time zone, like America/Vancouver",
@@ -38,5 +49,6 @@ export function keepPolicy(config: RetentionConfig, newest: number): KeepPolicy 
     yearly: config.KEEP_YEARLY,
     withinDays: config.KEEP_WITHIN_DAYS,
     timeZone: config.RETENTION_TZ,
+    legacy: config.CULL_LEGACY,
   };
 }

@@ -21,6 +21,7 @@ describe("the plans of random catalogs", () => {
     yearly: fc.integer({ min: 0, max: 3 }),
     withinDays: fc.integer({ min: 0, max: 40 }),
     timeZone: fc.constantFrom("UTC", "America/Vancouver", "Europe/Berlin", "Pacific/Kiritimati"),
+    legacy: fc.boolean(),
     suspectDropPercent: fc.integer({ min: 1, max: 100 }),
     staleHours: fc.constantFrom(0, 36),
   });

@@ -125,7 +125,11 @@ describe("the cull function", () => {
     const names = [await put(0, bytes), await put(1, bytes), await put(2, bytes)];
     const cutShort = await put(3, bytes.subarray(0, 50));
     await fillVolume(volume.path, 1, () => ({ startedAt: new Date(FIRST_AT.getTime() + 9 * DAY_MS) }));
-    await using culler = await start(volume.path, { ADOPT_PER_RUN: "3", SUSPECT_DROP_PERCENT: "100" });
+    await using culler = await start(volume.path, {
+      ADOPT_PER_RUN: "3",
+      SUSPECT_DROP_PERCENT: "100",
+      CULL_LEGACY: "true",
+    });
 
     const first = await cull(culler);
     const second = await cull(culler);
@@ -146,6 +150,40 @@ describe("the cull function", () => {
       [cutShort],
     );
     assert.equal(await old.restore(backups[1]?.manifest, volume.path), 200);
+  });
+});
+
+describe("files of the old pod", () => {
+  it("stay when they were adopted, take no place of ours, and a dry run shows what would go", async () => {
+    await using volume = await temporaryVolume();
+    const dump = gzipSync(
+      "--\n-- PostgreSQL database dump\n--\nSET x = 1;\n--\n-- PostgreSQL database dump complete\n--\n",
+    );
+    for (let day = 0; day < 5; day++) {
+      const name = archiveName("hets", new Date(FIRST_AT.getTime() + day * DAY_MS));
+      await mkdir(join(volume.path, name, ".."), { recursive: true });
+      await writeFile(join(volume.path, name), dump);
+    }
+    await fillVolume(volume.path, 1, () => ({ startedAt: new Date(FIRST_AT.getTime() + 9 * DAY_MS) }));
+    await using culler = await start(volume.path);
+
+    const first = await cull(culler, { dryRun: true });
+    await cull(culler);
+    const adopted = await cull(culler);
+    const dry = await cull(culler, { dryRun: true });
+    await using bold = await start(volume.path, { CULL_LEGACY: "true" });
+    const went = await cull(bold);
+
+    for (const report of [first, dry]) {
+      assert.deepEqual(daysOf(report.withCullLegacy?.remove ?? []), ["11-01", "11-02", "11-03", "11-04"]);
+      assert.equal(report.withCullLegacy?.kept, 1);
+    }
+    assert.deepEqual([adopted.removed, adopted.kept], [[], 6]);
+    assert.deepEqual(
+      adopted.databases[0]?.keep.at(-1)?.reasons.map(({ rule }) => rule),
+      ["legacy"],
+    );
+    assert.deepEqual(daysOf(went.removed), ["11-01", "11-02", "11-03", "11-04"]);
   });
 });
 

@@ -12,6 +12,7 @@ export const KEEP_NOTHING: RetentionPolicy = {
   yearly: 0,
   withinDays: 0,
   timeZone: "UTC",
+  legacy: true,
   suspectDropPercent: 50,
   staleHours: 0,
 };
