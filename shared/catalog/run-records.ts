@@ -145,13 +145,18 @@ async function eachRecord(
   for (const id of ids.filter((each) => !leaveOut.has(each))) {
     try {
       const record = await lookAtRecord(folder, id, seal);
-      // Who looks for a run among all needs no plan of thousands of backups from each.
-      if (record !== undefined) found.push({ ...record, run: { ...record.run, result: undefined } });
+      if (record !== undefined) found.push({ ...record, run: withoutResult(record.run) });
     } catch (error) {
       fault(id, error);
     }
   }
   return found;
+}
+
+/** Who looks for a run among all needs no plan of thousands of backups from each. */
+function withoutResult(run: Run): Run {
+  const { result, ...rest } = run;
+  return result === undefined ? run : rest;
 }
 
 export function notSealed(id: string): DormouseError {
