@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { lackOfKubectl, render } from "./support/manifests.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string) => readFile(`${ROOT}${path}`, "utf8");
@@ -23,6 +24,20 @@ describe("docs/security.md", () => {
 
     assert.deepEqual(shown.toSorted(), (await verbsOfTheCode()).toSorted());
   });
+});
+
+describe("the Role of an operator", async () => {
+  it(
+    "gives the verbs of docs/security.md, all of them",
+    { skip: (await lackOfKubectl()) ?? false },
+    async () => {
+      const role = (await render("base")).find(({ metadata }) => metadata.name === "dormouse-operator");
+      const rules = (role?.["rules"] ?? []) as readonly { verbs: readonly string[] }[];
+      const given = rules.flatMap(({ verbs }) => verbs);
+
+      assert.deepEqual([...new Set(given)].toSorted(), (await verbsOfTheCode()).toSorted());
+    },
+  );
 });
 
 async function verbsOfTheCode(): Promise<readonly string[]> {

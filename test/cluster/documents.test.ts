@@ -27,7 +27,7 @@ describe("the commands of the documents, as they stand there", () => {
   });
   after(async () => {
     await kubectl(`delete namespace ${NAMESPACE} --ignore-not-found --wait=false`);
-    await kubectl("delete clusterrolebinding dormouse-asks-who-calls --ignore-not-found");
+    await kubectl(`delete clusterrolebinding ${NAMESPACE}-dormouse-asks-who-calls --ignore-not-found`);
     await clone?.[Symbol.asyncDispose]();
   });
 
