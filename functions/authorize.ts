@@ -1,6 +1,7 @@
 import type { Authorize } from "../shared/backup/authorize.ts";
 import type { Check } from "../shared/backup/finding.ts";
 import { rightsCheck } from "../shared/kubernetes/check-rights.ts";
+import { DormouseError } from "../shared/errors.ts";
 import { type CallCluster, clusterCaller } from "../shared/kubernetes/client.ts";
 import { reviewAuth } from "../shared/kubernetes/review-auth.ts";
 import { noAuth, tokenAuth } from "../shared/runtime/token-auth.ts";
@@ -12,6 +13,8 @@ export type AuthSettings = {
   readonly K_SERVICE?: string | undefined;
   readonly K_EVENT_PATH?: string | undefined;
   readonly KUBECONFIG?: string | undefined;
+  readonly AUTH_EVENTS?: "kubernetes" | "none";
+  readonly AUTH_EVENT_SUBJECTS?: readonly string[] | undefined;
 };
 
 /** What AUTH names, wired; `checkAuth` has seen that nothing is lacking. */
@@ -32,6 +35,29 @@ export async function authorizeOf(settings: AuthSettings, call = callerOf(settin
 /** Whether this function may ask the cluster who calls; with another AUTH there is nothing to ask. */
 export function callerChecks(settings: AuthSettings): readonly Check[] {
   return settings.AUTH === "kubernetes" ? [rightsCheck(callerOf(settings), { asksWhoCalls: true })] : [];
+}
+
+/** Who may send events, where that is asked. */
+export function eventAuthOf(settings: AuthSettings, call = callerOf(settings)): Authorize | undefined {
+  const {
+    AUTH_EVENTS,
+    AUTH_AUDIENCE: audience,
+    AUTH_EVENT_SUBJECTS = [],
+    K_SERVICE: service = "",
+  } = settings;
+  if (AUTH_EVENTS !== "kubernetes") return undefined;
+  const review = reviewAuth(call, { audience, service, monotonicMs: () => performance.now() });
+  return async ({ token }, signal) => {
+    const sender = await review({ token }, signal);
+    if (AUTH_EVENT_SUBJECTS.some((subject) => isSubject(subject, sender.name))) return sender;
+    throw new DormouseError("forbidden", `${sender.name} may send no events`, {
+      hint: "name the sender in AUTH_EVENT_SUBJECTS: status.auth.serviceAccountName of a source tells it",
+    });
+  };
+}
+
+function isSubject(subject: string, name: string): boolean {
+  return subject.endsWith("*") ? name.startsWith(subject.slice(0, -1)) : name === subject;
 }
 
 function callerOf({ KUBECONFIG }: AuthSettings): CallCluster {

@@ -12,7 +12,7 @@ import { openLibpq } from "../../shared/postgres/libpq.ts";
 import { keepPolicy } from "../../shared/runtime/retention-config.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
-import { authorizeOf, callerChecks } from "../authorize.ts";
+import { authorizeOf, callerChecks, eventAuthOf } from "../authorize.ts";
 import { backupDependencies } from "../backup-dependencies.ts";
 import { mirrorChecks, mirrorOf } from "../mirror.ts";
 import { protectionOf } from "../protection.ts";
@@ -45,6 +45,7 @@ export async function backupService(config: BackupConfig, surroundings: Surround
     },
     ...runsInPod(config, { store: deps.runs, log, now: deps.now }),
     authorize: await authorizeOf(config),
+    authorizeEvent: eventAuthOf(config),
     interrupted: await interruptedRuns({ ...deps, givenUp }, "backup", config.POSTGRESQL_DATABASE),
     dispose: () => libpq[Symbol.asyncDispose](),
   };

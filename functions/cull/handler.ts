@@ -31,6 +31,8 @@ type Request = z.output<typeof requestSchema>;
 
 const TYPES = ["dev.dormouse.backup.completed", "dev.knative.sources.ping"];
 const OURS = "dev.dormouse.";
+const TROUBLE = /\.(failed|suspect|stale|rolledback)$/;
+type Told = { readonly type: string; readonly subject?: string | undefined; readonly data?: unknown };
 
 /** Which database a run is about: all that have backups on the volume. */
 export const ALL_DATABASES = "*";
@@ -46,9 +48,15 @@ export function cullHandler(
     kind: "cull" as const,
     database: ALL_DATABASES,
     parseBody: (body: unknown): Request => parseBody(body),
-    /** Without a broker all that a backup says comes here. What is of no use is taken, or it counts as undelivered. */
-    onEvent: async ({ type }: { readonly type: string }): Promise<boolean> =>
-      type.startsWith(OURS) && !TYPES.includes(type),
+    /**
+     * Without a broker all that a backup says comes here. What starts no cull is taken, or it counts as undelivered; what
+     * needs a person is said once more, in a log that outlives the pod of the backup.
+     */
+    async onEvent({ type, subject, data }: Told): Promise<boolean> {
+      if (!type.startsWith(OURS) || TYPES.includes(type)) return false;
+      if (TROUBLE.test(type)) deps.log.error("trouble told", { type, subject, told: data });
+      return true;
+    },
     parseEvent(event: { readonly type: string; readonly data?: unknown }): Request {
       if (event.type === "dev.knative.sources.ping") return parseCull(event.data ?? {});
       // The event says that there is a new backup; what to keep is decided by what lies on the volume.

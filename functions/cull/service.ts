@@ -16,7 +16,7 @@ import { namespaceOf } from "../../shared/runtime/namespace.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { version } from "../../shared/version.ts";
-import { authorizeOf, callerChecks } from "../authorize.ts";
+import { authorizeOf, callerChecks, eventAuthOf } from "../authorize.ts";
 import { mirrorChecks, mirrorOf } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { CullConfig } from "./config.ts";
@@ -58,6 +58,7 @@ export async function cullService(config: CullConfig, { log, searchPath }: Surro
     ...runsInPod(config, { store, log, now }),
     authorize: await authorizeOf(config),
     interrupted: await interruptedRuns({ runs: store, log, now, notByRecord }, "cull", ALL_DATABASES),
+    authorizeEvent: eventAuthOf(config),
   };
 }
 

@@ -101,9 +101,17 @@ function dependenciesOf(
     },
     server: restoreServer(connection, libpq, loadOptions(config), place),
     workloads: kubernetesWorkloads(call),
-    resumeSource: config.K_SERVICE === undefined ? NOT_WOKEN : knativeResumeSource(call, config.K_SERVICE),
+    resumeSource: resumeSourceOf(config, call),
     safetyBackup: (held, context) => takeSafetyBackup(backup, config, held, context),
   };
+}
+
+function resumeSourceOf(
+  { K_SERVICE, AUTH_EVENTS, AUTH_AUDIENCE }: RestoreConfig,
+  call: CallCluster,
+): ResumeSource {
+  if (K_SERVICE === undefined) return NOT_WOKEN;
+  return knativeResumeSource(call, K_SERVICE, AUTH_EVENTS === "kubernetes" ? AUTH_AUDIENCE : undefined);
 }
 
 /** Outside of Knative nothing scales this process to zero, and its own restart takes up what it left. */

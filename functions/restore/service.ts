@@ -13,7 +13,7 @@ import { connectionSettings } from "../../shared/postgres/connection-settings.ts
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
-import { authorizeOf } from "../authorize.ts";
+import { authorizeOf, eventAuthOf } from "../authorize.ts";
 import { mirrorChecks } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { RestoreConfig } from "./config.ts";
@@ -45,6 +45,7 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
     runs,
     awake,
     authorize: await authorizeOf(config, call),
+    authorizeEvent: eventAuthOf(config, call),
     interrupted: await leftUnfinished(),
     dispose,
   };

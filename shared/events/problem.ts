@@ -90,9 +90,12 @@ export function problemOf({ code, message, hint }: Told, run?: string): Problem 
   return { type: "about:blank", title, status: STATUS[code], code, detail: message, hint, run };
 }
 
+/** Of an event: a sender that is unknown, or may send none, is no fault that passes either. */
+export type EventStatus = 400 | 401 | 403 | 422 | 503;
+
 /** A permanent fault must not be retried by any sender; what may pass is retried by all of them at 503. */
-export function eventStatus(code: ErrorCode): 400 | 422 | 503 {
+export function eventStatus(code: ErrorCode): EventStatus {
   const status = STATUS[code];
   if (status >= 500) return 503;
-  return status === 400 ? 400 : 422;
+  return status === 400 || status === 401 || status === 403 ? status : 422;
 }

@@ -5,6 +5,10 @@ export type SinkConfig = {
   /** PEM of the authorities that the sink's address names. */
   readonly K_CA_CERTS?: string | undefined;
   readonly K_CE_OVERRIDES?: { readonly extensions?: Extensions | null | undefined } | undefined;
+  /** A token for the sink, which is renewed there: a SinkBinding mounts it. */
+  readonly SINK_TOKEN_FILE?: string | undefined;
+  /** Whom it is for; nothing is sent without one then. */
+  readonly K_SINK_AUDIENCE?: string | undefined;
   readonly HTTP_PROXY?: string | undefined;
   readonly HTTPS_PROXY?: string | undefined;
   readonly NO_PROXY?: string | undefined;

@@ -34,7 +34,7 @@ export function failureOf(error: unknown): SinkFault {
 /** A name with several addresses fails with one error for each, and with a code alone. */
 function whyOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof Error) return error.cause.message;
+  if (error.name === "AbortError" && error.cause instanceof Error) return error.cause.message;
   return error.message === "" ? codeOf(error) : error.message;
 }
 

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { getCACertificates } from "node:tls";
@@ -18,13 +19,14 @@ export type SinkAnswer = { readonly status: number; readonly redirectsTo?: strin
  * sink's own certificates beside the well-known ones. Redirects are answers here, and are not followed.
  */
 export async function askSink(
-  { K_SINK = "", K_CA_CERTS: ca, HTTP_PROXY, HTTPS_PROXY, NO_PROXY }: SinkConfig,
+  config: SinkConfig,
   { method, headers, body }: SinkRequest,
   signal: AbortSignal,
 ): Promise<SinkAnswer> {
+  const { K_SINK = "", K_CA_CERTS: ca, HTTP_PROXY, HTTPS_PROXY, NO_PROXY } = config;
   const proxyEnv = { HTTP_PROXY, HTTPS_PROXY, NO_PROXY };
   const trusted = ca === undefined ? {} : { ca: [...getCACertificates("default"), ca] };
-  const options = { method, headers: { ...headers }, signal };
+  const options = { method, headers: { ...headers, ...(await bearer(config)) }, signal };
   const call =
     new URL(K_SINK).protocol === "https:"
       ? httpsRequest(K_SINK, { ...options, agent: new HttpsAgent({ ...trusted, proxyEnv }) })
@@ -38,6 +40,19 @@ export async function askSink(
   const isRedirect = status >= 300 && status < 400;
   return { status, redirectsTo: isRedirect ? hostOf(answered.location, K_SINK) : undefined };
 }
+
+/** Read for each request: Knative renews it. */
+async function bearer({ SINK_TOKEN_FILE: path, K_SINK_AUDIENCE: audience }: SinkConfig): Promise<Bearer> {
+  if (path === undefined) return {};
+  try {
+    return { authorization: `Bearer ${(await readFile(path, "utf8")).trim()}` };
+  } catch (error) {
+    if (audience === undefined) return {};
+    throw new Error(`there is no token for ${audience} at ${path}`, { cause: error });
+  }
+}
+
+type Bearer = { readonly authorization?: string };
 
 function hostOf(location: string | undefined, base: string): string {
   return location !== undefined && URL.canParse(location, base) ? new URL(location, base).host : "nowhere";

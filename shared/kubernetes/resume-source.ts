@@ -12,14 +12,14 @@ const RIGHTS =
  * A ping source that wakes the Knative Service once a minute. It bears the name of the service: RBAC can limit `delete` by
  * names alone, and a name that was different for each run would need the right to delete every source of the namespace.
  */
-export function knativeResumeSource(call: CallCluster, service: string): ResumeSource {
+export function knativeResumeSource(call: CallCluster, service: string, audience?: string): ResumeSource {
   return {
     check: (signal) => lackOfRights(call, service, signal),
     ensure: (run, signal) =>
       unlessRefused({ fine: 409 }, async () => {
         const owner = await uidOf(call, service, signal);
         await call(signal, ({ custom, namespace }, options) => {
-          const body = pingSource(run, service, owner);
+          const body = pingSource(run, { service, audience }, owner);
           return custom.createNamespacedCustomObject({ ...PING_SOURCES, namespace, body }, options);
         });
       }),
@@ -86,7 +86,10 @@ async function uidOf(call: CallCluster, name: string, signal: AbortSignal): Prom
   }
 }
 
-function pingSource(run: string, service: string, uid: string | undefined): IPingSource {
+type Woken = { readonly service: string; readonly audience: string | undefined };
+
+/** With an audience its events bear a token, where the cluster gives it one: a Knative Service names none itself. */
+function pingSource(run: string, { service, audience }: Woken, uid: string | undefined): IPingSource {
   const owner = { apiVersion: "serving.knative.dev/v1", kind: "Service", name: service };
   return {
     apiVersion: "sources.knative.dev/v1",
@@ -96,6 +99,6 @@ function pingSource(run: string, service: string, uid: string | undefined): IPin
       labels: { "app.kubernetes.io/managed-by": "dormouse", "dormouse.dev/run": run },
       ...(uid === undefined ? {} : { ownerReferences: [{ ...owner, uid }] }),
     },
-    spec: { schedule: "* * * * *", sink: { ref: owner } },
+    spec: { schedule: "* * * * *", sink: { ref: owner, ...(audience === undefined ? {} : { audience }) } },
   };
 }

@@ -3,6 +3,13 @@ import { variable } from "./config.ts";
 
 const text = z.string().check(z.minLength(1));
 const path = z.string().check(z.startsWith("/"));
+const subjects = z.pipe(
+  z.string(),
+  z.pipe(
+    z.transform((list: string) => list.split(",").map((each) => each.trim())),
+    z.array(z.string().check(z.regex(/^[^\s*]+\*?$/))).check(z.minLength(1)),
+  ),
+);
 const AUTH = ["kubernetes", "token", "none"] as const;
 
 /** Who may: each function reads what others may not, or changes what others need. */
@@ -20,6 +27,16 @@ export const authVariables = {
     description:
       "With `AUTH=token`: a file with a line `name:token` for each caller. It is read for each request.",
     allowed: "an absolute path",
+  }),
+  AUTH_EVENTS: variable(z.prefault(z.enum(["kubernetes", "none"]), "none"), {
+    description:
+      "How senders of events are known. `kubernetes`: an event bears a token of the cluster for AUTH_AUDIENCE, as Knative Eventing sends with `authentication-oidc`. `none`: whoever reaches the function may send one.",
+    allowed: "kubernetes or none",
+  }),
+  AUTH_EVENT_SUBJECTS: variable(z.optional(subjects), {
+    description: "With `AUTH_EVENTS=kubernetes`: whose events are taken.",
+    allowed:
+      "a comma-separated list of users, like `system:serviceaccount:NAMESPACE:NAME`, each perhaps with a `*` at its end",
   }),
 };
 

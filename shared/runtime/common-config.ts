@@ -60,6 +60,16 @@ export const volumeVariables = {
     description: "Extensions for those events; a SinkBinding sets it.",
     allowed: 'JSON like `{"extensions":{"team":"hets"}}`, with names of letters and digits',
   }),
+  SINK_TOKEN_FILE: variable(z.prefault(path, "/oidc/token"), {
+    description:
+      "Token that is sent with those events, if it is there; a SinkBinding mounts it where the cluster has `authentication-oidc`.",
+    allowed: "an absolute path",
+  }),
+  K_SINK_AUDIENCE: variable(z.optional(text), {
+    description:
+      "Whom that token is for. With it no event is sent without one. A SinkBinding does not set it.",
+    allowed: "the audience of the sink",
+  }),
   ...proxyVariables,
 };
 

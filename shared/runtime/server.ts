@@ -43,6 +43,7 @@ export type AppDependencies = {
   readonly authorize: Authorize;
   /** Why the function is not ready, if it is not. */
   readonly trouble?: (() => DormouseError | undefined) | undefined;
+  readonly authorizeEvent?: Authorize | undefined;
   /** Answers the requests with which the function keeps its pod. */
   readonly answerHold?: RequestHandler | undefined;
 };
@@ -63,14 +64,15 @@ export function createApp(dependencies: AppDependencies): express.Express {
   app.disable("x-powered-by").disable("etag");
   const readBody = express.text({ type: () => true, limit: MAX_BODY_KIB * 1024 });
 
-  app.get("/health/liveness", (_, response) => void response.json({ status: "up" }));
-  app.get("/health/readiness", (_, response) => {
-    const trouble = dependencies.trouble?.();
-    if (trouble !== undefined) throw trouble;
-    response.json({ status: "up" });
-  });
+  answerHealth(app, dependencies);
   if (dependencies.answerHold !== undefined) app.post(HOLD_PATH, dependencies.answerHold);
-  app.post("/", onlyEvents, inFlight(MAX_OF_STRANGERS), readBody, async (request, response) => {
+  const asEvent: RequestHandler[] = [
+    onlyEvents,
+    inFlight(MAX_OF_STRANGERS),
+    knownSenders(dependencies),
+    readBody,
+  ];
+  app.post("/", asEvent, async (request: Request, response: Response) => {
     await takeEvent(handler, runs, readEvent(request.headers, bodyText(request)));
     // A sender only needs to know that the run is recorded: it retries what it takes for a failure.
     response.status(202).end();
@@ -95,6 +97,20 @@ export function createApp(dependencies: AppDependencies): express.Express {
   });
   app.use(errorAnswer(log));
   return app;
+}
+
+function answerHealth(app: express.Express, { trouble }: AppDependencies): void {
+  app.get("/health/liveness", (_, response) => void response.json({ status: "up" }));
+  app.get("/health/readiness", (_, response) => {
+    const found = trouble?.();
+    if (found !== undefined) throw found;
+    response.json({ status: "up" });
+  });
+}
+
+/** Before the body of an event is read, where senders are asked for a token. */
+function knownSenders({ authorizeEvent }: AppDependencies): RequestHandler {
+  return authorizeEvent === undefined ? (_request, _response, next) => next() : guard(authorizeEvent);
 }
 
 /** What is no event goes on to the next route. */

@@ -34,6 +34,8 @@ export type Service = RunsInPod & {
    */
   readonly interrupted: readonly Run[];
   readonly authorize: Authorize;
+  /** Unset: whoever reaches the function may send an event. */
+  readonly authorizeEvent?: Authorize | undefined;
   /** When every run has ended and the last answer has left. */
   readonly dispose?: (() => Promise<void>) | undefined;
 };

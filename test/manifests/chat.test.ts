@@ -15,7 +15,10 @@ describe("the example of a chat", () => {
     ["backup.failed", { problem: { message: "no server", hint: "start it" } }, /\n> no server\nstart it$/],
     ["backup.suspect", { suspicion: { detail: "table t is gone" } }, /\n> table t is gone\n$/],
     ["backup.stale", { staleness: { detail: "it is 59 hours old" } }, /\n> it is 59 hours old\n$/],
-    ["restore.completed", { strategy: "swap" }, /for hets$/],
+    ["mirror.failed", { problem: { message: "no bucket" }, lacking: ["a"] }, /\n> no bucket\n$/],
+    ["cull.failed", { place: "bucket", problem: { message: "no answer" } }, /\n> no answer\n$/],
+    ["restore.rolledback", { problem: { message: "rows differ", hint: "look" } }, /\n> rows differ\nlook$/],
+    ["restore.completed", { strategy: "swap" }, /for hets in HETS production(, namespace [a-z0-9-]+)?$/],
   ];
   for (const [type, data, said] of cases) {
     it(`says what ${type} is about`, async () => {
@@ -30,7 +33,7 @@ describe("the example of a chat", () => {
       const port = await freePort();
       const WEBHOOK_URL = `http://127.0.0.1:${portOf(webhook.address())}/`;
       const chat = spawn(process.execPath, [CHAT], {
-        env: { WEBHOOK_URL, PORT: `${port}` },
+        env: { WEBHOOK_URL, PORT: `${port}`, ENVIRONMENT_FRIENDLY_NAME: "HETS production" },
         stdio: "inherit",
       });
       const send = () =>

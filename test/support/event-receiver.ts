@@ -7,6 +7,7 @@ export type ReceivedEvent = {
   readonly source: string;
   readonly subject: string;
   readonly data: Readonly<Record<string, unknown>>;
+  readonly authorization: string | undefined;
 };
 
 /** What K_SINK names: takes CloudEvents and keeps them. */
@@ -29,7 +30,8 @@ export async function eventReceiver(): Promise<EventReceiver> {
     request.on("end", () => {
       const header = (name: string) => decodeURIComponent(String(request.headers[`ce-${name}`]));
       const [id, type, source, subject] = [header("id"), header("type"), header("source"), header("subject")];
-      events.push({ id, type, source, subject, data: JSON.parse(body) as ReceivedEvent["data"] });
+      const data = JSON.parse(body) as ReceivedEvent["data"];
+      events.push({ id, type, source, subject, data, authorization: request.headers.authorization });
       void open.then(() => answer.writeHead(202).end());
     });
   });

@@ -1,6 +1,15 @@
 // Turns an event of Dormouse into a chat message: an example of a subscriber, to be changed at will.
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
+
+// Several environments often share a channel. A pod's resolver knows its namespace.
+const { ENVIRONMENT_FRIENDLY_NAME: friendlyName } = process.env;
+const namespace = /^search\s+(?:\S+\s+)*?([a-z0-9-]+)\.svc\./m.exec(
+  readFileSync("/etc/resolv.conf", "utf8"),
+)?.[1];
+const where = [friendlyName, namespace && `namespace ${namespace}`].filter(Boolean).join(", ");
+const place = where === "" ? "" : ` in ${where}`;
 
 function reasonOf({ problem, suspicion, staleness }) {
   const { message, hint = "" } = problem ?? { message: (suspicion ?? staleness)?.detail };
@@ -15,7 +24,7 @@ const server = createServer(async (request, response) => {
     const posted = await fetch(process.env.WEBHOOK_URL, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ text: `:chipmunk: *${type}* for ${subject}${reason}` }),
+      body: JSON.stringify({ text: `:chipmunk: *${type}* for ${subject}${place}${reason}` }),
       signal: AbortSignal.timeout(10_000),
     });
     // A broker takes a body that is no event for a failure, so the answer has none. At 503 it tries again.
