@@ -39,6 +39,8 @@ export function runFunction<Schema extends ConfigSchema>({
     () => new Date(),
     { function: name },
   );
+  // What lies on the volume is for the pod's group as well.
+  process.umask(0o007);
   void startFunction(log, async () => {
     const environment = withProxies(process.env);
     const config = readConfig(schema, environment, (path) => readFileSync(path, "utf8"));

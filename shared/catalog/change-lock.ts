@@ -56,7 +56,7 @@ async function acquire(files: Files, path: string, own: string): Promise<void> {
 
 async function take(files: Files, path: string, own: string): Promise<boolean> {
   try {
-    const handle = await files.open(path, "wx", 0o660);
+    const handle = await files.open(path, "wx", file.FILE_MODE);
     try {
       await handle.writeFile(own);
     } finally {

@@ -1,20 +1,22 @@
-import { randomUUID } from "node:crypto";
-import { link, open, readFile, rm, statfs } from "./volume-calls.ts";
 import { join } from "node:path";
 import { good, type Check } from "../backup/finding.ts";
 import { DormouseError } from "../errors.ts";
-import { runsFolder } from "./open-volume.ts";
+import * as file from "./files.ts";
+import * as promises from "./volume-calls.ts";
 
 /** A backup that is published needs about this much besides its archive. */
 const LITTLE_BYTES = 64 * 1024 * 1024;
 
-/** Does with a few bytes what publishing a backup does: writes, syncs, reads back, links without replacing, removes. */
+/**
+ * Does with a few bytes what publishing a backup does, by the same calls: makes a folder in BACKUP_DIR, writes, syncs, gives a name
+ * without replacing, reads back, removes.
+ */
 export function volumeCheck(backupDir: string): Check {
   return {
     name: "volume",
     async look() {
-      await rehearsePublishing(join(runsFolder(backupDir), `doctor-${randomUUID()}`), backupDir);
-      const { bavail, bsize } = await statfs(backupDir);
+      const { isNameSynced } = await rehearsePublishing(backupDir);
+      const { bavail, bsize } = await promises.statfs(backupDir);
       const freeBytes = bavail * bsize;
       const free = `${Math.floor(freeBytes / 1024 / 1024)} MiB are free in BACKUP_DIR ${backupDir}`;
       if (freeBytes < LITTLE_BYTES) {
@@ -22,24 +24,29 @@ export function volumeCheck(backupDir: string): Check {
           { state: "warning", detail: `only ${free}`, fix: "enlarge the volume, or keep fewer backups" },
         ];
       }
-      return [good(`it can be written, synced, linked and read, and ${free}`)];
+      if (isNameSynced) return [good(`it can be written, synced, named and read, and ${free}`)];
+      return [
+        {
+          state: "warning",
+          detail: `its folders cannot be synced: a node that loses its power may lose the newest backup's name; ${free}`,
+          fix: "use storage on which fsync of a folder works, or mirror each backup to a bucket",
+        },
+      ];
     },
   };
 }
 
-async function rehearsePublishing(path: string, backupDir: string): Promise<void> {
-  const [temporary, final] = [`${path}.tmp`, `${path}.done`];
+async function rehearsePublishing(backupDir: string): Promise<{ readonly isNameSynced: boolean }> {
+  const folder = join(backupDir, file.temporaryName("doctor"));
+  const [temporary, final] = [join(folder, "tmp"), join(folder, "done")];
   try {
-    const file = await open(temporary, "wx", 0o600);
-    try {
-      await file.writeFile(path);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await link(temporary, final);
-    if ((await readFile(final, "utf8")) !== path)
+    await promises.mkdir(folder, { mode: file.FOLDER_MODE });
+    await file.writeNew(promises, temporary, folder);
+    await file.moveWithoutClobbering(promises, temporary, final);
+    const isNameSynced = await file.syncFolder(promises, folder);
+    if ((await promises.readFile(final, "utf8")) !== folder)
       throw new Error("it reads back other bytes than were written");
+    return { isNameSynced };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new DormouseError("volume_unwritable", `BACKUP_DIR ${backupDir} cannot hold a backup: ${why}`, {
@@ -47,6 +54,6 @@ async function rehearsePublishing(path: string, backupDir: string): Promise<void
       cause: error,
     });
   } finally {
-    await Promise.all([rm(temporary, { force: true }), rm(final, { force: true })]);
+    await promises.rm(folder, { recursive: true, force: true });
   }
 }

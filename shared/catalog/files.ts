@@ -2,6 +2,7 @@ import type { Stats } from "node:fs";
 import type * as promises from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { DormouseError, type ErrorCode } from "../errors.ts";
+import { stat } from "./volume-calls.ts";
 
 /** What this layer asks of the file system: a parameter, so that a test can let each call fail or be the last. */
 export type Files = Pick<
@@ -9,14 +10,26 @@ export type Files = Pick<
   "link" | "lstat" | "mkdir" | "open" | "readdir" | "rename" | "rmdir" | "statfs" | "unlink"
 >;
 
+/**
+ * Of what lies on the volume: for the pod's group as well, since a pod of another namespace, or after one was made anew, has
+ * another user of the same group. The umask is set for it when a function starts.
+ */
+export const FILE_MODE = 0o660;
+export const FOLDER_MODE = 0o770;
+
+/** Folders that cannot be synced: CIFS, vboxsf, some FUSE. PostgreSQL passes over the same (fsync_fname). */
+const NO_FOLDER_SYNC = new Set(["EINVAL", "EBADF", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+const FOR_THE_GROUP =
+  "as the owner of that path, or as root, run chmod -R g+rwX and chgrp -R to the pod's group on BACKUP_DIR; on Kubernetes fsGroup does so";
+
 /** Where hard links do not exist: SMB, FUSE, mounted buckets. */
 const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 const KINDS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ENOSPC: ["disk_full", "make room on the volume, or lower NUM_BACKUPS and let a cull run"],
   EDQUOT: ["disk_full", "raise the quota of the volume, or lower NUM_BACKUPS and let a cull run"],
   EROFS: ["volume_unwritable", "mount the volume read-write"],
-  EACCES: ["volume_unwritable", "let the pod's user or fsGroup write to the volume"],
-  EPERM: ["volume_unwritable", "let the pod's user or fsGroup write to the volume"],
+  EACCES: ["volume_unwritable", FOR_THE_GROUP],
+  EPERM: ["volume_unwritable", FOR_THE_GROUP],
   EIO: ["volume_unwritable", "the storage failed: check the volume before you trust it"],
   ESTALE: ["volume_unwritable", "the volume was detached: check its mount"],
 };
@@ -35,6 +48,24 @@ export function volumeError(error: unknown, what: string): unknown {
   });
 }
 
+/** A file of ours that cannot be read, as ours; anything else unchanged. `what` is like `record of run cull-1`. */
+export function unreadable(error: unknown, what: string): unknown {
+  if (codeOf(error) === "" || error instanceof DormouseError) return error;
+  const isDenied = ["EACCES", "EPERM"].includes(codeOf(error));
+  return new DormouseError("catalog_unreadable", `${what} cannot be read: ${(error as Error).message}`, {
+    hint: isDenied ? FOR_THE_GROUP : "check the volume and its mount",
+    cause: error,
+  });
+}
+
+/** What keeps this process out of `path`: whose it is, and who asks. */
+export async function accessFault(path: string): Promise<{ readonly why: string; readonly hint: string }> {
+  const { uid, gid, mode } = await stat(path);
+  const owner = `${uid}:${gid} with mode ${(mode & 0o7777).toString(8).padStart(4, "0")}`;
+  const process_ = `${process.getuid?.()}:${[...new Set([process.getgid?.(), ...(process.getgroups?.() ?? [])])].join(",")}`;
+  return { why: `${path} belongs to ${owner}, and this process is ${process_}`, hint: FOR_THE_GROUP };
+}
+
 /** Ends the temporary name of a manifest whose archive is given its name as well: both belong to the run. */
 export const OF_BACKUP = ".backup.json";
 /** Ends that of a manifest for an archive that was there before. */
@@ -49,11 +80,15 @@ export function isTemporaryOf(run: string, file: string): boolean {
   return file.startsWith(`.tmp-${run}-`);
 }
 
-/** A new name in a folder is on disk only when the folder is (fsync(2)). */
-export async function syncFolder(files: Files, folder: string): Promise<void> {
+/** A new name in a folder is on disk only when the folder is (fsync(2)). Answers false where folders cannot be synced. */
+export async function syncFolder(files: Files, folder: string): Promise<boolean> {
   const handle = await files.open(folder, "r");
   try {
     await handle.sync();
+    return true;
+  } catch (error) {
+    if (NO_FOLDER_SYNC.has(codeOf(error))) return false;
+    throw error;
   } finally {
     await handle.close();
   }
@@ -61,7 +96,7 @@ export async function syncFolder(files: Files, folder: string): Promise<void> {
 
 /** A whole small file, synced, that was not there before. */
 export async function writeNew(files: Files, path: string, text: string): Promise<void> {
-  const handle = await files.open(path, "wx", 0o600);
+  const handle = await files.open(path, "wx", FILE_MODE);
   try {
     await handle.writeFile(text);
     await handle.sync();
@@ -89,7 +124,7 @@ export async function moveWithoutClobbering(
 
 /** A crash in between leaves an empty file of that name, and `temporary`. */
 async function reserveAndRename(files: Files, temporary: string, final: string): Promise<boolean> {
-  const reserved = await files.open(final, "wx", 0o600).catch((error: unknown) => {
+  const reserved = await files.open(final, "wx", FILE_MODE).catch((error: unknown) => {
     if (codeOf(error) === "EEXIST") return undefined;
     throw error;
   });

@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
-import { access, mkdir, stat } from "./volume-calls.ts";
+import { access, chmod, mkdir, stat } from "./volume-calls.ts";
 import { join } from "node:path";
 import { DormouseError } from "../errors.ts";
+import { accessFault, codeOf, FOLDER_MODE } from "./files.ts";
 
 /**
  * Looks at BACKUP_DIR when a function starts. It is never made: a missing folder is a missing mount, and a backup on
@@ -13,13 +14,32 @@ export async function openVolume(backupDir: string): Promise<void> {
   });
   if (!found.isDirectory())
     throw unusable(backupDir, "is not a folder", "give the folder of the backup volume");
+  await refuseDenied(backupDir, backupDir);
   try {
-    await access(backupDir, constants.R_OK | constants.W_OK | constants.X_OK);
-    await mkdir(runsFolder(backupDir), { recursive: true, mode: 0o700 });
-    await access(runsFolder(backupDir), constants.R_OK | constants.W_OK | constants.X_OK);
+    await mkdir(runsFolder(backupDir), { recursive: true, mode: FOLDER_MODE });
   } catch (error) {
-    const hint = "mount the volume read-write and let the pod's user or fsGroup write to it";
-    throw unusable(backupDir, "is not writable", hint, error);
+    await refuseDenied(backupDir, join(backupDir, ".dormouse"));
+    throw unusable(backupDir, "is not writable", "mount the volume read-write", error);
+  }
+  for (const folder of [join(backupDir, ".dormouse"), runsFolder(backupDir)]) {
+    await openToGroup(folder);
+    await refuseDenied(backupDir, folder);
+  }
+}
+
+/** What an earlier version made for its own user alone; who is not its owner may not, and need not. */
+async function openToGroup(folder: string): Promise<void> {
+  await chmod(folder, FOLDER_MODE).catch(() => undefined);
+}
+
+async function refuseDenied(backupDir: string, folder: string): Promise<void> {
+  try {
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (codeOf(error) !== "EACCES")
+      throw unusable(backupDir, "is not writable", "mount the volume read-write", error);
+    const { why, hint } = await accessFault(folder);
+    throw unusable(backupDir, `cannot be used: ${why}`, hint, error);
   }
 }
 

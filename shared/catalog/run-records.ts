@@ -1,11 +1,11 @@
-import * as promises from "node:fs/promises";
 import { join } from "node:path";
 import { parseRun } from "../backup/run-record.ts";
 import { isUnfinished, usesOf, type DoubtfulRecord, type Run, type RunStore } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { codeOf } from "./files.ts";
+import { codeOf, unreadable } from "./files.ts";
 import { isSealed, type RunSeal } from "./run-seal.ts";
+import * as promises from "./volume-calls.ts";
 
 export const RUN_ID = /^(?:backup|cull|restore)-[0-9a-f]{24}$/;
 
@@ -32,7 +32,7 @@ export async function lookAtRecord(
     return { run, isOurs: isAnothers || (await isSealed(text, seal)) };
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
-    throw error;
+    throw unreadable(error, `record of run ${id}`);
   }
 }
 

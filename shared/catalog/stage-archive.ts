@@ -44,7 +44,7 @@ function dateOf({ startedAt }: ArchiveDraft): string {
 /** Makes the folder of the day unless it is there; a link in its place is not followed. */
 async function openFolder(files: Files, backupDir: string, folder: string): Promise<void> {
   try {
-    await files.mkdir(folder, { mode: 0o700 });
+    await files.mkdir(folder, { mode: file.FOLDER_MODE });
     await file.syncFolder(files, backupDir);
   } catch (error) {
     if (file.codeOf(error) !== "EEXIST") throw error;
@@ -62,7 +62,7 @@ async function writeArchive(
   archive: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<Digest> {
-  const handle = await files.open(path, "wx", 0o600);
+  const handle = await files.open(path, "wx", file.FILE_MODE);
   try {
     const digest = await writeAll(handle, archive, signal);
     // A failed fsync is final: a second one may succeed without the bytes being there.

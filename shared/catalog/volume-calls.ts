@@ -44,6 +44,7 @@ function limited<Real>(name: string, path?: unknown): Real {
 }
 
 export const access = limited<typeof fs.access>("access");
+export const chmod = limited<typeof fs.chmod>("chmod");
 export const link = limited<typeof fs.link>("link");
 export const lstat = limited<typeof fs.lstat>("lstat");
 export const mkdir = limited<typeof fs.mkdir>("mkdir");

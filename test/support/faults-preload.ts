@@ -1,7 +1,8 @@
 // Loaded into a function's process with --import: makes one call of the file system the last one, or lets it fail.
 // DORMOUSE_TEST_FAULT is like `kill@7`, `kill-after@7` (counting calls that change something) or `ENOSPC@sync:2`.
-// With DORMOUSE_TEST_NO_LINKS the file system has no hard links, as volumes over SMB or FUSE.
-import { appendFileSync } from "node:fs";
+// With DORMOUSE_TEST_NO_LINKS the file system has no hard links, as volumes over SMB or FUSE; DORMOUSE_TEST_REFUSED is JSON with
+// the error of each of link, chmod, syncFolder and syncFile that it always refuses.
+import { appendFileSync, type Stats } from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 
@@ -31,10 +32,27 @@ function intercept(owner: object, name: string): void {
   };
 }
 
-const handle = await fs.open(process.execPath);
-intercept(Object.getPrototypeOf(handle) as object, "sync");
-await handle.close();
+intercept(Object.getPrototypeOf(await closed(process.execPath)) as object, "sync");
 for (const name of ["open", "mkdir", "link", "rename", "unlink", "rmdir"]) intercept(fs, name);
 if (process.env["DORMOUSE_TEST_NO_LINKS"] !== undefined)
   fs.link = () => Promise.reject(Object.assign(new Error("ENOTSUP: made by the test"), { code: "ENOTSUP" }));
+const refused = JSON.parse(process.env["DORMOUSE_TEST_REFUSED"] ?? "{}") as Partial<Record<string, string>>;
+const refusal = (code: string) =>
+  Promise.reject(Object.assign(new Error(`${code}: made by the test`), { code }));
+for (const name of ["link", "chmod"] as const) {
+  const code = refused[name];
+  if (code !== undefined) fs[name] = () => refusal(code);
+}
+const handles = Object.getPrototypeOf(await closed(process.execPath)) as Record<string, Call>;
+const sync = handles["sync"];
+handles["sync"] = async function refusing(this: { stat(): Promise<Stats> }, ...args) {
+  const code = refused[(await this.stat()).isDirectory() ? "syncFolder" : "syncFile"];
+  return code === undefined ? sync?.apply(this, args) : refusal(code);
+} as Call;
 syncBuiltinESMExports();
+
+async function closed(path: string): Promise<object> {
+  const opened = await fs.open(path);
+  await opened.close();
+  return opened;
+}

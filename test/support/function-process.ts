@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -34,6 +34,8 @@ export type PingEvent = {
 };
 
 type Environment = Readonly<Record<string, string>>;
+/** Whom a function runs as, instead of the user that runs the tests. */
+export type User = { readonly uid: number; readonly gid: number };
 
 /** The environment of a backup function that works on `database` and `backupDir`. */
 export function backupEnvironment(server: ServerAddress, database: string, backupDir: string): Environment {
@@ -56,8 +58,12 @@ export function backupEnvironment(server: ServerAddress, database: string, backu
 }
 
 /** Starts a function and waits until it listens; `DORMOUSE_TEST_DIST` runs the bundle instead of the source. */
-export async function startFunction(name: string, environment: Environment): Promise<FunctionProcess> {
-  const started = spawnFunction(name, environment);
+export async function startFunction(
+  name: string,
+  environment: Environment,
+  user?: User,
+): Promise<FunctionProcess> {
+  const started = spawnFunction(name, environment, user);
   const first = await Promise.race([started.logged("listening"), started.ended]);
   if (typeof first !== "object")
     throw new Error(`${name} ended with ${first}: ${JSON.stringify(started.lines)}`);
@@ -65,15 +71,17 @@ export async function startFunction(name: string, environment: Environment): Pro
 }
 
 /** Starts a function that is expected not to come up, or is watched from its first line. */
-export function spawnFunction(name: string, environment: Environment): FunctionProcess {
+export function spawnFunction(name: string, environment: Environment, user?: User): FunctionProcess {
   const dist = process.env["DORMOUSE_TEST_DIST"];
   const program = dist === undefined ? `../../functions/${name}/index.ts` : `../../${dist}/${name}/index.mjs`;
   const path = fileURLToPath(new URL(program, import.meta.url));
   // A process that is killed leaves its temporary files, as a container does; they go with this folder.
   const temporary = mkdtempSync(join(tmpdir(), "dormouse-function-"));
+  if (user !== undefined) chownSync(temporary, user.uid, user.gid);
   const child = spawn(process.execPath, [path], {
     env: { TMPDIR: temporary, ...compileCache(), ...environment },
     stdio: ["ignore", "pipe", "inherit"],
+    ...user,
   });
   const { lines, logged } = readLog(child);
   const ended = once(child, "exit").then(([code, signal]) => {
