@@ -16,6 +16,8 @@ export type ErrorCode =
   // who asks
   | "unauthenticated"
   | "forbidden"
+  | "origin_foreign"
+  | "host_unknown"
   | "review_forbidden"
   // configuration, at start-up
   | "configuration_invalid"

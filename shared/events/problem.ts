@@ -19,6 +19,8 @@ export const STATUS = {
   overloaded: 503,
   unauthenticated: 401,
   forbidden: 403,
+  origin_foreign: 403,
+  host_unknown: 421,
   review_forbidden: 500,
   configuration_invalid: 500,
   server_unreachable: 503,

@@ -4,6 +4,11 @@ import { integer, variable } from "./config.ts";
 const text = z.string().check(z.minLength(1));
 const path = z.string().check(z.startsWith("/"));
 
+const hosts = z.pipe(
+  z.string().check(z.regex(/^(\*\.)?[a-z0-9.-]+(\s*,\s*(\*\.)?[a-z0-9.-]+)*$/)),
+  z.transform((list: string): readonly string[] => list.split(/\s*,\s*/)),
+);
+
 /** How a function runs: most of it is set by Knative. */
 export const knativeVariables = {
   K_SERVICE: variable(z.optional(text), {
@@ -14,6 +19,11 @@ export const knativeVariables = {
     description:
       "Namespace that the origin of a backup names. Unset: that of the pod, as its resolver knows it.",
     allowed: "the name of a namespace",
+  }),
+  ALLOWED_HOSTS: variable(z.optional(hosts), {
+    description:
+      "Names by which the function is asked besides those that its service has in the cluster, as those of a Route.",
+    allowed: "host names without ports, separated by commas; `*.` stands for anything before it",
   }),
   TIMEOUT_SECONDS: variable(z.prefault(integer(5, 86_400), "300"), {
     description:

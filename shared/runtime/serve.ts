@@ -1,6 +1,7 @@
 import { asDormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { listen } from "./listen.ts";
+import { clusterDomain, namespaceOf } from "./namespace.ts";
 import { type Entrance, type Service, stopped, takeUp } from "./service.ts";
 import { endOnSignals } from "./shutdown.ts";
 
@@ -36,9 +37,11 @@ async function serveRequests(
     return 0;
   });
 
+  const { K_SERVICE, POD_NAMESPACE, ALLOWED_HOSTS: allowed = [] } = config;
+  const own = { service: K_SERVICE, namespace: namespaceOf(POD_NAMESPACE), domain: clusterDomain(), allowed };
   const [service, { createApp }] = await loading;
   const { awake } = service;
-  door.open(createApp({ ...service, log, trouble, answerHold: awake?.answerHold }));
+  door.open(createApp({ ...service, log, own, trouble, answerHold: awake?.answerHold }));
   // SIGTERM comes half a minute after the drain began, or too late: then this is the end.
   awake?.draining.addEventListener("abort", () => setTimeout(() => end("drain"), awake.graceLeftMs()));
   takeUp(service, log);

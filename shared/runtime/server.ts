@@ -12,6 +12,7 @@ import { answerRun } from "./answer-run.ts";
 import { inFlight, inTurn } from "./in-flight.ts";
 import type { Work } from "./carry-out.ts";
 import { authorizeWork, guard } from "./guard.ts";
+import { type OwnAddress, refuseForeign } from "./own-address.ts";
 import type { Runs } from "./runs.ts";
 import { HOLD_PATH } from "./stay-awake.ts";
 import { takeEvent } from "./take-event.ts";
@@ -44,10 +45,13 @@ export type AppDependencies = {
   /** Why the function is not ready, if it is not. */
   readonly trouble?: (() => DormouseError | undefined) | undefined;
   readonly authorizeEvent?: Authorize | undefined;
+  /** By which names the function is asked. */
+  readonly own?: OwnAddress | undefined;
   /** Answers the requests with which the function keeps its pod. */
   readonly answerHold?: RequestHandler | undefined;
 };
 
+const NO_NAMES: OwnAddress = { service: undefined, namespace: undefined, domain: "", allowed: [] };
 const MAX_BODY_KIB = 64;
 const RETRY_AFTER_SECONDS = "5";
 /** At once, of those who need no token or have not shown theirs yet. */
@@ -66,6 +70,7 @@ export function createApp(dependencies: AppDependencies): express.Express {
 
   answerHealth(app, dependencies);
   if (dependencies.answerHold !== undefined) app.post(HOLD_PATH, dependencies.answerHold);
+  app.use(refuseForeign(dependencies.own ?? NO_NAMES));
   const asEvent: RequestHandler[] = [
     onlyEvents,
     inFlight(MAX_OF_STRANGERS),
@@ -164,16 +169,16 @@ async function takeRequest(dependencies: AppDependencies, request: Request, resp
 
 function jsonBody(request: Request): unknown {
   const text = bodyText(request);
-  if (text.trim() === "") return {};
-  if (request.is(["json", "+json"]) === false) {
-    throw new DormouseError(
-      "media_type_unsupported",
-      `a body of type ${request.get("content-type") ?? "none"}`,
-      {
-        hint: "send JSON with Content-Type: application/json",
-      },
-    );
+  const given = request.get("content-type");
+  const isNothing = text.trim() === "";
+  // A page of somebody else's may send a form, or plain text, and nothing that is called JSON.
+  const isJson = given === undefined ? isNothing : /^[^;]*[/+]json\s*(;|$)/i.test(given);
+  if (!isJson) {
+    throw new DormouseError("media_type_unsupported", `a body of type ${given ?? "none"}`, {
+      hint: "send JSON with Content-Type: application/json",
+    });
   }
+  if (isNothing) return {};
   try {
     return JSON.parse(text);
   } catch (error) {

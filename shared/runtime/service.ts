@@ -11,6 +11,8 @@ export type ServeConfig = {
   readonly PORT: number;
   readonly SHUTDOWN_GRACE_SECONDS: number;
   readonly K_SERVICE?: string | undefined;
+  readonly POD_NAMESPACE?: string | undefined;
+  readonly ALLOWED_HOSTS?: readonly string[] | undefined;
   readonly TIMEOUT_SECONDS: number;
   readonly HOLD_URL: string;
   readonly K_EVENT_PATH?: string | undefined;
