@@ -11,6 +11,7 @@ import { culls } from "./cull.ts";
 import { backUp, dumps, dumpsOfNewer, fill, LARGE, SETTINGS, sizeOf, SMALL } from "./dump.ts";
 import { mirrors } from "./mirror.ts";
 import { restores } from "./restore.ts";
+import { overloads } from "./overload.ts";
 import { imageEnvironment, measure, median, plotOf, tableOf, type Measure } from "./measure.ts";
 
 const STARTS = 25;
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
       ...(await memory(server, folder)),
       ...(await startUp(server, folder)),
       ...(await culls(folder)),
+      ...(await overloads(server, folder)),
       ...(await restores(server, "large", folder)),
       ...(await mirrors(server, folder)),
     ];
