@@ -22,9 +22,7 @@ export async function listBucket(
   answerWithinMs?: number,
 ): Promise<CatalogListing> {
   try {
-    if (answerWithinMs !== undefined)
-      await within(answerWithinMs, signal, (limited) => hearFrom(bucket, limited), silentBucket);
-    const sizes = await listSizes(bucket, signal);
+    const sizes = await listSizes(bucket, signal, "", answerWithinMs);
     const paths = [...sizes.keys()];
     const found: Found[] = [];
     for (let at = 0; at < paths.length; at += AT_ONCE) {
@@ -39,13 +37,6 @@ export async function listBucket(
   } catch (error) {
     throw s3Error(error, `listing the bucket ${bucket.name}`, signal);
   }
-}
-
-/** The least that a listing needs the right for. */
-async function hearFrom({ client, name, prefix }: Bucket, signal: AbortSignal): Promise<void> {
-  await client.send(new ListObjectsV2Command({ Bucket: name, Prefix: prefix, MaxKeys: 1 }), {
-    abortSignal: signal,
-  });
 }
 
 /** One backup as it is now. */
@@ -64,24 +55,23 @@ export async function findInBucket(
   }
 }
 
-/** Names relative to the prefix, with their sizes; those that begin with `start`. */
+/**
+ * Names relative to the prefix, with their sizes; those that begin with `start`. The limit is for the first page, which
+ * is asked for as any other: what a smaller question would be answered, says nothing of this one.
+ */
 export async function listSizes(
   bucket: Bucket,
   signal: AbortSignal,
   start = "",
+  answerWithinMs?: number,
 ): Promise<ReadonlyMap<string, number>> {
   const sizes = new Map<string, number>();
   const prefix = bucket.prefix + start;
   let token: string | undefined;
   do {
-    const page = await bucket.client.send(
-      new ListObjectsV2Command({
-        Bucket: bucket.name,
-        Prefix: prefix,
-        ContinuationToken: token,
-      }),
-      { abortSignal: signal },
-    );
+    const ask = listPage(bucket, prefix, token);
+    const isFirst = token === undefined && answerWithinMs !== undefined;
+    const page = isFirst ? await within(answerWithinMs, signal, ask, silentBucket) : await ask(signal);
     for (const { Key = "", Size = 0 } of page.Contents ?? []) {
       if (!Key.startsWith(prefix)) throw otherList(bucket, Key);
       sizes.set(Key.slice(bucket.prefix.length), Size);
@@ -89,6 +79,12 @@ export async function listSizes(
     token = nextToken(bucket, page, token);
   } while (token !== undefined);
   return sizes;
+}
+
+function listPage({ client, name }: Bucket, prefix: string, token: string | undefined) {
+  const command = new ListObjectsV2Command({ Bucket: name, Prefix: prefix, ContinuationToken: token });
+  return async (signal: AbortSignal): Promise<ListObjectsV2CommandOutput> =>
+    client.send(command, { abortSignal: signal });
 }
 
 /** A store that ends a page without saying where the next begins, or says the same again, gives no complete list. */

@@ -4,10 +4,12 @@ import { UploadPartCommand } from "@aws-sdk/client-s3";
 import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
 import { aBackupOf, LARGE } from "../contracts/mirror.ts";
 import { ableStore } from "../support/able-store.ts";
-import { beginUpload, makeBucket } from "../support/s3.ts";
+import { beginUpload, embeddedStore, makeBucket, storeProxy } from "../support/s3.ts";
 import { watchSdk } from "../support/sdk-requests.ts";
 import { pieces } from "../support/volume.ts";
 
+/** Far more than a loaded machine needs for the first page. */
+const PATIENCE_MS = 120_000;
 const never = new AbortController().signal;
 
 it("ends every unwanted upload, on whatever page the store tells of it", async () => {
@@ -36,4 +38,24 @@ it("goes on with an upload whose parts the store tells of on several pages", asy
   await s3Mirror(bucket.settings).copyIn(backup, async () => pieces(LARGE), never);
 
   assert.equal(sdk.seen().filter(({ path }) => path.includes("partNumber")).length, 1);
+});
+
+it("gets the list of a store that first answers 500, also where it is waited for no longer than for a word", async () => {
+  await using store = await embeddedStore();
+  await using proxy = await storeProxy(store.port);
+  await using bucket = await makeBucket(store);
+  const mirror = s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint });
+  const backup = aBackupOf(LARGE);
+  await mirror.copyIn(backup, async () => pieces(LARGE), never);
+  const isList = ({ path }: { readonly path: string }) => path.includes("list-type=2");
+  const listed = () => proxy.seen.filter(isList).length;
+  const before = listed();
+  proxy.set((request) =>
+    isList(request) && listed() === before + 1 ? { answer: 500, code: "InternalError" } : undefined,
+  );
+
+  const { backups } = await mirror.list(never, PATIENCE_MS);
+
+  assert.deepEqual(backups, [backup]);
+  assert.equal(listed(), before + 2);
 });
