@@ -1,6 +1,8 @@
 import type { Strategy } from "./journal.ts";
+import { BY_SQL, type Remedy } from "./remedies.ts";
 import type { Restorable } from "./restorable.ts";
 import type { ArchiveNeeds } from "./script-needs.ts";
+import { nameOf } from "./sql-text.ts";
 import type { TargetFacts } from "./target-facts.ts";
 
 /** Something that would make the restore fail, found before anything was touched. */
@@ -23,7 +25,7 @@ type Rule = {
   readonly kind: string;
   readonly strategies: readonly Strategy[];
   readonly detail: string;
-  readonly remedy: string;
+  readonly remedy: string | Remedy;
   /** What stands in the way, by name; `true` where there is nothing to name. */
   readonly found: (given: Given) => readonly string[] | boolean;
   /** Whether it is the backup that needs it. */
@@ -47,14 +49,14 @@ const RULES: readonly Rule[] = [
     kind: "rights-missing",
     strategies: ["swap", "undo", "rehearse", "beside"],
     detail: "the role may not create or rename databases",
-    remedy: "grant CREATEDB, or use the strategy in-place",
+    remedy: BY_SQL.letCreate,
     found: ({ facts }) => !facts.isSuperuser && !facts.canCreateDatabases,
   },
   {
     kind: "rights-missing",
     strategies: [...EXCHANGING, "in-place"],
     detail: "the role does not own the live database",
-    remedy: "ALTER DATABASE ... OWNER TO the role, or let it be a member of the owner",
+    remedy: BY_SQL.letOwn,
     found: ({ facts }) => facts.exists && !facts.isSuperuser && !facts.ownsDatabase,
   },
   {
@@ -68,14 +70,14 @@ const RULES: readonly Rule[] = [
     kind: "prepared-transactions",
     strategies: [...EXCHANGING, "in-place"],
     detail: "prepared transactions hold the live database",
-    remedy: "end each with COMMIT PREPARED or ROLLBACK PREPARED",
+    remedy: BY_SQL.endPrepared,
     found: ({ facts }) => facts.preparedTransactions,
   },
   {
     kind: "untouchable-sessions",
     strategies: [...EXCHANGING, "in-place"],
     detail: "sessions that this role may not end",
-    remedy: "end them, or grant pg_signal_backend; only a superuser ends a superuser's session",
+    remedy: BY_SQL.letEndSessions,
     found: ({ facts }) => facts.untouchableSessions,
   },
   {
@@ -90,7 +92,7 @@ const RULES: readonly Rule[] = [
     kind: "active-slots",
     strategies: EXCHANGING,
     detail: "replication slots of the live database are in use",
-    remedy: "stop what reads them, or drop them with pg_drop_replication_slot",
+    remedy: BY_SQL.dropSlots,
     found: ({ facts }) => facts.activeSlots,
   },
   {
@@ -98,14 +100,14 @@ const RULES: readonly Rule[] = [
     // In place its worker cannot be kept out either, and would go on from a position that the loaded rows are behind.
     strategies: [...EXCHANGING, "in-place"],
     detail: "the live database has subscriptions, whose workers come back",
-    remedy: "for each ALTER SUBSCRIPTION ... DISABLE, SET (slot_name = NONE), then DROP SUBSCRIPTION",
+    remedy: BY_SQL.dropSubscriptions,
     found: ({ facts }) => facts.subscriptions,
   },
   {
     kind: "roles-missing",
     strategies: LOADING,
     detail: "roles that own or may use what the backup holds",
-    remedy: "CREATE ROLE for each; docs/restore-by-hand.md tells how to keep them",
+    remedy: BY_SQL.createRoles,
     found: ({ facts }) => facts.missing.roles,
     isNeed: true,
   },
@@ -151,14 +153,14 @@ const RULES: readonly Rule[] = [
     kind: "owner-forbidden",
     strategies: ["swap", "rehearse", "beside"],
     detail: "the owner of the database, for whom this role may not make one",
-    remedy: "GRANT the owner to the role, or restore as a superuser",
+    remedy: BY_SQL.becomeOwner,
     found: ({ facts }) => facts.forbiddenOwner,
   },
   {
     kind: "tablespaces-missing",
     strategies: LOADING,
     detail: "tablespaces that this server does not have",
-    remedy: "CREATE TABLESPACE for each",
+    remedy: BY_SQL.createTablespaces,
     found: ({ facts }) => facts.missing.tablespaces,
     isNeed: true,
   },
@@ -166,7 +168,7 @@ const RULES: readonly Rule[] = [
     kind: "tablespaces-forbidden",
     strategies: LOADING,
     detail: "tablespaces in which this role may not create",
-    remedy: "GRANT CREATE ON TABLESPACE ... to the role, or restore as a superuser",
+    remedy: BY_SQL.useTablespaces,
     found: ({ facts }) => facts.forbiddenTablespaces,
     isNeed: true,
   },
@@ -174,7 +176,7 @@ const RULES: readonly Rule[] = [
     kind: "tablespaces-forbidden",
     strategies: ["swap", "rehearse", "beside"],
     detail: "the tablespace of the live database, in which this role may make no other",
-    remedy: "GRANT CREATE ON TABLESPACE ... to the role, or use the strategy in-place",
+    remedy: BY_SQL.useTablespaceOrStay,
     found: ({ facts }) => facts.forbiddenHome,
   },
   {
@@ -246,7 +248,7 @@ function broken(rules: readonly Rule[], strategy: Strategy, given: Given): Block
       return [
         {
           kind,
-          remedy,
+          remedy: typeof remedy === "string" ? remedy : remedy(given.facts, names),
           names,
           detail: [rule.detail, ...(names.length === 0 ? [] : [names.join(", ")])].join(": "),
         },
@@ -259,13 +261,8 @@ export function needsOf(backup: Restorable | undefined): ArchiveNeeds {
   const manifest = backup?.manifest;
   const lack = (kind: string) => manifest?.lacks.find((each) => each.kind === kind)?.names ?? [];
   return {
-    roles: lack("roles").map(unquoted),
-    tablespaces: lack("tablespaces").map(unquoted),
+    roles: lack("roles").map(nameOf),
+    tablespaces: lack("tablespaces").map(nameOf),
     extensions: manifest?.content.extensions.map(({ name }) => name) ?? [],
   };
-}
-
-/** Names in a manifest are quoted as SQL writes them. */
-function unquoted(identifier: string): string {
-  return identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
 }

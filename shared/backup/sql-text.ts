@@ -3,6 +3,11 @@ export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** What an identifier names: a manifest has names as SQL writes them. */
+export function nameOf(identifier: string): string {
+  return identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
+}
+
 /** A text as SQL has it, whatever standard_conforming_strings says. */
 export function literal(text: string): string {
   const quoted = `'${text.replaceAll("'", "''")}'`;

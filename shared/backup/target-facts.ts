@@ -3,6 +3,9 @@ import type { ArchiveNeeds } from "./script-needs.ts";
 
 /** What the server says of the database that is to be restored. */
 export type TargetFacts = {
+  readonly database: string;
+  /** As which the function restores. */
+  readonly role: string;
   /** `15.18` */
   readonly serverVersion: string;
   readonly serverMajor: number;

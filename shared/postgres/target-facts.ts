@@ -44,9 +44,9 @@ export function eventTriggersOfOthers(client: pg.Client): Promise<string[]> {
 }
 
 async function ownRights(client: pg.Client, database: string) {
-  type Row = Omit<TargetFacts, "databaseBytes"> & { bytes: string | null };
+  type Row = Omit<TargetFacts, "databaseBytes" | "database"> & { bytes: string | null };
   const { rows } = await client.query<Row>(
-    `SELECT split_part(current_setting('server_version'), ' ', 1) AS "serverVersion",
+    `SELECT r.rolname::text AS role, split_part(current_setting('server_version'), ' ', 1) AS "serverVersion",
        current_setting('server_version_num')::int / 10000 AS "serverMajor", d.oid IS NOT NULL AS exists,
        CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS bytes,
        pg_is_in_recovery() AS "isStandby", r.rolsuper AS "isSuperuser", r.rolcreatedb AS "canCreateDatabases",
@@ -60,7 +60,7 @@ async function ownRights(client: pg.Client, database: string) {
   if (row === undefined)
     throw new DormouseError("query_failed", "the server does not know the role that asks");
   const { bytes, ...rights } = row;
-  return { ...rights, databaseBytes: Number(bytes ?? 0) };
+  return { ...rights, database, databaseBytes: Number(bytes ?? 0) };
 }
 
 /**

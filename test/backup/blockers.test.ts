@@ -1,11 +1,24 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { blockersOf, needsOf } from "../../shared/backup/blockers.ts";
+import type { DatabaseProperties } from "../../shared/backup/database-properties.ts";
 import { STRATEGIES, type Strategy } from "../../shared/backup/journal.ts";
 import { legacyFile, restorable, targetFacts, type FactsGiven } from "../support/restorables.ts";
 
 type Row = readonly [what: string, facts: FactsGiven, kind: string, strategies: readonly Strategy[]];
 
+const LIVE: DatabaseProperties = {
+  owner: "hets",
+  encoding: "UTF8",
+  localeProvider: "libc",
+  collate: "C",
+  ctype: "C",
+  tablespace: "pg_default",
+  connectionLimit: -1,
+  isTemplate: false,
+  settings: [],
+  labels: [],
+};
 const LOADING = ["swap", "in-place", "rehearse", "beside"] as const;
 
 const ROWS: readonly Row[] = [
@@ -93,6 +106,40 @@ describe("what blocks a restore", () => {
     assert.match(blocker?.detail ?? "", /in use: a, b$/);
     assert.match(blocker?.remedy ?? "", /pg_drop_replication_slot/);
   });
+
+  const pasted: readonly (readonly [FactsGiven, Strategy, sql: string])[] = [
+    [{ canCreateDatabases: false }, "swap", 'ALTER ROLE "it\'s" CREATEDB'],
+    [
+      { ownsDatabase: false, live: { ...LIVE, owner: "app" } },
+      "in-place",
+      'GRANT "app" TO "it\'s", or ALTER DATABASE "a ""b""" OWNER TO "it\'s"',
+    ],
+    [{ preparedTransactions: ["o'1"] }, "swap", 'in "a ""b"""'],
+    [{ preparedTransactions: ["o'1"] }, "swap", "ROLLBACK PREPARED 'o''1'"],
+    [{ untouchableSessions: ["pid 7"] }, "swap", 'GRANT pg_signal_backend TO "it\'s"'],
+    [
+      { activeSlots: ["a", "b"] },
+      "undo",
+      "pg_drop_replication_slot('a'); SELECT pg_drop_replication_slot('b')",
+    ],
+    [{ subscriptions: ["News"] }, "swap", 'ALTER SUBSCRIPTION "News" DISABLE'],
+    [{ missing: { roles: ["jo", "Al"] } }, "rehearse", 'CREATE ROLE "jo"; CREATE ROLE "Al"'],
+    [{ missing: { tablespaces: ["fast"] } }, "swap", 'CREATE TABLESPACE "fast" LOCATION'],
+    [{ forbiddenOwner: ["app"] }, "swap", 'GRANT "app" TO "it\'s"'],
+    [{ forbiddenTablespaces: ["fast"] }, "in-place", 'GRANT CREATE ON TABLESPACE "fast" TO "it\'s"'],
+    [{ forbiddenHome: ["fast"] }, "swap", 'GRANT CREATE ON TABLESPACE "fast" TO "it\'s"'],
+  ];
+  for (const [facts, strategy, sql] of pasted) {
+    it(`is put right by SQL that names all of it: ${sql}`, () => {
+      const given = targetFacts({ database: 'a "b"', role: "it's", ...facts });
+
+      const [blocker] = blockersOf(strategy, { facts: given, backup: restorable() });
+
+      const remedy = blocker?.remedy ?? "";
+      assert.ok(remedy.includes(sql), remedy);
+      assert.doesNotMatch(remedy, /\.\.\./);
+    });
+  }
 
   it("is told all at once", () => {
     const facts = targetFacts({ ownsDatabase: false, subscriptions: ["news"], missing: { roles: ["jo"] } });

@@ -10,6 +10,8 @@ export type FactsGiven = Partial<Omit<TargetFacts, "missing">> & { readonly miss
 /** A server on which nothing stands in the way; whatever a test cares about is given. */
 export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts {
   return {
+    database: "hets",
+    role: "dormouse",
     serverVersion: `${given.serverMajor ?? 15}.18`,
     serverMajor: 15,
     exists: true,
