@@ -4,21 +4,17 @@ import { volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
 import { decryptionVariables } from "../../shared/runtime/encryption-config.ts";
 import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
-import { retentionVariables } from "../../shared/runtime/retention-config.ts";
+import { retentionVariables, suspicionVariables } from "../../shared/runtime/retention-config.ts";
 
 /** The environment of the cull function: the volume, the bucket, and nothing of the database. */
 export const cullConfig = z.object({
   ...volumeVariables,
   ...mirrorVariables,
   ...retentionVariables,
+  ...suspicionVariables,
   MANIFEST_PUBLIC_KEY: decryptionVariables.MANIFEST_PUBLIC_KEY,
   ...authVariables,
   ...clusterVariables,
-  SUSPECT_DROP_PERCENT: variable(z.prefault(integer(1, 100), "50"), {
-    description:
-      "A newest backup that lost a table, or more than this of a table's rows or of its size, stops culling until it is acknowledged. 100: nothing is suspect.",
-    allowed: "a whole number from 1 to 100",
-  }),
   STALE_HOURS: variable(z.prefault(integer(0, 10_000), "30"), {
     description:
       "How old the newest backup of a database may be before each run says so by `dev.dormouse.backup.stale`. 0: it never does.",

@@ -5,6 +5,7 @@ import { databaseVariables, volumeVariables } from "../../shared/runtime/common-
 import { integer, variable } from "../../shared/runtime/config.ts";
 import { decryptionVariables, encryptionVariables } from "../../shared/runtime/encryption-config.ts";
 import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
+import { suspicionVariables } from "../../shared/runtime/retention-config.ts";
 
 const WORKLOAD = new RegExp(`^(?:${WORKLOAD_KINDS.join("|")})/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`);
 
@@ -33,6 +34,7 @@ export const restoreConfig = z.object({
   ...encryptionVariables,
   ...decryptionVariables,
   ...mirrorVariables,
+  ...suspicionVariables,
   ...authVariables,
   ...clusterVariables,
   APP_WORKLOADS: variable(z.optional(workloads), {

@@ -92,6 +92,7 @@ function dependenciesOf(
     ...backup,
     settings: {
       database: config.POSTGRESQL_DATABASE,
+      suspectDropPercent: config.SUSPECT_DROP_PERCENT,
       workloads: config.APP_WORKLOADS ?? [],
       undoForMs: seconds(config.UNDO_HOURS * 3600),
       stopLimitMs: seconds(config.WORKLOAD_STOP_SECONDS),

@@ -3,6 +3,7 @@ import { newestFirst, type Backup } from "./backup.ts";
 import type { CatalogListing, LegacyFile } from "./catalog.ts";
 import type { ArchiveFormat, BackupManifest } from "./manifest.ts";
 import { isOwn, originText, type Origin } from "./origin.ts";
+import type { Suspicion } from "./suspicion.ts";
 import { DormouseError } from "../errors.ts";
 
 /** What a restore can start from: a backup, or a file of the old pod, which has no manifest. */
@@ -15,6 +16,8 @@ export type Restorable = {
   readonly manifest: BackupManifest | undefined;
   /** Whose it is, where it is not one's own. */
   readonly elsewhere?: string | undefined;
+  /** Why it may hold less than the operator hopes. */
+  readonly suspicion?: Suspicion | undefined;
 };
 
 /** A whole name, the name without its folder, or `latest`. */

@@ -68,7 +68,7 @@ export function planRestore(request: PlanRequest): RestorePlan {
     steps: stepsOf(strategy, workloads, target),
     downtime: downtimeOf(strategy, workloads.length),
     blockers: blockersOf(strategy, request),
-    warnings: [...request.warnings, ...elsewhereWarning(backup), ...warningsOf(request)],
+    warnings: [...request.warnings, ...whichWarnings(backup), ...warningsOf(request)],
   };
 }
 
@@ -111,8 +111,15 @@ function downtimeOf(strategy: Strategy, workloads: number): string {
     : `some seconds for the exchange, whatever the size${around}`;
 }
 
-function elsewhereWarning(backup: Restorable | undefined): string[] {
-  return backup?.elsewhere === undefined ? [] : [`the backup comes from elsewhere: ${backup.elsewhere}`];
+function whichWarnings({ elsewhere, suspicion }: Partial<Restorable> = {}): string[] {
+  return [
+    ...(suspicion === undefined
+      ? []
+      : [
+          `the backup is suspect: ${suspicion.detail}; the last one before it that is not suspect is ${suspicion.against}`,
+        ]),
+    ...(elsewhere === undefined ? [] : [`the backup comes from elsewhere: ${elsewhere}`]),
+  ];
 }
 
 /** A swap with a slot that is in use is blocked. In place a slot stays, and decodes what is loaded: no DROP, but rows. */

@@ -35,9 +35,28 @@ export function suspicionOf(
   dropPercent: number,
   odd: readonly Pick<Oddity, "minuteAt">[] = [],
 ): Suspicion | undefined {
+  return judged(backups, dropPercent, odd).at(-1)?.suspicion;
+}
+
+/** All of one database that are suspect by the same rule, each against the last one before it that was not. */
+export function suspicionsIn(
+  backups: readonly Backup[],
+  dropPercent: number,
+  odd: readonly Pick<Oddity, "minuteAt">[] = [],
+): ReadonlyMap<ArchiveName, Suspicion> {
+  const suspect = judged(backups, dropPercent, odd).flatMap(({ suspicion }) => suspicion ?? []);
+  return new Map(suspect.map((suspicion) => [suspicion.backup, suspicion]));
+}
+
+/** Each verified backup that Dormouse took, oldest first. */
+function judged(
+  backups: readonly Backup[],
+  dropPercent: number,
+  odd: readonly Pick<Oddity, "minuteAt">[],
+): readonly { readonly suspicion: Suspicion | undefined }[] {
+  const verdicts: { readonly suspicion: Suspicion | undefined }[] = [];
   let reference: Backup | undefined;
   let previous: Backup | undefined;
-  let suspicion: Suspicion | undefined;
   for (const backup of backups.toSorted(newestFirst).toReversed()) {
     // What the old pod wrote is compared with what came after it, but is itself beyond suspicion: it is history.
     if (isAdopted(backup)) {
@@ -47,10 +66,11 @@ export function suspicionOf(
     if (hasGap(previous ?? reference, backup, odd)) reference = undefined;
     previous = backup;
     if (!isVerified(backup)) continue;
-    suspicion = compare(reference, backup, dropPercent);
+    const suspicion = compare(reference, backup, dropPercent);
+    verdicts.push({ suspicion });
     if (suspicion === undefined) reference = backup;
   }
-  return suspicion;
+  return verdicts;
 }
 
 /**

@@ -7,6 +7,7 @@ import { findRestorable, parseWanted, type Restorable, type WantedBackup } from 
 import { planRestore, type RestorePlan } from "../backup/restore-plan.ts";
 import type { DoubtfulRecord } from "../backup/run.ts";
 import type { ArchiveNeeds } from "../backup/script-needs.ts";
+import { suspectsIn } from "../backup/suspects.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { originNow } from "./origin-now.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
@@ -27,7 +28,7 @@ export async function findWanted(
   request: RestoreRequest,
   signal: AbortSignal,
 ): Promise<Found> {
-  const { database } = deps.settings;
+  const { database, suspectDropPercent: dropPercent } = deps.settings;
   if (request.kind === "undo") return findUndone(deps, request.run, signal);
   const wanted = parseWanted(request.filename, database);
   const local = await deps.volume.list(signal);
@@ -37,7 +38,9 @@ export async function findWanted(
   const listing: PlacedListing | CatalogListing = isIn(local, wanted)
     ? local
     : await deps.catalog.list(signal);
-  const backup = findIn(listing, () => findRestorable(listing, database, wanted, { origin, fromElsewhere }));
+  const found = findIn(listing, () => findRestorable(listing, database, wanted, { origin, fromElsewhere }));
+  const suspicion = suspectsIn(listing, { database, origin, dropPercent }).get(found.name);
+  const backup = suspicion === undefined ? found : { ...found, suspicion };
   return { strategy: request.strategy, backup, fromElsewhere, target: request.target ?? database };
 }
 

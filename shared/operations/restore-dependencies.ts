@@ -12,6 +12,8 @@ import type { BackupDependencies } from "./backup-request.ts";
 
 export type RestoreSettings = {
   readonly database: string;
+  /** A backup that holds so much less than the last good one is told as suspect. */
+  readonly suspectDropPercent: number;
   /** Started in this order, stopped in the reverse. */
   readonly workloads: readonly Workload[];
   readonly undoForMs: number;

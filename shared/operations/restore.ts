@@ -79,7 +79,8 @@ async function attempt(
     subject: deps.settings.database,
     data: planned,
   });
-  await step("planned", { strategy: planned.strategy, blockers: planned.blockers.length });
+  const { strategy, blockers, warnings } = planned;
+  await step("planned", { strategy, blockers: blockers.length, warnings });
   refuseBlocked(planned);
   if (found.backup !== undefined) await amend({ uses: [found.backup.name] });
   return carryOutRestore(deps, saga, held, {

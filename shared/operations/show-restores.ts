@@ -1,11 +1,13 @@
 import type { Backup } from "../backup/backup.ts";
 import type { CatalogListing } from "../backup/catalog.ts";
 import { isOwn, onVolume, originText, ownOrigin } from "../backup/origin.ts";
+import { suspectsIn } from "../backup/suspects.ts";
+import type { Suspicion } from "../backup/suspicion.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 
 export type RestoreOverview = Omit<CatalogListing, "backups"> & {
-  /** `elsewhere` says whose a backup is that is not one's own. */
-  readonly backups: readonly (Backup & { readonly elsewhere?: string })[];
+  /** `elsewhere` says whose a backup is that is not one's own; `suspicion` what it lacks, and against which. */
+  readonly backups: readonly (Backup & { readonly elsewhere?: string; readonly suspicion?: Suspicion })[];
   /** Restores that can be undone, newest first. */
   readonly undo: readonly { readonly run: string; readonly database: string; readonly until: string }[];
 };
@@ -27,11 +29,17 @@ export async function showRestores(deps: RestoreDependencies, signal: AbortSigna
         ? [{ run: id, database: kept.database, until: kept.until.toISOString() }]
         : [],
     );
-  const backups = listing.backups.map((backup) =>
-    backup.database !== settings.database || isOwn(origin, backup)
-      ? backup
-      : { ...backup, elsewhere: originText(backup) },
-  );
+  const { database, suspectDropPercent: dropPercent } = settings;
+  const suspects = suspectsIn(listing, { database, origin, dropPercent });
+  const backups = listing.backups.map((backup) => {
+    const suspicion = suspects.get(backup.name);
+    const isOthers = backup.database === database && !isOwn(origin, backup);
+    return {
+      ...backup,
+      ...(isOthers ? { elsewhere: originText(backup) } : {}),
+      ...(suspicion === undefined ? {} : { suspicion }),
+    };
+  });
   return { ...listing, backups, undo };
 }
 

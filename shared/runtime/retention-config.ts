@@ -37,6 +37,15 @@ export const retentionVariables = {
   }),
 };
 
+/** For cull, which removes nothing then, and for restore, which names the backup before. */
+export const suspicionVariables = {
+  SUSPECT_DROP_PERCENT: variable(z.prefault(integer(1, 100), "50"), {
+    description:
+      "A newest backup that lost a table, or more than this of a table's rows or of its size, is suspect: it stops culling until it is acknowledged, and a restore warns of it. 100: nothing is suspect.",
+    allowed: "a whole number from 1 to 100",
+  }),
+};
+
 type RetentionConfig = z.output<z.ZodMiniObject<typeof retentionVariables>>;
 
 /** For a place that keeps the `newest` so many: of as many days it also keeps one, so that one busy day costs no other. */
