@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { LACK_KINDS, type LackKind } from "../../shared/backup/inspection.ts";
 import { authVariables, clusterVariables } from "../../shared/runtime/auth-config.ts";
-import { databaseVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
+import { databaseVariables, intervalVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
 import { encryptionVariables } from "../../shared/runtime/encryption-config.ts";
 import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
@@ -29,6 +29,7 @@ export const backupConfig = z.object({
   ...encryptionVariables,
   ...mirrorVariables,
   ...retentionVariables,
+  ...intervalVariables,
   ...authVariables,
   ...clusterVariables,
   MIRROR_TIMEOUT_MINUTES: variable(z.prefault(integer(1, 10_080), "60"), {
@@ -39,11 +40,6 @@ export const backupConfig = z.object({
     description:
       "Kinds of data that a backup may lack because the role cannot read them. Unset: such a backup fails.",
     allowed: `a comma-separated list of ${DATA_LACKS.join(", ")}`,
-  }),
-  MIN_INTERVAL_MINUTES: variable(z.prefault(integer(0, 1_440), "10"), {
-    description:
-      "An event is answered by a verified backup that is younger, and none is taken; a POST is not. 0: each event takes one.",
-    allowed: "a whole number from 0 to 1440",
   }),
   DUMP_TIMEOUT_MINUTES: variable(z.prefault(integer(1, 10_080), "720"), {
     description: "How long a dump may take.",

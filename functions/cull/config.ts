@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { authVariables, clusterVariables } from "../../shared/runtime/auth-config.ts";
-import { volumeVariables } from "../../shared/runtime/common-config.ts";
+import { intervalVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
 import { decryptionVariables } from "../../shared/runtime/encryption-config.ts";
 import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
@@ -12,6 +12,7 @@ export const cullConfig = z.object({
   ...mirrorVariables,
   ...retentionVariables,
   ...suspicionVariables,
+  ...intervalVariables,
   MANIFEST_PUBLIC_KEY: decryptionVariables.MANIFEST_PUBLIC_KEY,
   ...authVariables,
   ...clusterVariables,

@@ -2,11 +2,12 @@ import * as z from "zod";
 import { parseArchiveName, type ArchiveName } from "../../shared/backup/archive-name.ts";
 import type { Verb } from "../../shared/backup/authorize.ts";
 import { catalogOfBothPlaces } from "../../shared/backup/both-places.ts";
-import type { RunContext } from "../../shared/backup/run.ts";
+import type { Run, RunContext } from "../../shared/backup/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import { cullPlaces, type CullPlacesDependencies } from "../../shared/operations/cull-places.ts";
 import { markBackup } from "../../shared/operations/mark-backup.ts";
 import type { CullRequest } from "../../shared/operations/cull-backups.ts";
+import { recentCull } from "./recent-cull.ts";
 
 const name = z
   .string()
@@ -24,24 +25,27 @@ type Mark = keyof typeof MARKS;
 
 /** As it lies in the record of a run, from where it may be taken up. */
 const requestSchema = z.discriminatedUnion("action", [
-  z.object({ action: z.literal("cull"), dryRun: z.boolean() }),
+  z.object({ action: z.literal("cull"), dryRun: z.boolean(), after: name.optional() }),
   z.object({ action: z.enum(["pin", "unpin", "acknowledge"]), backup: name, reason }),
 ]);
 type Request = z.output<typeof requestSchema>;
 
-const TYPES = ["dev.dormouse.backup.completed", "dev.knative.sources.ping"];
+const NEWS = "dev.dormouse.backup.completed";
+const TYPES = [NEWS, "dev.knative.sources.ping"];
 const OURS = "dev.dormouse.";
 const TROUBLE = /\.(failed|suspect|stale|rolledback)$/;
 type Told = { readonly type: string; readonly subject?: string | undefined; readonly data?: unknown };
+type Settings = Omit<CullRequest, "dryRun"> & {
+  readonly adoptLimit: number;
+  /** Of events, however many come. */
+  readonly minIntervalMs: number;
+};
 
 /** Which database a run is about: all that have backups on the volume. */
 export const ALL_DATABASES = "*";
 
 /** Turns requests and events into culls of the volume and the bucket, and marks single backups. */
-export function cullHandler(
-  deps: CullPlacesDependencies,
-  settings: Omit<CullRequest, "dryRun"> & { readonly adoptLimit: number },
-) {
+export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...settings }: Settings) {
   const { catalog, bucket } = deps;
   const bothPlaces = bucket === undefined ? catalog : catalogOfBothPlaces(catalog, bucket.mirror);
   return {
@@ -57,17 +61,18 @@ export function cullHandler(
       if (TROUBLE.test(type)) deps.log.error("trouble told", { type, subject, told: data });
       return true;
     },
-    parseEvent(event: { readonly type: string; readonly data?: unknown }): Request {
-      if (event.type === "dev.knative.sources.ping") return parseCull(event.data ?? {});
-      // The event says that there is a new backup; what to keep is decided by what lies on the volume.
-      if (TYPES.includes(event.type)) return { action: "cull", dryRun: false };
-      throw new DormouseError(
-        "event_unsupported",
-        `events of type ${JSON.stringify(event.type)} start no cull`,
-        {
-          hint: `send ${TYPES.join(" or ")}, or filter in the Trigger`,
-        },
-      );
+    parseEvent,
+    async answeredBy(request: unknown, known: readonly Run[]): Promise<Run | undefined> {
+      const asked = requestSchema.parse(request);
+      if (asked.action !== "cull") return undefined;
+      const recently = {
+        find: (wanted: ArchiveName) => catalog.find(wanted),
+        now: deps.now(),
+        minIntervalMs,
+      };
+      const run = await recentCull(asked, known, recently);
+      if (run !== undefined) deps.log.info("event answered by a cull of now", { run: run.id });
+      return run;
     },
     work: (context: RunContext): Promise<unknown> => {
       const request = requestSchema.parse(context.run.request);
@@ -77,6 +82,18 @@ export function cullHandler(
     },
     verbsOf: (body: unknown): readonly [Verb] => [markOf(body) === undefined ? "cull" : "pin"],
   };
+}
+
+/** The event says that there is a new backup; what to keep is decided by what lies on the volume. */
+function parseEvent({ type, subject, data }: Told): Request {
+  if (!TYPES.includes(type)) {
+    throw new DormouseError("event_unsupported", `events of type ${JSON.stringify(type)} start no cull`, {
+      hint: `send ${TYPES.join(" or ")}, or filter in the Trigger`,
+    });
+  }
+  if (type !== NEWS) return parseCull(data ?? {});
+  const after = name.safeParse(subject);
+  return { action: "cull", dryRun: false, ...(after.success ? { after: after.data } : {}) };
 }
 
 function markOf(body: unknown): Mark | undefined {

@@ -48,6 +48,7 @@ export async function cullService(config: CullConfig, { log, searchPath }: Surro
         policy: policyOf(config),
         maxRemovals: config.MAX_REMOVALS,
         adoptLimit: config.ADOPT_PER_RUN,
+        minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
       }),
       examine: (signal) =>
         examine(

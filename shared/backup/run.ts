@@ -89,15 +89,23 @@ export type DoubtfulRecord = { readonly id: string; readonly why: string };
 
 export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request" | "caller">;
 
+/** What else has a say before a new run is recorded. */
+export type Admission = {
+  /** Throws where there is no room for one more. */
+  readonly admit?: (() => void) | undefined;
+  /** The one of these runs that does for the new one as well; asked for one wanted run after the other. */
+  readonly answeredBy?: ((known: readonly Run[]) => Promise<Run | undefined>) | undefined;
+};
+
 export type RunStore = {
   /**
    * The run that this trigger has already, or a new one in state `accepted`, on disk before it resolves. A run that
    * failed is new again: under its id, with one more attempt and without the steps of those before. Two callers
    * with one trigger get one run, also from two processes. A trigger is the same by source and id, or by source and
    * the minute of `at`, and by its data; for another database it is another one. Throws `idempotency_key_reused` when a
-   * person's key comes with another request, and what `admit` throws, which is asked before a new run is recorded.
+   * person's key comes with another request, and what `admit` throws.
    */
-  begin(run: NewRun, admit?: () => void): Promise<{ readonly run: Run; readonly isNew: boolean }>;
+  begin(run: NewRun, admission?: Admission): Promise<{ readonly run: Run; readonly isNew: boolean }>;
   /** Replaces the record durably. */
   update(run: Run): Promise<void>;
   /** Throws `record_unsealed` for one that this function did not write. */

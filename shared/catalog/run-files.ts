@@ -3,16 +3,33 @@ import * as promises from "./volume-calls.ts";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseRun } from "../backup/run-record.ts";
-import { isUnfinished, type NewRun, type Run, type RunStore, type Trigger } from "../backup/run.ts";
+import {
+  isUnfinished,
+  type Admission,
+  type NewRun,
+  type Run,
+  type RunStore,
+  type Trigger,
+} from "../backup/run.ts";
 import { DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import * as file from "./files.ts";
 import { runsFolder } from "./open-volume.ts";
-import { lookAtRecord, notSealed, recordPath, runRecords, type RunRecords } from "./run-records.ts";
+import {
+  type FoundRecord,
+  lookAtRecord,
+  notSealed,
+  recordPath,
+  runRecords,
+  type RunRecords,
+} from "./run-records.ts";
 import { sealedText, type RunSeal } from "./run-seal.ts";
 
-/** Records of ended runs beyond these are removed, oldest first: some months of daily work. */
-const KEPT_RECORDS = 500;
+/**
+ * Records of ended runs beyond these are removed, oldest first: some months of daily work. Of each kind and database, so
+ * that no flood of events for one function pushes out what another has done.
+ */
+const KEPT_RECORDS = 200;
 /** Between taking a name and filling it lie milliseconds. */
 const LOOKS_AT_EMPTY = 10;
 const LOOK_AGAIN_MS = 100;
@@ -31,9 +48,9 @@ export function runFiles(backupDir: string, log: Log, now: () => Date, seal?: Ru
   const all: RunStore["all"] = async (kind) => (await records.ours(kind)).toSorted(byAcceptance);
 
   return {
-    begin(wanted, admit = () => undefined) {
+    begin(wanted, admission = {}) {
       // One after the other: a retry may come with the time of another minute, and only a scan finds its run.
-      const begun = previous.then(() => begin(records, { wanted, admit, at: now() }));
+      const begun = previous.then(() => begin(records, { wanted, ...admission, at: now() }));
       previous = begun.catch(() => undefined);
       return begun;
     },
@@ -47,22 +64,35 @@ export function runFiles(backupDir: string, log: Log, now: () => Date, seal?: Ru
   };
 }
 
-type Asked = { readonly wanted: NewRun; readonly admit: () => void; readonly at: Date };
+type Asked = Admission & { readonly wanted: NewRun; readonly at: Date };
 
-async function begin(records: RunRecords, { wanted, admit, at }: Asked): Promise<Begun> {
+async function begin(records: RunRecords, { wanted, admit, answeredBy, at }: Asked): Promise<Begun> {
   const found = await records.each();
   const same = found.find(({ run, isOurs }) => isOurs && isSameTrigger(run, wanted))?.run;
   const known = same === undefined ? await records.findOurs(runId(wanted)) : await records.find(same.id);
   if (known !== undefined && sameRequest(known, wanted).state !== "failed")
     return { run: known, isNew: false };
-  admit();
-  const all = found.map(({ run }) => run);
-  await (known === undefined ? prune(records.folder, all) : takeAway(records.folder, known));
+  const alike = found.filter(({ run }) => run.kind === wanted.kind && run.database === wanted.database);
+  const other = await answeredBy?.(alike.flatMap(({ run, isOurs }) => (isOurs ? [run] : [])));
+  if (other !== undefined) return { run: other, isNew: false };
+  admit?.();
+  await makeWay(records.folder, known, alike);
 
   const run = accepted(wanted, known, at);
   if (await create(records, run)) return { run, isNew: true };
   const winner = await records.find(run.id);
   return { run: winner === undefined ? run : sameRequest(winner, wanted), isNew: winner === undefined };
+}
+
+/** A new record takes the place of the oldest of its kind and database, or of a failed one of its name. */
+async function makeWay(
+  folder: string,
+  failed: Run | undefined,
+  alike: readonly FoundRecord[],
+): Promise<void> {
+  if (failed !== undefined) return takeAway(folder, failed);
+  const runs = alike.map(({ run }) => run);
+  return prune(folder, runs);
 }
 
 /** A run that failed is begun again under its name, by whoever asks the same again. */

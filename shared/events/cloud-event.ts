@@ -15,7 +15,7 @@ export type IncomingEvent = {
 
 export type IncomingHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** As of an Idempotency-Key: each is kept in the record of its run, and 500 records are read for each new one. */
+/** As of an Idempotency-Key: each is kept in the record of its run, and hundreds of records are read for each new one. */
 const MAX_NAME_BYTES = 255;
 const name = z
   .string()

@@ -73,6 +73,15 @@ export const volumeVariables = {
   ...proxyVariables,
 };
 
+/** What bounds the work that events cause, however many come: they need no token. */
+export const intervalVariables = {
+  MIN_INTERVAL_MINUTES: variable(z.prefault(integer(0, 1_440), "10"), {
+    description:
+      "An event is answered by a verified backup that is younger, and none is taken; at `cull` by a cull that began later, unless the event names a backup that is newer than that. A POST is not. 0: each event starts a run.",
+    allowed: "a whole number from 0 to 1440",
+  }),
+};
+
 /** How the database is reached: the names of the old pod, and libpq's for the rest. */
 export const databaseVariables = {
   DATABASE_SERVICE_NAME: variable(text, {

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import {
+  type Admission,
   isLeftToOthers,
   isUnfinished,
   type NewRun,
@@ -21,12 +22,14 @@ export type StartedRun = {
   readonly finished: (signal: AbortSignal) => Promise<Run>;
 };
 
+export type Limits = Pick<Admission, "answeredBy"> & { readonly atMost?: number };
+
 export type Runs = {
   /**
    * Records the run, or finds the one that this trigger has, and sees to it that it is carried out. Throws `overloaded`
    * before it records one beyond those that may be under way: `atMost`.
    */
-  start(wanted: NewRun, work: Work, atMost?: number): Promise<StartedRun>;
+  start(wanted: NewRun, work: Work, limits?: Limits): Promise<StartedRun>;
   /** Carries out a recorded run once more. */
   takeUp(run: Run, work: Work): StartedRun;
   find(id: string): Promise<Run | undefined>;
@@ -72,10 +75,10 @@ export function runsOf(dependencies: RunsDependencies): Runs {
   }
 
   return {
-    async start(wanted, work, atMost = MAX_RUNS) {
+    async start(wanted, work, { atMost = MAX_RUNS, answeredBy } = {}) {
       if (stopping.signal.aborted) throw stopping.signal.reason;
       using admitted = admission(atMost);
-      const { run, isNew } = await store.begin(wanted, admitted.admit);
+      const { run, isNew } = await store.begin(wanted, { admit: admitted.admit, answeredBy });
       const known = active.get(run.id);
       // A run that failed this very moment is begun again, when it has ended for us as well.
       if (isNew) await known?.end;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import type { Authorize, Verb } from "../backup/authorize.ts";
 import type { Report } from "../backup/finding.ts";
-import type { NewRun } from "../backup/run.ts";
+import type { NewRun, Run } from "../backup/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { isEventRequest, readEvent, type IncomingEvent } from "../events/cloud-event.ts";
 import { eventStatus, problemOf } from "../events/problem.ts";
@@ -28,6 +28,8 @@ export type Handler = {
   parseEvent(event: IncomingEvent): NewRun["request"];
   /** Takes an event that needs no run of its own: it answers whether it did. */
   readonly onEvent?: (event: IncomingEvent) => Promise<boolean>;
+  /** The one of these runs of its kind and database that does for what an event asks for as well. */
+  readonly answeredBy?: (request: NewRun["request"], known: readonly Run[]) => Promise<Run | undefined>;
   readonly work: Work;
   /** What `GET /` answers, where there is something to show. */
   readonly show?: (signal: AbortSignal) => Promise<unknown>;
@@ -137,7 +139,7 @@ function answerReads(app: express.Express, { runs, handler }: AppDependencies): 
     // The volume holds those of other functions as well: what they tell is for who may read there.
     if (run === undefined || run.kind !== handler.kind || run.database !== handler.database)
       throw new DormouseError("run_unknown", `there is no run ${JSON.stringify(request.params.id)}`, {
-        hint: "each function shows its own; they are kept until 500 newer ones have ended",
+        hint: "each function shows its own; they are kept until 200 newer ones have ended",
       });
     response.json(run);
   });

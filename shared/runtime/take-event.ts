@@ -2,7 +2,7 @@ import type { Trigger } from "../backup/run.ts";
 import { DormouseError } from "../errors.ts";
 import type { IncomingEvent } from "../events/cloud-event.ts";
 import type { Handler } from "./server.ts";
-import { MAX_RUNS_OF_EVENTS, type Runs, type StartedRun } from "./runs.ts";
+import { type Limits, MAX_RUNS_OF_EVENTS, type Runs, type StartedRun } from "./runs.ts";
 
 const TICK = "dev.knative.sources.ping";
 /** As far as clocks of one cluster differ. */
@@ -32,7 +32,8 @@ export async function takeEvent(
     data: JSON.stringify(request),
     ...(isTick ? { at: time } : {}),
   };
-  return runs.start({ kind, database, trigger, request }, work, MAX_RUNS_OF_EVENTS);
+  const answeredBy: Limits["answeredBy"] = async (known) => handler.answeredBy?.(request, known);
+  return runs.start({ kind, database, trigger, request }, work, { atMost: MAX_RUNS_OF_EVENTS, answeredBy });
 }
 
 /** Nobody may take the runs of nights to come. Without a time an event is one of now, and has no slot. */

@@ -240,7 +240,7 @@ describe("runFiles", () => {
     }
   });
 
-  it("keeps the records of the newest five hundred ended runs, and all that have not ended", async () => {
+  it("keeps the records of the newest two hundred ended runs of each kind and database, and all that have not ended", async () => {
     await using volume = await temporaryVolume();
     const { run } = await store(volume.path).begin(ping);
     const minute = (n: number) => new Date(at.getTime() + n * 60_000);
@@ -256,10 +256,22 @@ describe("runFiles", () => {
       await writeFile(join(volume.path, `.dormouse/runs/${id}.json`), JSON.stringify(old));
     }
 
+    const others = [
+      { kind: "restore", database: run.database },
+      { kind: "cull", database: "*" },
+      { kind: "backup", database: "reports" },
+    ] as const;
+    const othersIds = others.map(({ kind }, n) => `${kind}-${"f".repeat(23)}${n}`);
+    for (const [n, id] of othersIds.entries()) {
+      const older = { ...run, ...others[n], id, state: "succeeded", acceptedAt: minute(0) };
+      await writeFile(join(volume.path, `.dormouse/runs/${id}.json`), JSON.stringify(older));
+    }
+
     await store(volume.path).begin(posted("new"));
 
     const left = await readdir(join(volume.path, ".dormouse/runs"));
-    assert.equal(left.length, 500 + 2);
+    assert.equal(left.length, 200 + 2 + others.length);
+    for (const id of othersIds) assert.ok(left.includes(`${id}.json`), id);
     assert.equal(left.includes("backup-000000000000000000000003.json"), false);
     assert.equal(left.includes(`${run.id}.json`), true);
   });

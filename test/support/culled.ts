@@ -25,6 +25,7 @@ export function cullEnvironment(
     PORT: "0",
     SHUTDOWN_GRACE_SECONDS: "0",
     AUTH: "none",
+    MIN_INTERVAL_MINUTES: "0",
     POD_NAMESPACE: "hets",
     // The backups of `fillVolume` are old.
     STALE_HOURS: "0",
