@@ -62,7 +62,7 @@ describe("a mirror whose store or network fails", () => {
   };
   for (const [fault, [meets, what]] of Object.entries(passing)) {
     it(`gets over ${fault}`, async () => {
-      await using given = await setUp({ stallMs: "stall" in what ? 1_500 : 10_000 });
+      await using given = await setUp({ stallMs: "stall" in what ? 5_000 : 20_000 });
       given.proxy.set(once(meets, what));
 
       await given.copy();
@@ -108,7 +108,7 @@ describe("a mirror whose store or network fails", () => {
   };
   for (const [fault, [meets, what, code, hint]] of Object.entries(lasting)) {
     it(`counts nothing after ${fault}, says so, and catches up`, async () => {
-      await using given = await setUp({ stallMs: "stall" in what ? 300 : 10_000 });
+      await using given = await setUp({ stallMs: "stall" in what ? 3_000 : 20_000 });
       given.proxy.set((request) => (meets(request) ? what : undefined));
 
       await assert.rejects(given.copy(), (error: { code: string; hint: string; message: string }) => {
