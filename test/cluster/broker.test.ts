@@ -55,7 +55,10 @@ describe("the functions with a broker", () => {
     });
     const sent = JSON.parse(String(message)) as { readonly url: string; readonly body: { text: string } };
     assert.equal(sent.url, `/${SECRET}`);
-    assert.match(sent.body.text, /^:chipmunk: \*dev\.dormouse\.backup\.failed\* for hets\n> .+/);
+    const [heading, reason = ""] = sent.body.text.split("\n");
+    const where = `in namespace ${dormouse.namespace}`;
+    assert.equal(heading, `:chipmunk: *dev.dormouse.backup.failed* for hets ${where}`);
+    assert.match(reason, /^> .+/);
   });
 });
 

@@ -18,7 +18,7 @@ export type Wishes = {
   readonly volume?: "volume" | "volume-rwo";
   /** Of manifests/components, on top of the overlay. */
   readonly components?: readonly string[];
-  /** Variables that the tests want otherwise, by ConfigMap. */
+  /** Variables that the tests want otherwise, by ConfigMap. NAMESPACE stands for the name that the namespace gets. */
   readonly settings?: Readonly<Record<string, readonly string[]>>;
   readonly patches?: readonly Patch[];
   /** What must be in the namespace before the functions are. */
@@ -47,7 +47,7 @@ export async function writeKustomization(namespace: string, wishes: Wishes): Pro
     }).map(([name, literals]) => ({
       name,
       behavior: "merge",
-      literals,
+      literals: literals.map((literal) => literal.replaceAll("NAMESPACE", namespace)),
     })),
     patches: [...SHORTER, nameOfItsOwn(namespace), ...patches],
   });
