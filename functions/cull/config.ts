@@ -1,12 +1,12 @@
 import * as z from "zod/mini";
 import { authVariables, clusterVariables } from "../../shared/runtime/auth-config.ts";
-import { intervalVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
+import { databaseName, intervalVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
 import { integer, variable } from "../../shared/runtime/config.ts";
 import { decryptionVariables } from "../../shared/runtime/encryption-config.ts";
 import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
 import { retentionVariables, suspicionVariables } from "../../shared/runtime/retention-config.ts";
 
-/** The environment of the cull function: the volume, the bucket, and nothing of the database. */
+/** The environment of the cull function: the volume, the bucket, and no more of the database than its name. */
 export const cullConfig = z.object({
   ...volumeVariables,
   ...mirrorVariables,
@@ -16,6 +16,11 @@ export const cullConfig = z.object({
   MANIFEST_PUBLIC_KEY: decryptionVariables.MANIFEST_PUBLIC_KEY,
   ...authVariables,
   ...clusterVariables,
+  POSTGRESQL_DATABASE: variable(z.optional(databaseName), {
+    description:
+      "Database of which there must be a backup: while there is none at all, each run says so. Unset: only databases that have one are watched.",
+    allowed: "the name of a database, at most 63 bytes",
+  }),
   STALE_HOURS: variable(z.prefault(integer(0, 10_000), "30"), {
     description:
       "How old the newest backup of a database may be before each run says so by `dev.dormouse.backup.stale`. 0: it never does.",

@@ -1,3 +1,4 @@
+import type { Check } from "../../shared/backup/finding.ts";
 import type { Run } from "../../shared/backup/run.ts";
 import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { damageBook } from "../../shared/catalog/damage-book.ts";
@@ -19,6 +20,7 @@ import { version } from "../../shared/version.ts";
 import { authorizeOf, callerChecks, eventAuthOf } from "../authorize.ts";
 import { mirrorChecks, mirrorOf } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
+import { backupsCheck } from "./check-backups.ts";
 import type { CullConfig } from "./config.ts";
 import { ALL_DATABASES, cullHandler } from "./handler.ts";
 
@@ -29,8 +31,10 @@ export async function cullService(config: CullConfig, { log, searchPath }: Surro
   await keepReserve(config.BACKUP_DIR, log);
   const store = withReserve(runFiles(config.BACKUP_DIR, log, now), config.BACKUP_DIR, log);
   const { MANIFEST_PUBLIC_KEY: key } = config;
+  const { POSTGRESQL_DATABASE: database } = config;
   const deps: CullPlacesDependencies = {
     catalog: volumeCatalog(config.BACKUP_DIR, undefined, printing(searchPath)),
+    expected: database === undefined ? [] : [database],
     runs: store,
     events: eventSink(config, "/dormouse/cull", now),
     log,
@@ -50,17 +54,22 @@ export async function cullService(config: CullConfig, { log, searchPath }: Surro
         adoptLimit: config.ADOPT_PER_RUN,
         minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
       }),
-      examine: (signal) =>
-        examine(
-          [volumeCheck(config.BACKUP_DIR), ...mirrorChecks(config, "cull"), ...callerChecks(config)],
-          signal,
-        ),
+      examine: (signal) => examine(checksOf(config, deps), signal),
     },
     ...runsInPod(config, { store, log, now }),
     authorize: await authorizeOf(config),
     interrupted: await interruptedRuns({ runs: store, log, now, notByRecord }, "cull", ALL_DATABASES),
     authorizeEvent: eventAuthOf(config),
   };
+}
+
+function checksOf(config: CullConfig, deps: CullPlacesDependencies): readonly Check[] {
+  return [
+    volumeCheck(config.BACKUP_DIR),
+    backupsCheck(deps, config.STALE_HOURS),
+    ...mirrorChecks(config, "cull"),
+    ...callerChecks(config),
+  ];
 }
 
 /** The client tools are looked for when the first file of the old pod needs them. */

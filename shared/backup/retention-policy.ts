@@ -26,6 +26,8 @@ export type RetentionPolicy = KeepPolicy & {
 
 export type CullContext = {
   readonly database: string;
+  /** Databases that are watched even while there is no backup of them. */
+  readonly expected?: readonly string[] | undefined;
   readonly now: Date;
   /** Backups that unfinished runs need, with the name of such a run. */
   readonly inUse: ReadonlyMap<string, string>;

@@ -64,14 +64,17 @@ export function planCull(
   };
 }
 
-/** One plan for each database, by what the manifests say and never by a pattern of names. */
+/**
+ * One plan for each database, by what the manifests say and never by a pattern of names; also for one that is expected and
+ * has no backup, of which there is nothing to plan but much to say.
+ */
 export function planCatalog(
   backups: readonly Backup[],
   policy: RetentionPolicy,
   context: Omit<CullContext, "database">,
 ): readonly CullPlan[] {
   const byDatabase = Map.groupBy(backups, ({ database }) => database);
-  return [...byDatabase.keys()]
+  return [...new Set([...byDatabase.keys(), ...(context.expected ?? [])])]
     .toSorted()
     .map((database) => planCull(byDatabase.get(database) ?? [], policy, { ...context, database }));
 }
@@ -118,7 +121,7 @@ function refusalOf(
     };
   }
   // Without one that was read to its end, whatever goes may have been the last that could be restored.
-  if (ordered.some((backup) => isVerified(backup))) return undefined;
+  if (ordered.length === 0 || ordered.some((backup) => isVerified(backup))) return undefined;
   return { rule: "nothing_verified", detail: "no backup has been read to its end" };
 }
 

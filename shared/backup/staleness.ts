@@ -23,6 +23,7 @@ export function stalenessOf(
 ): Staleness | undefined {
   if (staleHours === 0) return undefined;
   const newest = ordered.find((backup) => isVerified(backup) && !isAhead(backup, { now }));
+  if (ordered.length === 0) return { detail: "there is no backup of it" };
   if (newest === undefined) return { detail: "no backup has been read to its end" };
   const ageMs = now.getTime() - newest.startedAt.getTime();
   if (ageMs <= staleHours * HOUR_MS) return undefined;

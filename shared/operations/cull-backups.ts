@@ -9,7 +9,7 @@ import type { EventSink } from "../backup/outcome-event.ts";
 import { odditiesIn, type DamageBook } from "../backup/oddities.ts";
 import type { JudgeSignature } from "../backup/encryption.ts";
 import { trustedListing } from "../backup/trusted-listing.ts";
-import type { RetentionPolicy } from "../backup/retention-policy.ts";
+import type { CullContext, RetentionPolicy } from "../backup/retention-policy.ts";
 import { planLegacy } from "../backup/legacy-plan.ts";
 import { planCatalog, type CullPlan } from "../backup/retention.ts";
 import type { RunContext, RunStore } from "../backup/run.ts";
@@ -46,6 +46,7 @@ export type CullDependencies = {
   readonly catalog: CulledCatalog;
   readonly runs: Pick<RunStore, "inUse">;
   readonly damage: DamageBook;
+  readonly expected?: CullContext["expected"];
   /** Unset: signatures are not looked at. */
   readonly judgeSignature?: JudgeSignature | undefined;
   readonly events: EventSink;
@@ -71,6 +72,7 @@ export async function cullBackups(
   const listing = trustedListing(await deps.catalog.list(context.signal), deps.judgeSignature);
   const planning = {
     now: deps.now(),
+    expected: deps.expected,
     inUse: await deps.runs.inUse(),
     odd: odditiesIn(listing.foreign, deps.place, await deps.damage.known()),
     foreign: listing.foreign,

@@ -4,6 +4,8 @@ import { knativeVariables } from "./knative-config.ts";
 import { proxyVariables } from "./proxy-config.ts";
 
 const text = z.string().check(z.minLength(1));
+/** PostgreSQL cuts longer ones off. */
+export const databaseName = text.check(z.maxLength(63));
 const path = z.string().check(z.startsWith("/"));
 const pem = z.string().check(z.includes("-----BEGIN CERTIFICATE-----"));
 const overrides = z.pipe(
@@ -97,7 +99,7 @@ export const databaseVariables = {
     allowed: "text without line breaks",
     isSecret: true,
   }),
-  POSTGRESQL_DATABASE: variable(text.check(z.maxLength(63)), {
+  POSTGRESQL_DATABASE: variable(databaseName, {
     description: "Database to back up.",
     allowed: "the name of a database, at most 63 bytes",
   }),

@@ -41,11 +41,13 @@ describe("the staleness of a database", () => {
     });
   }
 
-  it("tells how old the newest is, or that none is good", () => {
+  it("tells how old the newest is, that none is good, or that there is none", () => {
     const old = stalenessOf([backup(1, "2026-11-20")], 36, NOW);
     const none = stalenessOf([backup(1, "2026-11-22", "hashed")], 36, NOW);
 
     assert.match(old?.detail ?? "", /2026-11-20-01-00\.bak, is 59 hours old, and 36 are allowed/);
     assert.deepEqual(none, { detail: "no backup has been read to its end" });
+    assert.deepEqual(stalenessOf([], 36, NOW), { detail: "there is no backup of it" });
+    assert.equal(stalenessOf([], 0, NOW), undefined);
   });
 });

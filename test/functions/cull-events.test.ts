@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Report } from "../../shared/backup/finding.ts";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
 import type { Run } from "../../shared/backup/run.ts";
 import { contentWith } from "../support/backups.ts";
@@ -106,6 +107,30 @@ describe("events of the cull function", () => {
     );
     const plans = new Map(dry.databases.map(({ database, staleness }) => [database, staleness?.newest]));
     assert.deepEqual([plans.get("fresh"), plans.get("hets")], [undefined, newest]);
+  });
+
+  it("tells of a configured database that has no backup at all, and its doctor does", async () => {
+    await using volume = await temporaryVolume();
+    await using sink = await eventReceiver();
+    await fillVolume(volume.path, 1, () => ({ database: "other", startedAt: new Date() }));
+    const environment = { K_SINK: sink.url, STALE_HOURS: "", POSTGRESQL_DATABASE: "hets" };
+    await using culler = await start(volume.path, environment);
+
+    const report = await cull(culler);
+    const { findings } = (await (await culler.get("/doctor")).json()) as Report;
+    await until(async () => sink.events.length >= 2);
+
+    const [stale] = sink.events.filter(({ type }) => type === "dev.dormouse.backup.stale");
+    assert.deepEqual([stale?.subject, stale?.data["place"]], ["hets", "volume"]);
+    assert.deepEqual(
+      report.databases.map(({ database, staleness, refusal }) => [database, staleness?.detail, refusal]),
+      [
+        ["hets", "there is no backup of it", undefined],
+        ["other", undefined, undefined],
+      ],
+    );
+    const { state, detail } = findings.find(({ check }) => check === "backups") ?? assert.fail("no check");
+    assert.deepEqual([state, detail], ["warning", '"hets": there is no backup of it']);
   });
 
   it("tells the world what it removed and why, but not of a dry run", async () => {

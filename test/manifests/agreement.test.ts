@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { parseAllDocuments } from "yaml";
 import { secretsOf } from "../../scripts/doctor/needs.ts";
-import { installable, lackOfKubectl, MANIFESTS, render, type Manifest } from "../support/manifests.ts";
+import {
+  containersOf,
+  installable,
+  lackOfKubectl,
+  MANIFESTS,
+  render,
+  type Manifest,
+} from "../support/manifests.ts";
 
 type Rule = {
   readonly apiGroups: readonly string[];
@@ -145,6 +152,22 @@ describe("the manifests agree with themselves:", async () => {
       ["dormouse-restore", ["dormouse-restore-database"]],
     ]);
   });
+
+  it(
+    "cull knows the name of the database that backup backs up, and nothing else of it",
+    { skip },
+    async () => {
+      const manifests = await render("base");
+      const [given] = manifests
+        .flatMap(containersOf)
+        .flatMap(({ args = [], env = [] }) => (args.includes("cull/index.mjs") ? env : []));
+      const { name: map = "", key = "" } = given?.valueFrom?.configMapKeyRef ?? {};
+
+      assert.equal(given?.name, "POSTGRESQL_DATABASE");
+      assert.equal(key, "POSTGRESQL_DATABASE");
+      assert.notEqual(dataOf(manifests, new RegExp(`^${map}$`))[key], undefined);
+    },
+  );
 
   it("each Route of OpenShift would wait as long as its service does", { skip }, async () => {
     const services = (await render("overlays/openshift")).filter(({ apiVersion }) =>

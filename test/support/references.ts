@@ -14,6 +14,7 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 const FIELDS: Readonly<Record<string, string>> = {
   configMapRef: "ConfigMap",
+  configMapKeyRef: "ConfigMap",
   configMap: "ConfigMap",
   secretRef: "Secret",
   secretKeyRef: "Secret",

@@ -1,0 +1,33 @@
+import { newestFirst } from "../../shared/backup/backup.ts";
+import { good, type Check } from "../../shared/backup/finding.ts";
+import { stalenessOf } from "../../shared/backup/staleness.ts";
+import { trustedListing } from "../../shared/backup/trusted-listing.ts";
+import { culledVolume } from "../../shared/operations/cull-backups.ts";
+import type { CullPlacesDependencies } from "../../shared/operations/cull-places.ts";
+
+/** Whether each database has a backup as young as it should be. A warning: this function does its work without one. */
+export function backupsCheck(deps: CullPlacesDependencies, staleHours: number): Check {
+  return {
+    name: "backups",
+    async look(signal) {
+      if (staleHours === 0) return [];
+      const listing = await culledVolume(deps.catalog, deps.namespace).list(signal);
+      const { backups } = trustedListing(listing, deps.judgeSignature);
+      const ofDatabase = Map.groupBy(backups, ({ database }) => database);
+      const databases = [...new Set([...ofDatabase.keys(), ...(deps.expected ?? [])])].toSorted();
+      const stale = databases.flatMap((database) => {
+        const ordered = (ofDatabase.get(database) ?? []).toSorted(newestFirst);
+        const staleness = stalenessOf(ordered, staleHours, deps.now());
+        return staleness === undefined ? [] : [`${JSON.stringify(database)}: ${staleness.detail}`];
+      });
+      if (databases.length === 0) return [];
+      if (stale.length === 0)
+        return [good(`${databases.length} databases have backups as young as they should be`)];
+      return stale.map((detail) => ({
+        state: "warning",
+        detail,
+        fix: "look at the backup function: its doctor, its runs, and the source of pings that wakes it",
+      }));
+    },
+  };
+}
