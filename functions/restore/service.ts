@@ -2,7 +2,7 @@ import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { asDormouseError } from "../../shared/errors.ts";
 import { sinkCheck } from "../../shared/events/check-sink.ts";
 import { rightsCheck } from "../../shared/kubernetes/check-rights.ts";
-import { restoreCheck } from "../../shared/operations/check-restore.ts";
+import { leftoversCheck, restoreCheck } from "../../shared/operations/check-restore.ts";
 import { workloadsCheck } from "../../shared/operations/check-workloads.ts";
 import { dropExpired } from "../../shared/operations/drop-expired.ts";
 import { examine } from "../../shared/operations/examine.ts";
@@ -60,6 +60,7 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
     databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
     ...mirrorChecks(config, "restore"),
     restoreCheck(deps),
+    leftoversCheck(deps),
     workloadsCheck(workloads, settings.workloads),
     ...(settings.workloads.length === 0 && config.AUTH !== "kubernetes"
       ? []
@@ -90,7 +91,7 @@ async function dropWhatIsOver(deps: RestoreDependencies): Promise<void> {
   const { database } = deps.settings;
   const signal = AbortSignal.timeout(DROP_WITHIN_MS);
   const look = async () => {
-    if ((await deps.expired.find(database, signal)).length === 0) return;
+    if ((await deps.expired.find(database, signal)).over.length === 0) return;
     await deps.lock.hold({ database }, signal, () => dropExpired(deps, database, signal));
   };
   await look().catch((error: unknown) => {

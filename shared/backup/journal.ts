@@ -125,10 +125,11 @@ export type DatabasesFound = {
  * - `continue`: the loaded database is whole; stop, exchange, start
  * - `again`: nothing an application sees has changed; load once more
  * - `roll-back`: leave the live database as it is, drop what was loaded, start the workloads
+ * - `start`: the live database is gone, and with it what the server said: only what was stopped is started
  * - `tell`: all of it is done, and only its end was not recorded
  * - `forget`: it was taken back, or had begun nothing; or somebody has put an old journal in the place of the record
  */
-export type NextStep = "finish" | "continue" | "again" | "roll-back" | "tell" | "forget";
+export type NextStep = "finish" | "continue" | "again" | "roll-back" | "start" | "tell" | "forget";
 
 export function nextStep(journal: RestoreJournal, found: DatabasesFound, mayGoOn: boolean): NextStep {
   const { strategy, phase } = journal;
@@ -142,7 +143,10 @@ export function nextStep(journal: RestoreJournal, found: DatabasesFound, mayGoOn
 }
 
 function whenOver(journal: RestoreJournal, found: DatabasesFound): NextStep {
-  return journal.phase !== "rolling-back" && isDone(journal, found) ? "tell" : "forget";
+  const { strategy, phase } = journal;
+  const leavesLive = strategy === "rehearse" || strategy === "beside";
+  if (!found.live && !leavesLive && phase !== "ended") return "start";
+  return phase !== "rolling-back" && isDone(journal, found) ? "tell" : "forget";
 }
 
 /** Whether what cannot be taken back has happened. An exchange changes both names at once, so that one of them tells. */

@@ -84,8 +84,12 @@ export type RunContext = {
   readonly meanwhile: (task: (signal: AbortSignal) => Promise<void>) => void;
 };
 
-/** A record that cannot be believed, and why: `does not bear our seal`. */
-export type DoubtfulRecord = { readonly id: string; readonly why: string };
+/** A record that cannot be believed, and why: `does not bear our seal`. What it says is to be looked at by a person. */
+export type DoubtfulRecord = {
+  readonly id: string;
+  readonly why: string;
+  readonly says?: Pick<Run, "journal">;
+};
 
 export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request" | "caller">;
 

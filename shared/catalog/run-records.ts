@@ -112,7 +112,10 @@ async function doubtful(
   const unsealed = found.filter(
     ({ run, isOurs }) => !isOurs && run.kind === kind && run.database === database && isUnfinished(run),
   );
-  return [...unreadable, ...unsealed.map(({ run: { id } }) => ({ id, why: "does not bear our seal" }))];
+  return [
+    ...unreadable,
+    ...unsealed.map(({ run }) => ({ id: run.id, why: "does not bear our seal", says: run })),
+  ];
 }
 
 /** A record that is not believed keeps what it names all the same: the mistake is then a backup too many. */

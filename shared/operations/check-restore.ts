@@ -1,10 +1,15 @@
 import { blockersOf } from "../backup/blockers.ts";
-import { good, type Check } from "../backup/finding.ts";
+import { good, type Check, type Finding } from "../backup/finding.ts";
 import { NO_NEEDS } from "../backup/script-needs.ts";
+import { identifier } from "../backup/sql-text.ts";
+import { doubtOf } from "./doubt-of.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 
+type Dependencies = Pick<RestoreDependencies, "server" | "settings" | "runs" | "expired">;
+type Found = readonly Omit<Finding, "check">[];
+
 /** What would stand in the way of a restore, whichever backup it takes: the same rules as those of its plan. */
-export function restoreCheck({ server, settings }: Pick<RestoreDependencies, "server" | "settings">): Check {
+export function restoreCheck({ server, settings }: Dependencies): Check {
   return {
     name: "restore",
     async look(signal) {
@@ -15,5 +20,45 @@ export function restoreCheck({ server, settings }: Pick<RestoreDependencies, "se
       if (blockers.length === 0) return [good("the role may make, fence and rename the database")];
       return blockers.map(({ detail, remedy }) => ({ state: "fault", detail, fix: remedy }));
     },
+  };
+}
+
+/** What earlier restores left behind that no run puts in order: a person decides. */
+export function leftoversCheck({ runs, expired, settings }: Dependencies): Check {
+  return {
+    name: "leftovers",
+    async look(signal) {
+      const { database } = settings;
+      const doubtful: Found = (await runs.doubtful("restore", database)).map((record) => {
+        const { detail, remedy } = doubtOf(record);
+        return { state: "fault", detail, fix: remedy };
+      });
+      const left = [...doubtful, ...(await databasesLeft({ runs, expired, settings }, signal))];
+      return left.length > 0 ? left : [good("earlier restores left nothing to be put in order by hand")];
+    },
+  };
+}
+
+async function databasesLeft(
+  { runs, expired, settings: { database } }: Omit<Dependencies, "server">,
+  signal: AbortSignal,
+): Promise<Found> {
+  const { unmarked, loaded } = await expired.find(database, signal);
+  const unfinished = await runs.unfinished("restore", database);
+  const isUnderWay = (run: string) => unfinished.some(({ id }) => id.startsWith(run));
+  return [
+    ...unmarked.map((name) => leftDatabase(name, "the server does not say that a restore kept it")),
+    ...loaded
+      .filter(({ run }) => !isUnderWay(run))
+      .map(({ database: name, run }) => leftDatabase(name, `no restore ${run} is under way`)),
+  ];
+}
+
+function leftDatabase(database: string, why: string): Found[number] {
+  const name = identifier(database);
+  return {
+    state: "warning",
+    detail: `database ${JSON.stringify(database)} is left: ${why}`,
+    fix: `to look into it, ALTER DATABASE ${name} ALLOW_CONNECTIONS true; if nobody needs it, DROP DATABASE ${name}`,
   };
 }

@@ -18,11 +18,13 @@ export async function exchangeDatabases(
   held: HeldDatabase,
 ): Promise<Exchanged> {
   const { run, signal, step } = saga.context;
+  const { database, loaded, kept } = saga.journal();
+  // Both, so that whichever of them is dropped meanwhile, the other one tells that something was stopped.
+  for (const name of [loaded, database]) await held.claim(name, run.id);
   await beWoken(deps, saga);
   await stopWorkloads(deps, saga);
   signal.throwIfAborted();
 
-  const { database, loaded, kept } = saga.journal();
   await saga.write({ phase: "swapping", downSince: downSince(deps, saga) });
   const ended = await held.fence(database);
   await held.fence(loaded);

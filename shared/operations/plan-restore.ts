@@ -9,6 +9,7 @@ import type { DoubtfulRecord } from "../backup/run.ts";
 import type { ArchiveNeeds } from "../backup/script-needs.ts";
 import { suspectsIn } from "../backup/suspects.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
+import { doubtOf } from "./doubt-of.ts";
 import { originNow } from "./origin-now.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
 
@@ -113,13 +114,8 @@ export async function planOf(
 }
 
 /** What such a restore has stopped or changed is unknown: the replicas that are seen now may be those that it left. */
-function blockerOf({ id, why }: DoubtfulRecord): Blocker {
-  return {
-    kind: "record-doubtful",
-    detail: `the record of ${id} ${why}: what that restore stopped or changed is unknown`,
-    names: [id],
-    remedy: `put workloads and databases in order, then move .dormouse/runs/${id}.json off the volume`,
-  };
+function blockerOf(record: DoubtfulRecord): Blocker {
+  return { kind: "record-doubtful", names: [record.id], ...doubtOf(record) };
 }
 
 /** For what only a script itself tells, once it has been read to its end: nothing has been touched by then. */

@@ -42,12 +42,16 @@ async function readReplicas(deps: RestoreDependencies, signal: AbortSignal): Pro
  * ready is told of and keeps its replicas: the database is in order, and what is wrong with the pod is not ours to undo.
  * One that cannot be started yet does not keep the others from it.
  */
-export async function startWorkloads(deps: RestoreDependencies, saga: Saga): Promise<RestartedWorkload[]> {
+export async function startWorkloads(
+  deps: RestoreDependencies,
+  saga: Saga,
+  readyLimitMs = deps.settings.readyLimitMs,
+): Promise<RestartedWorkload[]> {
   const started: RestartedWorkload[] = [];
   const failures: unknown[] = [];
   for (const recorded of saga.journal().workloads ?? []) {
     try {
-      const outcome = await startWorkload(deps, recorded, saga.context.signal);
+      const outcome = await startWorkload(deps, recorded, { readyLimitMs, signal: saga.context.signal });
       started.push(outcome);
       await saga.context.step("started", { ...outcome });
     } catch (error) {
@@ -67,9 +71,9 @@ const NOT_OURS_TO_MEND: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 async function startWorkload(
-  { workloads, settings }: RestoreDependencies,
+  { workloads }: RestoreDependencies,
   { replicas, ...workload }: RecordedReplicas,
-  signal: AbortSignal,
+  { readyLimitMs, signal }: { readonly readyLimitMs: number; readonly signal: AbortSignal },
 ): Promise<RestartedWorkload> {
   const text = { workload: workloadText(workload), replicas };
   if (replicas === 0) return { ...text, ready: false, why: "it had no replicas before the restore either" };
@@ -80,7 +84,7 @@ async function startWorkload(
       return { ...text, ready: false, why };
     }
     if (now !== replicas) await workloads.scale(workload, 0, replicas, signal);
-    await workloads.awaitReady(workload, replicas, settings.readyLimitMs, signal);
+    await workloads.awaitReady(workload, replicas, readyLimitMs, signal);
     return { ...text, ready: true };
   } catch (error) {
     const { code, message } = asDormouseError(error);

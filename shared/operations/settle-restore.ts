@@ -45,7 +45,8 @@ async function hasReplaced(
 
 /**
  * Puts things in order for good: what was exchanged is finished, and answered; everything else is taken back. Where the
- * server says of no database that the run is under way, nothing is touched.
+ * server says of no database that the run is under way, nothing is touched; where it can say nothing, since the live one
+ * is gone, the application has its replicas back.
  */
 export async function settle(
   deps: RestoreDependencies,
@@ -55,10 +56,14 @@ export async function settle(
   const next = await stepAfter(deps, saga, held, false);
   const tolerant = saga.tolerant(deps.log);
   if (next === "finish") return resultOf(saga, await finish(deps, tolerant, held));
-  if (next === "tell" || next === "forget") await stopWaking(deps, tolerant);
-  if (next === "tell") return resultOf(saga, { downtimeMs: undefined, workloads: [] });
-  if (next !== "forget") await rollBack(deps, tolerant, held);
-  return undefined;
+  if (next === "roll-back") {
+    await rollBack(deps, tolerant, held);
+    return undefined;
+  }
+  // Without a database nothing becomes ready, and whoever is to make one waits for this lock.
+  if (next === "start") await startWorkloads(deps, tolerant, 0);
+  await stopWaking(deps, tolerant);
+  return next === "tell" ? resultOf(saga, { downtimeMs: undefined, workloads: [] }) : undefined;
 }
 
 async function finish(deps: RestoreDependencies, saga: Saga, held: HeldDatabase): Promise<Exchanged> {

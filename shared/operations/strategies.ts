@@ -84,7 +84,6 @@ async function undo(
     loaded: kept,
     ...(liveExists ? { kept: runDatabase(database, "before", saga.context.run.id) } : {}),
   });
-  await held.claim(kept, saga.context.run.id);
   return resultOf(saga, await exchangeDatabases(deps, saga, held));
 }
 

@@ -18,8 +18,8 @@ export async function lookAtMarks(
   return new Map(rows.map((row) => [row.name, marked(row)]));
 }
 
-/** Every database whose name is cut to that of a run of `live`, by whoever made it. */
-export async function lookAtKept(
+/** Every database whose name is like that of a run's, by whoever made it. */
+export async function lookAtNamed(
   client: pg.Client,
   pattern: string,
 ): Promise<readonly (MarkedDatabase & { readonly name: string })[]> {

@@ -1,9 +1,9 @@
 import pg from "pg";
-import type { Expired, ExpiredDatabases, OwnDatabase } from "../backup/own-database.ts";
-import { runDatabase } from "../backup/journal.ts";
+import type { Expired, ExpiredDatabases, OwnDatabase, RestoresDatabases } from "../backup/own-database.ts";
+import { runDatabase, type NameRole } from "../backup/journal.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { withSession, type ConnectionSettings } from "./connection.ts";
-import { lookAtKept, lookAtMarks, type MarkedDatabase } from "./database-mark.ts";
+import { lookAtMarks, lookAtNamed, type MarkedDatabase } from "./database-mark.ts";
 import { explained, limitLockWaits } from "./exchange.ts";
 
 /** Removing the files of a large database takes its time. */
@@ -43,11 +43,12 @@ export function expiredDatabases(settings: ConnectionSettings): Expired {
   const asked = <Result>(live: string, signal: AbortSignal, work: (client: pg.Client) => Promise<Result>) =>
     session(settings, `look at what restores of ${JSON.stringify(live)} kept`, signal, work);
   return {
-    find: (live, signal) => asked(live, signal, (client) => expiredOf(client, live)),
+    find: (live, signal) => asked(live, signal, (client) => databasesOf(client, live)),
     drop: (live, signal) =>
       asked(live, signal, async (client) => {
         const [dropped, failed]: [string[], ExpiredDatabases["failed"][number][]] = [[], []];
-        for (const database of await expiredOf(client, live)) {
+        const { over, unmarked } = await databasesOf(client, live);
+        for (const database of over) {
           try {
             await drop(client, database);
             dropped.push(database);
@@ -55,29 +56,38 @@ export function expiredDatabases(settings: ConnectionSettings): Expired {
             failed.push({ database, problem: asDormouseError(error) });
           }
         }
-        const unmarked = (await keptOf(client, live)).filter(
-          ({ kept, underWay }) => kept === undefined && underWay === undefined,
-        );
-        return { dropped, failed, unmarked: unmarked.map(({ name }) => name) };
+        return { dropped, failed, unmarked };
       }),
   };
 }
 
-async function expiredOf(client: pg.Client, live: string): Promise<string[]> {
+async function databasesOf(client: pg.Client, live: string): Promise<RestoresDatabases> {
   const { rows } = await client.query<{ now: Date }>("SELECT now() AS now");
   const now = rows[0]?.now ?? new Date(0);
-  const isOver = ({ kept, underWay }: MarkedDatabase) =>
-    kept !== undefined && underWay === undefined && kept.until <= now;
-  return (await keptOf(client, live)).filter(isOver).map(({ name }) => name);
+  const kept = await namedLike(client, live, "before");
+  const isOver = ({ kept: by, underWay }: MarkedDatabase) =>
+    by !== undefined && underWay === undefined && by.until <= now;
+  const isUnmarked = (found: MarkedDatabase) => found.kept === undefined && found.underWay === undefined;
+  const loaded = [
+    ...(await namedLike(client, live, "restore")),
+    ...(await namedLike(client, live, "scratch")),
+  ];
+  return {
+    over: kept.filter(isOver).map(({ name }) => name),
+    unmarked: kept.filter(isUnmarked).map(({ name }) => name),
+    loaded: loaded.map(({ name, run }) => ({ database: name, run })),
+  };
 }
 
-/** All that bear the name of a database kept of `live`; the mark of each names the same run as its name. */
-async function keptOf(client: pg.Client, live: string) {
-  const named = await lookAtKept(client, "__before_[0-9a-f]{12}$");
-  return named.filter(({ name, kept }) => {
-    const run = kept?.by ?? `restore-${name.slice(name.lastIndexOf("_") + 1)}`;
-    return name !== live && name === runDatabase(live, "before", run);
-  });
+/** All that bear the name of a run's database of `live`; the mark of each names the same run as its name. */
+async function namedLike(client: pg.Client, live: string, role: NameRole) {
+  const named = await lookAtNamed(client, `__${role}_[0-9a-f]{12}$`);
+  return named
+    .map((found) => {
+      const run = `restore-${found.name.slice(found.name.lastIndexOf("_") + 1)}`;
+      return { ...found, run: (role === "before" ? found.kept?.by : found.underWay) ?? run };
+    })
+    .filter(({ name, run }) => name !== live && name === runDatabase(live, role, run));
 }
 
 function session<Result>(

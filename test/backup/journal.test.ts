@@ -99,6 +99,14 @@ describe("what becomes of a restore that was killed", () => {
     }
   });
 
+  it("is to start what was stopped where the live database is gone, and with it what the server said", () => {
+    for (const strategy of ["swap", "undo", "in-place"] as const)
+      for (const phase of ["stopping", "swapping", "starting", "rolling-back"] as const)
+        for (const there of ["", "loaded", "kept"])
+          assert.equal(nextStep(journal(strategy, phase), found(there, false), true), "start");
+    assert.equal(nextStep(journal("rehearse", "loaded"), found("", false), true), "forget");
+  });
+
   it("is never to do once more what cannot be done once more", () => {
     for (const [strategy, phase, there] of ROWS) {
       const next = nextStep(journal(strategy, phase), found(there), true);

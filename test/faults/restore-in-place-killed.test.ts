@@ -93,12 +93,15 @@ describe("a restore in place whose process is killed inside of its transaction",
   it("keeps nobody from a restore by exchange when the database is gone as well", async () => {
     await using _network = await killAt("wiping");
     await stage.server.dropDatabase(stage.database);
+    await stage.query("postgres", `ALTER ROLE ${stage.owner} CREATEDB`);
 
-    const next = await stage.start(cluster.environment);
+    const next = await stage.start(asOwner());
     const run = await endedRestore(stage.path);
+    const replicasBetween = cluster.replicas();
     await stage.resultOf(next.post({ filename: stage.backup.name }));
 
     assert.equal(run.state, "failed");
+    assert.deepEqual(replicasBetween, REPLICAS);
     assert.deepEqual(await stage.fingerprint(), stage.original);
     assert.deepEqual(cluster.replicas(), REPLICAS);
   });

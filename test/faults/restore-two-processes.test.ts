@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { lockKey } from "../../shared/postgres/advisory-lock.ts";
 import type { FunctionProcess } from "../support/function-process.ts";
-import { preload, until } from "../support/faulty.ts";
+import { preload, problemIn, until } from "../support/faulty.ts";
 import {
   endedRestore,
   REPLICAS,
@@ -31,21 +31,22 @@ describe("a restore that two processes have", () => {
     return stage.start({ ...cluster.environment, ...record });
   }
 
-  it("is not done twice by one that slept before it had the lock", async () => {
+  it("is not begun any more by one that slept before it had the lock, and its caller is told so", async () => {
     const sleeper = await startStopping("after accepted");
-    const answer = stage.resultOf(sleeper.post({ filename: "latest" }));
+    const answer = problemIn(sleeper.post({ filename: "latest" }));
     await until(async () => (await restoreRuns(stage.path)).length === 1);
     const next = await stage.start(cluster.environment);
     const ended = await endedRestore(stage.path);
     await stage.query(stage.database, "CREATE TABLE hire.newer (id int)");
 
     process.kill(sleeper.pid, "SIGCONT");
-    const result = await answer;
+    const told = await answer;
 
-    assert.deepEqual(result, ended.result);
+    assert.equal(ended.state, "failed");
+    assert.deepEqual([told.code, told.detail], [ended.problem?.code, ended.problem?.message]);
     assert.deepEqual(await endedRestore(stage.path), ended);
-    assert.equal(ended.state, "succeeded");
     assert.ok("hire.newer" in (await stage.fingerprint()));
+    assert.deepEqual(cluster.scalings(), []);
     await next.end("SIGTERM");
   });
 

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { rename, truncate } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import type { Finding, Report } from "../../shared/backup/finding.ts";
+import type { RestorePlan } from "../../shared/backup/restore-plan.ts";
+import { preload, problemIn } from "../support/faulty.ts";
+import { spawnFunction, type FunctionProcess } from "../support/function-process.ts";
+import { REPLICAS, startRestoreCluster, type RestoreCluster } from "../support/restore-cluster.ts";
+import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
+
+type Changes = Readonly<Record<string, string>>;
+
+describe("a restore that was killed with the application stopped, and whose record is in doubt", () => {
+  let stage: RestoreStage;
+  let cluster: RestoreCluster;
+  let role: string;
+
+  beforeEach(async () => {
+    stage = await setRestoreStage();
+    cluster = await startRestoreCluster();
+    role = `admin_${randomBytes(4).toString("hex")}`;
+    await stage.query("postgres", `CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD 'first'`);
+  });
+  afterEach(async () => {
+    await stage.query("postgres", `DROP ROLE IF EXISTS ${role}`);
+    await stage[Symbol.asyncDispose]();
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  const as = (password: string): Changes => ({
+    ...cluster.environment,
+    POSTGRESQL_USER: role,
+    POSTGRESQL_PASSWORD: password,
+  });
+
+  /** Its record, below the volume's folder. */
+  async function kill(): Promise<string> {
+    const fault = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: "kill after step fenced" };
+    const doomed = spawnFunction("restore", { ...stage.environment, ...as("first"), ...fault });
+    await doomed.logged("listening");
+    await doomed.post({ filename: stage.backup.name }).catch(() => undefined);
+    assert.equal(await doomed.ended, "SIGKILL");
+    assert.deepEqual(cluster.replicas(), [0, 0]);
+    const [name = ""] = (await stage.runs()).filter((each) => each.startsWith("restore-"));
+    return `.dormouse/runs/${name}`;
+  }
+
+  async function assertRefused(restore: FunctionProcess, record: string, told: RegExp): Promise<void> {
+    const { blockers } = await planOf(restore, stage.backup.name);
+    const refused = await problemIn(restore.post({ filename: stage.backup.name }));
+    const faults = await leftovers(restore);
+
+    const [kind, detail, remedy] = blockers.flatMap((found) => [found.kind, found.detail, found.remedy]);
+    assert.equal(kind, "record-doubtful");
+    assert.match(String(detail), told);
+    assert.ok(remedy?.includes(record), remedy);
+    assert.deepEqual([refused.code, refused.hint], ["restore_blocked", remedy]);
+    assert.deepEqual(faults, [{ check: "leftovers", state: "fault", detail, fix: remedy }]);
+    assert.deepEqual(cluster.replicas(), [0, 0]);
+  }
+
+  /** By the SQL that the doctor gives. */
+  async function dropWhatIsLeft(restore: FunctionProcess): Promise<void> {
+    const [warning, ...others] = await leftovers(restore);
+    assert.deepEqual([warning?.state, others], ["warning", []]);
+    const [sql] = /DROP DATABASE .*$/.exec(warning?.fix ?? "") ?? [];
+    await stage.query("postgres", String(sql));
+  }
+
+  const doubts = [
+    [
+      "cut off",
+      async (record: string) => {
+        await truncate(join(stage.path, record), 12);
+        return stage.start(as("first"));
+      },
+      /cannot be read: what that restore stopped or changed is unknown$/,
+    ],
+    [
+      "sealed by the password before",
+      async () => {
+        await stage.query("postgres", `ALTER ROLE ${role} PASSWORD 'second'`);
+        return stage.start(as("second"));
+      },
+      /does not bear our seal: .* \(it says that there were deployment\/server 2, deployment\/frontend 1\)$/,
+    ],
+  ] as const;
+
+  for (const [what, happen, told] of doubts) {
+    it(`keeps the next from taking zero replicas for what there was, until a person has looked: ${what}`, async () => {
+      const record = await kill();
+      const restore = await happen(record);
+
+      await assertRefused(restore, record, told);
+      // As docs/on-the-day-it-burns.md has it.
+      REPLICAS.forEach((count, at) => [cluster.server, cluster.frontend][at]?.set(count));
+      await rename(join(stage.path, record), join(stage.path, `${record}.aside`));
+      const { run, workloads } = await stage.resultOf(restore.post({ filename: stage.backup.name }));
+
+      assert.deepEqual(await stage.fingerprint(), stage.original);
+      assert.deepEqual(cluster.replicas(), REPLICAS);
+      assert.ok(workloads.every(({ ready }) => ready));
+      await dropWhatIsLeft(restore);
+      assert.deepEqual(await stage.databases(), [stage.database, stage.before(run)]);
+    });
+  }
+
+  it("is not needed to see that an application had no replicas: plan and result warn", async () => {
+    cluster.server.set(0);
+    const restore = await stage.start(as("first"));
+
+    const { warnings } = await planOf(restore, stage.backup.name);
+    const { workloads, ...result } = await stage.resultOf(restore.post({ filename: stage.backup.name }));
+
+    assert.ok(
+      warnings.some((text) => /deployment\/server has no replicas now/.test(text)),
+      warnings.join("; "),
+    );
+    const [server, frontend] = workloads;
+    assert.deepEqual([server?.replicas, server?.ready, frontend?.ready], [0, false, true]);
+    assert.match(server?.why ?? "", /no replicas before the restore/);
+    assert.match(result.warnings.join("; "), /deployment\/server is not ready: it had no replicas/);
+    assert.deepEqual(cluster.replicas(), [0, 1]);
+  });
+});
+
+async function planOf(restore: FunctionProcess, filename: string): Promise<RestorePlan> {
+  return (await (await restore.post({ filename, dryRun: true })).json()) as RestorePlan;
+}
+
+async function leftovers(restore: FunctionProcess): Promise<readonly Finding[]> {
+  const { findings } = (await (await restore.get("/doctor")).json()) as Report;
+  return findings.filter(({ check }) => check === "leftovers");
+}
