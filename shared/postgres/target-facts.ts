@@ -132,7 +132,8 @@ async function forbiddenTo(client: pg.Client, database: string, { extensions, ta
       client,
       `SELECT spcname::text AS name FROM pg_tablespace t
        WHERE spcname = ANY ($1) AND NOT has_tablespace_privilege(oid, 'CREATE')
-         AND NOT EXISTS (SELECT FROM pg_database WHERE datname = $2 AND dattablespace = t.oid)`,
+         AND t.oid <> (SELECT dattablespace FROM pg_database WHERE datname IN ($2, 'template0')
+           ORDER BY datname = $2 DESC LIMIT 1)`,
       tablespaces,
       database,
     ),
