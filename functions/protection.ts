@@ -1,6 +1,12 @@
 import { readFileSync } from "node:fs";
-import type { CheckSignature, Decrypt, Encryption, SignManifest } from "../shared/backup/encryption.ts";
-import { manifestSigner, signatureChecker } from "../shared/catalog/manifest-signature.ts";
+import type {
+  CheckSignature,
+  Decrypt,
+  Encryption,
+  JudgeSignature,
+  SignManifest,
+} from "../shared/backup/encryption.ts";
+import { manifestSigner, signatureChecker, signatureJudge } from "../shared/catalog/manifest-signature.ts";
 import { DormouseError } from "../shared/errors.ts";
 import type { DecryptionConfig, EncryptionConfig } from "../shared/runtime/encryption-config.ts";
 
@@ -21,16 +27,19 @@ export async function protectionOf(config: EncryptionConfig): Promise<Protection
 export type Access = {
   readonly decrypt: Decrypt | undefined;
   readonly checkSignature: CheckSignature | undefined;
+  /** For lists. */
+  readonly judge: JudgeSignature | undefined;
 };
 
 /** For whoever reads them. */
 export async function accessOf(config: Partial<DecryptionConfig>): Promise<Access> {
   const { AGE_IDENTITY_FILE: path, MANIFEST_PUBLIC_KEY: key } = config;
   const checkSignature = key === undefined ? undefined : signatureChecker(key);
-  if (path === undefined) return { decrypt: undefined, checkSignature };
+  const judge = key === undefined ? undefined : signatureJudge(key);
+  if (path === undefined) return { decrypt: undefined, checkSignature, judge };
   const identities = readKeys(path);
   const { ageDecryption } = await import("../shared/catalog/age-encryption.ts");
-  return { decrypt: ageDecryption(identities), checkSignature };
+  return { decrypt: ageDecryption(identities), checkSignature, judge };
 }
 
 function readKeys(path: string): string {

@@ -11,6 +11,7 @@ export type ErrorCode =
   | "route_unknown"
   | "run_unknown"
   | "backup_not_found"
+  | "backup_elsewhere"
   | "idempotency_key_reused"
   | "overloaded"
   // who asks

@@ -3,6 +3,7 @@ import type { Verb } from "../../shared/backup/authorize.ts";
 import type { RunContext } from "../../shared/backup/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import type { BackupDependencies, BackupRequest } from "../../shared/operations/backup-request.ts";
+import { showCatalog } from "../../shared/operations/show-catalog.ts";
 import { takeBackup } from "../../shared/operations/take-backup.ts";
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -61,7 +62,8 @@ export function backupHandler(deps: BackupDependencies, settings: Settings) {
       const ifOlderThanMs = isEvent ? Math.max(asked.ifOlderThanMs ?? 0, minIntervalMs) : asked.ifOlderThanMs;
       return takeBackup(deps, { ...always, ...asked, ifOlderThanMs, waitsForLock: isEvent }, context);
     },
-    show: (signal: AbortSignal) => deps.catalog.list(signal),
+    show: async (signal: AbortSignal) =>
+      (await showCatalog(deps, deps.catalog, settings.database, signal)).listing,
   };
 }
 

@@ -1,7 +1,6 @@
 import { newestFirst } from "../../shared/backup/backup.ts";
 import { good, type Check } from "../../shared/backup/finding.ts";
 import { stalenessOf } from "../../shared/backup/staleness.ts";
-import { trustedListing } from "../../shared/backup/trusted-listing.ts";
 import { culledVolume } from "../../shared/operations/cull-backups.ts";
 import type { CullPlacesDependencies } from "../../shared/operations/cull-places.ts";
 
@@ -11,8 +10,7 @@ export function backupsCheck(deps: CullPlacesDependencies, staleHours: number): 
     name: "backups",
     async look(signal) {
       if (staleHours === 0) return [];
-      const listing = await culledVolume(deps.catalog, deps.namespace).list(signal);
-      const { backups } = trustedListing(listing, deps.judgeSignature);
+      const { backups } = await culledVolume(deps.catalog, deps.namespace).list(signal);
       const ofDatabase = Map.groupBy(backups, ({ database }) => database);
       const databases = [...new Set([...ofDatabase.keys(), ...(deps.expected ?? [])])].toSorted();
       const stale = databases.flatMap((database) => {

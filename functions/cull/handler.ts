@@ -78,7 +78,7 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
       const request = requestSchema.parse(context.run.request);
       return request.action === "cull"
         ? cullPlaces(deps, { ...settings, dryRun: request.dryRun }, context)
-        : markBackup({ ...deps, catalog: bothPlaces }, request, context);
+        : markBackup({ ...deps, catalog: bothPlaces, volume: catalog }, request, context);
     },
     verbsOf: (body: unknown): readonly [Verb] => [markOf(body) === undefined ? "cull" : "pin"],
   };

@@ -1,5 +1,7 @@
+import type { JudgeSignature } from "../../shared/backup/encryption.ts";
 import type { Check } from "../../shared/backup/finding.ts";
 import type { Run } from "../../shared/backup/run.ts";
+import { trusting } from "../../shared/backup/trusted-listing.ts";
 import { volumeCheck } from "../../shared/catalog/check-volume.ts";
 import { damageBook } from "../../shared/catalog/damage-book.ts";
 import { signatureJudge } from "../../shared/catalog/manifest-signature.ts";
@@ -32,19 +34,19 @@ export async function cullService(config: CullConfig, { log, searchPath }: Surro
   const store = withReserve(runFiles(config.BACKUP_DIR, log, now), config.BACKUP_DIR, log);
   const { MANIFEST_PUBLIC_KEY: key } = config;
   const { POSTGRESQL_DATABASE: database } = config;
+  const judge = key === undefined ? undefined : signatureJudge(key);
   const deps: CullPlacesDependencies = {
-    catalog: volumeCatalog(config.BACKUP_DIR, undefined, printing(searchPath)),
+    catalog: trusting(volumeCatalog(config.BACKUP_DIR, undefined, printing(searchPath)), judge),
     expected: database === undefined ? [] : [database],
     runs: store,
     events: eventSink(config, "/dormouse/cull", now),
     log,
     now,
     damage: damageBook(config.BACKUP_DIR),
-    judgeSignature: key === undefined ? undefined : signatureJudge(key),
     exclusively: oneAtATime(),
     version,
     namespace: namespaceOf(config.POD_NAMESPACE),
-    bucket: bucketOf(config),
+    bucket: bucketOf(config, judge),
   };
   return {
     handler: {
@@ -88,9 +90,14 @@ function notByRecord({ request }: Run): string | undefined {
   return request["action"] === "cull" ? undefined : "ask for it again";
 }
 
-function bucketOf(config: CullConfig) {
+function bucketOf(config: CullConfig, judge: JudgeSignature | undefined) {
   const mirror = mirrorOf(config);
-  return mirror && { mirror, keep: keepPolicy(config, config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS) };
+  return (
+    mirror && {
+      mirror: trusting(mirror, judge),
+      keep: keepPolicy(config, config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS),
+    }
+  );
 }
 
 function policyOf(config: CullConfig) {

@@ -2,6 +2,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import type { ArchiveFiles } from "../../shared/backup/archive-file.ts";
 import { catalogOfBothPlaces } from "../../shared/backup/both-places.ts";
 import type { Mirror } from "../../shared/backup/mirror.ts";
+import { trusting } from "../../shared/backup/trusted-listing.ts";
 import type { KeepPolicy } from "../../shared/backup/retention-policy.ts";
 import type { DatabaseLock, HeldDatabase } from "../../shared/backup/database-lock.ts";
 import type { RunContext } from "../../shared/backup/run.ts";
@@ -43,7 +44,8 @@ const KEEPS_NOTHING: KeepPolicy = {
 
 /** Joins adapters to what a restore needs. */
 export async function wire(config: RestoreConfig, surroundings: Surroundings): Promise<Wired> {
-  const mirror = mirrorOf(config);
+  const access = await accessOf(config);
+  const { volume, mirror, catalog } = placesOf(config, access);
   const libpq = await openLibpq(connectionSettings(config));
   const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
   // Only asked how far it is: a safety backup is sent by the next run of the backup function.
@@ -53,22 +55,22 @@ export async function wire(config: RestoreConfig, surroundings: Surroundings): P
   const backup = {
     ...backupDependencies("restore", config, surroundings, { libpq, options }),
     ...protection,
+    catalog: volume,
     mirroring,
   };
-  const archives = {
-    ...catalogsOf(config, mirror),
-    files: filesOf(config, mirror, await accessOf(config)),
-  };
+  const archives = { volume, catalog, files: filesOf(config, mirror, access) };
   const deps = { ...dependenciesOf(config, surroundings, { libpq, call, backup }), ...archives };
   return { deps, call, dispose: () => libpq[Symbol.asyncDispose]() };
 }
 
 type Parts = { readonly libpq: Libpq; readonly call: CallCluster; readonly backup: BackupDependencies };
 
-/** The volume, and with the bucket as one. */
-function catalogsOf(config: RestoreConfig, mirror: Mirror | undefined) {
-  const volume = volumeCatalog(config.BACKUP_DIR);
-  return { volume, catalog: mirror === undefined ? volume : catalogOfBothPlaces(volume, mirror) };
+/** The volume, the bucket, and both as one. What one of them has forged hides nothing of the other. */
+function placesOf(config: RestoreConfig, { judge }: Access) {
+  const volume = trusting(volumeCatalog(config.BACKUP_DIR), judge);
+  const bucket = mirrorOf(config);
+  const mirror = bucket && trusting(bucket, judge);
+  return { volume, mirror, catalog: mirror === undefined ? volume : catalogOfBothPlaces(volume, mirror) };
 }
 
 function filesOf(config: RestoreConfig, mirror: Mirror | undefined, access: Access): ArchiveFiles {

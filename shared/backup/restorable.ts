@@ -4,6 +4,7 @@ import type { CatalogListing, LegacyFile } from "./catalog.ts";
 import type { ArchiveFormat, BackupManifest } from "./manifest.ts";
 import { isOwn, originText, type Origin } from "./origin.ts";
 import type { Suspicion } from "./suspicion.ts";
+import { isUntrusted, untrusted } from "./trusted-listing.ts";
 import { DormouseError } from "../errors.ts";
 
 /** What a restore can start from: a backup, or a file of the old pod, which has no manifest. */
@@ -64,15 +65,22 @@ export function findRestorable(
     const latest = latestOf(backups, legacy, whose);
     if (latest !== undefined) return latest;
     const where = whose.fromElsewhere ? " from elsewhere" : "";
-    throw notFound(`the catalog has no backup of ${JSON.stringify(database)}${where}`);
+    const signed = listing.foreign.some(isUntrusted) ? " that a trusted key signed" : "";
+    throw notFound(`the catalog has no backup of ${JSON.stringify(database)}${where}${signed}`);
   }
   const backup = backups.find(({ name }) => name === wanted.name);
   if (backup !== undefined) return ofBackup(backup, whose.origin);
   const file = legacy.find(({ name }) => name === wanted.name);
   if (file !== undefined) return ofLegacy(file);
-  const odd = listing.foreign.find(({ path }) => path === wanted.name || path === `${wanted.name}.json`);
+  throw absent(listing, wanted.name);
+}
+
+/** What lies there instead says why. */
+function absent({ foreign }: CatalogListing, name: ArchiveName): DormouseError {
+  const odd = foreign.find(({ path }) => path === name || path === `${name}.json`);
+  if (odd !== undefined && isUntrusted(odd)) return untrusted(name, odd.detail);
   const why = odd === undefined ? "" : `: what lies there ${odd.detail}`;
-  throw notFound(`there is no backup ${wanted.name}${why}`);
+  return notFound(`there is no backup ${name}${why}`);
 }
 
 /**

@@ -1,4 +1,6 @@
 import type { CatalogListing, ForeignEntry } from "./catalog.ts";
+import { DormouseError } from "../errors.ts";
+import type { ArchiveName } from "./archive-name.ts";
 import type { Backup } from "./backup.ts";
 import type { JudgeSignature } from "./encryption.ts";
 
@@ -6,7 +8,7 @@ import type { JudgeSignature } from "./encryption.ts";
  * Where keys are set, what none of them signed is no backup: it neither counts nor goes, and no sequence that it names
  * displaces another. Without a signature it may be anyone's; one that was changed after it was signed is damaged.
  */
-export function trustedListing<Listing extends CatalogListing>(
+function trustedListing<Listing extends CatalogListing>(
   listing: Listing,
   judge: JudgeSignature | undefined,
 ): Listing {
@@ -24,4 +26,22 @@ export function trustedListing<Listing extends CatalogListing>(
       });
   }
   return { ...listing, backups, foreign: [...listing.foreign, ...foreign] };
+}
+
+type Listing = { list(signal: AbortSignal, answerWithinMs?: number): Promise<CatalogListing> };
+
+/** A place that lists what is trusted alone: before anything is read from a manifest, whose it is and its number too. */
+export function trusting<Place extends Listing>(place: Place, judge: JudgeSignature | undefined): Place {
+  const list: Listing["list"] = async (...asked) => trustedListing(await place.list(...asked), judge);
+  return { ...place, list };
+}
+
+export function isUntrusted({ reason }: ForeignEntry): boolean {
+  return reason === "signature_missing" || reason === "signature_invalid";
+}
+
+export function untrusted(name: ArchiveName, why: string): DormouseError {
+  return new DormouseError("signature_invalid", `the manifest of ${name} cannot be trusted: ${why}`, {
+    hint: "find out who wrote it; a backup from before there was a key is restored without MANIFEST_PUBLIC_KEY",
+  });
 }

@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto";
 import type { CheckSignature, JudgeSignature, SignManifest } from "../backup/encryption.ts";
 import { signedContent } from "../backup/signed-content.ts";
+import { untrusted } from "../backup/trusted-listing.ts";
 import { DormouseError } from "../errors.ts";
 
 /** Signs with a private Ed25519 key in PEM, as `openssl genpkey -algorithm ed25519` writes it. */
@@ -23,7 +24,7 @@ export function signatureChecker(pem: string): CheckSignature {
   const judge = signatureJudge(pem);
   return (manifest) => {
     const { verdict, why } = judge(manifest);
-    if (verdict !== "trusted") throw invalid(manifest.name, why);
+    if (verdict !== "trusted") throw untrusted(manifest.name, why);
   };
 }
 
@@ -65,11 +66,5 @@ function idOf(key: KeyObject): string {
 function unusable(variable: string): DormouseError {
   return new DormouseError("configuration_invalid", `${variable} is no Ed25519 key in PEM`, {
     hint: "openssl genpkey -algorithm ed25519 makes a key, openssl pkey -pubout prints its public half",
-  });
-}
-
-function invalid(name: string, why: string): DormouseError {
-  return new DormouseError("signature_invalid", `the manifest of ${name} cannot be trusted: ${why}`, {
-    hint: "find out who wrote it; a backup from before there was a key is restored without MANIFEST_PUBLIC_KEY",
   });
 }

@@ -15,6 +15,7 @@ export const STATUS = {
   route_unknown: 404,
   run_unknown: 404,
   backup_not_found: 404,
+  backup_elsewhere: 422,
   idempotency_key_reused: 422,
   overloaded: 503,
   unauthenticated: 401,

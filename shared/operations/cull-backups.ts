@@ -7,8 +7,6 @@ import { planOf, type CullOutcome, type CullReport } from "../backup/cull-report
 import { isOwn, originText, ownOrigins, type Origin } from "../backup/origin.ts";
 import type { EventSink } from "../backup/outcome-event.ts";
 import { odditiesIn, type DamageBook } from "../backup/oddities.ts";
-import type { JudgeSignature } from "../backup/encryption.ts";
-import { trustedListing } from "../backup/trusted-listing.ts";
 import type { CullContext, RetentionPolicy } from "../backup/retention-policy.ts";
 import { planLegacy } from "../backup/legacy-plan.ts";
 import { planCatalog, type CullPlan } from "../backup/retention.ts";
@@ -47,8 +45,6 @@ export type CullDependencies = {
   readonly runs: Pick<RunStore, "inUse">;
   readonly damage: DamageBook;
   readonly expected?: CullContext["expected"];
-  /** Unset: signatures are not looked at. */
-  readonly judgeSignature?: JudgeSignature | undefined;
   readonly events: EventSink;
   readonly log: Log;
   readonly now: () => Date;
@@ -69,7 +65,7 @@ export async function cullBackups(
   context: RunContext,
 ): Promise<CullReport> {
   if (!request.dryRun) await finishRemovals(deps, context);
-  const listing = trustedListing(await deps.catalog.list(context.signal), deps.judgeSignature);
+  const listing = await deps.catalog.list(context.signal);
   const planning = {
     now: deps.now(),
     expected: deps.expected,

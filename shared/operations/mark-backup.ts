@@ -1,6 +1,6 @@
 import type { ArchiveName } from "../backup/archive-name.ts";
-import type { Backup } from "../backup/backup.ts";
 import type { Catalog } from "../backup/catalog.ts";
+import { isOwn, originText, ownOrigins } from "../backup/origin.ts";
 import { odditiesIn, type DamageBook, type KnownDamage } from "../backup/oddities.ts";
 import type { BackupManifest, Marks } from "../backup/manifest.ts";
 import type { RunContext } from "../backup/run.ts";
@@ -10,6 +10,8 @@ import type { Exclusively } from "./exclusively.ts";
 export type MarkDependencies = {
   /** Of both places, where there is a bucket. */
   readonly catalog: Pick<Catalog, "find" | "mark" | "list">;
+  readonly volume: Pick<Catalog, "find" | "list">;
+  readonly namespace: string | undefined;
   readonly damage: DamageBook;
   readonly now: () => Date;
   readonly exclusively: Exclusively;
@@ -44,7 +46,7 @@ export async function markBackup(
   }
   const mark = { at: deps.now().toISOString(), by };
   const manifest = await deps.exclusively(async () => {
-    await existing(deps, name);
+    await assertOurs(deps, name, signal);
     return deps.catalog.mark(name, (before) => marked(before, request, mark));
   });
   await step(DONE[action], { backup: name, by });
@@ -72,10 +74,25 @@ async function acknowledgeDamage(
   return found;
 }
 
-async function existing({ catalog }: MarkDependencies, name: ArchiveName): Promise<Backup> {
+/** What the volume has is ours to mark. In a bucket others may keep theirs, and no cull of ours goes by them. */
+async function assertOurs(
+  { catalog, volume, namespace }: MarkDependencies,
+  name: ArchiveName,
+  signal: AbortSignal,
+): Promise<void> {
   const backup = await catalog.find(name);
-  if (backup !== undefined) return backup;
-  throw new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)}`, {
+  if (backup === undefined) throw notFound(name);
+  if ((await volume.find(name)) !== undefined) return;
+  const own = ownOrigins(namespace, (await volume.list(signal)).backups).get(backup.database);
+  if (isOwn(own, { ...backup, places: ["bucket"] })) return;
+  const message = `${name} in the bucket comes from elsewhere: ${originText(backup)}`;
+  throw new DormouseError("backup_elsewhere", message, {
+    hint: "mark it where it was taken; no cull of this installation removes it",
+  });
+}
+
+function notFound(name: ArchiveName): DormouseError {
+  return new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)}`, {
     hint: "GET / of the backup function lists the volume, GET / of the restore function the bucket too",
   });
 }

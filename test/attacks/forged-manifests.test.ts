@@ -3,11 +3,14 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { backupOf } from "../../shared/backup/backup.ts";
 import { parseManifest, serialiseManifest } from "../../shared/backup/manifest.ts";
 import { manifestSigner } from "../../shared/catalog/manifest-signature.ts";
+import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
 import { cull, cullEnvironment, daysOf, DAY_MS, fillVolume, FIRST_AT } from "../support/culled.ts";
 import { startFunction } from "../support/function-process.ts";
-import { temporaryVolume } from "../support/volume.ts";
+import { embeddedStore, makeBucket, mirrorEnvironment } from "../support/s3.ts";
+import { pieces, temporaryVolume } from "../support/volume.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 const sign = manifestSigner(privateKey.export({ type: "pkcs8", format: "pem" }).toString());
@@ -33,6 +36,38 @@ async function forgedVolume() {
 }
 
 describe("manifests that somebody forged", () => {
+  it("do not make another installation's backups one's own", async () => {
+    await using store = await embeddedStore();
+    await using bucket = await makeBucket(store);
+    await using volume = await temporaryVolume();
+    await using others = await temporaryVolume();
+    const own = { namespace: "hets", service: "postgresql", system: "7312345678901234567" };
+    const other = { ...own, system: "7399999999999999999" };
+    for (const { name, manifest } of await fillVolume(volume.path, 1, () => ({ origin: own })))
+      await writeFile(join(volume.path, `${name}.json`), serialiseManifest(sign(manifest)));
+    await fillVolume(volume.path, 2, (index) => ({
+      startedAt: new Date(FIRST_AT.getTime() + (10 + index) * DAY_MS),
+      sequence: 9_000 + index,
+      origin: { ...own, formerly: [other.system] },
+    }));
+    const theirs = await fillVolume(others.path, 3, () => ({ origin: other }));
+    for (const { name, manifest } of theirs)
+      await s3Mirror(bucket.settings).copyIn(
+        backupOf(sign(manifest)),
+        async () => pieces(`PGDMP ${name}`),
+        never,
+      );
+    const before = await bucket.keys();
+    const environment = { NUM_BACKUPS: "1", MANIFEST_PUBLIC_KEY, ...mirrorEnvironment(bucket) };
+    await using culler = await startFunction("cull", cullEnvironment(volume.path, environment));
+
+    const report = await cull(culler);
+
+    assert.ok(report.bucket !== undefined && "elsewhere" in report.bucket);
+    assert.equal(report.bucket.elsewhere[0]?.backups, 3);
+    assert.deepEqual(await bucket.keys(), before);
+  });
+
   it("displace no signed backup, do not go themselves, and stop nothing", async () => {
     await using volume = await forgedVolume();
     await using culler = await volume.start();

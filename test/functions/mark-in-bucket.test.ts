@@ -38,6 +38,7 @@ describe("a mark on a backup", () => {
       onlyInBucket: first,
       proxy,
       culler,
+      mirror,
       manifestOf: async (body: object) => (await (await culler.post(body)).json()) as BackupManifest,
       manifestInBucket: async (name: BackupManifest["name"]) => (await mirror.find(name, never))?.manifest,
       mirrored: async () => daysOf((await mirror.list(never)).backups),
@@ -88,6 +89,28 @@ describe("a mark on a backup", () => {
     assert.equal(code, "mirror_refused");
     assert.match(hint ?? "", /s3:PutObject/);
     assert.deepEqual(await given.manifestInBucket(name), manifest);
+  });
+
+  it("is not made on another's backup in the same bucket", async () => {
+    await using given = await setUp();
+    await using others = await temporaryVolume();
+    const foreign = [{ ...ORIGIN, namespace: "hets-dev" }, undefined];
+    const theirs = await fillVolume(others.path, 2, (index) => ({
+      startedAt: new Date(Date.UTC(2025, 10, 20 + index)),
+      ...(foreign[index] === undefined ? {} : { origin: foreign[index] }),
+    }));
+    for (const backup of theirs)
+      await given.mirror.copyIn(backup, async () => pieces(`PGDMP ${backup.name}`), never);
+
+    for (const { name, manifest } of theirs) {
+      for (const mark of ["pin", "unpin", "acknowledge"]) {
+        const { status, code, detail } = await problemIn(given.culler.post({ [mark]: name }));
+
+        assert.deepEqual([status, code], [422, "backup_elsewhere"]);
+        assert.match(detail, /comes from elsewhere: (?:namespace hets-dev|unknown)/);
+      }
+      assert.deepEqual(await given.manifestInBucket(name), manifest);
+    }
   });
 
   it("is not made on what neither place has", async () => {
