@@ -1,9 +1,12 @@
 import type { PlainDump } from "./plain-dump.ts";
 import type { Restorable } from "./restorable.ts";
 
-/** A whole archive as a file that pg_restore can seek in; gone, where it is a copy, when disposed of. */
+/**
+ * A whole archive as a file that pg_restore can seek in: the one opening that was verified, whatever its name leads to
+ * meanwhile. Closed, and gone where it is a copy, when disposed of.
+ */
 export type ArchiveFile = {
-  readonly path: string;
+  readonly fd: number;
   bytes(): AsyncIterable<Uint8Array>;
   [Symbol.asyncDispose](): Promise<void>;
 };

@@ -5,6 +5,10 @@ import type { Restorable } from "./restorable.ts";
 import type { TargetFacts } from "./target-facts.ts";
 import { workloadText, type Workload, type WorkloadState } from "./workload.ts";
 
+/** An archive is a program: a role that can do little does little harm with a bad one. */
+export const RESTORE_ROLE =
+  "use a role with CREATEDB that is a member of the database's owner, as docs/roles.md makes it";
+
 export type PlannedWorkload = WorkloadState & { readonly workload: string };
 
 /** All that a restore would do, shown before it does. */
@@ -164,16 +168,28 @@ function likenessWarnings(
   ];
 }
 
-function warningsOf(request: PlanRequest): string[] {
-  const { strategy, facts, backup, workloads } = request;
-  const manifest = backup?.manifest;
+function trustWarnings({ facts, backup }: PlanRequest): string[] {
+  if (backup === undefined) return [];
   return [
-    ...(backup !== undefined && manifest === undefined
+    ...(facts.isSuperuser
+      ? [
+          `the SQL of the archive runs as a superuser, with all that the server's user may do: ${RESTORE_ROLE}`,
+        ]
+      : []),
+    ...(backup.manifest === undefined
       ? [
           "this file of the old pod has no manifest: only its own end tells that it is whole",
           "what roles, extensions and tablespaces it needs is told once it has been read, before anything is touched",
         ]
       : []),
+  ];
+}
+
+function warningsOf(request: PlanRequest): string[] {
+  const { strategy, facts, backup, workloads } = request;
+  const manifest = backup?.manifest;
+  return [
+    ...trustWarnings(request),
     ...(manifest?.lacks ?? []).filter(({ data }) => data).map(({ detail }) => `the backup lacks ${detail}`),
     ...madeAnew(request),
     ...likenessWarnings(facts, manifest),

@@ -1,3 +1,4 @@
+import type { ArchiveFile } from "./archive-file.ts";
 import type { TargetFacts } from "./target-facts.ts";
 import type { DatabaseProperties, Settings } from "./database-properties.ts";
 import type { TableCount } from "./compare-rows.ts";
@@ -10,8 +11,8 @@ import type { ArchiveNeeds } from "./script-needs.ts";
 
 export type LoadRequest = {
   readonly database: string;
-  /** A regular file, verified to its end. */
-  readonly path: string;
+  /** Verified to its end. */
+  readonly file: Pick<ArchiveFile, "fd" | "bytes">;
   readonly format: ArchiveFormat;
   /** What the sessions that load work under; see `settingsOfLoad` of the server. */
   readonly settings: Settings;

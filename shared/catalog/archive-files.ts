@@ -2,13 +2,14 @@ import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { open as openFile } from "./volume-calls.ts";
 import { join } from "node:path";
+import type { ArchiveName } from "../backup/archive-name.ts";
 import type { ArchiveFile, ArchiveFiles } from "../backup/archive-file.ts";
 import type { PlainDump } from "../backup/plain-dump.ts";
 import type { Restorable } from "../backup/restorable.ts";
 import { DormouseError } from "../errors.ts";
-import { digestOf } from "./digest.ts";
+import { bytesOf, digestOf, type Digest } from "./digest.ts";
 import { codeOf } from "./files.ts";
-import { READ_BYTES, readLegacy } from "./read-legacy.ts";
+import { readLegacy } from "./read-legacy.ts";
 
 /** Archives that lie on the volume as they are. */
 export function archiveFiles(backupDir: string): ArchiveFiles {
@@ -16,30 +17,24 @@ export function archiveFiles(backupDir: string): ArchiveFiles {
 }
 
 async function open(backupDir: string, backup: Restorable, signal: AbortSignal): Promise<ArchiveFile> {
-  const path = join(backupDir, backup.name);
-  const handle = await openRegular(path, backup.name);
+  const handle = await openRegular(backupDir, backup.name);
   try {
-    if (backup.manifest !== undefined) await compare(handle, backup, signal);
-  } finally {
+    if (backup.manifest !== undefined) assertDigest(backup, await digestOf(handle, signal));
+    return archiveIn(handle, () => handle.close());
+  } catch (error) {
     await handle.close();
+    throw error;
   }
-  return {
-    path,
-    async *bytes() {
-      await using file = await openRegular(path, backup.name);
-      yield* file.createReadStream({
-        highWaterMark: READ_BYTES,
-        autoClose: false,
-      }) as AsyncIterable<Uint8Array>;
-    },
-    [Symbol.asyncDispose]: async () => undefined,
-  };
+}
+
+export function archiveIn(handle: FileHandle, dispose: () => Promise<void>): ArchiveFile {
+  return { fd: handle.fd, bytes: () => bytesOf(handle), [Symbol.asyncDispose]: dispose };
 }
 
 /** Neither a link nor a FIFO in the place of the file is followed or waited for. */
-async function openRegular(path: string, name: string): Promise<FileHandle> {
+export async function openRegular(backupDir: string, name: ArchiveName): Promise<FileHandle> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const handle = await openFile(path, flags).catch((error: unknown) => {
+  const handle = await openFile(join(backupDir, name), flags).catch((error: unknown) => {
     throw ["ENOENT", "ELOOP", "ENXIO"].includes(codeOf(error)) ? notFound(name) : error;
   });
   if ((await handle.stat()).isFile()) return handle;
@@ -47,16 +42,23 @@ async function openRegular(path: string, name: string): Promise<FileHandle> {
   throw notFound(name);
 }
 
-async function compare(
-  handle: FileHandle,
-  { name, manifest }: Restorable,
-  signal: AbortSignal,
-): Promise<void> {
-  const { sha256, sizeBytes } = await digestOf(handle, signal);
+/** Throws `archive_damaged` unless the bytes of the archive were those. */
+export function assertDigest(
+  { name, manifest }: Pick<Restorable, "name" | "manifest">,
+  { sha256, sizeBytes }: Digest,
+): void {
   if (sha256 === manifest?.archive.sha256 && sizeBytes === manifest.archive.sizeBytes) return;
-  throw new DormouseError("archive_damaged", `${name} is not what its manifest describes: the hash differs`, {
-    hint: "restore another backup, and check the volume: GET / lists the backups",
-  });
+  throw otherThanDescribed(name);
+}
+
+export function otherThanDescribed(name: ArchiveName): DormouseError {
+  return new DormouseError(
+    "archive_damaged",
+    `${name} is not what its manifest describes: the hash differs`,
+    {
+      hint: "take its copy in the other place, or another backup, and distrust the storage",
+    },
+  );
 }
 
 async function readPlain(backup: Restorable, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump> {

@@ -1,4 +1,5 @@
 import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import * as promises from "./volume-calls.ts";
 import { join } from "node:path";
 import type { ArchiveFile, ArchiveFiles } from "../backup/archive-file.ts";
@@ -7,10 +8,10 @@ import type { BackupManifest } from "../backup/manifest.ts";
 import type { Mirror } from "../backup/mirror.ts";
 import type { Restorable } from "../backup/restorable.ts";
 import { DormouseError } from "../errors.ts";
-import { archiveFiles } from "./archive-files.ts";
-import { digestOf, writeAll, type Digest } from "./digest.ts";
+import { archiveFiles, archiveIn, assertDigest, openRegular, otherThanDescribed } from "./archive-files.ts";
+import { bytesOf, digestOf, hashing, writeAll, type Digest } from "./digest.ts";
 import { removeIfThere, volumeError } from "./files.ts";
-import { decryptedName, fetchedName, sweepRestoreDir } from "./restore-dir.ts";
+import { copyName, fetchedName, sweepRestoreDir } from "./restore-dir.ts";
 
 export type ArchivePlaces = {
   readonly backupDir: string;
@@ -57,9 +58,8 @@ async function open(task: Task): Promise<ArchiveFile> {
   places.checkSignature?.(backup.manifest);
   const decrypt = keyFor(places, backup);
   await sweepRestoreDir(places.restoreDir, backup.name);
-  const local = await onVolume(task);
-  if (decrypt !== undefined) return openEncrypted(task, decrypt, local);
-  return local ?? copyAt(await fetched(task));
+  if (decrypt !== undefined) return openEncrypted(task, decrypt);
+  return (await onVolume(task)) ?? fetched(task);
 }
 
 function keyFor({ decrypt }: ArchivePlaces, { name, manifest }: Described): Decrypt | undefined {
@@ -73,9 +73,11 @@ function keyFor({ decrypt }: ArchivePlaces, { name, manifest }: Described): Decr
 }
 
 /** The volume's own file, if it is there and whole. Where there is a bucket, its copy makes good for what is damaged. */
-async function onVolume({ places, volume, backup, signal }: Task): Promise<ArchiveFile | undefined> {
+async function onVolume(task: Task): Promise<ArchiveFile | undefined> {
+  const { places, volume, backup, signal } = task;
+  const isCopied = places.checkSignature !== undefined && backup.manifest.archive.recipients === undefined;
   try {
-    return await volume.open(backup, signal);
+    return await (isCopied ? copied(task) : volume.open(backup, signal));
   } catch (error) {
     const isLost =
       error instanceof DormouseError && ["backup_not_found", "archive_damaged"].includes(error.code);
@@ -84,14 +86,22 @@ async function onVolume({ places, volume, backup, signal }: Task): Promise<Archi
   }
 }
 
-async function openEncrypted(
-  task: Task,
-  decrypt: Decrypt,
-  local: ArchiveFile | undefined,
-): Promise<ArchiveFile> {
+/** Where signatures are asked for, those who may write to the volume are not trusted: nor is the file that they can still change. */
+async function copied(task: Task): Promise<ArchiveFile> {
+  const { places, backup } = task;
+  await using source = await openRegular(places.backupDir, backup.name);
+  const { size } = await source.stat();
+  if (size !== backup.manifest.archive.sizeBytes) throw otherThanDescribed(backup.name);
+  await assertRoom(places.restoreDir, size);
+  return await copyOf(task, bytesOf(source), (copy) => assertDigest(backup, copy));
+}
+
+async function openEncrypted(task: Task, decrypt: Decrypt): Promise<ArchiveFile> {
+  await using local = await onVolume(task);
   await tryKey(task, decrypt, local);
-  await using stored = local ?? copyAt(await fetched(task));
-  return copyAt(await decrypted(task, decrypt, stored));
+  if (local !== undefined) return await decrypted(task, decrypt, local);
+  await using copy = await fetched(task);
+  return await decrypted(task, decrypt, copy);
 }
 
 /** Only the beginning is read: it names who can open the rest. */
@@ -104,79 +114,73 @@ async function tryKey(
   if (source !== undefined) for await (const first of decrypt(source)) if (first.length >= 0) break;
 }
 
-async function fetched(task: Task): Promise<string> {
+async function fetched(task: Task): Promise<ArchiveFile> {
   const { places, backup, signal } = task;
   const path = join(places.restoreDir, fetchedName(backup.name));
-  const had = await append(task, path);
+  const what = `copy of ${backup.name} in RESTORE_DIR`;
+  const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+  const handle = await promises.open(path, flags, 0o600).catch((error: unknown) => {
+    throw volumeError(error, what);
+  });
+  const { size: had } = await handle.stat();
   try {
-    await compare(path, backup, backup.manifest.archive, signal);
-    return path;
+    await append(task, handle, had);
   } catch (error) {
-    await removeIfThere(promises, path);
+    await handle.close();
+    throw volumeError(error, what);
+  }
+  try {
+    assertDigest(backup, await digestOf(handle, signal));
+    return copyIn(handle, path);
+  } catch (error) {
+    await copyIn(handle, path)[Symbol.asyncDispose]();
     if (had === 0 || !(error instanceof DormouseError)) throw error;
     // What was there before may have been of something else.
     return fetched(task);
   }
 }
 
-/** Answers how much was there already. */
-async function append({ places, backup, signal }: Task, path: string): Promise<number> {
-  const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
-  const what = `copy of ${backup.name} in RESTORE_DIR`;
-  const handle = await promises.open(path, flags, 0o600).catch((error: unknown) => {
-    throw volumeError(error, what);
-  });
-  try {
-    const { size } = await handle.stat();
-    const missing = backup.sizeBytes - size;
-    if (missing > 0) {
-      await assertRoom(places.restoreDir, missing + decryptedBytes(backup));
-      const source = await places.fetch?.(backup.name, size, signal);
-      if (source !== undefined) await writeAll(handle, source, signal);
-    }
-    return size;
-  } catch (error) {
-    throw volumeError(error, what);
-  } finally {
-    await handle.close();
-  }
+async function append({ places, backup, signal }: Task, handle: FileHandle, had: number): Promise<void> {
+  const missing = backup.sizeBytes - had;
+  if (missing <= 0) return;
+  await assertRoom(places.restoreDir, missing + decryptedBytes(backup));
+  const source = await places.fetch?.(backup.name, had, signal);
+  if (source !== undefined) await writeAll(handle, source, signal);
 }
 
-async function decrypted(
-  { places, backup, signal }: Task,
-  decrypt: Decrypt,
-  stored: ArchiveFile,
-): Promise<string> {
-  const path = join(places.restoreDir, decryptedName(backup.name));
+/** What is decrypted is once more what its manifest says: it may have been overwritten since it was looked at. */
+async function decrypted(task: Task, decrypt: Decrypt, stored: ArchiveFile): Promise<ArchiveFile> {
+  const { places, backup } = task;
   const { decrypted: expected } = backup.manifest.archive;
-  try {
-    await assertRoom(places.restoreDir, decryptedBytes(backup));
-    const handle = await promises.open(path, "wx", 0o600);
-    try {
-      await writeAll(handle, decrypt(stored.bytes()), signal);
-    } finally {
-      await handle.close();
-    }
-    if (expected !== undefined) await compare(path, backup, expected, signal);
-    return path;
-  } catch (error) {
-    await removeIfThere(promises, path);
-    throw volumeError(error, `decrypted copy of ${backup.name} in RESTORE_DIR`);
-  }
+  await assertRoom(places.restoreDir, decryptedBytes(backup));
+  const source = hashing(stored.bytes());
+  return copyOf(task, decrypt(source.bytes), ({ sha256, sizeBytes }) => {
+    assertDigest(backup, source.digest());
+    if (expected !== undefined && (expected.sha256 !== sha256 || expected.sizeBytes !== sizeBytes))
+      throw otherThanDescribed(backup.name);
+  });
 }
 
-async function compare(
-  path: string,
-  { name }: Described,
-  expected: Digest,
-  signal: AbortSignal,
-): Promise<void> {
-  await using handle = await promises.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  const found = await digestOf(handle, signal);
-  if (found.sha256 === expected.sha256 && found.sizeBytes === expected.sizeBytes) return;
-  throw new DormouseError("archive_damaged", `archive ${name} is not what its manifest says`, {
-    hint: "take the copy in the other place, or another backup, and distrust the storage",
+/** Read back before it is looked at, by the descriptor that a restore then loads. */
+async function copyOf(
+  { places, backup, signal }: Task,
+  source: AsyncIterable<Uint8Array>,
+  check: (copy: Digest) => void,
+): Promise<ArchiveFile> {
+  const path = join(places.restoreDir, copyName(backup.name));
+  const what = `copy of ${backup.name} in RESTORE_DIR`;
+  const handle = await promises.open(path, "wx+", 0o600).catch((error: unknown) => {
+    throw volumeError(error, what);
   });
+  const copy = copyIn(handle, path);
+  try {
+    await writeAll(handle, source, signal);
+    check(await digestOf(handle, signal));
+    return copy;
+  } catch (error) {
+    await copy[Symbol.asyncDispose]();
+    throw volumeError(error, what);
+  }
 }
 
 async function assertRoom(folder: string, neededBytes: number): Promise<void> {
@@ -190,16 +194,9 @@ function decryptedBytes({ manifest }: Described): number {
   return manifest.archive.decrypted?.sizeBytes ?? 0;
 }
 
-function copyAt(path: string): ArchiveFile {
-  return {
-    path,
-    async *bytes() {
-      await using handle = await promises.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-      yield* handle.createReadStream({
-        highWaterMark: 1 << 18,
-        autoClose: false,
-      }) as AsyncIterable<Uint8Array>;
-    },
-    [Symbol.asyncDispose]: async () => void (await removeIfThere(promises, path)),
-  };
+function copyIn(handle: FileHandle, path: string): ArchiveFile {
+  return archiveIn(handle, async () => {
+    await handle.close();
+    await removeIfThere(promises, path);
+  });
 }

@@ -4,6 +4,7 @@ import type { FileHandle } from "node:fs/promises";
 export type Digest = { readonly sizeBytes: number; readonly sha256: string };
 
 const READ_BYTES = 1 << 20;
+const PIECE_BYTES = 1 << 18;
 
 /** Writes all of `source` to `file` and tells what was written; each chunk is on its way before the next is asked for. */
 export async function writeAll(
@@ -29,6 +30,30 @@ async function writeWhole(file: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let at = 0; at < chunk.length;) {
     const { bytesWritten } = await file.write(chunk, at);
     at += bytesWritten;
+  }
+}
+
+/** What is read of `source` by somebody else; its digest when that has come to the end. */
+export function hashing(source: AsyncIterable<Uint8Array>) {
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      hash.update(chunk);
+      sizeBytes += chunk.length;
+      yield chunk;
+    }
+  }
+  return { bytes: bytes(), digest: (): Digest => ({ sizeBytes, sha256: hash.digest("hex") }) };
+}
+
+/** A file from its beginning, in pieces that are the reader's to keep; it stays open, and several may read it. */
+export async function* bytesOf(file: FileHandle): AsyncGenerator<Uint8Array> {
+  for (let position = 0; ;) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(PIECE_BYTES), 0, PIECE_BYTES, position);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    position += bytesRead;
   }
 }
 

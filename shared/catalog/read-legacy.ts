@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { LegacyContents, LegacyFile } from "../backup/catalog.ts";
 import type { ArchiveFormat } from "../backup/manifest.ts";
 import { plainDumpScanner } from "../backup/plain-dump.ts";
 import { DormouseError } from "../errors.ts";
+import { hashing } from "./digest.ts";
 import { codeOf } from "./files.ts";
 
 export type LegacyReading = { readonly contents: LegacyContents } | { readonly damage: string };
@@ -32,10 +32,10 @@ export async function readLegacy(
   { format, sizeBytes }: Pick<LegacyFile, "sizeBytes"> & { readonly format: ArchiveFormat },
   { signal, print }: { readonly signal: AbortSignal; readonly print?: PrintArchive | undefined },
 ): Promise<LegacyReading> {
-  const file = hashing();
+  const file = hashing(source);
   const script = scanning(Math.max(BOMB_FLOOR_BYTES, sizeBytes * MAX_EXPANSION));
   try {
-    const bytes = file.pass(source);
+    const { bytes } = file;
     if (format === "gzip-sql")
       await pipeline(bytes, createGunzip({ chunkSize: READ_BYTES }), (plain: Chunks) => script.read(plain), {
         signal,
@@ -58,21 +58,6 @@ export async function readLegacy(
 function printed(archive: Chunks, print: PrintArchive | undefined, signal: AbortSignal): Chunks {
   if (print !== undefined) return print(archive, signal);
   throw new DormouseError("internal", "an archive of format custom is not read here");
-}
-
-function hashing() {
-  const hash = createHash("sha256");
-  let sizeBytes = 0;
-  return {
-    async *pass(source: Chunks): AsyncGenerator<Uint8Array> {
-      for await (const chunk of source) {
-        hash.update(chunk);
-        sizeBytes += chunk.length;
-        yield chunk;
-      }
-    },
-    digest: () => ({ sizeBytes, sha256: hash.digest("hex") }),
-  };
 }
 
 function scanning(limitBytes: number) {

@@ -3,16 +3,15 @@ import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
 import { clearUp, removeIfThere, temporaryName } from "./files.ts";
 
-const COPY =
-  /^(?:\.tmp-(?<decrypted>.+\.(?:bak|sql\.gz))-[0-9a-f]{8}|(?<fetched>.+\.(?:bak|sql\.gz))\.fetched)$/s;
+const COPY = /^(?:\.tmp-(?<copy>.+\.(?:bak|sql\.gz))-[0-9a-f]{8}|(?<fetched>.+\.(?:bak|sql\.gz))\.fetched)$/s;
 
 /** A name that stays: what an earlier attempt has fetched is not fetched again. */
 export function fetchedName(name: ArchiveName): string {
   return `${flat(name)}.fetched`;
 }
 
-/** Another one each time. */
-export function decryptedName(name: ArchiveName): string {
+/** Of what is decrypted or copied: another one each time. */
+export function copyName(name: ArchiveName): string {
   return temporaryName(flat(name));
 }
 
@@ -28,7 +27,7 @@ export async function sweepRestoreDir(restoreDir: string, wanted: ArchiveName): 
 }
 
 function isLeftBehind(file: string, wanted: ArchiveName): boolean {
-  const { decrypted, fetched = decrypted } = COPY.exec(file)?.groups ?? {};
+  const { copy, fetched = copy } = COPY.exec(file)?.groups ?? {};
   const archive = fetched?.replace("_", "/") ?? "";
   if (file === fetchedName(wanted)) return false;
   return parseArchiveName(archive)?.database === parseArchiveName(wanted)?.database;

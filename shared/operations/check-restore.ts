@@ -1,5 +1,6 @@
 import { blockersOf } from "../backup/blockers.ts";
 import { good, type Check, type Finding } from "../backup/finding.ts";
+import { RESTORE_ROLE } from "../backup/restore-plan.ts";
 import { NO_NEEDS } from "../backup/script-needs.ts";
 import { identifier } from "../backup/sql-text.ts";
 import { doubtOf } from "./doubt-of.ts";
@@ -7,6 +8,12 @@ import type { RestoreDependencies } from "./restore-dependencies.ts";
 
 type Dependencies = Pick<RestoreDependencies, "server" | "settings" | "runs" | "expired">;
 type Found = readonly Omit<Finding, "check">[];
+
+const SUPERUSER: Found[number] = {
+  state: "warning",
+  detail: "the role is a superuser: the SQL of an archive would run with all that the server's user may do",
+  fix: RESTORE_ROLE,
+};
 
 /** What would stand in the way of a restore, whichever backup it takes: the same rules as those of its plan. */
 export function restoreCheck({ server, settings }: Dependencies): Check {
@@ -17,8 +24,9 @@ export function restoreCheck({ server, settings }: Dependencies): Check {
       const facts = await server.inspect({ database, target: database, needs: NO_NEEDS }, signal);
       // An undo exchanges two databases as a restore does, and needs nothing of a backup.
       const blockers = blockersOf("undo", { facts, backup: undefined });
-      if (blockers.length === 0) return [good("the role may make, fence and rename the database")];
-      return blockers.map(({ detail, remedy }) => ({ state: "fault", detail, fix: remedy }));
+      const faults = blockers.map(({ detail, remedy }) => ({ state: "fault" as const, detail, fix: remedy }));
+      const fine = blockers.length === 0 ? [good("the role may make, fence and rename the database")] : [];
+      return [...fine, ...faults, ...(facts.isSuperuser ? [SUPERUSER] : [])];
     },
   };
 }

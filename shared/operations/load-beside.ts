@@ -37,7 +37,7 @@ export async function loadBeside(
   const { file, tables, needs } = verified;
   await refuseUnmet(deps, { strategy, backup, needs }, signal);
   const settings = await deps.server.settingsOfLoad(database, backup.manifest?.settings, signal);
-  const request = { database: loaded, path: file.path, format: backup.format, settings };
+  const request = { database: loaded, file, format: backup.format, settings };
   const expectedBytes = backup.manifest?.content.databaseBytes;
   const load = (isAlone: boolean) =>
     watched(deps, saga, expectedBytes, () => tools.load({ ...request, isAlone }, signal));

@@ -49,11 +49,11 @@ async function replace(
   const { signal, step } = saga.context;
   const { database } = saga.journal();
   const { backup, tools } = given;
-  const { path, tables } = { path: verified.file.path, tables: verified.tables };
+  const { file, tables } = verified;
   const connectionLimit = saga.journal().connectionLimit ?? (await held.connectionLimit(database));
   await saga.write({ phase: "swapping", connectionLimit, safety, downSince: downSince(deps, saga) });
   const settings = await deps.server.settingsOfLoad(database, backup.manifest?.settings, signal);
-  const request = { database, path, format: backup.format, tables, settings };
+  const request = { database, file, format: backup.format, tables, settings };
   await tools.replace(
     request,
     async ({ pid, transaction }) => {

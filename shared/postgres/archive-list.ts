@@ -1,12 +1,14 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { LoadRequest } from "../backup/restore-server.ts";
+import { INHERITED } from "./child-process.ts";
 import { startLoad, type Loader } from "./load-tool.ts";
 
 /** Which entries of an archive pg_restore makes, in order; without a path all of them, as the archive has them. */
 export type UsedList = { readonly path: string | undefined };
 
-type Archive = { readonly database: string; readonly path: string };
+type Archive = Pick<LoadRequest, "database" | "file">;
 
 export type EntryLists = {
   /** All but event triggers. */
@@ -53,11 +55,11 @@ export function usingList({ path }: UsedList): string[] {
 }
 
 /** Names are in whatever encoding the archive has: bytes stay bytes. */
-async function listed(loader: Loader, { database, path }: Archive, signal: AbortSignal): Promise<string[]> {
+async function listed(loader: Loader, { database, file }: Archive, signal: AbortSignal): Promise<string[]> {
   const running = startLoad(
     loader,
     "pg_restore",
-    { database, settings: {}, arguments: ["--list", path] },
+    { database, settings: {}, arguments: ["--list", INHERITED], inherits: file.fd },
     signal,
   );
   running.stdin.end();

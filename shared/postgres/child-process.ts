@@ -11,9 +11,14 @@ export type Command = {
   readonly file: string;
   readonly arguments: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** A descriptor of ours that the child has as well: its `INHERITED`. */
+  readonly inherits?: number | undefined;
   /** What must not stand in anything that the child says. */
   readonly secrets: readonly string[];
 };
+
+/** By this name a child opens anew the file behind the descriptor that it inherits; so does each of its own children. */
+export const INHERITED = "/dev/fd/3";
 
 export type Limits = {
   /** The whole life of the process. */
@@ -127,7 +132,7 @@ async function* watched(stdout: PipeReader, dog: Watchdog): AsyncGenerator<Uint8
   }
 }
 
-function spawnTool({ file, arguments: args, environment }: Command) {
+function spawnTool({ file, arguments: args, environment, inherits }: Command) {
   const { input, output } = childPipes();
   const child = execa(file, args, {
     env: { ...environment },
@@ -137,9 +142,12 @@ function spawnTool({ file, arguments: args, environment }: Command) {
     reject: false,
     buffer: false,
     // Any descriptor will do; the types know the first ten.
-    stdin: input.childs as 3,
-    stdout: output.childs as 4,
-    stderr: "pipe",
+    stdio: [
+      input.childs as 3,
+      output.childs as 4,
+      "pipe",
+      ...(inherits === undefined ? [] : [inherits as 5]),
+    ],
     encoding: "buffer",
   });
   // The child has its ends now, and the pipes end with it.

@@ -21,7 +21,7 @@ export const BESIDE = { synchronous_commit: "off", maintenance_work_mem: "256MB"
 export function startLoad(
   { tools, libpq, options }: Loader,
   tool: "pg_restore" | "psql",
-  given: Pick<Command, "arguments"> & { readonly database: string; readonly settings: Settings },
+  given: Pick<Command, "arguments" | "inherits"> & { readonly database: string; readonly settings: Settings },
   signal: AbortSignal,
 ): RunningTool {
   const limits: Limits = { deadlineMs: options.deadlineMs, stallMs: options.deadlineMs };
@@ -29,6 +29,7 @@ export function startLoad(
     {
       file: `${tools.binDir}/${tool}`,
       arguments: given.arguments,
+      inherits: given.inherits,
       environment: { ...libpq.environment, PGOPTIONS: pgOptions(given.settings) },
       secrets: options.secrets,
     },

@@ -1,5 +1,6 @@
 import type { LoadRequest } from "../backup/restore-server.ts";
 import { entryLists, usingList, type UsedList } from "./archive-list.ts";
+import { INHERITED } from "./child-process.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 
 /**
@@ -16,7 +17,7 @@ export async function loadCustom(loader: Loader, request: LoadRequest, signal: A
 
 async function loadEntries(
   loader: Loader,
-  { database, path, settings, isAlone }: LoadRequest,
+  { database, file, settings, isAlone }: LoadRequest,
   list: UsedList,
   signal: AbortSignal,
 ): Promise<void> {
@@ -35,8 +36,9 @@ async function loadEntries(
         ...usingList(list),
         `--jobs=${isAlone === true ? 1 : options.jobs}`,
         `--dbname=${libpq.conninfo(database)}`,
-        path,
+        INHERITED,
       ],
+      inherits: file.fd,
     },
     signal,
   );

@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { Settings } from "../backup/database-properties.ts";
@@ -24,7 +24,7 @@ function withoutEventTriggers(settings: Settings): Settings {
  * end of the data, and commits what it got.
  */
 export async function loadPlain(loader: Loader, request: LoadRequest, signal: AbortSignal): Promise<void> {
-  const { database, path, format, settings } = request;
+  const { database, file, format, settings } = request;
   const running = startLoad(
     loader,
     "psql",
@@ -35,11 +35,15 @@ export async function loadPlain(loader: Loader, request: LoadRequest, signal: Ab
     },
     signal,
   );
-  const source = createReadStream(path, { highWaterMark: 1 << 18 });
-  const script = format === "gzip-sql" ? [source, createGunzip({ chunkSize: 1 << 18 })] : [source];
+  const unzip = format === "gzip-sql" ? [createGunzip({ chunkSize: 1 << 18 })] : [];
   // psql that went away says why by its exit; a file that cannot be read ends psql.
   const guard = loader.tools.canRestrict ? [restricted()] : [];
-  const fed = pipeline([...script, ...guard, running.stdin]).catch((error: unknown) => {
+  const fed = pipeline([
+    Readable.from(file.bytes(), { objectMode: false }),
+    ...unzip,
+    ...guard,
+    running.stdin,
+  ]).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== "EPIPE") running.stop(error as Error);
   });
   for await (const _ of running.output) continue;

@@ -5,7 +5,7 @@ import type { TableRows } from "../backup/plain-dump.ts";
 import type { ReplaceRequest, ReplacingSession } from "../backup/restore-server.ts";
 import { DormouseError } from "../errors.ts";
 import { entryLists, usingList, type UsedList } from "./archive-list.ts";
-import type { RunningTool } from "./child-process.ts";
+import { INHERITED, type RunningTool } from "./child-process.ts";
 import { startLoad, type Loader } from "./load-tool.ts";
 import { PSQL } from "./psql.ts";
 import { WIPE } from "./wipe.ts";
@@ -55,7 +55,7 @@ export async function replaceContent(
 
 function startScript(
   loader: Loader,
-  { database, path, settings }: ReplaceRequest,
+  { database, file, settings }: ReplaceRequest,
   list: UsedList,
   signal: AbortSignal,
 ): RunningTool {
@@ -72,8 +72,9 @@ function startScript(
         "--enable-row-security",
         ...usingList(list),
         "--file=-",
-        path,
+        INHERITED,
       ],
+      inherits: file.fd,
     },
     signal,
   );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { STRATEGIES } from "../../shared/backup/journal.ts";
+import { STRATEGIES, type Strategy } from "../../shared/backup/journal.ts";
 import { planRestore, type PlanRequest } from "../../shared/backup/restore-plan.ts";
 import { legacyFile, restorable, targetFacts } from "../support/restorables.ts";
 
@@ -75,6 +75,16 @@ describe("the plan of a restore", () => {
       "replication slot debezium stays with the old database",
     ]);
     assert.match(plan({ backup: legacyFile(), workloads: [] }).warnings.join(), /no manifest/);
+  });
+
+  it("warns of a superuser, whose rights the SQL of an archive has, whatever loads it", () => {
+    const warnedOf = (isSuperuser: boolean, strategy: Strategy) =>
+      /as a superuser.*docs\/roles\.md/.test(
+        plan({ strategy, facts: targetFacts({ isSuperuser }), workloads: [] }).warnings.join("\n"),
+      );
+
+    for (const strategy of ["swap", "in-place", "rehearse", "beside"] as const)
+      assert.deepEqual([warnedOf(true, strategy), warnedOf(false, strategy)], [true, false]);
   });
 
   it("warns of slots that an undo leaves behind, and of readers who get what is loaded in place", () => {

@@ -62,7 +62,10 @@ describe("a backup function with recipients", () => {
         decrypt: ageDecryption(identity),
       });
       await using file = await files.open({ ...backupOf(manifest), format: "custom" }, never);
-      const { stdout } = await execa(`${server.binDir}/pg_restore`, ["--list", file.path]);
+      const { stdout } = await execa(`${server.binDir}/pg_restore`, [
+        "--list",
+        `/proc/${process.pid}/fd/${file.fd}`,
+      ]);
       assert.match(stdout, /TABLE DATA/);
     }
   });
