@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { kubectl, kubectlJson } from "./support/kubectl.ts";
 import { clusterRoleBinding, writeKustomization } from "./support/kustomization.ts";
-import { install, type Installation } from "./support/namespace.ts";
+import { applied, install, type Installation } from "./support/namespace.ts";
 
 const SUFFIX = "-reports";
 
@@ -34,7 +34,7 @@ describe("two installations in one namespace", () => {
     );
     firstFolder = await writeKustomization(namespace, {});
     folder = await writeKustomization(namespace, { nameSuffix: SUFFIX });
-    await first.kubectl(`apply --validate=strict -k ${folder}`);
+    await applied(first.kubectl, folder);
     await first.kubectl(
       `create rolebinding operator${SUFFIX} --role=dormouse-operator${SUFFIX} --serviceaccount=${namespace}:operator`,
     );

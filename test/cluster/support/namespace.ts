@@ -62,8 +62,7 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
   await run(`apply --validate=strict -k ${join(MANIFESTS, wishes.volume ?? "volume")}`);
   const folder = await writeKustomization(namespace, wishes);
   undo.defer(() => rm(folder, { recursive: true, force: true }));
-  // A webhook of a busy cluster may be away for a moment.
-  await eventually("the manifests applied", async () => run(`apply --validate=strict -k ${folder}`), 90_000);
+  await applied(run, folder);
   await run("create serviceaccount operator");
   await run(`create rolebinding operator --role=dormouse-operator --serviceaccount=${namespace}:operator`);
   const operator = await bearerOf(run, "operator", "dormouse");
@@ -88,6 +87,11 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
     podsOf: (name) => pods(`serving.knative.dev/service=${name}`),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** A webhook of a busy cluster may be away for a moment. */
+export async function applied(run: Installation["kubectl"], folder: string): Promise<void> {
+  await eventually("the manifests applied", () => run(`apply --validate=strict -k ${folder}`));
 }
 
 /** Resolves when no pod of the function is left. */
