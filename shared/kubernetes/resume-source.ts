@@ -1,5 +1,6 @@
 import type { IPingSource } from "@kubernetes-models/knative/sources.knative.dev/v1/PingSource";
 import type { ResumeSource } from "../backup/workload.ts";
+import { DormouseError } from "../errors.ts";
 import { ApiRefusal, type CallCluster } from "./client.ts";
 
 const PING_SOURCES = { group: "sources.knative.dev", version: "v1", plural: "pingsources" } as const;
@@ -22,7 +23,7 @@ export function knativeResumeSource(call: CallCluster, service: string, audience
           const body = pingSource(run, { service, audience }, owner);
           return custom.createNamespacedCustomObject({ ...PING_SOURCES, namespace, body }, options);
         });
-      }),
+      }).catch(unlessUnreachable),
     remove: (signal) =>
       unlessRefused({ fine: 404 }, () =>
         call(signal, ({ custom, namespace }, options) =>
@@ -71,6 +72,13 @@ async function unlessRefused(
     if (error.status === 404) return { missing: "this cluster has no Knative Eventing with PingSources" };
     return { missing: `${error.message}; ${RIGHTS}` };
   }
+}
+
+/** A webhook of Knative Eventing that is away makes the API answer 500: no reason to leave a database as it burns. */
+function unlessUnreachable(error: unknown): { readonly missing: string } {
+  if (error instanceof DormouseError && error.code === "cluster_unreachable")
+    return { missing: error.message };
+  throw error;
 }
 
 /** With its owner's uid the source goes when the service goes. Without the right to read that, it goes with the run. */
