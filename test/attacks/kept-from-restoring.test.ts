@@ -17,6 +17,8 @@ describe("an operator who restores while others ask for backups and wake functio
     const environment = {
       ...backupEnvironment(stage.server, stage.database, stage.path),
       RETRY_SECONDS: "600",
+      // Each ping is to want the lock.
+      MIN_INTERVAL_MINUTES: "0",
     };
     await using backup = await startFunction("backup", environment);
     const restore = await stage.start();
