@@ -4,6 +4,7 @@ import { rightsCheck } from "../shared/kubernetes/check-rights.ts";
 import { DormouseError } from "../shared/errors.ts";
 import { type CallCluster, clusterCaller } from "../shared/kubernetes/client.ts";
 import { reviewAuth } from "../shared/kubernetes/review-auth.ts";
+import { namespaceOf } from "../shared/runtime/namespace.ts";
 import { noAuth, tokenAuth } from "../shared/runtime/token-auth.ts";
 
 export type AuthSettings = {
@@ -15,6 +16,7 @@ export type AuthSettings = {
   readonly KUBECONFIG?: string | undefined;
   readonly AUTH_EVENTS?: "kubernetes" | "none";
   readonly AUTH_EVENT_SUBJECTS?: readonly string[] | undefined;
+  readonly POD_NAMESPACE?: string | undefined;
 };
 
 /** What AUTH names, wired; `checkAuth` has seen that nothing is lacking. */
@@ -32,9 +34,14 @@ export async function authorizeOf(settings: AuthSettings, call = callerOf(settin
   }
 }
 
-/** Whether this function may ask the cluster who calls; with another AUTH there is nothing to ask. */
+/** Of callers or of senders of events. */
+export function asksTheCluster({ AUTH, AUTH_EVENTS }: AuthSettings): boolean {
+  return AUTH === "kubernetes" || AUTH_EVENTS === "kubernetes";
+}
+
+/** Whether this function may ask the cluster who calls, where it does. */
 export function callerChecks(settings: AuthSettings): readonly Check[] {
-  return settings.AUTH === "kubernetes" ? [rightsCheck(callerOf(settings), { asksWhoCalls: true })] : [];
+  return asksTheCluster(settings) ? [rightsCheck(callerOf(settings), { asksWhoCalls: true })] : [];
 }
 
 /** Who may send events, where that is asked. */
@@ -47,9 +54,13 @@ export function eventAuthOf(settings: AuthSettings, call = callerOf(settings)): 
   } = settings;
   if (AUTH_EVENTS !== "kubernetes") return undefined;
   const review = reviewAuth(call, { audience, service, monotonicMs: () => performance.now() });
+  const namespace = namespaceOf(settings.POD_NAMESPACE);
+  const subjects = AUTH_EVENT_SUBJECTS.map((subject) =>
+    subject.includes(":") ? subject : `system:serviceaccount:${namespace}:${subject}`,
+  );
   return async ({ token }, signal) => {
     const sender = await review({ token }, signal);
-    if (AUTH_EVENT_SUBJECTS.some((subject) => isSubject(subject, sender.name))) return sender;
+    if (subjects.some((subject) => isSubject(subject, sender.name))) return sender;
     throw new DormouseError("forbidden", `${sender.name} may send no events`, {
       hint: "name the sender in AUTH_EVENT_SUBJECTS: status.auth.serviceAccountName of a source tells it",
     });

@@ -13,6 +13,7 @@ import { keepPolicy } from "../../shared/runtime/retention-config.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { authorizeOf, callerChecks, eventAuthOf } from "../authorize.ts";
+import { sendersCheck } from "../check-senders.ts";
 import { backupDependencies } from "../backup-dependencies.ts";
 import { mirrorChecks, mirrorOf } from "../mirror.ts";
 import { protectionOf } from "../protection.ts";
@@ -63,6 +64,7 @@ function checksOf(config: BackupConfig, { inspect }: BackupDependencies, searchP
     databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
     ...mirrorChecks(config, "backup"),
     ...callerChecks(config),
+    sendersCheck(config),
     sinkCheck(config),
   ];
 }

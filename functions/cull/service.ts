@@ -20,6 +20,7 @@ import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { version } from "../../shared/version.ts";
 import { authorizeOf, callerChecks, eventAuthOf } from "../authorize.ts";
+import { sendersCheck } from "../check-senders.ts";
 import { mirrorChecks, mirrorOf } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
 import { backupsCheck } from "./check-backups.ts";
@@ -71,6 +72,7 @@ function checksOf(config: CullConfig, deps: CullPlacesDependencies): readonly Ch
     backupsCheck(deps, config.STALE_HOURS),
     ...mirrorChecks(config, "cull"),
     ...callerChecks(config),
+    sendersCheck(config),
   ];
 }
 

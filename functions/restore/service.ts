@@ -13,7 +13,8 @@ import { connectionSettings } from "../../shared/postgres/connection-settings.ts
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
-import { authorizeOf, eventAuthOf } from "../authorize.ts";
+import { asksTheCluster, authorizeOf, eventAuthOf } from "../authorize.ts";
+import { sendersCheck } from "../check-senders.ts";
 import { mirrorChecks } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { RestoreConfig } from "./config.ts";
@@ -62,15 +63,16 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
     restoreCheck(deps),
     leftoversCheck(deps),
     workloadsCheck(workloads, settings.workloads),
-    ...(settings.workloads.length === 0 && config.AUTH !== "kubernetes"
+    ...(settings.workloads.length === 0 && !asksTheCluster(config)
       ? []
       : [
           rightsCheck(call, {
             workloads: settings.workloads,
             service: config.K_SERVICE,
-            asksWhoCalls: config.AUTH === "kubernetes",
+            asksWhoCalls: asksTheCluster(config),
           }),
         ]),
+    sendersCheck(config),
     ...(config.K_SINK === undefined ? [] : [sinkCheck(config)]),
   ];
 }

@@ -4,6 +4,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { getCACertificates } from "node:tls";
 import type { SinkConfig } from "./sink-config.ts";
+import { trustBundles } from "./trust-bundles.ts";
 
 export type SinkRequest = {
   readonly method: "POST" | "OPTIONS";
@@ -25,7 +26,8 @@ export async function askSink(
 ): Promise<SinkAnswer> {
   const { K_SINK = "", K_CA_CERTS: ca, HTTP_PROXY, HTTPS_PROXY, NO_PROXY } = config;
   const proxyEnv = { HTTP_PROXY, HTTPS_PROXY, NO_PROXY };
-  const trusted = ca === undefined ? {} : { ca: [...getCACertificates("default"), ca] };
+  const authorities = [...(ca === undefined ? [] : [ca]), ...(await trustBundles())];
+  const trusted = authorities.length === 0 ? {} : { ca: [...getCACertificates("default"), ...authorities] };
   const options = { method, headers: { ...headers, ...(await bearer(config)) }, signal };
   const call =
     new URL(K_SINK).protocol === "https:"

@@ -34,9 +34,10 @@ export const authVariables = {
     allowed: "kubernetes or none",
   }),
   AUTH_EVENT_SUBJECTS: variable(z.optional(subjects), {
-    description: "With `AUTH_EVENTS=kubernetes`: whose events are taken.",
+    description:
+      "With `AUTH_EVENTS=kubernetes`: whose events are taken. A name alone is a ServiceAccount of this namespace.",
     allowed:
-      "a comma-separated list of users, like `system:serviceaccount:NAMESPACE:NAME`, each perhaps with a `*` at its end",
+      "a comma-separated list of ServiceAccounts, like `NAME` or `system:serviceaccount:NAMESPACE:NAME`, each perhaps with a `*` at its end",
   }),
 };
 

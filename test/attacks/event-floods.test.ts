@@ -74,6 +74,19 @@ describe("a flood of events at cull", () => {
     }
   });
 
+  it("takes no key of a person, by calling its source as a person's requests are called", async () => {
+    await using volume = await temporaryVolume();
+    await fillVolume(volume.path, 3);
+    await using culler = await start(volume.path);
+    await send(culler, { id: "a-key", source: "http" });
+    await ended(culler, 1);
+
+    const answer = await culler.post({ dryRun: true }, { "idempotency-key": "a-key" });
+
+    assert.equal(answer.status, 200);
+    assert.equal((await runsOf(volume.path)).length, 2);
+  });
+
   it("leaves a person's cull alone, and what a person began answers events", async () => {
     await using volume = await temporaryVolume();
     await fillVolume(volume.path, 3);

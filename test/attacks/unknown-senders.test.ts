@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { checkAuth } from "../../functions/check-auth.ts";
+import { sendersCheck } from "../../functions/check-senders.ts";
 import { startFakeKubernetes } from "../support/fake-kubernetes.ts";
 import { pingRequest, spawnFunction, startFunction } from "../support/function-process.ts";
 import { eventReceiver } from "../support/event-receiver.ts";
@@ -10,13 +11,15 @@ import { until } from "../support/faulty.ts";
 import { temporaryVolume } from "../support/volume.ts";
 
 const DAILY = "system:serviceaccount:hets:dormouse-watch-oidc-sources.knative.dev-pingsource";
-const RESUME = "system:serviceaccount:hets:dormouse-restore-0123456789-oidc";
-const SUBJECTS = `${DAILY}, system:serviceaccount:hets:dormouse-restore-*`;
+const RESUME = "system:serviceaccount:hets:dormouse-restore-oidc-sources.knative.dev-pingsource";
+/** The second is of the function's own namespace. */
+const SUBJECTS = `${DAILY}, dormouse-restore-oidc-*`;
 
 const given = (backupDir: string) => ({
   PATH: process.env["PATH"] ?? "",
   BACKUP_DIR: backupDir,
   AUTH: "none",
+  POD_NAMESPACE: "hets",
   PORT: "0",
 });
 
@@ -29,6 +32,8 @@ describe("events with AUTH_EVENTS=kubernetes", () => {
     fake.addUser({ token: "resume", name: RESUME, audiences });
     fake.addUser({ token: "elsewhere", name: DAILY, audiences: ["https://kubernetes.default.svc"] });
     fake.addUser({ token: "other", name: "system:serviceaccount:other:dormouse-watch", audiences });
+    const elsewhere = RESUME.replace(":hets:", ":other:");
+    fake.addUser({ token: "namesake", name: elsewhere, audiences });
     fake.addUser({ token: "longer", name: `${DAILY}2`, audiences });
     await using cull = await startFunction("cull", {
       ...given(volume.path),
@@ -47,7 +52,7 @@ describe("events with AUTH_EVENTS=kubernetes", () => {
     };
 
     const statuses: Record<string, number> = {};
-    for (const token of [undefined, "made-up", "elsewhere", "other", "longer"]) {
+    for (const token of [undefined, "made-up", "elsewhere", "other", "namesake", "longer"]) {
       statuses[`${token}`] = (await send(token)).status;
       statuses[`${token}, structured`] = (await send(token, true)).status;
     }
@@ -63,6 +68,8 @@ describe("events with AUTH_EVENTS=kubernetes", () => {
       "elsewhere, structured": 401,
       other: 403,
       "other, structured": 403,
+      namesake: 403,
+      "namesake, structured": 403,
       longer: 403,
       "longer, structured": 403,
     });
@@ -85,6 +92,27 @@ describe("events with AUTH_EVENTS=kubernetes", () => {
     });
 
     assert.match(String((await cull.logged("start-up failed"))["error"]), /AUTH_EVENT_SUBJECTS is "\*"/);
+  });
+});
+
+describe("the doctor of a function that could ask senders for a token", () => {
+  it("warns where the cluster gives them one, and tells who is named where it asks", async () => {
+    await using volume = await temporaryVolume();
+    const SINK_TOKEN_FILE = join(volume.path, "token");
+    const look = async (settings: object) => {
+      const check = sendersCheck({ AUTH: "kubernetes", AUTH_EVENTS: "none", SINK_TOKEN_FILE, ...settings });
+      return (await check.look(new AbortController().signal))[0];
+    };
+
+    const without = await look({});
+    await writeFile(SINK_TOKEN_FILE, "a token");
+    const could = await look({});
+    const asks = await look({ AUTH_EVENTS: "kubernetes", AUTH_EVENT_SUBJECTS: ["dormouse-daily-oidc-*"] });
+
+    assert.deepEqual([without?.state, could?.state, asks?.state], ["good", "warning", "good"]);
+    assert.match(without?.detail ?? "", /AUTH_EVENTS/);
+    assert.match(could?.fix ?? "", /components\/events-oidc/);
+    assert.match(asks?.detail ?? "", /dormouse-daily-oidc-\*/);
   });
 });
 

@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
 import { pingHeaders, runsOf, schedule } from "./support/events.ts";
 import { eventually, kubectl, kubectlJson } from "./support/kubectl.ts";
-import type { Patch, Wishes } from "./support/kustomization.ts";
+import type { Wishes } from "./support/kustomization.ts";
 import { bearer, install, type Installation } from "./support/namespace.ts";
 
-const EVENTS = fileURLToPath(new URL("../../docs/events.md", import.meta.url));
 /** Where the ping of each source goes. */
 const PINGED = { daily: "dormouse-backup", watch: "dormouse-cull", tidy: "dormouse-restore" };
 /** The component wants it. */
@@ -28,7 +24,7 @@ describe("functions that ask who sends an event", () => {
   describe("with sources alone", () => {
     let dormouse: Installation;
     before(async () => {
-      dormouse = await installed("senders", await documented(0));
+      dormouse = await installed("senders", { components: ["events-oidc"] });
     });
     after(() => dormouse?.[Symbol.asyncDispose]());
 
@@ -71,8 +67,8 @@ describe("functions that ask who sends an event", () => {
     before(async () => {
       dormouse = await installed("brokered", {
         overlay: "broker",
+        components: ["events-oidc"],
         beforehand: [CHAT],
-        ...(await documented(1)),
       });
       await dormouse.kubectl("wait --for=condition=Ready broker,trigger --all --timeout=300s");
     });
@@ -104,18 +100,4 @@ async function hasRun({ onVolume }: Installation, of: string, source: RegExp): P
 async function sendTokens(state: "enabled" | "disabled"): Promise<void> {
   const patch = JSON.stringify({ data: { "authentication-oidc": state } });
   await kubectl("-n knative-eventing patch configmap config-features --type=merge --patch", [patch]);
-}
-
-type Documented = {
-  readonly configMapGenerator: readonly { readonly name: string; readonly literals: readonly string[] }[];
-  readonly patches: readonly Patch[];
-};
-
-/** What the page tells a person to add to a kustomization, in its first block or the one for a broker. */
-async function documented(block: number): Promise<Pick<Wishes, "settings" | "patches">> {
-  const [, part = ""] = (await readFile(EVENTS, "utf8")).split("### Senders that are known");
-  const blocks = Array.from(part.matchAll(/```yaml\n(.*?)```/gs), ([, yaml = ""]) => yaml);
-  const { configMapGenerator, patches } = parse(blocks[block] ?? "") as Documented;
-  const settings = Object.fromEntries(configMapGenerator.map(({ name, literals }) => [name, literals]));
-  return { settings, patches };
 }

@@ -35,6 +35,19 @@ export function describeResumeSource(where: string, open: () => Promise<Kubernet
       assert.deepEqual(await world.pingSources(), []);
     });
 
+    it("means its events for the audience that senders of events need a token for", async () => {
+      const source = knativeResumeSource(world.call, "restore", "dormouse");
+
+      await source.ensure(RUN, signal);
+      const made = await world.pingSources();
+      await source.remove(signal);
+
+      assert.deepEqual(
+        made.map(({ spec }) => (spec.sink as { readonly audience?: string }).audience),
+        ["dormouse"],
+      );
+    });
+
     it("is known by the source of its events", () => {
       const source = knativeResumeSource(world.call, "restore");
       const sources = ["restore", "dormouse-daily", "x-restore", "restore-0"];

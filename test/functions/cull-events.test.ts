@@ -48,6 +48,28 @@ describe("events of the cull function", () => {
     assert.deepEqual(await contentOf(volume.path), before);
   });
 
+  it("logs what needs a person, and what does not it only takes", async () => {
+    await using volume = await temporaryVolume();
+    await using culler = await start(volume.path);
+
+    const trouble = [
+      "backup.failed",
+      "mirror.failed",
+      "backup.suspect",
+      "backup.stale",
+      "restore.rolledback",
+    ];
+    for (const type of ["cull.completed", "restore.completed", ...trouble])
+      assert.equal((await sendEvent(culler, `dev.dormouse.${type}`)).status, 202);
+    await culler.post({ dryRun: true });
+
+    const told = culler.lines.filter(({ message }) => message === "trouble told");
+    assert.deepEqual(
+      told.map(({ type, level }) => [type, level]),
+      trouble.map((type) => [`dev.dormouse.${type}`, "error"]),
+    );
+  });
+
   it("is woken by each of two backups that were completed within one minute", async () => {
     await using volume = await temporaryVolume();
     await fillVolume(volume.path, 4);
