@@ -15,9 +15,7 @@ export async function sweepRun(files: Files, backupDir: string, run: string): Pr
   const entries = await files.readdir(backupDir, { withFileTypes: true });
   const days = entries.filter((entry) => entry.isDirectory() && isDate(entry.name));
   for (const folder of [...days.map(({ name }) => join(backupDir, name)), runsFolder(backupDir)]) {
-    const left = ((await unlessGone(files.readdir(folder))) ?? []).filter((name) =>
-      file.isTemporaryOf(run, name),
-    );
+    const left = (await namesIn(files, folder)).filter((name) => file.isTemporaryOf(run, name));
     for (const temporary of left) {
       await giveNamesBack(files, backupDir, join(folder, temporary));
       // Last: a sweep that ends before finds it again.
@@ -75,6 +73,16 @@ async function isOurs(files: Files, path: string, { archive }: BackupManifest): 
     return (await digestOf(handle, never)).sha256 === archive.sha256;
   } finally {
     await handle.close();
+  }
+}
+
+/** A folder that another user keeps to itself holds nothing that this one could have left there, or may remove. */
+async function namesIn(files: Files, folder: string): Promise<readonly string[]> {
+  try {
+    return (await unlessGone(files.readdir(folder))) ?? [];
+  } catch (error) {
+    if (["EACCES", "EPERM"].includes(file.codeOf(error))) return [];
+    throw error;
   }
 }
 

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { chown, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { execa } from "execa";
+import type { CatalogListing } from "../../shared/backup/catalog.ts";
+import { cullEnvironment, reportOf } from "../support/culled.ts";
+import {
+  backupEnvironment,
+  manifestOf,
+  restoreEnvironment,
+  startFunction,
+} from "../support/function-process.ts";
+import { sharedServer } from "../support/postgres.ts";
+import { temporaryFolder } from "../support/volume.ts";
+
+const NOBODY = { uid: 65_534, gid: 65_534 };
+
+async function lackOfUsers(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return "only root starts a process as another user";
+  const { failed } = await execa("cat", ["package.json"], { ...NOBODY, stdout: "ignore", reject: false });
+  return failed ? "other users may not read this folder" : undefined;
+}
+
+describe("functions beside what another user keeps to itself", async () => {
+  const skip = (await lackOfUsers()) ?? false;
+
+  it("back up, rehearse, cull and list", { skip }, async () => {
+    const server = await sharedServer();
+    const database = await server.createDatabase();
+    await using volume = await temporaryFolder();
+    const { path } = volume;
+    await chown(path, NOBODY.uid, NOBODY.gid);
+    const environment = backupEnvironment(server, database, path);
+    await using backup = await startFunction("backup", environment, NOBODY);
+    await using cull = await startFunction("cull", cullEnvironment(path), NOBODY);
+    await using restore = await startFunction("restore", restoreEnvironment(server, database, path), NOBODY);
+
+    const first = await manifestOf(await backup.post());
+    await mkdir(join(path, "2019-03-19"), { mode: 0o755 });
+    await writeFile(join(path, "2019-03-19/hets2019-03-19-01-00.bak"), "old", { mode: 0o600 });
+    await mkdir(join(path, "2018-01-01"), { mode: 0o700 });
+    const beside = await manifestOf(await backup.post());
+    const rehearsed = await restore.post({ filename: "latest", into: "scratch" });
+    const culled = await reportOf(cull.post());
+    const { backups, foreign } = (await (await restore.get("/")).json()) as CatalogListing;
+    await server.dropDatabase(database);
+
+    assert.equal(rehearsed.status, 200, await rehearsed.text());
+    assert.deepEqual([culled.refused, culled.kept, culled.foreignEntries], [[], 2, 2]);
+    assert.equal(beside.sequence, 2);
+    assert.deepEqual(
+      backups.map(({ name }) => name),
+      [beside.name, first.name],
+    );
+    assert.deepEqual([...new Set(foreign.map(({ reason }) => reason))], ["unreadable"]);
+  });
+});
