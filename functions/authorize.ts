@@ -39,10 +39,30 @@ export function asksTheCluster({ AUTH, AUTH_EVENTS }: AuthSettings): boolean {
   return AUTH === "kubernetes" || AUTH_EVENTS === "kubernetes";
 }
 
-/** Whether this function may ask the cluster who calls, where it does. */
+/** Whether this function may ask the cluster who calls, where it does, and whether it asks at all. */
 export function callerChecks(settings: AuthSettings): readonly Check[] {
-  return asksTheCluster(settings) ? [rightsCheck(callerOf(settings), { asksWhoCalls: true })] : [];
+  return [
+    ...(asksTheCluster(settings) ? [rightsCheck(callerOf(settings), { asksWhoCalls: true })] : []),
+    ...openChecks(settings),
+  ];
 }
+
+/** A function that asks nobody says so. */
+export function openChecks({ AUTH }: AuthSettings): readonly Check[] {
+  return AUTH === "none" ? [ASKS_NOBODY] : [];
+}
+
+/** Outside of a cluster too: a function listens on every address of its machine. */
+const ASKS_NOBODY: Check = {
+  name: "callers",
+  look: async () => [
+    {
+      state: "warning",
+      detail: "AUTH=none: whoever reaches this function may do all that it does",
+      fix: "set AUTH=kubernetes, or AUTH=token with AUTH_TOKEN_FILE",
+    },
+  ],
+};
 
 /** Who may send events, where that is asked. */
 export function eventAuthOf(settings: AuthSettings, call = callerOf(settings)): Authorize | undefined {

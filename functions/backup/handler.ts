@@ -5,20 +5,23 @@ import { DormouseError } from "../../shared/errors.ts";
 import type { BackupDependencies, BackupRequest } from "../../shared/operations/backup-request.ts";
 import { showCatalog } from "../../shared/operations/show-catalog.ts";
 import { takeBackup } from "../../shared/operations/take-backup.ts";
+import { readBody } from "../../shared/backup/read-body.ts";
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 const duration = z
   .string()
-  .regex(/^\d{1,6}[smhd]$/, "must be a number with s, m, h or d, like 23h")
+  .regex(/^\d{1,6}[smhd]$/)
   .transform((text) => Number(text.slice(0, -1)) * UNIT_MS[text.slice(-1) as keyof typeof UNIT_MS]);
 
 /** What a person, or the data of an event, may ask for. */
 const bodySchema = z.strictObject({
-  label: z.string().min(1).max(200).optional(),
-  /** `true`, or the reason. */
-  pin: z.union([z.boolean(), z.string().min(1).max(200)]).optional(),
-  ifOlderThan: duration.optional(),
+  label: z.string().min(1).max(200).optional().describe("text of 1 to 200 characters"),
+  pin: z
+    .union([z.boolean(), z.string().min(1).max(200)])
+    .optional()
+    .describe("true, false, or the reason: text of 1 to 200 characters"),
+  ifOlderThan: duration.optional().describe('a number with s, m, h or d, like "23h"'),
 });
 
 /** A pin needs a caller who may: an event is not asked for one. */
@@ -72,18 +75,8 @@ function isObject(body: unknown): body is object {
 }
 
 function parse(body: unknown, isEvent: boolean): z.output<typeof requestSchema> {
-  const parsed: z.ZodSafeParseResult<z.output<typeof bodySchema>> = (
-    isEvent ? eventSchema : bodySchema
-  ).safeParse(body);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map(
-      ({ path, message }) => `${path.join(".") || "the body"}: ${message}`,
-    );
-    throw new DormouseError("request_invalid", `the request has mistakes: ${faults.join("; ")}`, {
-      hint: 'allowed are label (text), pin (true or a reason) and ifOlderThan (like "23h")',
-    });
-  }
-  const { label, pin, ifOlderThan } = parsed.data;
+  const asked: z.output<typeof bodySchema> = readBody(isEvent ? eventSchema : bodySchema, body);
+  const { label, pin, ifOlderThan } = asked;
   const reason = pin === true ? "pinned on request" : pin === false ? undefined : pin;
   return {
     isEvent,

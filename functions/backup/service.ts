@@ -59,9 +59,10 @@ function inBackground(task: (signal: AbortSignal) => Promise<void>): void {
 
 function checksOf(config: BackupConfig, { inspect }: BackupDependencies, searchPath: string) {
   const place = { binDir: config.PG_BIN_DIR, searchPath };
+  const { POSTGRESQL_DATABASE: database, ALLOW_INCOMPLETE: allowIncomplete = new Set() } = config;
   return [
     volumeCheck(config.BACKUP_DIR),
-    databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
+    databaseCheck(connectionSettings(config), { database, inspect, allowIncomplete }, place),
     ...mirrorChecks(config, "backup"),
     ...callerChecks(config),
     sendersCheck(config),

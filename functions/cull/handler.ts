@@ -7,21 +7,25 @@ import { DormouseError } from "../../shared/errors.ts";
 import { cullPlaces, type CullPlacesDependencies } from "../../shared/operations/cull-places.ts";
 import { markBackup } from "../../shared/operations/mark-backup.ts";
 import type { CullRequest } from "../../shared/operations/cull-backups.ts";
+import { readBody } from "../../shared/backup/read-body.ts";
 import { recentCull } from "./recent-cull.ts";
 
 const name = z
   .string()
-  .refine((text) => parseArchiveName(text) !== undefined, "is not the name of a backup")
-  .transform((text) => text as ArchiveName);
-const reason = z.string().min(1).max(200).optional();
+  .refine((text) => parseArchiveName(text) !== undefined)
+  .transform((text) => text as ArchiveName)
+  .describe("the name of a backup as GET / of the backup function lists it, with its folder");
+const reason = z.string().min(1).max(200).optional().describe("text of 1 to 200 characters");
 
-const cullBody = z.strictObject({ dryRun: z.boolean().optional() });
+const cullBody = z.strictObject({ dryRun: z.boolean().optional().describe("true or false") });
 const MARKS = {
   pin: z.strictObject({ pin: name, reason }),
   unpin: z.strictObject({ unpin: name }),
   acknowledge: z.strictObject({ acknowledge: name, reason }),
 } as const;
 type Mark = keyof typeof MARKS;
+const OTHER_BODIES =
+  "or be {pin, reason?}, {unpin} or {acknowledge, reason?}, each with the name of a backup";
 
 /** As it lies in the record of a run, from where it may be taken up. */
 const requestSchema = z.discriminatedUnion("action", [
@@ -104,23 +108,14 @@ function markOf(body: unknown): Mark | undefined {
 function parseBody(body: unknown): Request {
   const action = markOf(body);
   if (action === undefined) return parseCull(body);
-  const parsed = MARKS[action].safeParse(body);
-  if (!parsed.success) throw invalid(parsed.error);
-  const { [action]: backup, reason: given } = parsed.data as { [Key in Mark]: ArchiveName } & {
+  const schema: z.ZodObject = MARKS[action];
+  const { [action]: backup, reason: given } = readBody(schema, body) as { [Key in Mark]: ArchiveName } & {
     reason?: string;
   };
   return { action, backup, ...(given === undefined ? {} : { reason: given }) };
 }
 
 function parseCull(body: unknown): Request {
-  const parsed = cullBody.safeParse(body);
-  if (!parsed.success) throw invalid(parsed.error);
-  return { action: "cull", dryRun: parsed.data.dryRun ?? false };
-}
-
-function invalid(error: z.ZodError): DormouseError {
-  const faults = error.issues.map(({ path, message }) => `${path.join(".") || "the body"}: ${message}`);
-  return new DormouseError("request_invalid", `the request has mistakes: ${faults.join("; ")}`, {
-    hint: "send {dryRun?}, {pin, reason?}, {unpin} or {acknowledge, reason?}, each with the name of a backup",
-  });
+  const { dryRun = false } = readBody(cullBody, body, OTHER_BODIES);
+  return { action: "cull", dryRun };
 }

@@ -1,26 +1,31 @@
 import * as z from "zod";
 import type { Verb } from "../../shared/backup/authorize.ts";
 import type { RunContext } from "../../shared/backup/run.ts";
-import { parseWanted } from "../../shared/backup/restorable.ts";
-import { DormouseError } from "../../shared/errors.ts";
+import { nearestHint, parseWanted } from "../../shared/backup/restorable.ts";
+import { asDormouseError, DormouseError } from "../../shared/errors.ts";
 import { restore } from "../../shared/operations/restore.ts";
 import type { RestoreDependencies, RestoreRequest } from "../../shared/operations/restore-dependencies.ts";
 import { showRestores } from "../../shared/operations/show-restores.ts";
+import { readBody } from "../../shared/backup/read-body.ts";
+
+const LOOK_MS = 5_000;
 
 const databaseName = z
   .string()
   .refine((name) => name !== "" && new TextEncoder().encode(name).length <= 63 && !name.includes("\0"));
 
+const flag = z.boolean().optional();
 const restoreBody = z.strictObject({
-  filename: z.string().min(1).max(300),
-  strategy: z.enum(["swap", "in-place"]).optional(),
-  /** `scratch`, or the name of a database to make. */
-  into: databaseName.optional(),
-  /** Of a server or a namespace that is not this one. */
-  fromElsewhere: z.boolean().optional(),
-  dryRun: z.boolean().optional(),
+  filename: z.string().min(1).max(300).describe("the name of a backup as GET / lists it, or latest"),
+  strategy: z.enum(["swap", "in-place"]).optional().describe("swap or in-place"),
+  into: databaseName.optional().describe("scratch, or the name of a database to make: 1 to 63 bytes"),
+  fromElsewhere: flag.describe("true for a backup of another server or namespace"),
+  dryRun: flag.describe("true or false"),
 });
-const undoBody = z.strictObject({ undo: z.string().min(1).max(100), dryRun: z.boolean().optional() });
+const undoBody = z.strictObject({
+  undo: z.string().min(1).max(100).describe("the id of a run of this function, restore-..."),
+  dryRun: flag.describe("true or false"),
+});
 
 /** As it lies in the record of a run, from where it may be taken up. */
 const requestSchema = z.discriminatedUnion("kind", [
@@ -41,7 +46,7 @@ export function restoreHandler(deps: RestoreDependencies, wake: (eventSource: st
   return {
     kind: "restore" as const,
     database,
-    parseBody: (body: unknown) => parse(body, database),
+    parseBody: (body: unknown) => parse(body, deps),
     parseEvent(): never {
       throw new DormouseError("event_unsupported", "no event starts a restore", {
         hint: "a ping wakes what is unfinished; POST a filename to restore",
@@ -58,16 +63,36 @@ export function restoreHandler(deps: RestoreDependencies, wake: (eventSource: st
   };
 }
 
-function parse(body: unknown, database: string): RestoreRequest {
+async function parse(body: unknown, deps: RestoreDependencies): Promise<RestoreRequest> {
+  const { database } = deps.settings;
   if (typeof body === "object" && body !== null && "undo" in body) {
-    const { undo, dryRun = false } = read(undoBody, body);
+    const { undo, dryRun = false } = readBody(undoBody, body);
     return { kind: "undo", run: undo, dryRun };
   }
-  const { filename, strategy, into, fromElsewhere, dryRun = false } = read(restoreBody, body);
+  const {
+    filename,
+    strategy,
+    into,
+    fromElsewhere,
+    dryRun = false,
+  } = readBody(restoreBody, body, "or be {undo, dryRun?} with the id of a run");
   // Refused before a run is recorded: what is no name of ours never reaches the volume.
-  parseWanted(filename, database);
-  const flag = fromElsewhere === undefined ? {} : { fromElsewhere };
-  return { kind: "restore", filename, dryRun, ...flag, ...strategyOf(strategy, into, database) };
+  await refuseMisnamed(deps, filename);
+  const whose = fromElsewhere === undefined ? {} : { fromElsewhere };
+  return { kind: "restore", filename, dryRun, ...whose, ...strategyOf(strategy, into, database) };
+}
+
+/** With the names that it may have meant, unless the volume does not tell them soon. */
+async function refuseMisnamed({ volume, settings }: RestoreDependencies, filename: string): Promise<void> {
+  const { database } = settings;
+  try {
+    parseWanted(filename, database);
+  } catch (error) {
+    const { code, message, hint } = asDormouseError(error);
+    const listing = await volume.list(AbortSignal.timeout(LOOK_MS)).catch(() => undefined);
+    const nearest = listing === undefined ? undefined : nearestHint(listing, database, filename);
+    throw new DormouseError(code, message, { hint: nearest ?? hint, cause: error });
+  }
 }
 
 function strategyOf(
@@ -78,22 +103,11 @@ function strategyOf(
   if (into === undefined) return { strategy: strategy ?? "swap" };
   if (strategy !== undefined)
     throw new DormouseError("request_invalid", "into and strategy cannot both be given", {
-      hint: "into leaves the live database alone: there is nothing to exchange",
+      hint: "leave strategy out: into leaves the live database alone, and there is nothing to swap",
     });
   if (into === "scratch") return { strategy: "rehearse" };
   if (into !== database) return { strategy: "beside", target: into };
   throw new DormouseError("request_invalid", `into names the live database ${JSON.stringify(database)}`, {
     hint: "leave into out to restore the live database",
-  });
-}
-
-function read<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map(
-    ({ path, message }) => `${path.join(".") || "the body"}: ${message}`,
-  );
-  throw new DormouseError("request_invalid", `the request has mistakes: ${faults.join("; ")}`, {
-    hint: "allowed are filename with strategy (swap or in-place), into, fromElsewhere or dryRun; or undo with the id of a run",
   });
 }

@@ -13,7 +13,7 @@ import { connectionSettings } from "../../shared/postgres/connection-settings.ts
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { runsInPod } from "../../shared/runtime/runs-in-pod.ts";
 import type { Service } from "../../shared/runtime/service.ts";
-import { asksTheCluster, authorizeOf, eventAuthOf } from "../authorize.ts";
+import { asksTheCluster, authorizeOf, eventAuthOf, openChecks } from "../authorize.ts";
 import { sendersCheck } from "../check-senders.ts";
 import { mirrorChecks } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
@@ -56,9 +56,10 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
   const { workloads, settings } = deps;
   const inspect = databaseInspector(connectionSettings(config));
   const place = { binDir: config.PG_BIN_DIR, searchPath };
+  const { POSTGRESQL_DATABASE: database } = config;
   return [
     volumeCheck(config.BACKUP_DIR),
-    databaseCheck(connectionSettings(config), config.POSTGRESQL_DATABASE, inspect, place),
+    databaseCheck(connectionSettings(config), { database, inspect, allowIncomplete: new Set() }, place),
     ...mirrorChecks(config, "restore"),
     restoreCheck(deps),
     leftoversCheck(deps),
@@ -73,6 +74,7 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
           }),
         ]),
     sendersCheck(config),
+    ...openChecks(config),
     ...(config.K_SINK === undefined ? [] : [sinkCheck(config)]),
   ];
 }

@@ -36,6 +36,8 @@ export type Lack = {
 
 /** What the server says of a database before it is dumped. */
 export type DatabaseInspection = {
+  /** That looked, and will dump. */
+  readonly role: string;
   /** `15.18` */
   readonly serverVersion: string;
   readonly serverMajor: number;

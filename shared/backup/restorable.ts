@@ -2,6 +2,7 @@ import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
 import { newestFirst, type Backup } from "./backup.ts";
 import type { CatalogListing, LegacyFile } from "./catalog.ts";
 import type { ArchiveFormat, BackupManifest } from "./manifest.ts";
+import { nearestNames } from "./nearest.ts";
 import { isOwn, originText, type Origin } from "./origin.ts";
 import type { Suspicion } from "./suspicion.ts";
 import { isUntrusted, untrusted } from "./trusted-listing.ts";
@@ -72,15 +73,28 @@ export function findRestorable(
   if (backup !== undefined) return ofBackup(backup, whose.origin);
   const file = legacy.find(({ name }) => name === wanted.name);
   if (file !== undefined) return ofLegacy(file);
-  throw absent(listing, wanted.name);
+  throw absent(listing, database, wanted.name);
 }
 
 /** What lies there instead says why. */
-function absent({ foreign }: CatalogListing, name: ArchiveName): DormouseError {
-  const odd = foreign.find(({ path }) => path === name || path === `${name}.json`);
+function absent(listing: CatalogListing, database: string, name: ArchiveName): DormouseError {
+  const odd = listing.foreign.find(({ path }) => path === name || path === `${name}.json`);
   if (odd !== undefined && isUntrusted(odd)) return untrusted(name, odd.detail);
   const why = odd === undefined ? "" : `: what lies there ${odd.detail}`;
-  return notFound(`there is no backup ${name}${why}`);
+  return notFound(`there is no backup ${name}${why}`, nearestHint(listing, database, name));
+}
+
+/** What may have been meant, among the backups and the old pod's files of `database`. */
+export function nearestHint(
+  { backups, legacy }: Pick<CatalogListing, "backups" | "legacy">,
+  database: string,
+  wanted: string,
+): string | undefined {
+  const names = [...backups.toSorted(newestFirst), ...legacy]
+    .filter((each) => each.database === database)
+    .map(({ name }) => name);
+  const nearest = nearestNames(wanted, names);
+  return nearest.length === 0 ? undefined : `the nearest names are ${nearest.join(", ")}; GET / lists all`;
 }
 
 /**
@@ -132,6 +146,6 @@ function ofLegacy({ name, database, minuteAt, sizeBytes, format }: LegacyFile): 
   return { name, database, startedAt: minuteAt, sizeBytes, format, manifest: undefined };
 }
 
-function notFound(message: string): DormouseError {
-  return new DormouseError("backup_not_found", message, { hint: "GET / lists the catalog" });
+function notFound(message: string, hint = "GET / lists the catalog"): DormouseError {
+  return new DormouseError("backup_not_found", message, { hint });
 }

@@ -1,4 +1,5 @@
 import { newestFirst, isVerified, type Backup } from "../backup/backup.ts";
+import { remedyFor } from "../backup/grants.ts";
 import { intolerable, type DatabaseInspection } from "../backup/inspection.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
 import { isOwn } from "../backup/origin.ts";
@@ -47,13 +48,15 @@ async function withRetries(
     try {
       return await attemptBackup(deps, request, context);
     } catch (error) {
-      const { code, message } = asDormouseError(error);
+      const { code, message, hint } = asDormouseError(error);
       const waitMs = backoffMs(attempt);
       const isLate = deps.monotonicMs() - begunMs + waitMs > request.retryForMs;
       const waits = request.waitsForLock || context.isTakenUp;
       const mayPass = isTransient(code) || (code === "database_busy" && waits);
       if (context.signal.aborted || !mayPass || isLate) throw error;
-      await context.step("retrying", { attempt, code, error: message, waitMs });
+      // A person may be waiting for the answer: what they can do meanwhile is told before the last attempt has failed.
+      const triesForMs = Math.max(0, Math.round(request.retryForMs - (deps.monotonicMs() - begunMs)));
+      await context.step("retrying", { attempt, code, error: message, hint, waitMs, triesForMs });
       await deps.pause(waitMs, context.signal);
     }
   }
@@ -163,16 +166,17 @@ async function backUp(
   return backup.manifest;
 }
 
-function refuseIncomplete({ database, allowIncomplete }: BackupRequest, { lacks }: DatabaseInspection): void {
-  const missing = intolerable(lacks, allowIncomplete);
+function refuseIncomplete(
+  { database, allowIncomplete }: BackupRequest,
+  inspection: DatabaseInspection,
+): void {
+  const missing = intolerable(inspection.lacks, allowIncomplete);
   if (missing.length === 0) return;
   const what = missing.map(({ detail, names }) => `${detail}: ${names.slice(0, 5).join(", ")}`).join("; ");
   throw new DormouseError(
     "backup_incomplete",
     `a dump of ${JSON.stringify(database)} would lack data: ${what}`,
-    {
-      hint: `give the role the missing rights, or set ALLOW_INCOMPLETE=${missing.map(({ kind }) => kind).join(",")}`,
-    },
+    { hint: remedyFor(inspection.role, missing) },
   );
 }
 

@@ -1,22 +1,28 @@
 import { good, type Check } from "../backup/finding.ts";
-import type { InspectDatabase } from "../backup/inspection.ts";
+import { remedyFor } from "../backup/grants.ts";
+import { intolerable, type InspectDatabase, type LackKind } from "../backup/inspection.ts";
 import { findClientTools } from "./client-tools.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
 import { refusePooler } from "./pooler.ts";
 
 type Place = { readonly binDir: string | undefined; readonly searchPath: string };
+type Looked = {
+  readonly database: string;
+  readonly inspect: InspectDatabase;
+  /** What a backup may leave out: a fault to nobody who has said so. */
+  readonly allowIncomplete: ReadonlySet<LackKind>;
+};
 
 /** The server, the client tools of its major, the place of the locks, and what the role cannot dump. */
 export function databaseCheck(
   settings: ConnectionSettings,
-  database: string,
-  inspect: InspectDatabase,
+  { database, inspect, allowIncomplete }: Looked,
   { binDir, searchPath }: Place,
 ): Check {
   return {
     name: "database",
     async look(signal) {
-      const { serverVersion, serverMajor, lacks } = await inspect(database, signal);
+      const { role, serverVersion, serverMajor, lacks } = await inspect(database, signal);
       const tools = await findClientTools(serverMajor, binDir, searchPath);
       const locks = await connect(settings, settings.maintenanceDatabase, signal);
       try {
@@ -30,10 +36,11 @@ export function databaseCheck(
         ...(tools.warning === undefined
           ? []
           : [{ state: "warning" as const, detail: tools.warning, fix: "build the image anew" }]),
-        ...unreadable.map(({ detail, names }) => ({
-          state: "fault" as const,
-          detail: `the role cannot dump ${detail}: ${names.slice(0, 5).join(", ")}`,
-          fix: "grant pg_read_all_data to the role, or name the kind in ALLOW_INCOMPLETE",
+        ...unreadable.map((lack) => ({
+          state:
+            intolerable([lack], allowIncomplete).length === 0 ? ("warning" as const) : ("fault" as const),
+          detail: `the role cannot dump ${lack.detail}: ${lack.names.slice(0, 5).join(", ")}`,
+          fix: remedyFor(role, [lack]),
         })),
       ];
     },

@@ -126,14 +126,20 @@ async function propertiesOf(client: pg.Client, database: string) {
 }
 
 async function describe(client: pg.Client) {
-  type Row = { version: string; bytes: string; extensions: { name: string; version: string }[] };
+  type Row = {
+    role: string;
+    version: string;
+    bytes: string;
+    extensions: { name: string; version: string }[];
+  };
   const { rows } = await client.query<Row>(`
-    SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes,
+    SELECT current_user::text AS role, current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes,
       coalesce((SELECT json_agg(json_build_object('name', extname, 'version', extversion) ORDER BY extname)
         FROM pg_extension), '[]') AS extensions`);
-  const { version = "", bytes = "0", extensions = [] } = rows[0] ?? {};
+  const { role = "", version = "", bytes = "0", extensions = [] } = rows[0] ?? {};
   const serverVersion = version.split(" ")[0] ?? version;
   return {
+    role,
     serverVersion,
     serverMajor: Number.parseInt(version, 10),
     databaseBytes: Number(bytes),

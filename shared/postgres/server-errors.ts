@@ -1,6 +1,7 @@
 import { DormouseError, type ErrorCode } from "../errors.ts";
 import { POOLER_HINT } from "./pooler.ts";
 
+/** `$1` in a hint is what the server named. */
 type Kind = { readonly code: ErrorCode; readonly pattern: RegExp; readonly hint: string };
 
 /**
@@ -28,12 +29,12 @@ const KINDS: readonly Kind[] = [
   {
     code: "password_rejected",
     pattern: /@28(?:P01|000)|password authentication failed|no password supplied|SCRAM/,
-    hint: "check POSTGRESQL_USER and POSTGRESQL_PASSWORD against the server",
+    hint: "check POSTGRESQL_USER and POSTGRESQL_PASSWORD against the server; ALTER ROLE ... PASSWORD sets another, to be put into the Secret as well",
   },
   {
     code: "database_missing",
     pattern: /@3D000|database ".*" does not exist/s,
-    hint: "check POSTGRESQL_DATABASE",
+    hint: "check POSTGRESQL_DATABASE and MAINTENANCE_DATABASE: SELECT datname FROM pg_database lists what there is",
   },
   {
     code: "lock_timeout",
@@ -43,12 +44,12 @@ const KINDS: readonly Kind[] = [
   {
     code: "permission_denied",
     pattern: /row-level security/,
-    hint: "row security hides rows from this role: give it BYPASSRLS, or let it own the table",
+    hint: "row security hides rows from this role: ALTER ROLE ... BYPASSRLS, as docs/roles.md has it",
   },
   {
     code: "permission_denied",
     pattern: /@42501|permission denied|must be (?:owner|superuser)/,
-    hint: "grant the backup role what is missing, for example pg_read_all_data",
+    hint: "give the role of POSTGRESQL_USER what is missing, for a backup GRANT pg_read_all_data TO it; docs/roles.md has the SQL of both roles",
   },
   {
     code: "disk_full",
@@ -79,28 +80,28 @@ function connectionRefusals(): readonly Kind[] {
     },
     {
       code: "connection_refused",
-      pattern: /CONNECT privilege/,
-      hint: "GRANT CONNECT ON DATABASE ... TO the role; for the locks MAINTENANCE_DATABASE may name another database, the same for all functions",
+      pattern: /database "([^"]+)"[^]*CONNECT privilege/,
+      hint: 'GRANT CONNECT ON DATABASE "$1" TO the role of POSTGRESQL_USER; for the locks MAINTENANCE_DATABASE may name another database, the same for all functions',
     },
     {
       code: "connection_refused",
-      pattern: /is not permitted to log in/,
-      hint: "ALTER ROLE ... LOGIN, or name another role in POSTGRESQL_USER",
+      pattern: /role "([^"]+)" is not permitted to log in/,
+      hint: 'ALTER ROLE "$1" LOGIN, or name another role in POSTGRESQL_USER',
     },
     {
       code: "connection_refused",
-      pattern: /not currently accepting connections/,
-      hint: "a restore closes a database for seconds: GET /runs of the restore function tells; else ALTER DATABASE ... ALLOW_CONNECTIONS true",
+      pattern: /database "([^"]+)" is not currently accepting connections/,
+      hint: 'a restore closes a database for seconds: GET /runs of the restore function tells; else ALTER DATABASE "$1" ALLOW_CONNECTIONS true',
     },
     {
       code: "connections_exhausted",
-      pattern: /too many connections for role/,
-      hint: "ALTER ROLE ... CONNECTION LIMIT to at least RESTORE_JOBS + 4, or lower RESTORE_JOBS",
+      pattern: /too many connections for role "([^"]+)"/,
+      hint: 'ALTER ROLE "$1" CONNECTION LIMIT -1, or a number of at least RESTORE_JOBS + 4, or lower RESTORE_JOBS',
     },
     {
       code: "connections_exhausted",
-      pattern: /too many connections for database/,
-      hint: "ALTER DATABASE ... CONNECTION LIMIT to a larger number, or end sessions",
+      pattern: /too many connections for database "([^"]+)"/,
+      hint: 'ALTER DATABASE "$1" CONNECTION LIMIT -1, or a larger number, or end sessions',
     },
     {
       code: "connections_exhausted",
@@ -112,7 +113,11 @@ function connectionRefusals(): readonly Kind[] {
 
 /** The code and hint for what a server or libpq said, if we know it. */
 export function knownKind(text: string): { readonly code: ErrorCode; readonly hint: string } | undefined {
-  return KINDS.find(({ pattern }) => pattern.test(text));
+  for (const { code, pattern, hint } of KINDS) {
+    const said = pattern.exec(text);
+    if (said !== null) return { code, hint: hint.replace("$1", () => said[1] ?? "...") };
+  }
+  return undefined;
 }
 
 /** An error of node-postgres or of a socket as ours; what is ours already stays as it is. */

@@ -23,7 +23,7 @@ export type Handler = {
   /** The database that a request is about. */
   readonly database: string;
   /** A person's body as a request. Throws `request_invalid`. */
-  parseBody(body: unknown): NewRun["request"];
+  parseBody(body: unknown): NewRun["request"] | Promise<NewRun["request"]>;
   /** An event as a request. Throws `event_unsupported`. */
   parseEvent(event: IncomingEvent): NewRun["request"];
   /** Takes an event that needs no run of its own: it answers whether it did. */
@@ -165,7 +165,7 @@ async function takeRequest(dependencies: AppDependencies, request: Request, resp
   const trigger = { source: "http", id: idempotencyKey(request) };
   const body = jsonBody(request);
   const caller = await authorizeWork(authorize, request, response, handler.verbsOf(body));
-  const wanted = { kind, database, trigger, request: handler.parseBody(body), caller: caller.name };
+  const wanted = { kind, database, trigger, request: await handler.parseBody(body), caller: caller.name };
   return runs.start(wanted, work);
 }
 

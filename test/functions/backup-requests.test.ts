@@ -37,7 +37,36 @@ describe("requests of the backup function", () => {
   const mistakes: readonly (readonly [string, RequestInit, number, string, RegExp])[] = [
     ["broken JSON", inJson("{"), 400, "request_invalid", /JSON/],
     ["a field too many", inJson('{"lable":"x"}'), 400, "request_invalid", /lable/],
-    ["a list", inJson("[]"), 400, "request_invalid", /object/],
+    ["a field misspelt", inJson('{"lable":"x"}'), 400, "request_invalid", /nearest is \\"label/],
+    [
+      "a field of another type",
+      inJson('{"label":7}'),
+      400,
+      "request_invalid",
+      /label\\" is 7: it must be text of 1 to 200/,
+    ],
+    [
+      "a field too long",
+      inJson(`{"label":"${"x".repeat(300)}"}`),
+      400,
+      "request_invalid",
+      /label\\" is text of 300/,
+    ],
+    [
+      "a wrong choice",
+      inJson('{"pin":[]}'),
+      400,
+      "request_invalid",
+      /pin\\" is a list: it must be true, false/,
+    ],
+    [
+      "a wrong duration",
+      inJson('{"ifOlderThan":"1 day"}'),
+      400,
+      "request_invalid",
+      /ifOlderThan\\" is \\"1 day\\": it must be a number with s/,
+    ],
+    ["a list", inJson("[]"), 400, "request_invalid", /body is a list: it must be a JSON object/],
     ["too much", inJson(`"${"x".repeat(70_000)}"`), 413, "body_too_large", /64 KiB/],
     [
       "text",

@@ -90,7 +90,7 @@ describe("requests of the cull function", () => {
     const cases: readonly (readonly [unknown, number, RegExp])[] = [
       [{ dryRun: "yes" }, 400, /dryRun/],
       [{ drRun: true }, 400, /drRun/],
-      [{ pin: "../../etc/passwd" }, 400, /pin: is not the name of a backup/],
+      [{ pin: "../../etc/passwd" }, 400, /"pin" is ".+": it must be the name of a backup/],
       [{ pin: first?.name, unpin: first?.name }, 400, /unpin/],
       [{ unpin: first?.name, reason: "none" }, 400, /reason/],
       [{ acknowledge: first?.name, dryRun: true }, 400, /dryRun/],

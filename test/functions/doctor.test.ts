@@ -26,7 +26,12 @@ describe("GET /doctor of the backup function", () => {
     const { healthy, findings } = await reportOf(backup);
 
     assert.equal(healthy, true, JSON.stringify(findings));
-    assert.deepEqual(states(findings), { volume: "good", database: "good", sink: "warning" });
+    assert.deepEqual(states(findings), {
+      volume: "good",
+      database: "good",
+      callers: "warning",
+      sink: "warning",
+    });
   });
 
   it("leaves nothing on the volume", async () => {
@@ -50,8 +55,60 @@ describe("GET /doctor of the backup function", () => {
     const { healthy, findings } = await reportOf(backup);
 
     assert.equal(healthy, false);
-    assert.deepEqual(states(findings), { volume: "good", database: "fault", sink: "fault" });
+    assert.deepEqual(states(findings), {
+      volume: "good",
+      database: "fault",
+      callers: "warning",
+      sink: "fault",
+    });
     for (const { state, fix, detail } of findings) if (state === "fault") assert.ok(fix, detail);
+  });
+});
+
+describe("GET /doctor where a role may not read all", () => {
+  it("finds what ALLOW_INCOMPLETE leaves out no fault, and says else by which grant it is none", async () => {
+    const server = await sharedServer();
+    await using volume = await temporaryFolder();
+    const database = await server.createDatabase();
+    await server.query(
+      database,
+      `CREATE ROLE "the doctor's" LOGIN PASSWORD 'x'; CREATE SCHEMA "Closed"; CREATE TABLE "Closed".shut (a int)`,
+    );
+    const reader = { POSTGRESQL_USER: "the doctor's", POSTGRESQL_PASSWORD: "x" };
+    const environment = { ...backupEnvironment(server, database, volume.path), ...reader };
+    try {
+      await using strict = await startFunction("backup", environment);
+      await using lax = await startFunction("backup", {
+        ...environment,
+        ALLOW_INCOMPLETE: "unreadable-tables",
+      });
+      const ofDatabase = async (backup: FunctionProcess) => {
+        const { healthy, findings } = await reportOf(backup);
+        return {
+          healthy,
+          found: findings.find(({ detail }) => detail.startsWith("the role cannot dump")),
+        };
+      };
+
+      const refused = await ofDatabase(strict);
+      const problem = (await (await strict.post()).json()) as {
+        readonly code: string;
+        readonly hint: string;
+      };
+      const accepted = await ofDatabase(lax);
+      const grant = /^GRANT [^;]+; GRANT [^;]+(?=; or)/.exec(problem.hint)?.[0] ?? "";
+      await server.query(database, grant);
+      const given = await ofDatabase(strict);
+
+      assert.deepEqual([refused.healthy, refused.found?.state], [false, "fault"]);
+      assert.deepEqual([accepted.healthy, accepted.found?.state], [true, "warning"]);
+      assert.equal(problem.code, "backup_incomplete");
+      assert.equal(refused.found?.fix, problem.hint);
+      assert.deepEqual([given.healthy, given.found], [true, undefined]);
+    } finally {
+      await server.dropDatabase(database);
+      await server.query("postgres", `DROP ROLE "the doctor's"`);
+    }
   });
 });
 
@@ -89,7 +146,7 @@ describe("GET /doctor with a bucket", () => {
     const { healthy, findings } = await given.report();
 
     assert.equal(healthy, true, JSON.stringify(findings));
-    assert.deepEqual(states(findings), { volume: "good", mirror: "good" });
+    assert.deepEqual(states(findings), { volume: "good", mirror: "good", callers: "warning" });
     assert.deepEqual(
       given.proxy.seen.map(({ method }) => method),
       ["GET", "PUT", "HEAD", "GET", "DELETE"],
@@ -135,7 +192,11 @@ describe("GET /doctor with a bucket", () => {
     const { findings } = await given.report();
 
     assert.ok(isRemoved);
-    assert.deepEqual(states(findings), { volume: "good", mirror: "good" }, JSON.stringify(findings));
+    assert.deepEqual(
+      states(findings),
+      { volume: "good", mirror: "good", callers: "warning" },
+      JSON.stringify(findings),
+    );
     assert.deepEqual(await given.bucket.keys(), []);
   });
 

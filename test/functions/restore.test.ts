@@ -155,6 +155,21 @@ describe("the restore function", () => {
     });
   }
 
+  it("offers the nearest names where one is misspelt or unknown, and names the field that is missing", async () => {
+    const restore = await stage.start();
+    const { name } = stage.backup;
+
+    const misspelt = await problemIn(restore.post({ filename: name.replace(".bak", "bak") }));
+    const unknown = await problemIn(restore.post({ filename: name.replace(/\d\d\.bak/, "61-9.bak") }));
+    const later = await problemIn(restore.post({ filename: name.replace(".bak", "-99.bak") }));
+    const missing = await problemIn(restore.post({}));
+
+    for (const { hint } of [misspelt, unknown, later])
+      assert.ok(hint?.includes(`nearest names are ${name}`), hint);
+    assert.deepEqual([misspelt.code, later.code], ["request_invalid", "backup_not_found"]);
+    assert.match(missing.detail, /"filename" is missing: it must be the name of a backup/);
+  });
+
   it("has downtime of nobody's but measured, and tells each step to a caller who listens", async () => {
     const restore = await stage.start();
 

@@ -25,6 +25,7 @@ export async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer
 
 /** Of an empty database; what a dump takes from it are its settings. */
 export const anInspection: DatabaseInspection = {
+  role: "postgres",
   serverVersion: "15.18",
   serverMajor: 15,
   databaseBytes: 0,
