@@ -49,6 +49,8 @@ export type RestoreTools = {
   readonly version: string;
   /** Set when the release lacks known security fixes. */
   readonly warning: string | undefined;
+  /** The release to install, where psql of this one would run commands that stand in a script. */
+  readonly unsafeBefore: string | undefined;
   /** Reads an archive of format `custom` to its end; see DumpTool. */
   read(archive: AsyncIterable<Uint8Array>, signal: AbortSignal): ArchiveReading;
   /** Loads into an empty database and stops at the first error. Throws `restore_failed`. */

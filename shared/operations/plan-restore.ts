@@ -5,6 +5,7 @@ import type { CatalogListing } from "../backup/catalog.ts";
 import { onVolume } from "../backup/origin.ts";
 import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "../backup/restorable.ts";
 import { planRestore, type RestorePlan } from "../backup/restore-plan.ts";
+import { unsafeTools } from "../backup/unsafe-tools.ts";
 import type { DoubtfulRecord } from "../backup/run.ts";
 import type { ArchiveNeeds } from "../backup/script-needs.ts";
 import { suspectsIn } from "../backup/suspects.ts";
@@ -110,7 +111,8 @@ export async function planOf(
   ];
   const plan = planRestore({ strategy, database, backup, fromElsewhere, target, facts, workloads, warnings });
   const doubtful = (await deps.runs.doubtful("restore", database)).map(blockerOf);
-  return { plan: { ...plan, blockers: [...doubtful, ...plan.blockers] }, serverMajor: facts.serverMajor };
+  const blockers = [...doubtful, ...unsafeTools(backup, tools), ...plan.blockers];
+  return { plan: { ...plan, blockers }, serverMajor: facts.serverMajor };
 }
 
 /** What such a restore has stopped or changed is unknown: the replicas that are seen now may be those that it left. */

@@ -10,8 +10,8 @@ export type ClientTools = {
   readonly major: number;
   /** Set when the release lacks known security fixes. */
   readonly warning?: string | undefined;
-  /** Whether psql knows `\restrict`. */
-  readonly canRestrict: boolean;
+  /** The release to install, where psql of this one knows no `\restrict` (CVE-2025-8714, CVE-2025-8715). */
+  readonly unsafeBefore?: string | undefined;
 };
 
 /** Below these, psql or pg_restore can be made to run what a hostile dump or server says (releases of 12 November 2026). */
@@ -73,8 +73,13 @@ async function inspectFolder(binDir: string): Promise<ClientTools | undefined> {
   ]);
   if (dump === undefined || dump !== restore) return undefined;
   const major = Number.parseInt(dump, 10);
-  const canRestrict = minorOf(dump) >= (RESTRICT_SINCE[major] ?? (major > 17 ? 0 : Infinity));
-  return { binDir, version: dump, major, warning: securityWarning(dump, major), canRestrict };
+  return {
+    binDir,
+    version: dump,
+    major,
+    warning: securityWarning(dump, major),
+    unsafeBefore: unsafeBefore(major, minorOf(dump)),
+  };
 }
 
 async function toolVersion(binDir: string, tool: string): Promise<string | undefined> {
@@ -93,6 +98,13 @@ function securityWarning(version: string, major: number): string | undefined {
   const minor = minorOf(version);
   if (floor === undefined || minor >= floor) return undefined;
   return `client tools ${version} lack security fixes: use ${major}.${floor} or newer`;
+}
+
+function unsafeBefore(major: number, minor: number): string | undefined {
+  if (major > 17) return undefined;
+  const since = RESTRICT_SINCE[major];
+  if (since === undefined) return `${OLDEST_MAINTAINED}.${RESTRICT_SINCE[OLDEST_MAINTAINED]}`;
+  return minor >= since ? undefined : `${major}.${since}`;
 }
 
 function minorOf(version: string): number {

@@ -3,6 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { Settings } from "../backup/database-properties.ts";
 import type { LoadRequest } from "../backup/restore-server.ts";
+import { DormouseError } from "../errors.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 import { restricted } from "./restricted-script.ts";
 
@@ -25,6 +26,15 @@ function withoutEventTriggers(settings: Settings): Settings {
  */
 export async function loadPlain(loader: Loader, request: LoadRequest, signal: AbortSignal): Promise<void> {
   const { database, file, format, settings } = request;
+  const { version, unsafeBefore } = loader.tools;
+  if (unsafeBefore !== undefined)
+    throw new DormouseError(
+      "client_tools_missing",
+      `psql ${version} knows no \\restrict, and reads no script`,
+      {
+        hint: `install the PostgreSQL client tools ${unsafeBefore} or newer`,
+      },
+    );
   const running = startLoad(
     loader,
     "psql",
@@ -37,11 +47,10 @@ export async function loadPlain(loader: Loader, request: LoadRequest, signal: Ab
   );
   const unzip = format === "gzip-sql" ? [createGunzip({ chunkSize: 1 << 18 })] : [];
   // psql that went away says why by its exit; a file that cannot be read ends psql.
-  const guard = loader.tools.canRestrict ? [restricted()] : [];
   const fed = pipeline([
     Readable.from(file.bytes(), { objectMode: false }),
     ...unzip,
-    ...guard,
+    restricted(),
     running.stdin,
   ]).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== "EPIPE") running.stop(error as Error);

@@ -19,6 +19,7 @@ export function restoreTools(tools: ClientTools, libpq: Libpq, options: LoadOpti
   return {
     version: tools.version,
     warning: tools.warning,
+    unsafeBefore: tools.unsafeBefore,
     read: (archive, signal) => readArchive(tools, archive, options, signal),
     load: (request: LoadRequest, signal) =>
       request.format === "custom" ? loadCustom(given, request, signal) : loadPlain(given, request, signal),
