@@ -57,11 +57,11 @@ function inBackground(task: (signal: AbortSignal) => Promise<void>): void {
   void task(AbortSignal.timeout(TELL_WITHIN_MS));
 }
 
-function checksOf(config: BackupConfig, { inspect }: BackupDependencies, searchPath: string) {
+function checksOf(config: BackupConfig, { inspect, now }: BackupDependencies, searchPath: string) {
   const place = { binDir: config.PG_BIN_DIR, searchPath };
   const { POSTGRESQL_DATABASE: database, ALLOW_INCOMPLETE: allowIncomplete = new Set() } = config;
   return [
-    volumeCheck(config.BACKUP_DIR),
+    volumeCheck(config.BACKUP_DIR, now),
     databaseCheck(connectionSettings(config), { database, inspect, allowIncomplete }, place),
     ...mirrorChecks(config, "backup"),
     ...callerChecks(config),

@@ -68,7 +68,7 @@ export async function cullService(config: CullConfig, { log, searchPath }: Surro
 
 function checksOf(config: CullConfig, deps: CullPlacesDependencies): readonly Check[] {
   return [
-    volumeCheck(config.BACKUP_DIR),
+    volumeCheck(config.BACKUP_DIR, now),
     backupsCheck(deps, config.STALE_HOURS),
     ...mirrorChecks(config, "cull"),
     ...callerChecks(config),

@@ -58,7 +58,7 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
   const place = { binDir: config.PG_BIN_DIR, searchPath };
   const { POSTGRESQL_DATABASE: database } = config;
   return [
-    volumeCheck(config.BACKUP_DIR),
+    volumeCheck(config.BACKUP_DIR, deps.now),
     databaseCheck(connectionSettings(config), { database, inspect, allowIncomplete: new Set() }, place),
     ...mirrorChecks(config, "restore"),
     restoreCheck(deps),

@@ -79,6 +79,22 @@ export type StagedArchive = {
   discard(): Promise<void>;
 };
 
+/** What a run has under temporary names: it is writing it, or left it. */
+export type Leftover = {
+  readonly run: string;
+  readonly files: number;
+  readonly sizeBytes: number;
+  /** The last time that any of it was written or named. */
+  readonly changedAt: Date;
+};
+
+const ABANDONED_AFTER_MS = 24 * 3_600_000;
+
+/** Whether no run can be at it any more, whatever is known of the run: a dump that is stuck ends far sooner. */
+export function isAbandoned({ changedAt }: Leftover, now: Date): boolean {
+  return now.getTime() - changedAt.getTime() > ABANDONED_AFTER_MS;
+}
+
 export type ChangeMarks = (manifest: BackupManifest) => Marks;
 
 /** All backups below one folder or bucket. Names from callers are parsed, never joined to a path. */
@@ -123,6 +139,8 @@ export type Catalog = {
     describe: (contents: LegacyContents) => BackupManifest,
     signal: AbortSignal,
   ): Promise<{ readonly backup: Backup } | { readonly damage: string }>;
+  /** Of all runs that have temporary files beside the backups, whether they have ended or not. */
+  leftovers(): Promise<readonly Leftover[]>;
   /**
    * Removes what `run` left half done: its temporary files, and an archive that has its name but no manifest, known by
    * its hash. Only for a run that is known to have ended.

@@ -80,6 +80,11 @@ export function isTemporaryOf(run: string, file: string): boolean {
   return file.startsWith(`.tmp-${run}-`);
 }
 
+/** The run that a temporary name bears; `undefined` for any other name. */
+export function runOfTemporary(file: string): string | undefined {
+  return /^\.tmp-(.+)-[0-9a-f]+(?:\.backup\.json|\.manifest\.json)?$/.exec(file)?.[1];
+}
+
 /** A new name in a folder is on disk only when the folder is (fsync(2)). Answers false where folders cannot be synced. */
 export async function syncFolder(files: Files, folder: string): Promise<boolean> {
   const handle = await files.open(folder, "r");

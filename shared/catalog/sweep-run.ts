@@ -12,9 +12,7 @@ const never = new AbortController().signal;
 
 /** Removes the temporary files of a run that has ended, and the names that it took for a backup it did not complete. */
 export async function sweepRun(files: Files, backupDir: string, run: string): Promise<void> {
-  const entries = await files.readdir(backupDir, { withFileTypes: true });
-  const days = entries.filter((entry) => entry.isDirectory() && isDate(entry.name));
-  for (const folder of [...days.map(({ name }) => join(backupDir, name)), runsFolder(backupDir)]) {
+  for (const folder of [...(await dayFolders(files, backupDir)), runsFolder(backupDir)]) {
     const left = (await namesIn(files, folder)).filter((name) => file.isTemporaryOf(run, name));
     for (const temporary of left) {
       await giveNamesBack(files, backupDir, join(folder, temporary));
@@ -23,6 +21,13 @@ export async function sweepRun(files: Files, backupDir: string, run: string): Pr
     }
     if (left.length > 0) await file.removeFolderIfEmpty(files, folder);
   }
+}
+
+export async function dayFolders(files: Files, backupDir: string): Promise<readonly string[]> {
+  const entries = await files.readdir(backupDir, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory() && isDate(entry.name))
+    .map(({ name }) => join(backupDir, name));
 }
 
 /** A manifest that still has its temporary name completes nothing. What it was to complete is known by its hash. */
@@ -77,7 +82,7 @@ async function isOurs(files: Files, path: string, { archive }: BackupManifest): 
 }
 
 /** A folder that another user keeps to itself holds nothing that this one could have left there, or may remove. */
-async function namesIn(files: Files, folder: string): Promise<readonly string[]> {
+export async function namesIn(files: Files, folder: string): Promise<readonly string[]> {
   try {
     return (await unlessGone(files.readdir(folder))) ?? [];
   } catch (error) {

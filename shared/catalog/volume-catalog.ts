@@ -12,6 +12,7 @@ import { adoptLegacy } from "./adopt-legacy.ts";
 import { changing, type AssertHeld } from "./change-lock.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
+import { listLeftovers } from "./leftovers.ts";
 import { listVolume, readBackup } from "./list-volume.ts";
 import type { PrintArchive } from "./read-legacy.ts";
 import { finishRemoval, removeBackup } from "./remove-backup.ts";
@@ -33,6 +34,7 @@ export function volumeCatalog(backupDir: string, files: Files = promises, print?
     finishRemoval: (name, sizeBytes) =>
       changing(files, backupDir, name, () => finishRemoval(files, backupDir, name, sizeBytes)),
     adopt: (legacy, describe, signal) => adoptLegacy(files, backupDir, legacy, { describe, signal, print }),
+    leftovers: () => listLeftovers(files, backupDir),
     sweep: (run) => sweepRun(files, backupDir, run),
     space: () => space(files, backupDir),
   };

@@ -1,9 +1,11 @@
 import type { Catalog } from "../backup/catalog.ts";
 import type { CullReport } from "../backup/cull-report.ts";
-import type { RunContext } from "../backup/run.ts";
+import type { RunContext, RunStore } from "../backup/run.ts";
 import { cullBackups, culledVolume, type CullDependencies, type CullRequest } from "./cull-backups.ts";
+import { sweepLeftovers } from "./sweep-leftovers.ts";
 
 export type CullVolumeDependencies = Omit<CullDependencies, "place" | "catalog"> & {
+  readonly runs: Pick<RunStore, "find">;
   readonly catalog: Catalog;
   /** Of this function; its own backups bear it. */
   readonly namespace: string | undefined;
@@ -16,13 +18,13 @@ export type CullVolumeRequest = CullRequest & {
   readonly adoptLimit: number;
 };
 
-/** What an earlier attempt of this run left, and no other's, is swept before. */
+/** What an earlier attempt of this run left, and what runs that have ended left, is swept before. */
 export async function cullVolume(
   deps: CullVolumeDependencies,
   request: CullVolumeRequest,
   context: RunContext,
 ): Promise<CullReport> {
-  if (context.isTakenUp) await deps.catalog.sweep(context.run.id);
+  await sweepLeftovers(deps, context.run, []);
   const volume = { ...deps, place: "volume", catalog: culledVolume(deps.catalog, deps.namespace) } as const;
   return cullBackups(volume, request, context);
 }

@@ -30,7 +30,7 @@ export type RestoreDependencies = {
   readonly settings: RestoreSettings;
   /** Of both places, where there is a bucket. */
   readonly catalog: Catalog;
-  readonly volume: Pick<Catalog, "list">;
+  readonly volume: Pick<Catalog, "list" | "leftovers" | "sweep">;
   readonly files: ArchiveFiles;
   readonly runs: RunStore;
   readonly lock: DatabaseLock;

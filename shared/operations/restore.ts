@@ -14,6 +14,7 @@ import { sagaOf, type Saga } from "./saga.ts";
 import { settleForSure, settleOthers } from "./settle-failed.ts";
 import { resetLimit, settle, stepAfter } from "./settle-restore.ts";
 import { resultOf } from "./restore-result-of.ts";
+import { sweepLeftovers } from "./sweep-leftovers.ts";
 import { carryOutRestore } from "./strategies.ts";
 
 /**
@@ -63,6 +64,7 @@ async function attempt(
   await step("locked");
   await settleOthers(deps, held, saga.context);
   await dropExpired(deps, deps.settings.database, signal);
+  await sweepLeftovers({ ...deps, catalog: deps.volume }, run, []);
   if (saga.context.isTakenUp && !saga.hasBegun()) throw begunNothing();
   if (saga.hasBegun()) {
     const next = await stepAfter(deps, saga, held, restoreMayGoOn(run, deps.now()));

@@ -17,6 +17,7 @@ import { holdForRun } from "./hold-for-run.ts";
 import { mirrorBackups } from "./mirror-backups.ts";
 import { nextSequence } from "./next-sequence.ts";
 import { originNow } from "./origin-now.ts";
+import { sweepLeftovers } from "./sweep-leftovers.ts";
 
 /**
  * Takes a backup, or answers with the one that this run or `ifOlderThanMs` makes needless; then sends what the bucket
@@ -72,7 +73,7 @@ async function attemptBackup(
   return holdForRun(deps, request.database, context, async ({ lost }) => {
     const held = { ...context, signal: AbortSignal.any([context.signal, lost]) };
     await held.step("locked");
-    await sweepLeftovers(deps, request.database);
+    await sweepLeftovers(deps, context.run, await deps.runs.unfinished("backup", request.database));
 
     const own = await ownBackups(deps, request.database, held.signal);
     const { known } = own;
@@ -104,11 +105,6 @@ async function ownBackups(deps: BackupDependencies, database: string, signal: Ab
   const origin = await originNow(deps, all, signal);
   const known = all.filter((backup) => isOwn(origin, backup)).toSorted(newestFirst);
   return { origin, known, mayBeHidden: hiding(foreign, database, known[0]?.startedAt).length > 0 };
-}
-
-/** Whoever holds the lock knows that no other run of this database is writing. */
-async function sweepLeftovers({ catalog, runs }: BackupDependencies, database: string): Promise<void> {
-  for (const run of await runs.unfinished("backup", database)) await catalog.sweep(run.id);
 }
 
 /** What a wrong clock stamped ahead of now would be young for as long as it is ahead, and none would follow it. */

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import type { Finding } from "../../shared/backup/finding.ts";
+import type { Run } from "../../shared/backup/run.ts";
+import { dumpSessions, preload, setStage, until, type Stage } from "../support/faulty.ts";
+import { manifestOf, restoreEnvironment, startFunction } from "../support/function-process.ts";
+import { endedRestore } from "../support/restore-cluster.ts";
+
+const DAY = "2026-11-01";
+
+describe("the partial archive of a run that was killed", () => {
+  let stage: Stage;
+  before(async () => {
+    stage = await setStage();
+  });
+  after(() => stage[Symbol.asyncDispose]());
+
+  const left = async () => {
+    const names = await readdir(stage.path, { recursive: true });
+    return names.filter((name) => /^\d[^/]*\/\.tmp-/.test(name)).toSorted();
+  };
+
+  async function nextBackupLeaves(): Promise<readonly string[]> {
+    await using next = await stage.start();
+    await manifestOf(await next.post());
+    return await left();
+  }
+
+  it("goes with the next backup when the run was given up after three attempts", async () => {
+    const { backup, release } = await stage.startHeld();
+    await backup.end("SIGKILL");
+    for (let attempt = 2; attempt <= 3; attempt++) {
+      const earlier = await left();
+      await using _next = await stage.start({ RETRY_SECONDS: "60" });
+      // Each attempt removes what the one before left, and has an archive of its own.
+      await until(async () => (await left()).some((name) => !earlier.includes(name)));
+    }
+    await using last = await stage.start();
+    await last.logged("run given up");
+    await release();
+    assert.notDeepEqual(await left(), []);
+
+    assert.deepEqual(await nextBackupLeaves(), []);
+  });
+
+  it("goes with the next backup when the run was given up for its age", async () => {
+    const { backup, release } = await stage.startHeld();
+    await backup.end("SIGKILL");
+    await release();
+    await using woken = await stage.start(later(7));
+    await woken.logged("run given up");
+    assert.notDeepEqual(await left(), []);
+
+    assert.deepEqual(await nextBackupLeaves(), []);
+  });
+
+  it("goes when the restore in place whose safety backup it was is settled", async () => {
+    const environment = restoreEnvironment(stage.server, stage.database, stage.path);
+    const holder = await stage.server.connect(stage.database);
+    await holder.query("BEGIN; LOCK TABLE hire.owner IN ACCESS EXCLUSIVE MODE");
+    await using doomed = await startFunction("restore", environment);
+    doomed.post({ filename: "latest", strategy: "in-place" }).catch(() => undefined);
+    await until(async () => (await left()).length > 0 && (await dumpSessions(stage)).length > 0);
+    await doomed.end("SIGKILL");
+    await holder.end();
+
+    await using next = await startFunction("restore", { ...environment, ...later(7) });
+    await next.logged("run taken up");
+    await endedRestore(stage.path);
+
+    assert.deepEqual(await left(), []);
+  });
+
+  it("goes by what the record says, and stays where it may be another database's", async () => {
+    const others = { database: `${stage.database}_other` };
+    const abandoned = await leave("backup", "1");
+    const ended = await leave("restore", "2", { state: "failed" });
+    const live = await leave("backup", "3", { state: "running", ...others });
+    const theirs = await leave("restore", "4", { state: "failed", ...others });
+    assert.deepEqual(await left(), [abandoned, live, ended, theirs].toSorted());
+
+    assert.deepEqual(await nextBackupLeaves(), [abandoned, live, theirs].toSorted());
+
+    await using tomorrow = await stage.start(later(25));
+    const report = (await (await tomorrow.get("/doctor")).json()) as { readonly findings: Finding[] };
+    const counted = report.findings.filter(({ detail }) => /^3 temporary files .* 21 bytes/.test(detail));
+    assert.deepEqual(
+      counted.map(({ check, state }) => [check, state]),
+      [["volume", "warning"]],
+    );
+    await manifestOf(await tomorrow.post());
+    assert.deepEqual(await left(), [live, theirs].toSorted());
+  });
+
+  /** A temporary file, and the record of the run that wrote it, if it is to have one. */
+  async function leave(kind: Run["kind"], digit: string, says?: Partial<Run>): Promise<string> {
+    const id = `${kind}-${digit.repeat(24)}`;
+    const name = `${DAY}/.tmp-${id}-0123abcd`;
+    await mkdir(join(stage.path, DAY), { recursive: true });
+    await writeFile(join(stage.path, name), "partial");
+    const at = new Date();
+    const run: Run = {
+      id,
+      kind,
+      state: "accepted",
+      database: stage.database,
+      trigger: { source: "http", id },
+      request: {},
+      attempt: 1,
+      acceptedAt: at,
+      updatedAt: at,
+      steps: [],
+      ...says,
+    };
+    if (says !== undefined)
+      await writeFile(join(stage.path, ".dormouse", "runs", `${id}.json`), JSON.stringify(run));
+    return name;
+  }
+});
+
+function later(hours: number) {
+  return { ...preload("clock-preload.ts"), DORMOUSE_TEST_CLOCK_OFFSET_MS: `${hours * 3_600_000}` };
+}
