@@ -18,7 +18,8 @@ export const ODD_NAMES: readonly string[] = [
   "$(id)",
   "a;b && c",
   "new\nline",
-  "tab\tand\r",
+  // One at the end would be trimmed from the variable.
+  "tab\tand\rreturn",
   "Größe-数据库",
   "database2026-11-22-01-00",
   "x".repeat(63),
