@@ -13,6 +13,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   "overlays/broker": [...VOLUME, "kubernetes.podspec-securitycontext"],
   "overlays/jobsink": [...VOLUME, "kubernetes.podspec-securitycontext"],
   "overlays/rwo": [...VOLUME, "kubernetes.podspec-securitycontext", "kubernetes.podspec-affinity"],
+  "overlays/network-policies": [...VOLUME, "kubernetes.podspec-securitycontext"],
   "overlays/s3": [...VOLUME, "kubernetes.podspec-securitycontext"],
 };
 
