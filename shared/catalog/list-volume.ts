@@ -45,7 +45,8 @@ export async function listVolume(
     }
     return sorted(found, await damagedFiles(backupDir));
   } catch (error) {
-    if (signal.aborted) throw error;
+    // What says by itself what is wrong, as a volume that is silent.
+    if (signal.aborted || error instanceof DormouseError) throw error;
     throw new DormouseError(
       "catalog_unreadable",
       `the catalog in ${backupDir} cannot be listed: ${String(error)}`,

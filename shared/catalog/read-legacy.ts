@@ -84,6 +84,7 @@ function versionsIn(head: string): LegacyContents["versions"] {
 }
 
 function unreadable(error: unknown): DormouseError {
+  if (error instanceof DormouseError) return error;
   return new DormouseError("catalog_unreadable", `a legacy file cannot be read: ${String(error)}`, {
     hint: "check the volume and its mount",
     cause: error,

@@ -138,10 +138,7 @@ async function eachRecord(
   leaveOut: ReadonlySet<string> = new Set(),
 ): Promise<FoundRecord[]> {
   const names = await promises.readdir(folder).catch((error: unknown) => {
-    throw new DormouseError("catalog_unreadable", `run records in ${folder} cannot be listed`, {
-      hint: "check the volume and its mount",
-      cause: error,
-    });
+    throw unreadable(error, `folder of run records ${folder}`);
   });
   const ids = names.map((name) => name.replace(/\.json$/, "")).filter((id) => RUN_ID.test(id));
   const found: FoundRecord[] = [];
