@@ -202,7 +202,7 @@ describe("the backup function", () => {
 
   it("goes on when the caller hangs up", async () => {
     const before = (await catalog()).length;
-    const recorded = async () => (await readdir(`${volume.path}/.dormouse/runs`)).length;
+    const recorded = async () => (await recordsIn(volume)).length;
     const runs = await recorded();
     const hangUp = new AbortController();
     const call = fetch(backup.url, { method: "POST", signal: hangUp.signal }).catch(() => undefined);
@@ -282,11 +282,16 @@ describe("the backup function", () => {
 });
 
 /** Waits until every run that is on record has ended: records come before answers. */
+/** Those that are written, and no temporary file. */
+async function recordsIn({ path }: Removed): Promise<readonly string[]> {
+  const folder = `${path}/.dormouse/runs`;
+  const names = await readdir(folder);
+  return names.filter((name) => name.endsWith(".json")).map((name) => `${folder}/${name}`);
+}
+
 async function settled(volume: Removed): Promise<void> {
-  const folder = `${volume.path}/.dormouse/runs`;
   await until(async () => {
-    const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
-    const records = await Promise.all(names.map((name) => readFile(`${folder}/${name}`, "utf8")));
+    const records = await Promise.all((await recordsIn(volume)).map((path) => readFile(path, "utf8")));
     return records.every((record) => ["succeeded", "failed"].includes((JSON.parse(record) as Run).state));
   });
 }
