@@ -5,6 +5,7 @@ import { asDormouseError, DormouseError } from "../errors.ts";
 import { withSession, type ConnectionSettings } from "./connection.ts";
 import { lookAtMarks, lookAtNamed, type MarkedDatabase } from "./database-mark.ts";
 import { explained, limitLockWaits } from "./exchange.ts";
+import { serverNow } from "./server-clock.ts";
 
 /** Removing the files of a large database takes its time. */
 const LONG_MS = 12 * 3_600_000;
@@ -62,8 +63,7 @@ export function expiredDatabases(settings: ConnectionSettings): Expired {
 }
 
 async function databasesOf(client: pg.Client, live: string): Promise<RestoresDatabases> {
-  const { rows } = await client.query<{ now: Date }>("SELECT now() AS now");
-  const now = rows[0]?.now ?? new Date(0);
+  const now = await serverNow(client);
   const kept = await namedLike(client, live, "before");
   const isOver = ({ kept: by, underWay }: MarkedDatabase) =>
     by !== undefined && underWay === undefined && by.until <= now;

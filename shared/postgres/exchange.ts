@@ -3,6 +3,7 @@ import pg from "pg";
 import type { Exchange } from "../backup/database-lock.ts";
 import { DormouseError } from "../errors.ts";
 import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
+import { serverNow } from "./server-clock.ts";
 import { serverError } from "./server-errors.ts";
 
 /** A backend leaves at its next look at interrupts, which a long system call can put off. */
@@ -83,7 +84,7 @@ export async function exchange(client: pg.Client, exchanged: Exchange): Promise<
       await client.query("BEGIN");
       if (kept !== undefined) {
         await client.query(`ALTER DATABASE ${name(live)} RENAME TO ${name(kept)}`);
-        const until = await keptUntil(client, exchanged);
+        const until = new Date((await serverNow(client)).getTime() + exchanged.keepMs);
         await changeMark(client, kept, () => ({ kept: { by: run, until } }));
       }
       await client.query(`ALTER DATABASE ${name(loaded)} RENAME TO ${name(live)}`);
@@ -97,14 +98,6 @@ export async function exchange(client: pg.Client, exchanged: Exchange): Promise<
       throw error;
     }
   });
-}
-
-async function keptUntil(client: pg.Client, { keepMs }: Exchange): Promise<Date> {
-  const sql = "SELECT now() + $1 * interval '1 millisecond' AS until";
-  const { rows } = await client.query<{ until: Date }>(sql, [keepMs]);
-  const [row] = rows;
-  if (row === undefined) throw new DormouseError("query_failed", "the server does not tell the time");
-  return row.until;
 }
 
 export async function exists(client: pg.Client, database: string): Promise<boolean> {

@@ -22,19 +22,13 @@ describe("the database that a restore keeps", () => {
 
   afterEach(() => stage[Symbol.asyncDispose]());
 
-  /** As if it had been kept two days earlier. */
-  async function letTimePass(): Promise<void> {
-    const comment = `dormouse: kept by ${run} until ${new Date(0).toISOString()}`;
-    await stage.query("postgres", `COMMENT ON DATABASE "${stage.before(run)}" IS '${comment}'`);
-  }
-
   it("stays while it can be undone, and goes with the first backup after that", async () => {
     const both = [stage.database, stage.before(run)].toSorted();
     await using today = await startFunction("backup", stage.environment);
     await manifestOf(await today.post({ label: "soon after" }));
     const meanwhile = await stage.databases();
 
-    await letTimePass();
+    await stage.letTimePass(run);
     await manifestOf(await today.post({ label: "days later" }));
 
     assert.deepEqual(meanwhile, both);
@@ -47,7 +41,7 @@ describe("the database that a restore keeps", () => {
     await holder.query("BEGIN");
     await holder.query("SELECT FROM pg_database WHERE datname = $1 FOR UPDATE", [stage.before(run)]);
     await stage.destroyData();
-    await letTimePass();
+    await stage.letTimePass(run);
     const later = await stage.start();
 
     const result = await stage.resultOf(later.post({ filename: stage.backup.name }));
@@ -74,7 +68,7 @@ describe("the database that a restore keeps", () => {
   });
 
   it("goes with a ping to the restore function, and cannot be asked for any more", async () => {
-    await letTimePass();
+    await stage.letTimePass(run);
     const later = await stage.start();
 
     const answer = await later.ping();

@@ -53,12 +53,12 @@ describe("the settings of the mirror", () => {
   for (const [name, value] of [
     ["S3_PREFIX", "/hets"],
     ["S3_PREFIX", "hets/"],
-    ["S3_PREFIX", "hets\n"],
+    ["S3_PREFIX", "he\nts"],
     ["S3_BUCKET", "s3://b"],
     ["S3_BUCKET", "b/dev"],
-    ["S3_BUCKET", "b\n"],
-    ["AWS_ACCESS_KEY_ID", "key\n"],
-    ["AWS_SECRET_ACCESS_KEY", "secret\r\n"],
+    ["S3_BUCKET", "b\nc"],
+    ["AWS_ACCESS_KEY_ID", "ke\ny"],
+    ["AWS_SECRET_ACCESS_KEY", "sec\r\nret"],
     ["AWS_SESSION_TOKEN", "to ken"],
     ["S3_CHECKSUMS", "yes"],
     ["S3_FORCE_PATH_STYLE", "1"],
@@ -88,6 +88,19 @@ describe("the settings of the mirror", () => {
       code: "configuration_invalid",
       message: /S3_PREFIX is not/,
     });
+  });
+
+  it("are read without the line break in which files and Secrets end", () => {
+    const settings = read({
+      S3_BUCKET: "b\n",
+      S3_PREFIX: "hets\r\n",
+      AWS_ACCESS_KEY_ID: "key\n",
+      AWS_SECRET_ACCESS_KEY: "secret\n\n",
+    });
+
+    const { bucket, prefix, credentials } = settings ?? {};
+    assert.deepEqual([bucket, prefix], ["b", "hets"]);
+    assert.deepEqual([credentials?.accessKeyId, credentials?.secretAccessKey], ["key", "secret"]);
   });
 
   it("take the whole bucket where that is said", () => {

@@ -42,6 +42,8 @@ export type RestoreStage = {
   properties(database: string): Promise<unknown>;
   connectionLimit(): Promise<number>;
   before(run: string): string;
+  /** As if the database that `run` keeps had been kept two days earlier: the server's clock decides when that is over. */
+  letTimePass(run: string): Promise<unknown>;
   manifest(): Promise<BackupManifest>;
   runs(): Promise<string[]>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -127,6 +129,11 @@ export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> 
       return (rows as { limit: number }[])[0]?.limit ?? 0;
     },
     before: (run) => runDatabase(database, "before", run),
+    letTimePass: (run) =>
+      query(
+        "postgres",
+        `COMMENT ON DATABASE ${pg.escapeIdentifier(runDatabase(database, "before", run))} IS 'dormouse: kept by ${run} until 1970-01-01T00:00:00.000Z'`,
+      ),
     manifest: async () =>
       JSON.parse(await readFile(join(path, `${backup.name}.json`), "utf8")) as BackupManifest,
     runs: async () => (await runFilesIn(path)).filter((name) => !runsBefore.has(name)),
