@@ -84,6 +84,11 @@ export function runDatabase(database: string, role: NameRole, run: string): stri
   return cutToBytes(database, MAX_NAME_BYTES - suffix.length) + suffix;
 }
 
+/** Whether a database bears a name that some restore of `live` gives in that role. */
+export function isRunDatabase(name: string, live: string, role: NameRole): boolean {
+  return name === runDatabase(live, role, `restore-${name.slice(-RUN_LENGTH)}`);
+}
+
 const LOADED: Partial<Record<Strategy, OwnDatabase["role"]>> = {
   swap: "restore",
   beside: "restore",

@@ -73,6 +73,8 @@ export type RestoreServer = {
   tools(serverMajor: number, signal: AbortSignal): Promise<RestoreTools>;
   /** What the server says of each of these databases that is there. */
   look(databases: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, DatabaseMark>>;
+  /** The same of every database that is there. */
+  lookAtAll(signal: AbortSignal): Promise<ReadonlyMap<string, DatabaseMark>>;
   /**
    * Makes an empty database with owner, encoding, locale, tablespace and settings of another, under way by its run. For a
    * `scratch` one the settings that this role may not give are left out.

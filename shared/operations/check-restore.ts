@@ -3,7 +3,7 @@ import { good, type Check, type Finding } from "../backup/finding.ts";
 import { RESTORE_ROLE } from "../backup/restore-plan.ts";
 import { NO_NEEDS } from "../backup/script-needs.ts";
 import { identifier } from "../backup/sql-text.ts";
-import { doubtOf } from "./doubt-of.ts";
+import { doubtsOf } from "./doubts-of.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 
 type Dependencies = Pick<RestoreDependencies, "server" | "settings" | "runs" | "expired">;
@@ -32,16 +32,16 @@ export function restoreCheck({ server, settings }: Dependencies): Check {
 }
 
 /** What earlier restores left behind that no run puts in order: a person decides. */
-export function leftoversCheck({ runs, expired, settings }: Dependencies): Check {
+export function leftoversCheck(deps: Dependencies): Check {
   return {
     name: "leftovers",
     async look(signal) {
-      const { database } = settings;
-      const doubtful: Found = (await runs.doubtful("restore", database)).map((record) => {
-        const { detail, remedy } = doubtOf(record);
-        return { state: "fault", detail, fix: remedy };
-      });
-      const left = [...doubtful, ...(await databasesLeft({ runs, expired, settings }, signal))];
+      const doubtful: Found = (await doubtsOf(deps, signal)).map(({ stops, detail, remedy }) => ({
+        state: stops ? "fault" : "warning",
+        detail,
+        fix: remedy,
+      }));
+      const left = [...doubtful, ...(await databasesLeft(deps, signal))];
       return left.length > 0 ? left : [good("earlier restores left nothing to be put in order by hand")];
     },
   };

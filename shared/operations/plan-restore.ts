@@ -6,11 +6,10 @@ import { onVolume } from "../backup/origin.ts";
 import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "../backup/restorable.ts";
 import { planRestore, type RestorePlan } from "../backup/restore-plan.ts";
 import { unsafeTools } from "../backup/unsafe-tools.ts";
-import type { DoubtfulRecord } from "../backup/run.ts";
 import type { ArchiveNeeds } from "../backup/script-needs.ts";
 import { suspectsIn } from "../backup/suspects.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
-import { doubtOf } from "./doubt-of.ts";
+import { doubtsOf, type Doubt } from "./doubts-of.ts";
 import { originNow } from "./origin-now.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
 
@@ -110,14 +109,14 @@ export async function planOf(
     ...(missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`]),
   ];
   const plan = planRestore({ strategy, database, backup, fromElsewhere, target, facts, workloads, warnings });
-  const doubtful = (await deps.runs.doubtful("restore", database)).map(blockerOf);
+  const doubtful = (await doubtsOf(deps, signal)).filter(({ stops }) => stops).map(blockerOf);
   const blockers = [...doubtful, ...unsafeTools(backup, tools), ...plan.blockers];
   return { plan: { ...plan, blockers }, serverMajor: facts.serverMajor };
 }
 
 /** What such a restore has stopped or changed is unknown: the replicas that are seen now may be those that it left. */
-function blockerOf(record: DoubtfulRecord): Blocker {
-  return { kind: "record-doubtful", names: [record.id], ...doubtOf(record) };
+function blockerOf({ run, detail, remedy }: Doubt): Blocker {
+  return { kind: "record-doubtful", names: [run], detail, remedy };
 }
 
 /** For what only a script itself tells, once it has been read to its end: nothing has been touched by then. */

@@ -9,12 +9,14 @@ type Row = { readonly name: string; readonly comment: string | null; readonly op
 const LOOK = `SELECT datname::text AS name, shobj_description(oid, 'pg_database') AS comment, datallowconn AS open
   FROM pg_database`;
 
-/** What the server says of each of these databases that is there. */
+/** What the server says of each of these databases that is there, or of every one. */
 export async function lookAtMarks(
   client: pg.Client,
-  databases: readonly string[],
+  databases?: readonly string[],
 ): Promise<ReadonlyMap<string, MarkedDatabase>> {
-  const { rows } = await client.query<Row>(`${LOOK} WHERE datname = ANY ($1)`, [databases]);
+  const { rows } = await client.query<Row>(`${LOOK} WHERE $1::text[] IS NULL OR datname = ANY ($1)`, [
+    databases,
+  ]);
   return new Map(rows.map((row) => [row.name, marked(row)]));
 }
 

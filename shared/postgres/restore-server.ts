@@ -64,6 +64,7 @@ function fromOutside(
   return {
     look: (databases, signal) =>
       session("list of databases", signal, (client) => lookAtMarks(client, databases)),
+    lookAtAll: (signal) => session("list of databases", signal, (client) => lookAtMarks(client)),
     create: ({ live, role, run }, likeness, signal) => {
       const database = runDatabase(live, role, run);
       return session(`creation of database ${quoted(database)}`, signal, async (client) => {

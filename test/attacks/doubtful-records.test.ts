@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { rename, truncate } from "node:fs/promises";
+import { rename, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { Finding, Report } from "../../shared/backup/finding.ts";
+import { runDatabase } from "../../shared/backup/journal.ts";
 import type { RestorePlan } from "../../shared/backup/restore-plan.ts";
 import { preload, problemIn } from "../support/faulty.ts";
 import { spawnFunction, type FunctionProcess } from "../support/function-process.ts";
@@ -127,6 +128,83 @@ describe("a restore that was killed with the application stopped, and whose reco
     assert.match(server?.why ?? "", /no replicas before the restore/);
     assert.match(result.warnings.join("; "), /deployment\/server is not ready: it had no replicas/);
     assert.deepEqual(cluster.replicas(), [0, 1]);
+  });
+});
+
+describe("an unreadable record of a restore, on a volume that several databases have", () => {
+  const OF_NOBODY = `restore-${"b".repeat(24)}`;
+  const record = `.dormouse/runs/${OF_NOBODY}.json`;
+  let stage: RestoreStage;
+  let restore: FunctionProcess;
+
+  before(async () => {
+    stage = await setRestoreStage();
+    await writeFile(join(stage.path, record), "{");
+    restore = await stage.start();
+  });
+  after(() => stage[Symbol.asyncDispose]());
+
+  const marked = (database: string, run = OF_NOBODY) =>
+    stage.query("postgres", `COMMENT ON DATABASE "${database}" IS 'dormouse: under way ${run}'`);
+  const blocked = async () => {
+    const { blockers } = await planOf(restore, stage.backup.name);
+    return blockers.filter(({ kind }) => kind === "record-doubtful");
+  };
+
+  it("stops nothing where the server does not say that it is under way, and is told", async () => {
+    assert.deepEqual(await blocked(), []);
+    const [warning, ...others] = await leftovers(restore);
+
+    assert.deepEqual([warning?.state, others], ["warning", []]);
+    assert.match(
+      `${warning?.detail}`,
+      new RegExp(`record of ${OF_NOBODY} cannot be read: no restore of .* by it`),
+    );
+    assert.ok(warning?.fix?.includes(record), warning?.fix);
+  });
+
+  const names = {
+    live: () => stage.database,
+    loaded: () => runDatabase(stage.database, "restore", OF_NOBODY),
+    "brought back by an undo": () => runDatabase(stage.database, "before", `restore-${"c".repeat(24)}`),
+    scratch: () => runDatabase(stage.database, "scratch", OF_NOBODY),
+    "another's": () => `${stage.database}_of_others`,
+  } as const;
+  const says: readonly (readonly [keyof typeof names, boolean])[] = [
+    ["live", true],
+    ["loaded", true],
+    ["brought back by an undo", true],
+    // A rehearsal stops nothing.
+    ["scratch", false],
+    ["another's", false],
+  ];
+  for (const [which, isBlocked] of says) {
+    it(`${isBlocked ? "stops" : "does not stop"} restores where the server says so of the database: ${which}`, async () => {
+      const name = names[which]();
+      if (name !== stage.database) await stage.query("postgres", `CREATE DATABASE "${name}"`);
+      await marked(name);
+
+      assert.equal((await blocked()).length, isBlocked ? 1 : 0);
+
+      await stage.query("postgres", `COMMENT ON DATABASE "${name}" IS NULL`);
+      if (name !== stage.database) await stage.query("postgres", `DROP DATABASE "${name}"`);
+      assert.deepEqual(await blocked(), []);
+    });
+  }
+
+  it("stops them where the live database is gone, unless it is another's, or was moved away", async () => {
+    await stage.server.dropDatabase(stage.database);
+    const [unknown] = await blocked();
+    const others = await stage.server.createDatabase(`${stage.database}_of_others`);
+    await marked(others);
+    const known = await blocked();
+    await stage.server.dropDatabase(others);
+    await rename(join(stage.path, record), join(stage.path, `${record}.aside`));
+
+    assert.match(`${unknown?.detail}`, /cannot be read: what that restore stopped or changed is unknown/);
+    assert.ok(unknown?.remedy.includes(record), unknown?.remedy);
+    assert.deepEqual(known, []);
+    assert.deepEqual(await blocked(), []);
   });
 });
 
