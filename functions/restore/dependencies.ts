@@ -1,5 +1,5 @@
 import { availableParallelism, tmpdir } from "node:os";
-import type { ArchiveFiles } from "../../shared/backup/archive-file.ts";
+import type { CopiedArchives } from "../../shared/backup/archive-file.ts";
 import { catalogOfBothPlaces } from "../../shared/backup/both-places.ts";
 import type { Mirror } from "../../shared/backup/mirror.ts";
 import { trusting } from "../../shared/backup/trusted-listing.ts";
@@ -73,13 +73,17 @@ function placesOf(config: RestoreConfig, { judge }: Access) {
   return { volume, mirror, catalog: mirror === undefined ? volume : catalogOfBothPlaces(volume, mirror) };
 }
 
-function filesOf(config: RestoreConfig, mirror: Mirror | undefined, access: Access): ArchiveFiles {
+function filesOf(config: RestoreConfig, mirror: Mirror | undefined, access: Access): CopiedArchives {
   return archivesOfBothPlaces({
     backupDir: config.BACKUP_DIR,
-    restoreDir: config.RESTORE_DIR ?? tmpdir(),
+    restoreDir: restoreDirOf(config),
     fetch: mirror && ((...asked) => mirror.open(...asked)),
     ...access,
   });
+}
+
+export function restoreDirOf({ RESTORE_DIR }: RestoreConfig): string {
+  return RESTORE_DIR ?? tmpdir();
 }
 
 function dependenciesOf(

@@ -1,4 +1,5 @@
 import { volumeCheck } from "../../shared/catalog/check-volume.ts";
+import { restoreDirCheck } from "../../shared/catalog/restore-dir.ts";
 import { asDormouseError } from "../../shared/errors.ts";
 import { sinkCheck } from "../../shared/events/check-sink.ts";
 import { rightsCheck } from "../../shared/kubernetes/check-rights.ts";
@@ -18,7 +19,7 @@ import { sendersCheck } from "../check-senders.ts";
 import { mirrorChecks } from "../mirror.ts";
 import type { Surroundings } from "../run-function.ts";
 import type { RestoreConfig } from "./config.ts";
-import { wire, type Wired } from "./dependencies.ts";
+import { restoreDirOf, wire, type Wired } from "./dependencies.ts";
 import { restoreHandler } from "./handler.ts";
 
 const REMOVE_WITHIN_MS = 10_000;
@@ -59,6 +60,7 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
   const { POSTGRESQL_DATABASE: database } = config;
   return [
     volumeCheck(config.BACKUP_DIR, deps.now),
+    restoreDirCheck(restoreDirOf(config), deps.now),
     databaseCheck(connectionSettings(config), { database, inspect, allowIncomplete: new Set() }, place),
     ...mirrorChecks(config, "restore"),
     restoreCheck(deps),

@@ -20,3 +20,12 @@ export type ArchiveFiles = {
   /** Reads a file of the old pod to its end. Throws `archive_damaged` for what is cut short, broken or a bomb. */
   readPlain(backup: Restorable, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump>;
 };
+
+/** Of both places, by copies where one is needed. */
+export type CopiedArchives = ArchiveFiles & {
+  /**
+   * Removes the copies that killed processes left of a database's archives; not what is fetched of `wanted`, which goes on
+   * from there. For who holds the lock of the database.
+   */
+  sweep(database: string, wanted: string | undefined): Promise<void>;
+};

@@ -91,7 +91,7 @@ export type Leftover = {
 const ABANDONED_AFTER_MS = 24 * 3_600_000;
 
 /** Whether no run can be at it any more, whatever is known of the run: a dump that is stuck ends far sooner. */
-export function isAbandoned({ changedAt }: Leftover, now: Date): boolean {
+export function isAbandoned({ changedAt }: Pick<Leftover, "changedAt">, now: Date): boolean {
   return now.getTime() - changedAt.getTime() > ABANDONED_AFTER_MS;
 }
 

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import * as promises from "./volume-calls.ts";
 import { join } from "node:path";
-import type { ArchiveFile, ArchiveFiles } from "../backup/archive-file.ts";
+import type { ArchiveFile, ArchiveFiles, CopiedArchives } from "../backup/archive-file.ts";
 import type { CheckSignature, Decrypt } from "../backup/encryption.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
 import type { Mirror } from "../backup/mirror.ts";
@@ -37,10 +37,11 @@ type Task = {
  * Plain archives, from the volume or from the bucket, every byte compared with the manifest before it is handed out. A
  * signature that is not trusted and a key that is missing or wrong are told before anything is fetched or written.
  */
-export function archivesOfBothPlaces(places: ArchivePlaces): ArchiveFiles {
+export function archivesOfBothPlaces(places: ArchivePlaces): CopiedArchives {
   const volume = archiveFiles(places.backupDir);
   return {
     readPlain: (backup, file, signal) => volume.readPlain(backup, file, signal),
+    sweep: (database, wanted) => sweepRestoreDir(places.restoreDir, database, wanted),
     async open(backup, signal) {
       const { manifest } = backup;
       if (manifest !== undefined) return open({ places, volume, backup: { ...backup, manifest }, signal });
@@ -57,7 +58,6 @@ async function open(task: Task): Promise<ArchiveFile> {
   const { places, backup } = task;
   places.checkSignature?.(backup.manifest);
   const decrypt = keyFor(places, backup);
-  await sweepRestoreDir(places.restoreDir, backup.name);
   if (decrypt !== undefined) return openEncrypted(task, decrypt);
   return (await onVolume(task)) ?? fetched(task);
 }

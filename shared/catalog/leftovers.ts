@@ -2,12 +2,13 @@ import { join } from "node:path";
 import type { Leftover } from "../backup/catalog.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
+import { runsFolder } from "./open-volume.ts";
 import { dayFolders, namesIn } from "./sweep-run.ts";
 
-/** Everything under a temporary name in the folders of the days, one entry for each run that wrote there. */
+/** Everything under a temporary name in the folders of the days and of the records, one entry for each run that wrote it. */
 export async function listLeftovers(files: Files, backupDir: string): Promise<readonly Leftover[]> {
   const found = new Map<string, Leftover>();
-  for (const folder of await dayFolders(files, backupDir)) {
+  for (const folder of [...(await dayFolders(files, backupDir)), runsFolder(backupDir)]) {
     for (const name of await namesIn(files, folder)) {
       const run = file.runOfTemporary(name);
       const stats = run === undefined ? undefined : await file.lookAt(files, join(folder, name));

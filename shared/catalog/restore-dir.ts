@@ -1,7 +1,9 @@
 import * as promises from "./volume-calls.ts";
 import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../backup/archive-name.ts";
-import { clearUp, removeIfThere, temporaryName } from "./files.ts";
+import { isAbandoned } from "../backup/catalog.ts";
+import { good, type Check } from "../backup/finding.ts";
+import { clearUp, lookAt, removeIfThere, temporaryName } from "./files.ts";
 
 const COPY = /^(?:\.tmp-(?<copy>.+\.(?:bak|sql\.gz))-[0-9a-f]{8}|(?<fetched>.+\.(?:bak|sql\.gz))\.fetched)$/s;
 
@@ -15,22 +17,46 @@ export function copyName(name: ArchiveName): string {
   return temporaryName(flat(name));
 }
 
-/**
- * Removes what a process that was killed left in RESTORE_DIR of a database's archives, plain content among it; not what
- * is fetched of `wanted`, which goes on from there. What cannot be removed keeps nobody from a restore. For who holds
- * the lock of the database.
- */
-export async function sweepRestoreDir(restoreDir: string, wanted: ArchiveName): Promise<void> {
+/** What cannot be removed, plain content among it, keeps nobody from a restore. */
+export async function sweepRestoreDir(
+  restoreDir: string,
+  database: string,
+  wanted: string | undefined,
+): Promise<void> {
+  const parts = parseArchiveName(wanted ?? "");
+  const goesOn = parts && fetchedName(parts.name);
   const names = await promises.readdir(restoreDir).catch(() => []);
-  const left = names.filter((name) => isLeftBehind(name, wanted));
+  const left = names.filter((name) => databaseOf(name) === database && name !== goesOn);
   await clearUp(...left.map((name) => () => removeIfThere(promises, join(restoreDir, name))));
 }
 
-function isLeftBehind(file: string, wanted: ArchiveName): boolean {
+/** What restores left there, of whichever database, and no restore has removed in a day. */
+export function restoreDirCheck(restoreDir: string, now: () => Date): Check {
+  return {
+    name: "restore-dir",
+    async look() {
+      const copies = (await promises.readdir(restoreDir)).filter((name) => databaseOf(name) !== undefined);
+      const found = await Promise.all(copies.map((name) => lookAt(promises, join(restoreDir, name))));
+      const left = found.filter(
+        (stats) => stats !== undefined && isAbandoned({ changedAt: stats.ctime }, now()),
+      );
+      if (left.length === 0) return [good(`no copy of an archive is left in RESTORE_DIR ${restoreDir}`)];
+      const bytes = left.reduce((sum, stats) => sum + (stats?.size ?? 0), 0);
+      return [
+        {
+          state: "warning",
+          detail: `${left.length} copies of archives, ${bytes} bytes, have been left in RESTORE_DIR ${restoreDir} for more than a day`,
+          fix: "the next restore of each database removes its own; remove by hand those of databases that are restored no more",
+        },
+      ];
+    },
+  };
+}
+
+/** Whose archive a file is a copy of; `undefined` for any other file. */
+function databaseOf(file: string): string | undefined {
   const { copy, fetched = copy } = COPY.exec(file)?.groups ?? {};
-  const archive = fetched?.replace("_", "/") ?? "";
-  if (file === fetchedName(wanted)) return false;
-  return parseArchiveName(archive)?.database === parseArchiveName(wanted)?.database;
+  return parseArchiveName(fetched?.replace("_", "/") ?? "")?.database;
 }
 
 /** The first `_` parts the day from the rest. */

@@ -10,9 +10,13 @@ import { runsFolder } from "./open-volume.ts";
 
 const never = new AbortController().signal;
 
+/** To write a record takes milliseconds, and no call waits for the volume so long. */
+const RECORD_WRITTEN_WITHIN_MS = 3_600_000;
+
 /** Removes the temporary files of a run that has ended, and the names that it took for a backup it did not complete. */
 export async function sweepRun(files: Files, backupDir: string, run: string): Promise<void> {
-  for (const folder of [...(await dayFolders(files, backupDir)), runsFolder(backupDir)]) {
+  await sweepRecord(files, runsFolder(backupDir), run);
+  for (const folder of await dayFolders(files, backupDir)) {
     const left = (await namesIn(files, folder)).filter((name) => file.isTemporaryOf(run, name));
     for (const temporary of left) {
       await giveNamesBack(files, backupDir, join(folder, temporary));
@@ -20,6 +24,16 @@ export async function sweepRun(files: Files, backupDir: string, run: string): Pr
       await file.removeIfThere(files, join(folder, temporary));
     }
     if (left.length > 0) await file.removeFolderIfEmpty(files, folder);
+  }
+}
+
+/** Who writes a record need not hold the lock: a run that failed is asked for again, one that has its backup sends it. */
+async function sweepRecord(files: Files, folder: string, run: string): Promise<void> {
+  for (const name of await namesIn(files, folder)) {
+    if (!file.isTemporaryOf(run, name)) continue;
+    const stats = await file.lookAt(files, join(folder, name));
+    const isLeft = stats !== undefined && Date.now() - stats.ctimeMs > RECORD_WRITTEN_WITHIN_MS;
+    if (isLeft) await file.removeIfThere(files, join(folder, name));
   }
 }
 

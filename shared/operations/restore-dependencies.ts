@@ -1,4 +1,4 @@
-import type { ArchiveFiles } from "../backup/archive-file.ts";
+import type { CopiedArchives } from "../backup/archive-file.ts";
 import type { Catalog } from "../backup/catalog.ts";
 import type { DatabaseLock, HeldDatabase } from "../backup/database-lock.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
@@ -31,7 +31,7 @@ export type RestoreDependencies = {
   /** Of both places, where there is a bucket. */
   readonly catalog: Catalog;
   readonly volume: Pick<Catalog, "list" | "leftovers" | "sweep">;
-  readonly files: ArchiveFiles;
+  readonly files: CopiedArchives;
   readonly runs: RunStore;
   readonly lock: DatabaseLock;
   readonly server: RestoreServer;

@@ -65,6 +65,8 @@ async function attempt(
   await settleOthers(deps, held, saga.context);
   await dropExpired(deps, deps.settings.database, signal);
   await sweepLeftovers({ ...deps, catalog: deps.volume }, run, []);
+  const asked = pinnedDown(request, saga);
+  await deps.files.sweep(deps.settings.database, asked.kind === "undo" ? undefined : asked.filename);
   if (saga.context.isTakenUp && !saga.hasBegun()) throw begunNothing();
   if (saga.hasBegun()) {
     const next = await stepAfter(deps, saga, held, restoreMayGoOn(run, deps.now()));
@@ -74,7 +76,7 @@ async function attempt(
     // Who connected meanwhile would have the one place that was left.
     await resetLimit(saga.journal(), held);
   }
-  const found = await findWanted(deps, pinnedDown(request, saga), signal);
+  const found = await findWanted(deps, asked, signal);
   const { plan: planned, serverMajor } = await planOf(deps, found, signal);
   announce(deps, saga.context, {
     type: "dev.dormouse.restore.planned",

@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { Finding } from "../../shared/backup/finding.ts";
+import type { Finding, Report } from "../../shared/backup/finding.ts";
 import type { Run } from "../../shared/backup/run.ts";
-import { dumpSessions, preload, setStage, until, type Stage } from "../support/faulty.ts";
-import { manifestOf, restoreEnvironment, startFunction } from "../support/function-process.ts";
+import { dumpSessions, preload, problemIn, setStage, until, type Stage } from "../support/faulty.ts";
+import {
+  manifestOf,
+  restoreEnvironment,
+  startFunction,
+  type FunctionProcess,
+} from "../support/function-process.ts";
 import { endedRestore } from "../support/restore-cluster.ts";
+import { temporaryFolder } from "../support/volume.ts";
 
 const DAY = "2026-11-01";
 
@@ -84,15 +90,66 @@ describe("the partial archive of a run that was killed", () => {
     assert.deepEqual(await nextBackupLeaves(), [abandoned, live, theirs].toSorted());
 
     await using tomorrow = await stage.start(later(25));
-    const report = (await (await tomorrow.get("/doctor")).json()) as { readonly findings: Finding[] };
-    const counted = report.findings.filter(({ detail }) => /^3 temporary files .* 21 bytes/.test(detail));
-    assert.deepEqual(
-      counted.map(({ check, state }) => [check, state]),
-      [["volume", "warning"]],
-    );
+    const [warning] = await warningsOf(tomorrow, "volume");
+    assert.match(`${warning?.detail}`, /^3 temporary files .* 21 bytes/);
     await manifestOf(await tomorrow.post());
     assert.deepEqual(await left(), [live, theirs].toSorted());
   });
+
+  it("is followed by what was to become a record or a manifest: of ended runs, once no process can be at it", async () => {
+    const folder = join(stage.path, ".dormouse", "runs");
+    const inRuns = async () => (await readdir(folder)).filter((name) => name.startsWith(".tmp-")).toSorted();
+    const leaveRecord = async (digit: string, says?: Partial<Run>) => {
+      const name = basename(await leave("restore", digit, says));
+      await rename(join(stage.path, DAY, name), join(folder, name));
+      return name;
+    };
+    const ended = await leaveRecord("5", { state: "succeeded" });
+    const theirs = await leaveRecord("6", { state: "succeeded", database: `${stage.database}_other` });
+    const unknown = await leaveRecord("7");
+    const rewritten = `${DAY}/.tmp-rewrite-0123abcd`;
+    await writeFile(join(stage.path, rewritten), "partial");
+
+    await nextBackupLeaves();
+    assert.deepEqual(await inRuns(), [ended, theirs, unknown]);
+    await using soon = await stage.start(later(2));
+    await manifestOf(await soon.post());
+    assert.deepEqual(await inRuns(), [theirs, unknown]);
+    assert.ok((await left()).includes(rewritten));
+    await using tomorrow = await stage.start(later(25));
+    const [warning] = await warningsOf(tomorrow, "volume");
+    assert.match(`${warning?.detail}`, /^5 temporary files .* 35 bytes/);
+    await manifestOf(await tomorrow.post());
+
+    assert.deepEqual(await inRuns(), [theirs]);
+    assert.ok(!(await left()).includes(rewritten));
+  });
+
+  it("is followed by what a killed restore had in RESTORE_DIR, whatever the next one is asked for", async () => {
+    await using scratch = await temporaryFolder();
+    const flat = (database: string) => `${DAY}_${database}${DAY}-01-00.bak`;
+    const ours = [`.tmp-${flat(stage.database)}-0badcafe`, `${flat(stage.database)}.fetched`];
+    const others = [`.tmp-${flat(`${stage.database}_other`)}-0badcafe`, "notes"];
+    for (const name of [...ours, ...others]) await writeFile(join(scratch.path, name), "partial");
+    const environment = restoreEnvironment(stage.server, stage.database, stage.path);
+    await using restore = await startFunction("restore", {
+      ...environment,
+      ...later(25),
+      RESTORE_DIR: scratch.path,
+    });
+
+    const [warning] = await warningsOf(restore, "restore-dir");
+    const { code } = await problemIn(restore.post({ undo: `restore-${"8".repeat(24)}` }));
+
+    assert.match(`${warning?.detail}`, /^3 copies of archives, 21 bytes, /);
+    assert.equal(code, "undo_unavailable");
+    assert.deepEqual((await readdir(scratch.path)).toSorted(), others);
+  });
+
+  async function warningsOf(of: FunctionProcess, name: string): Promise<readonly Finding[]> {
+    const { findings } = (await (await of.get("/doctor")).json()) as Report;
+    return findings.filter(({ check, state }) => check === name && state === "warning");
+  }
 
   /** A temporary file, and the record of the run that wrote it, if it is to have one. */
   async function leave(kind: Run["kind"], digit: string, says?: Partial<Run>): Promise<string> {

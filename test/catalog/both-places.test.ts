@@ -39,14 +39,16 @@ describe("the file of an archive", () => {
     const mirror = s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint });
     if (inBucket) await mirror.copyIn(backup, () => volume.catalog.open(backup.name), never);
     if (!onVolume) await rm(join(volume.path, backup.name));
-    const open = (changes: Partial<ArchivePlaces> = {}) =>
+    const files = (changes: Partial<ArchivePlaces> = {}) =>
       archivesOfBothPlaces({
         backupDir: volume.path,
         restoreDir: scratch.path,
         fetch: inBucket ? (...asked) => mirror.open(...asked) : undefined,
         decrypt: isEncrypted ? ageDecryption(key.identity) : undefined,
         ...changes,
-      }).open({ ...backup, format: "custom" }, never);
+      });
+    const open = (changes: Partial<ArchivePlaces> = {}) =>
+      files(changes).open({ ...backup, format: "custom" }, never);
     return {
       backup,
       proxy,
@@ -54,6 +56,7 @@ describe("the file of an archive", () => {
       archive: join(volume.path, backup.name),
       scratch: scratch.path,
       open,
+      sweep: (wanted?: string) => files().sweep("hets", wanted),
       left: () => readdir(scratch.path),
       async [Symbol.asyncDispose]() {
         for (const each of [volume, scratch, bucket, proxy]) await each[Symbol.asyncDispose]();
@@ -132,23 +135,25 @@ describe("the file of an archive", () => {
     const flat = given.backup.name.replace("/", "_");
     const older = flat.replaceAll("2026-11-22", "2026-11-21");
     const others = [`${flat.replace("_hets", "_other")}.fetched`, ".tmp-notes", "notes.fetched"];
-    for (const name of [`.tmp-${flat}-0badcafe`, `.tmp-${older}-0badcafe`, `${older}.fetched`, ...others])
-      await writeFile(join(given.scratch, name), "plain");
+    const goesOn = `${flat}.fetched`;
+    const left = [`.tmp-${flat}-0badcafe`, `.tmp-${older}-0badcafe`, `${older}.fetched`, goesOn];
+    for (const name of [...left, ...others]) await writeFile(join(given.scratch, name), "plain");
 
-    const file = await given.open();
-    await file[Symbol.asyncDispose]();
+    await given.sweep(given.backup.name);
+    assert.deepEqual((await given.left()).toSorted(), [...others, goesOn].toSorted());
+    await given.sweep();
 
     assert.deepEqual((await given.left()).toSorted(), others.toSorted());
   });
 
-  it("is there although something that was left cannot be removed", async () => {
+  it("is waited for by nothing that was left and cannot be removed", async () => {
     await using given = await setUp();
     const left = `.tmp-${given.backup.name.replace("/", "_")}-0badcafe`;
     await mkdir(join(given.scratch, left));
 
-    await using file = await given.open();
+    await given.sweep();
 
-    assert.ok((await readFile(`/dev/fd/${file.fd}`)).equals(PLAIN));
+    assert.deepEqual(await given.left(), [left]);
   });
 
   it("begins anew when what was fetched before is of something else", async () => {
