@@ -21,6 +21,9 @@ export type ArchiveFiles = {
   readPlain(backup: Restorable, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump>;
 };
 
+/** What the copies need by which an archive is restored, in the folder for them, and what is free there. */
+export type CopyRoom = { readonly neededBytes: number; readonly availableBytes: number };
+
 /** Of both places, by copies where one is needed. */
 export type CopiedArchives = ArchiveFiles & {
   /**
@@ -28,4 +31,6 @@ export type CopiedArchives = ArchiveFiles & {
    * from there. For who holds the lock of the database.
    */
   sweep(database: string, wanted: string | undefined): Promise<void>;
+  /** What a sweep would free counts as free. */
+  room(backup: Restorable): Promise<CopyRoom>;
 };

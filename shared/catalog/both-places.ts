@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import * as promises from "./volume-calls.ts";
 import { join } from "node:path";
-import type { ArchiveFile, ArchiveFiles, CopiedArchives } from "../backup/archive-file.ts";
+import type { ArchiveFile, ArchiveFiles, CopiedArchives, CopyRoom } from "../backup/archive-file.ts";
 import type { CheckSignature, Decrypt } from "../backup/encryption.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
 import type { Mirror } from "../backup/mirror.ts";
@@ -10,8 +10,8 @@ import type { Restorable } from "../backup/restorable.ts";
 import { DormouseError } from "../errors.ts";
 import { archiveFiles, archiveIn, assertDigest, openRegular, otherThanDescribed } from "./archive-files.ts";
 import { bytesOf, digestOf, hashing, writeAll, type Digest } from "./digest.ts";
-import { removeIfThere, volumeError } from "./files.ts";
-import { copyName, fetchedName, sweepRestoreDir } from "./restore-dir.ts";
+import { lookAt, removeIfThere, volumeError } from "./files.ts";
+import { copyName, fetchedName, sweepRestoreDir, sweptBytes } from "./restore-dir.ts";
 
 export type ArchivePlaces = {
   readonly backupDir: string;
@@ -24,6 +24,8 @@ export type ArchivePlaces = {
   /** Unset: signatures are not looked at. */
   readonly checkSignature?: CheckSignature | undefined;
 };
+
+const NONE_NEEDED: CopyRoom = { neededBytes: 0, availableBytes: 0 };
 
 type Described = Restorable & { readonly manifest: BackupManifest };
 type Task = {
@@ -42,6 +44,8 @@ export function archivesOfBothPlaces(places: ArchivePlaces): CopiedArchives {
   return {
     readPlain: (backup, file, signal) => volume.readPlain(backup, file, signal),
     sweep: (database, wanted) => sweepRestoreDir(places.restoreDir, database, wanted),
+    room: async ({ manifest, ...backup }) =>
+      manifest === undefined ? NONE_NEEDED : roomFor(places, { ...backup, manifest }),
     async open(backup, signal) {
       const { manifest } = backup;
       if (manifest !== undefined) return open({ places, volume, backup: { ...backup, manifest }, signal });
@@ -75,15 +79,18 @@ function keyFor({ decrypt }: ArchivePlaces, { name, manifest }: Described): Decr
 /** The volume's own file, if it is there and whole. Where there is a bucket, its copy makes good for what is damaged. */
 async function onVolume(task: Task): Promise<ArchiveFile | undefined> {
   const { places, volume, backup, signal } = task;
-  const isCopied = places.checkSignature !== undefined && backup.manifest.archive.recipients === undefined;
   try {
-    return await (isCopied ? copied(task) : volume.open(backup, signal));
+    return await (isCopied(places, backup) ? copied(task) : volume.open(backup, signal));
   } catch (error) {
     const isLost =
       error instanceof DormouseError && ["backup_not_found", "archive_damaged"].includes(error.code);
     if (isLost && places.fetch !== undefined) return undefined;
     throw error;
   }
+}
+
+function isCopied({ checkSignature }: ArchivePlaces, { manifest }: Described): boolean {
+  return checkSignature !== undefined && manifest.archive.recipients === undefined;
 }
 
 /** Where signatures are asked for, those who may write to the volume are not trusted: nor is the file that they can still change. */
@@ -183,10 +190,29 @@ async function copyOf(
   }
 }
 
-async function assertRoom(folder: string, neededBytes: number): Promise<void> {
+/** By the size of what lies in each place: nothing is read. */
+async function roomFor(places: ArchivePlaces, backup: Described): Promise<CopyRoom> {
+  const { backupDir, restoreDir, fetch } = places;
+  const sizeAt = async (path: string) => (await lookAt(promises, path).catch(() => undefined))?.size ?? 0;
+  const isThere = (await sizeAt(join(backupDir, backup.name))) === backup.sizeBytes;
+  const copiedBytes = isCopied(places, backup) ? backup.sizeBytes : 0;
+  const missing = backup.sizeBytes - (await sizeAt(join(restoreDir, fetchedName(backup.name))));
+  const fetchedBytes = fetch === undefined ? 0 : Math.max(0, missing);
+  const neededBytes = (isThere ? copiedBytes : fetchedBytes) + decryptedBytes(backup);
+  if (neededBytes === 0) return NONE_NEEDED;
+  const left = await sweptBytes(restoreDir, backup.database, backup.name);
+  return { neededBytes, availableBytes: (await freeIn(restoreDir)) + left };
+}
+
+async function freeIn(folder: string): Promise<number> {
   const { bavail, bsize } = await promises.statfs(folder);
-  if (bavail * bsize >= neededBytes) return;
-  const message = `RESTORE_DIR needs ${neededBytes} bytes, ${bavail * bsize} are free`;
+  return bavail * bsize;
+}
+
+async function assertRoom(folder: string, neededBytes: number): Promise<void> {
+  const free = await freeIn(folder);
+  if (free >= neededBytes) return;
+  const message = `RESTORE_DIR needs ${neededBytes} bytes, ${free} are free`;
   throw new DormouseError("disk_full", message, { hint: "mount a larger volume at RESTORE_DIR" });
 }
 

@@ -23,11 +23,24 @@ export async function sweepRestoreDir(
   database: string,
   wanted: string | undefined,
 ): Promise<void> {
-  const parts = parseArchiveName(wanted ?? "");
+  const left = await leftIn(restoreDir, database, wanted);
+  await clearUp(...left.map((path) => () => removeIfThere(promises, path)));
+}
+
+/** What such a sweep frees. */
+export async function sweptBytes(restoreDir: string, database: string, wanted: string): Promise<number> {
+  const left = await leftIn(restoreDir, database, wanted);
+  const found = await Promise.all(left.map((path) => lookAt(promises, path)));
+  return found.reduce((sum, stats) => sum + (stats?.size ?? 0), 0);
+}
+
+async function leftIn(restoreDir: string, database: string, wanted = ""): Promise<readonly string[]> {
+  const parts = parseArchiveName(wanted);
   const goesOn = parts && fetchedName(parts.name);
   const names = await promises.readdir(restoreDir).catch(() => []);
-  const left = names.filter((name) => databaseOf(name) === database && name !== goesOn);
-  await clearUp(...left.map((name) => () => removeIfThere(promises, join(restoreDir, name))));
+  return names
+    .filter((name) => databaseOf(name) === database && name !== goesOn)
+    .map((name) => join(restoreDir, name));
 }
 
 /** What restores left there, of whichever database, and no restore has removed in a day. */

@@ -2,6 +2,7 @@ import { needsOf, unmetNeeds, type Blocker } from "../backup/blockers.ts";
 import { runDatabase, type Strategy } from "../backup/journal.ts";
 import type { PlacedListing } from "../backup/both-places.ts";
 import type { CatalogListing } from "../backup/catalog.ts";
+import { copyRoomBlockers } from "../backup/copy-room.ts";
 import { onVolume } from "../backup/origin.ts";
 import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "../backup/restorable.ts";
 import { planRestore, type RestorePlan } from "../backup/restore-plan.ts";
@@ -109,9 +110,17 @@ export async function planOf(
     ...(missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`]),
   ];
   const plan = planRestore({ strategy, database, backup, fromElsewhere, target, facts, workloads, warnings });
-  const doubtful = (await doubtsOf(deps, signal)).filter(({ stops }) => stops).map(blockerOf);
-  const blockers = [...doubtful, ...unsafeTools(backup, tools), ...plan.blockers];
+  const doubtful = (await doubtsOf(deps, signal)).filter(({ stops: isStop }) => isStop).map(blockerOf);
+  const around = [...doubtful, ...unsafeTools(backup, tools), ...(await withoutRoom(deps, backup))];
+  const blockers = [...around, ...plan.blockers];
   return { plan: { ...plan, blockers }, serverMajor: facts.serverMajor };
+}
+
+async function withoutRoom(
+  { files }: RestoreDependencies,
+  backup: Restorable | undefined,
+): Promise<Blocker[]> {
+  return backup === undefined ? [] : copyRoomBlockers(backup.name, await files.room(backup));
 }
 
 /** What such a restore has stopped or changed is unknown: the replicas that are seen now may be those that it left. */

@@ -46,7 +46,8 @@ export const volumeVariables = {
     allowed: "a whole number from 0 to 3600",
   }),
   RESTORE_DIR: variable(z.optional(path), {
-    description: "Scratch folder of the restore function, for archives that cannot be read where they lie.",
+    description:
+      "Scratch folder of the restore function, for copies of archives: encrypted, in the bucket alone, or checked by MANIFEST_PUBLIC_KEY. Needs room for the largest.",
     allowed: "an absolute path",
   }),
   K_SINK: variable(z.optional(z.url({ protocol: /^https?$/ })), {

@@ -36,7 +36,7 @@ export const decryptionVariables = {
   }),
   MANIFEST_PUBLIC_KEY: variable(z.optional(text), {
     description:
-      "Only backups whose manifests one of these keys signed are restored, count in a cull and go by one. Unset: signatures are not looked at.",
+      "Only backups whose manifests one of these keys signed are restored, count in a cull and go by one; restore copies the archive into RESTORE_DIR and loads that copy. Unset: signatures are not looked at.",
     allowed: "one or more public Ed25519 keys in PEM",
     isSecret: true,
   }),

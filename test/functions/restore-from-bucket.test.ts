@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { PlacedListing } from "../../shared/backup/both-places.ts";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import type { RestorePlan } from "../../shared/backup/restore-plan.ts";
 import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
 import { ageKey, type AgeKey } from "../support/age.ts";
 import { problemIn } from "../support/faulty.ts";
@@ -98,6 +99,33 @@ describe("a restore with nothing but the bucket", () => {
     await stage.resultOf(restore.post({ filename: name }));
 
     assert.deepEqual(await stage.fingerprint(), stage.original);
+  });
+
+  it("is told by its plan that RESTORE_DIR has no room for the copies that it needs, and only then", async () => {
+    const signed = await mirrored({ MANIFEST_SIGNING_KEY });
+    const encrypted = await mirrored({ AGE_RECIPIENTS: key.recipient, MANIFEST_SIGNING_KEY });
+    // A file system without a free byte.
+    const RESTORE_DIR = "/proc";
+    const [onVolume, empties] = [{ BACKUP_DIR: stage.path }, { BACKUP_DIR: empty.path }];
+    const keyed = { MANIFEST_PUBLIC_KEY };
+    const { sizeBytes } = signed.archive;
+    const plain = Number(encrypted.archive.decrypted?.sizeBytes);
+    const needs = [
+      [onVolume, signed, {}, undefined],
+      [onVolume, signed, keyed, sizeBytes],
+      [onVolume, encrypted, {}, plain],
+      [onVolume, encrypted, keyed, plain],
+      [empties, signed, {}, sizeBytes],
+      [empties, encrypted, keyed, encrypted.archive.sizeBytes + plain],
+    ] as const;
+    for (const [place, { name }, keys, bytes] of needs) {
+      await using restore = await start({ ...place, ...keys, RESTORE_DIR });
+      const answer = await restore.post({ filename: name, dryRun: true });
+      const { blockers } = (await answer.json()) as RestorePlan;
+      const told = blockers.map(({ kind, detail }) => [kind, detail]);
+      const detail = `RESTORE_DIR needs ${bytes} bytes for a copy of ${name}, 0 are free`;
+      assert.deepEqual(told, bytes === undefined ? [] : [["restore-dir-full", detail]]);
+    }
   });
 
   it("refuses a manifest that was changed in the bucket, and one that nobody signed", async () => {
