@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
-import { cp, readFile, symlink } from "node:fs/promises";
+import { cp, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { BackupManifest } from "../../shared/backup/manifest.ts";
 import type { RestoreResult } from "../../shared/backup/restore-result.ts";
+import { blocksOf, ROOT } from "../support/pages.ts";
 import { freePort } from "../support/postgres.ts";
 import { temporaryFolder, type Removed } from "../support/volume.ts";
 import { IMAGE } from "./support/kustomization.ts";
 import { eventually, kubectl } from "./support/kubectl.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const NAMESPACE = `dormouse-pages-${process.pid}`;
 /** The only ways in which the cluster of the tests is not the reader's. */
 const KOURIER = "-n kourier-system service/kourier-internal";
@@ -41,7 +40,7 @@ describe("the commands of the documents, as they stand there", () => {
   };
 
   it("install Dormouse, find nothing at fault, and take a backup at once", async () => {
-    const [installing = "", asking = ""] = await blocksOf("README.md", "Install it on Knative");
+    const [installing = "", asking = ""] = await commandsOf("README.md", "Install it on Knative");
     // The image is there already, under another name.
     const lines = installing.split("\n").filter((line) => !/^IMAGE=|npm run image/.test(line));
     assert.equal(lines.length, installing.split("\n").length - 2);
@@ -61,27 +60,25 @@ describe("the commands of the documents, as they stand there", () => {
 
   it("bring it back on the day it burns, and take that back", async () => {
     const page = "docs/on-the-day-it-burns.md";
-    const [opening = ""] = await blocksOf(page);
+    const [opening = ""] = await commandsOf(page, "On the day it burns");
     const port = await freePort();
+    let chosen = "";
     const ask = async (heading: string) => {
-      const [block = ""] = await blocksOf(page, heading);
-      const asked = block.replace(/hets2026[\w-]+\.bak/, file).replace("restore-3f0c...", run);
-      const patience = "until curl -s -o /dev/null localhost:8080; do sleep 0.2; done";
+      const [asked = ""] = await commandsOf(page, heading);
       const quiet = opening.replace("8080:80 &", "8080:80 >/dev/null &");
-      const script = ["trap 'kill $(jobs -p)' EXIT", quiet, patience, asked].join("\n");
+      const script = ["trap 'kill $(jobs -p)' EXIT", quiet, chosen, asked].join("\n");
       return shell(script.replace(KOURIER, INGRESS).replace(/\b8080\b/g, `${port}`));
     };
-    let [file, run] = ["", ""];
 
     const [name, rows, level] = (await ask("1. Which backup?")).split("\t");
-    file = name?.split("/")[1] ?? "";
+    chosen = `FILE=${name}`;
     assert.deepEqual([rows, level], ["1000", "read"]);
 
     await sql("DROP TABLE item");
     assert.match(await ask("2. What will happen?"), /"blockers": \[\]/);
 
     const restored = (await ask("3. Restore")).split("\n").at(-1) ?? "";
-    run = (JSON.parse(restored) as { readonly result: RestoreResult }).result.run;
+    assert.equal((JSON.parse(restored) as { readonly result: RestoreResult }).result.strategy, "swap");
     assert.equal(await sql("SELECT count(*) FROM item"), "1000");
 
     await ask("4. Wrong backup, or wrong idea?");
@@ -92,15 +89,11 @@ describe("the commands of the documents, as they stand there", () => {
   });
 });
 
-/** The shell blocks of a page, or of the part below one of its headings. */
-async function blocksOf(page: string, heading?: string): Promise<readonly string[]> {
-  const text = await readFile(join(ROOT, page), "utf8");
-  const parts = text.split(/^## /m);
-  const part = heading === undefined ? text : parts.find((each) => each.startsWith(`${heading}\n`));
-  assert.ok(part !== undefined, `${page} has no part "${heading}"`);
-  return Array.from(part.matchAll(/^( *)```sh\n(.*?)^ *```/gms), ([, indent = "", block = ""]) =>
-    block.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
-  );
+/** The shell blocks below a heading of a page. */
+async function commandsOf(page: string, heading: string): Promise<readonly string[]> {
+  const blocks = (await blocksOf(page)).filter((each) => each.language === "sh" && each.heading === heading);
+  assert.ok(blocks.length > 0, `${page} has no commands below "${heading}"`);
+  return blocks.map(({ text }) => text);
 }
 
 function inNamespace(script: string): string {

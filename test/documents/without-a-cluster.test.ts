@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { execa } from "execa";
+import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import type { RestorePlan } from "../../shared/backup/restore-plan.ts";
+import type { RestoreResult } from "../../shared/backup/restore-result.ts";
+import { hasAge } from "../support/age.ts";
+import { lackOfProgram } from "../support/debian.ts";
+import { blocksOf, pages, type Block } from "../support/pages.ts";
+import { aMachine, type Machine } from "../support/pasted-shell.ts";
+import { startPostgres, type OwnServer } from "../support/postgres.ts";
+
+/** In this order: the others find the backups that the README's commands have made. */
+const PAGES = ["README.md", "docs/restore-by-hand.md", "docs/encryption.md", "docs/mirror.md"] as const;
+/** As the pages have it. */
+const PASSWORD = "change-me";
+
+describe("what a page says to work without a cluster, pasted as it stands", async () => {
+  const lacks = [await lackOfProgram("jq", "/usr/bin/jq"), await lackOfProgram("curl", "/usr/bin/curl")];
+  const skip = lacks.find((lack) => lack !== undefined) ?? false;
+  let server: OwnServer;
+  let machine: Machine;
+  before(async () => {
+    if (skip !== false) return;
+    server = await startPostgres();
+    await server.query("postgres", `ALTER ROLE postgres PASSWORD '${PASSWORD}'`);
+    machine = await aMachine({ ...server, password: PASSWORD });
+  });
+  after(async () => {
+    await machine?.[Symbol.asyncDispose]();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  const rowsIn = async (database: string) => {
+    const { host, port, user, binDir } = server;
+    const to = ["-h", host, "-p", `${port}`, "-U", user, "-d", database];
+    const sql = "SELECT count(*) FROM equipment";
+    const env = { PGPASSWORD: PASSWORD };
+    const { stdout } = await execa(`${binDir}/psql`, [...to, "-XAtqc", sql], { env });
+    return Number(stdout);
+  };
+
+  it("is pasted here, of every page that says so", async () => {
+    const saying = [];
+    for (const page of await pages()) if ((await localBlocksOf(page)).length > 0) saying.push(page);
+    assert.deepEqual(saying.toSorted(), PAGES.toSorted());
+  });
+
+  it("takes a backup, culls, restores and takes that back: README.md", { skip }, async () => {
+    await using shell = await machine.shell();
+    const answers: string[] = [];
+    for (const block of await localBlocksOf("README.md")) answers.push(await shell.paste(block));
+
+    const [manifest, plan, culled, planned, restored, undone] = answers
+      .filter((answer) => answer.startsWith("{"))
+      .map((answer): unknown => JSON.parse(answer));
+    assert.equal((manifest as BackupManifest).content.rows, 1000);
+    assert.deepEqual([(plan as Culled).dryRun, (culled as Culled).dryRun], [true, false]);
+    assert.deepEqual((planned as RestorePlan).blockers, []);
+    assert.equal((restored as RestoreResult).compared?.rows, 1000);
+    assert.equal((undone as RestoreResult).strategy, "undo");
+    assert.equal(await rowsIn("hets"), 1000);
+  });
+
+  it("restores with PostgreSQL's own tools: docs/restore-by-hand.md", { skip }, async () => {
+    await using shell = await machine.shell();
+    for (const block of await localBlocksOf("docs/restore-by-hand.md")) await shell.paste(block);
+
+    assert.deepEqual([await rowsIn("hets_restored"), await rowsIn("hets_by_list")], [1000, 1000]);
+  });
+
+  it("encrypts, decrypts and makes keys that sign: docs/encryption.md", { skip }, async (test) => {
+    if (!(await hasAge(test))) return;
+    await using shell = await machine.shell();
+    const [keys, ...others] = await localBlocksOf("docs/encryption.md");
+    const taking = (await localBlocksOf("README.md")).find(({ text }) => text.includes("functions/backup/"));
+    assert.ok(keys !== undefined && taking !== undefined);
+
+    await shell.paste(keys);
+    const { archive } = JSON.parse(await shell.paste(taking)) as BackupManifest;
+    for (const block of others) await shell.paste(block);
+
+    assert.equal(archive.recipients?.length, 2);
+    assert.equal(await rowsIn("hets_decrypted"), 1000);
+    assert.ok(existsSync(join(machine.home, "backups/signing.pub")));
+  });
+
+  it("names the tests of a store: docs/mirror.md", { skip }, async () => {
+    await using shell = await machine.shell();
+    const said = [];
+    for (const block of await localBlocksOf("docs/mirror.md")) said.push(await shell.paste(block));
+
+    assert.match(said.join(""), /s3-mirror\.test\.ts/);
+  });
+});
+
+type Culled = { readonly dryRun: boolean };
+
+async function localBlocksOf(page: string): Promise<readonly Block[]> {
+  return (await blocksOf(page)).filter(({ language, needs }) => language === "sh" && needs === "no cluster");
+}
