@@ -5,8 +5,8 @@ import { mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { execa } from "execa";
-import { serialiseManifest } from "../shared/backup/manifest.ts";
-import type { Run } from "../shared/backup/run.ts";
+import { serialiseManifest } from "../shared/catalog/manifest.ts";
+import type { Run } from "../shared/run/run.ts";
 import { aManifest } from "../test/support/backups.ts";
 import {
   backupEnvironment,

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { execa } from "execa";
-import type { RestoreResult } from "../shared/backup/restore-result.ts";
+import type { RestoreResult } from "../functions/restore/journal/restore-result.ts";
 import {
   backupEnvironment,
   manifestOf,

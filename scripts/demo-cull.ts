@@ -2,7 +2,7 @@
 // explained.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { CullPlacesReport } from "../shared/operations/cull-places.ts";
+import type { CullPlacesReport } from "../functions/cull/cull-places.ts";
 import { cull, cullEnvironment, DAY_MS } from "../test/support/culled.ts";
 import { preload } from "../test/support/faulty.ts";
 import { backupEnvironment, manifestOf, startFunction } from "../test/support/function-process.ts";

@@ -3,9 +3,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import pg from "pg";
-import type { RestorePlan } from "../shared/backup/restore-plan.ts";
-import type { RestoreResult } from "../shared/backup/restore-result.ts";
-import type { Run } from "../shared/backup/run.ts";
+import type { RestorePlan } from "../functions/restore/plan/restore-plan.ts";
+import type { RestoreResult } from "../functions/restore/journal/restore-result.ts";
+import type { Run } from "../shared/run/run.ts";
 import { restoreEnvironment, startFunction, type FunctionProcess } from "../test/support/function-process.ts";
 import type { OwnServer } from "../test/support/postgres.ts";
 import { fingerprint } from "../test/support/sample-database.ts";

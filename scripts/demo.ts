@@ -3,9 +3,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Backup } from "../shared/backup/backup.ts";
-import type { CatalogListing } from "../shared/backup/catalog.ts";
-import type { Run } from "../shared/backup/run.ts";
+import type { Backup } from "../shared/catalog/backup.ts";
+import type { CatalogListing } from "../shared/catalog/catalog.ts";
+import type { Run } from "../shared/run/run.ts";
 import { backupEnvironment, manifestOf, startFunction } from "../test/support/function-process.ts";
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { createSample } from "../test/support/sample-database.ts";

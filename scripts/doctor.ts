@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { parseArgs } from "node:util";
 import { parseAllDocuments } from "yaml";
 import { DormouseError } from "../shared/errors.ts";
-import { examine } from "../shared/operations/examine.ts";
+import { examine } from "../shared/doctor/examine.ts";
 import { orSay } from "./fail.ts";
 import { clusterChecks, type Kubectl, type Manifest } from "./doctor/cluster-checks.ts";
 

@@ -3,8 +3,8 @@ import { glob, readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { STATUS } from "../shared/events/problem.ts";
-import { describeConfig, type ConfigRow, type ConfigSchema } from "../shared/runtime/config.ts";
+import { STATUS } from "../shared/http/problem.ts";
+import { describeConfig, type ConfigRow, type ConfigSchema } from "../shared/config/config.ts";
 import { version } from "../shared/version.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -66,7 +66,7 @@ describe("the documents", () => {
 
   it("name every event that goes out", async () => {
     const page = await read("docs/events.md");
-    const types = (await read("shared/backup/outcome-event.ts")).matchAll(/"(dev\.dormouse\.[\w.]+)"/g);
+    const types = (await read("shared/events/outcome-event.ts")).matchAll(/"(dev\.dormouse\.[\w.]+)"/g);
     for (const [, type] of types) assert.ok(page.includes(`\`${type}\``), type);
   });
 

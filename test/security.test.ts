@@ -41,7 +41,7 @@ describe("the Role of an operator", async () => {
 });
 
 async function verbsOfTheCode(): Promise<readonly string[]> {
-  const [, union = ""] = /export type Verb =([^;]+);/.exec(await read("shared/backup/authorize.ts")) ?? [];
+  const [, union = ""] = /export type Verb =([^;]+);/.exec(await read("shared/http/authorize.ts")) ?? [];
   return Array.from(union.matchAll(/"(\w+)"/g), ([, verb = ""]) => verb);
 }
 

@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
-import { LACK_KINDS, type LackKind } from "../../shared/backup/inspection.ts";
-import { authVariables, clusterVariables } from "../../shared/runtime/auth-config.ts";
-import { databaseVariables, intervalVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
-import { integer, variable } from "../../shared/runtime/config.ts";
-import { encryptionVariables } from "../../shared/runtime/encryption-config.ts";
-import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
-import { retentionVariables } from "../../shared/runtime/retention-config.ts";
+import { LACK_KINDS, type LackKind } from "../../shared/postgres/inspection.ts";
+import { authVariables, clusterVariables } from "../../shared/config/auth-config.ts";
+import { databaseVariables, intervalVariables, volumeVariables } from "../../shared/config/common-config.ts";
+import { integer, variable } from "../../shared/config/config.ts";
+import { encryptionVariables } from "../../shared/config/encryption-config.ts";
+import { mirrorVariables } from "../../shared/config/mirror-config.ts";
+import { retentionVariables } from "../../shared/config/retention-config.ts";
 
 const DATA_LACKS = Object.entries(LACK_KINDS).flatMap(([kind, { data }]) =>
   data ? [kind] : [],

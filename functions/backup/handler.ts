@@ -1,11 +1,11 @@
 import * as z from "zod";
-import type { Verb } from "../../shared/backup/authorize.ts";
-import type { RunContext } from "../../shared/backup/run.ts";
+import type { Verb } from "../../shared/http/authorize.ts";
+import type { RunContext } from "../../shared/run/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
-import type { BackupDependencies, BackupRequest } from "../../shared/operations/backup-request.ts";
-import { showCatalog } from "../../shared/operations/show-catalog.ts";
-import { takeBackup } from "../../shared/operations/take-backup.ts";
-import { readBody } from "../../shared/backup/read-body.ts";
+import type { BackupDependencies, BackupRequest } from "../../shared/backup/backup-request.ts";
+import { showCatalog } from "../../shared/catalog/show-catalog.ts";
+import { takeBackup } from "../../shared/backup/take-backup.ts";
+import { readBody } from "../../shared/http/read-body.ts";
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 

@@ -1,6 +1,6 @@
-import { checkAuth } from "../check-auth.ts";
-import { refuseMisfits } from "../refuse-misfits.ts";
-import { runFunction } from "../run-function.ts";
+import { checkAuth } from "../../shared/doctor/check-auth.ts";
+import { refuseMisfits } from "../../shared/config/refuse-misfits.ts";
+import { runFunction } from "../../shared/function/run-function.ts";
 import { backupConfig } from "./config.ts";
 
 runFunction({

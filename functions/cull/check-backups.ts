@@ -1,8 +1,8 @@
-import { newestFirst } from "../../shared/backup/backup.ts";
-import { good, type Check } from "../../shared/backup/finding.ts";
-import { stalenessOf } from "../../shared/backup/staleness.ts";
-import { culledVolume } from "../../shared/operations/cull-backups.ts";
-import type { CullPlacesDependencies } from "../../shared/operations/cull-places.ts";
+import { newestFirst } from "../../shared/catalog/backup.ts";
+import { good, type Check } from "../../shared/doctor/finding.ts";
+import { stalenessOf } from "./retention/staleness.ts";
+import { culledVolume } from "./cull-backups.ts";
+import type { CullPlacesDependencies } from "./cull-places.ts";
 
 /** Whether each database has a backup as young as it should be. A warning: this function does its work without one. */
 export function backupsCheck(deps: CullPlacesDependencies, staleHours: number): Check {

@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
-import { authVariables, clusterVariables } from "../../shared/runtime/auth-config.ts";
-import { databaseName, intervalVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
-import { integer, variable } from "../../shared/runtime/config.ts";
-import { decryptionVariables } from "../../shared/runtime/encryption-config.ts";
-import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
-import { retentionVariables, suspicionVariables } from "../../shared/runtime/retention-config.ts";
+import { authVariables, clusterVariables } from "../../shared/config/auth-config.ts";
+import { databaseName, intervalVariables, volumeVariables } from "../../shared/config/common-config.ts";
+import { integer, variable } from "../../shared/config/config.ts";
+import { decryptionVariables } from "../../shared/config/encryption-config.ts";
+import { mirrorVariables } from "../../shared/config/mirror-config.ts";
+import { retentionVariables, suspicionVariables } from "../../shared/config/retention-config.ts";
 
 /** The environment of the cull function: the volume, the bucket, and no more of the database than its name. */
 export const cullConfig = z.object({

@@ -1,13 +1,13 @@
 import * as z from "zod";
-import { parseArchiveName, type ArchiveName } from "../../shared/backup/archive-name.ts";
-import type { Verb } from "../../shared/backup/authorize.ts";
-import { catalogOfBothPlaces } from "../../shared/backup/both-places.ts";
-import type { Run, RunContext } from "../../shared/backup/run.ts";
+import { parseArchiveName, type ArchiveName } from "../../shared/catalog/archive-name.ts";
+import type { Verb } from "../../shared/http/authorize.ts";
+import { catalogOfBothPlaces } from "../../shared/catalog/merged-catalog.ts";
+import type { Run, RunContext } from "../../shared/run/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
-import { cullPlaces, type CullPlacesDependencies } from "../../shared/operations/cull-places.ts";
-import { markBackup } from "../../shared/operations/mark-backup.ts";
-import type { CullRequest } from "../../shared/operations/cull-backups.ts";
-import { readBody } from "../../shared/backup/read-body.ts";
+import { cullPlaces, type CullPlacesDependencies } from "./cull-places.ts";
+import { markBackup } from "./mark-backup.ts";
+import type { CullRequest } from "./cull-backups.ts";
+import { readBody } from "../../shared/http/read-body.ts";
 import { recentCull } from "./recent-cull.ts";
 
 const name = z

@@ -1,5 +1,5 @@
-import { checkAuth } from "../check-auth.ts";
-import { runFunction } from "../run-function.ts";
+import { checkAuth } from "../../shared/doctor/check-auth.ts";
+import { runFunction } from "../../shared/function/run-function.ts";
 import { cullConfig } from "./config.ts";
 
 runFunction({

@@ -1,6 +1,6 @@
-import type { Backup } from "../../shared/backup/backup.ts";
-import type { ArchiveName } from "../../shared/backup/archive-name.ts";
-import type { Run } from "../../shared/backup/run.ts";
+import type { Backup } from "../../shared/catalog/backup.ts";
+import type { ArchiveName } from "../../shared/catalog/archive-name.ts";
+import type { Run } from "../../shared/run/run.ts";
 
 /** What an event asks for: a cull, perhaps since this backup was completed. */
 export type AskedByEvent = { readonly dryRun: boolean; readonly after?: ArchiveName | undefined };

@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
-import { WORKLOAD_KINDS, type Workload, type WorkloadKind } from "../../shared/backup/workload.ts";
-import { authVariables, clusterVariables } from "../../shared/runtime/auth-config.ts";
-import { databaseVariables, volumeVariables } from "../../shared/runtime/common-config.ts";
-import { integer, variable } from "../../shared/runtime/config.ts";
-import { decryptionVariables, encryptionVariables } from "../../shared/runtime/encryption-config.ts";
-import { mirrorVariables } from "../../shared/runtime/mirror-config.ts";
-import { suspicionVariables } from "../../shared/runtime/retention-config.ts";
+import { WORKLOAD_KINDS, type Workload, type WorkloadKind } from "./workloads/workload.ts";
+import { authVariables, clusterVariables } from "../../shared/config/auth-config.ts";
+import { databaseVariables, volumeVariables } from "../../shared/config/common-config.ts";
+import { integer, variable } from "../../shared/config/config.ts";
+import { decryptionVariables, encryptionVariables } from "../../shared/config/encryption-config.ts";
+import { mirrorVariables } from "../../shared/config/mirror-config.ts";
+import { suspicionVariables } from "../../shared/config/retention-config.ts";
 
 const WORKLOAD = new RegExp(`^(?:${WORKLOAD_KINDS.join("|")})/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`);
 

@@ -1,12 +1,12 @@
 import * as z from "zod";
-import type { Verb } from "../../shared/backup/authorize.ts";
-import type { RunContext } from "../../shared/backup/run.ts";
-import { nearestHint, parseWanted } from "../../shared/backup/restorable.ts";
+import type { Verb } from "../../shared/http/authorize.ts";
+import type { RunContext } from "../../shared/run/run.ts";
+import { nearestHint, parseWanted } from "./plan/restorable.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
-import { restore } from "../../shared/operations/restore.ts";
-import type { RestoreDependencies, RestoreRequest } from "../../shared/operations/restore-dependencies.ts";
-import { showRestores } from "../../shared/operations/show-restores.ts";
-import { readBody } from "../../shared/backup/read-body.ts";
+import { restore } from "./restore.ts";
+import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
+import { showRestores } from "./show-restores.ts";
+import { readBody } from "../../shared/http/read-body.ts";
 
 const LOOK_MS = 5_000;
 

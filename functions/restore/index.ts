@@ -1,7 +1,7 @@
 import { DormouseError } from "../../shared/errors.ts";
-import { checkAuth } from "../check-auth.ts";
-import { refuseMisfits } from "../refuse-misfits.ts";
-import { runFunction } from "../run-function.ts";
+import { checkAuth } from "../../shared/doctor/check-auth.ts";
+import { refuseMisfits } from "../../shared/config/refuse-misfits.ts";
+import { runFunction } from "../../shared/function/run-function.ts";
 import { restoreConfig } from "./config.ts";
 
 runFunction({

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { PlacedListing } from "../../shared/backup/both-places.ts";
-import type { RestoreResult } from "../../shared/backup/restore-result.ts";
+import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
+import type { RestoreResult } from "../../functions/restore/journal/restore-result.ts";
 import {
   backupEnvironment,
   manifestOf,

@@ -1,5 +1,5 @@
-import { good, type Check, type Finding } from "../../shared/backup/finding.ts";
-import { admitService } from "../../shared/kubernetes/admit-service.ts";
+import { good, type Check, type Finding } from "../../shared/doctor/finding.ts";
+import { admitService } from "./admit-service.ts";
 import { claimNeeded, secretsNeeded } from "./needs.ts";
 
 export type Manifest = {

@@ -1,4 +1,4 @@
-import { good, type Finding } from "../../shared/backup/finding.ts";
+import { good, type Finding } from "../../shared/doctor/finding.ts";
 import type { Kubectl, Manifest } from "./cluster-checks.ts";
 
 type Found = Omit<Finding, "check">;

@@ -1,7 +1,7 @@
-import { newestFirst, type Backup } from "./backup.ts";
-import { keepReasons, type KeepRule } from "./keep-rules.ts";
-import { serialiseManifest } from "./manifest.ts";
-import type { KeepPolicy } from "./retention-policy.ts";
+import { newestFirst, type Backup } from "../catalog/backup.ts";
+import { keepReasons, type KeepRule } from "../retention/keep-rules.ts";
+import { serialiseManifest } from "../catalog/manifest.ts";
+import type { KeepPolicy } from "../retention/retention-policy.ts";
 
 export type MirrorPlan = {
   /** Newest first: if time runs out, what matters most is there. */

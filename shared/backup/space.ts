@@ -1,4 +1,4 @@
-import type { Space } from "./catalog.ts";
+import type { Space } from "../catalog/catalog.ts";
 
 /** Kept free for manifests, run records and a file system's own needs. */
 const RESERVE_BYTES = 16 << 20;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { CloudEvent, HTTP, type Headers } from "cloudevents";
-import type { EventSink, OutcomeEvent } from "../backup/outcome-event.ts";
+import type { EventSink, OutcomeEvent } from "./outcome-event.ts";
 import { DormouseError } from "../errors.ts";
 import { encodeHeaderValue } from "./header-value.ts";
 import type { SinkConfig } from "./sink-config.ts";

@@ -8,7 +8,7 @@ import type {
   CustomObjectsApi,
   KubeConfig,
 } from "@kubernetes/client-node";
-import { lazily } from "../backup/lazily.ts";
+import { lazily } from "../lazily.ts";
 import { DormouseError } from "../errors.ts";
 
 export type ClusterSettings = {

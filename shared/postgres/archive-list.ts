@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { LoadRequest } from "../backup/restore-server.ts";
-import { INHERITED } from "./child-process.ts";
+import type { LoadRequest } from "./databases/restore-port.ts";
+import { INHERITED } from "./process/child-process.ts";
 import { startLoad, type Loader } from "./load-tool.ts";
 
 /** Which entries of an archive pg_restore makes, in order; without a path all of them, as the archive has them. */

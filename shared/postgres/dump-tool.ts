@@ -1,6 +1,6 @@
-import type { FindDumpTool } from "../backup/dump.ts";
+import type { FindDumpTool } from "./dump.ts";
 import { findClientTools } from "./client-tools.ts";
-import type { Libpq } from "./libpq.ts";
+import type { Libpq } from "./session/libpq.ts";
 import { compressionOf, startDump, type DumpOptions } from "./pg-dump.ts";
 import { readArchive } from "./read-archive.ts";
 

@@ -1,11 +1,11 @@
-import type { DumpRequest, RunningDump } from "../backup/dump.ts";
-import type { Lack } from "../backup/inspection.ts";
-import { pgOptions } from "../backup/session-settings.ts";
+import type { DumpRequest, RunningDump } from "./dump.ts";
+import type { Lack } from "./inspection.ts";
+import { pgOptions } from "./properties/session-settings.ts";
 import { DormouseError } from "../errors.ts";
-import { runTool, type Limits } from "./child-process.ts";
+import { runTool, type Limits } from "./process/child-process.ts";
 import type { ClientTools } from "./client-tools.ts";
-import type { Libpq } from "./libpq.ts";
-import { knownKind } from "./server-errors.ts";
+import type { Libpq } from "./session/libpq.ts";
+import { knownKind } from "./session/server-errors.ts";
 
 export type DumpOptions = Limits & {
   /** How long pg_dump may wait for the lock of a table. */

@@ -1,6 +1,6 @@
-import type { LoadRequest } from "../backup/restore-server.ts";
+import type { LoadRequest } from "./databases/restore-port.ts";
 import { entryLists, usingList, type UsedList } from "./archive-list.ts";
-import { INHERITED } from "./child-process.ts";
+import { INHERITED } from "./process/child-process.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 
 /**

@@ -1,12 +1,12 @@
 import type pg from "pg";
-import { LACK_KINDS, type InspectDatabase, type Lack, type LackKind } from "../backup/inspection.ts";
-import { OF_TOOLS } from "../backup/session-settings.ts";
+import { LACK_KINDS, type InspectDatabase, type Lack, type LackKind } from "./inspection.ts";
+import { OF_TOOLS } from "./properties/session-settings.ts";
 import { DormouseError } from "../errors.ts";
-import { collationWarnings } from "./collation-version.ts";
-import { connect, type ConnectionSettings } from "./connection.ts";
-import { readProperties } from "./database-properties.ts";
-import { available, settingsOfDatabase } from "./read-settings.ts";
-import { serverError } from "./server-errors.ts";
+import { collationWarnings } from "./properties/collation-version.ts";
+import { connect, type ConnectionSettings } from "./session/connection.ts";
+import { readProperties } from "./properties/read-properties.ts";
+import { available, settingsOfDatabase } from "./properties/read-settings.ts";
+import { serverError } from "./session/server-errors.ts";
 
 /** Each query answers one row for each object that a dump by this role would lack. */
 const LACKS: readonly { readonly kind: LackKind; readonly detail: string; readonly sql: string }[] = [

@@ -1,11 +1,11 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import type { Settings } from "../backup/database-properties.ts";
-import type { LoadRequest } from "../backup/restore-server.ts";
+import type { Settings } from "./properties/database-properties.ts";
+import type { LoadRequest } from "./databases/restore-port.ts";
 import { DormouseError } from "../errors.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
-import { restricted } from "./restricted-script.ts";
+import { restricted } from "./plain-dump/restricted-script.ts";
 
 /** psql reads no startup file, stops at the first error and asks nothing. */
 export const PSQL = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--no-password"] as const;

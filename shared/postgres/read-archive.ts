@@ -1,10 +1,10 @@
 import type { Writable } from "node:stream";
-import type { ArchiveContents, ArchiveReading } from "../backup/dump.ts";
-import { plainDumpScanner } from "../backup/plain-dump.ts";
+import type { ArchiveContents, ArchiveReading } from "./dump.ts";
+import { plainDumpScanner } from "./plain-dump/plain-dump.ts";
 import { DormouseError } from "../errors.ts";
-import { runTool, stalled, type Limits, type RunningTool } from "./child-process.ts";
+import { runTool, stalled, type Limits, type RunningTool } from "./process/child-process.ts";
 import { newestClientTools, type ClientTools } from "./client-tools.ts";
-import { watchdog, type Watchdog } from "./watchdog.ts";
+import { watchdog, type Watchdog } from "./process/watchdog.ts";
 
 /** As long as a dump may take by default. */
 const PRINT_WITHIN_MS = 12 * 3_600_000;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
+import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
 import { aBackupOf, LARGE } from "../contracts/mirror.ts";
 import { ableStore } from "../support/able-store.ts";
 import { makeBucket, storeProxy, type Fault, type OwnStore, type Seen } from "../support/s3.ts";

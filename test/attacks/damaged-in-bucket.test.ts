@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
+import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
 import { cull, cullEnvironment, daysOf, fillVolume } from "../support/culled.ts";
 import { startFunction } from "../support/function-process.ts";
 import {

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { backupConfig } from "../../functions/backup/config.ts";
 import { cullConfig } from "../../functions/cull/config.ts";
 import { restoreConfig } from "../../functions/restore/config.ts";
-import { describeConfig, readConfig, type ConfigSchema } from "../../shared/runtime/config.ts";
+import { describeConfig, readConfig, type ConfigSchema } from "../../shared/config/config.ts";
 
 const SCHEMAS: Readonly<Record<string, ConfigSchema>> = {
   backup: backupConfig,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { Run } from "../../shared/backup/run.ts";
+import type { Run } from "../../shared/run/run.ts";
 import { cull, cullEnvironment, fillVolume } from "../support/culled.ts";
 import { until } from "../support/faulty.ts";
 import { startFunction, type FunctionProcess } from "../support/function-process.ts";

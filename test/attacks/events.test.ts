@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { CatalogListing } from "../../shared/backup/catalog.ts";
+import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import { cullEnvironment } from "../support/culled.ts";
 import { until } from "../support/faulty.ts";
 import {

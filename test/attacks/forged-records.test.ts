@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { Report } from "../../shared/backup/finding.ts";
-import { runDatabase } from "../../shared/backup/journal.ts";
+import type { Report } from "../../shared/doctor/finding.ts";
+import { runDatabase } from "../../functions/restore/journal/journal.ts";
 import { preload, problemIn } from "../support/faulty.ts";
 import {
   manifestOf,

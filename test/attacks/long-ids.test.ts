@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readEvent } from "../../shared/events/cloud-event.ts";
+import { readEvent } from "../../shared/http/cloud-event.ts";
 
 const GOOD = { specversion: "1.0", id: "1", source: "/daily", type: "dev.knative.sources.ping" };
 const LIMIT = 255;

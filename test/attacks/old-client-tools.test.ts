@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import type { RestorePlan } from "../../shared/backup/restore-plan.ts";
+import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
 import { findClientTools } from "../../shared/postgres/client-tools.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 

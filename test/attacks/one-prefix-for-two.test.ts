@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import type { BackupManifest } from "../../shared/backup/manifest.ts";
-import type { RestorePlan } from "../../shared/backup/restore-plan.ts";
-import type { CullPlacesReport } from "../../shared/operations/cull-places.ts";
-import type { RestoreOverview } from "../../shared/operations/show-restores.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
+import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
+import type { CullPlacesReport } from "../../functions/cull/cull-places.ts";
+import type { RestoreOverview } from "../../functions/restore/show-restores.ts";
 import { cull, cullEnvironment } from "../support/culled.ts";
 import { preload, problemIn } from "../support/faulty.ts";
 import {

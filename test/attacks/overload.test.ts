@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { runFiles } from "../../shared/catalog/run-files.ts";
+import { runFiles } from "../../shared/run/run-files.ts";
 import { jsonLog } from "../../shared/log.ts";
-import { listen } from "../../shared/runtime/listen.ts";
-import { runsOf } from "../../shared/runtime/runs.ts";
-import { createApp } from "../../shared/runtime/server.ts";
-import { noAuth } from "../../shared/runtime/token-auth.ts";
+import { listen } from "../../shared/function/listen.ts";
+import { runsOf } from "../../shared/run/runs.ts";
+import { createApp } from "../../shared/http/server.ts";
+import { noAuth } from "../../shared/http/token-auth.ts";
 import { pingRequest } from "../support/function-process.ts";
 import { temporaryVolume } from "../support/volume.ts";
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { Finding, Report } from "../../shared/backup/finding.ts";
-import type { Run } from "../../shared/backup/run.ts";
+import type { Finding, Report } from "../../shared/doctor/finding.ts";
+import type { Run } from "../../shared/run/run.ts";
 import { dumpSessions, preload, problemIn, setStage, until, type Stage } from "../support/faulty.ts";
 import {
   manifestOf,

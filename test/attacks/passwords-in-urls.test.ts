@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { backupConfig } from "../../functions/backup/config.ts";
 import { asDormouseError, DormouseError, withoutUrlSecrets } from "../../shared/errors.ts";
 import { jsonLog } from "../../shared/log.ts";
-import { describeConfig, readConfig } from "../../shared/runtime/config.ts";
+import { describeConfig, readConfig } from "../../shared/config/config.ts";
 import { backupEnvironment, manifestOf, startFunction } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
 import { temporaryFolder } from "../support/volume.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { once } from "node:events";
 import { after, before, describe, it } from "node:test";
-import type { PlacedListing } from "../../shared/backup/both-places.ts";
+import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
 import { problemIn } from "../support/faulty.ts";
 import type { FunctionProcess } from "../support/function-process.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { catalogOfBothPlaces } from "../../shared/backup/both-places.ts";
-import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
+import { catalogOfBothPlaces } from "../../shared/catalog/merged-catalog.ts";
+import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
 import { embeddedStore, makeBucket, type OwnStore } from "../support/s3.ts";
 import { publish, temporaryVolume } from "../support/volume.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { admitService } from "../../shared/kubernetes/admit-service.ts";
-import type { ServingConfig } from "../../shared/kubernetes/knative-service.ts";
+import { admitService } from "../../scripts/doctor/admit-service.ts";
+import type { ServingConfig } from "../../scripts/doctor/knative-service.ts";
 import { SERVICES } from "../support/knative-services.ts";
 import { kubectl, kubectlJson } from "./support/kubectl.ts";
 

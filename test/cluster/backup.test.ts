@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import { eventually } from "./support/kubectl.ts";
 import { countBackups, pingHeaders, runsOf, schedule } from "./support/events.ts";
 import { asleep, install, type Installation } from "./support/namespace.ts";

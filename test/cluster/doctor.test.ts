@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import type { Finding, Report } from "../../shared/backup/finding.ts";
+import type { Finding, Report } from "../../shared/doctor/finding.ts";
 import { eventually, kubectlJson } from "./support/kubectl.ts";
 import { writeKustomization } from "./support/kustomization.ts";
 import { install, type Installation } from "./support/namespace.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import { schedule } from "./support/events.ts";
 import { RANDOM_UID } from "./support/kustomization.ts";
 import { eventually, kubectlJson } from "./support/kubectl.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { CatalogListing } from "../../shared/backup/catalog.ts";
-import type { Run } from "../../shared/backup/run.ts";
+import type { CatalogListing } from "../../shared/catalog/catalog.ts";
+import type { Run } from "../../shared/run/run.ts";
 import { pingHeaders, runsOf } from "./support/events.ts";
 import { eventually } from "./support/kubectl.ts";
 import { asleep, install, type Installation, type Pod } from "./support/namespace.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Run } from "../../shared/backup/run.ts";
+import type { Run } from "../../shared/run/run.ts";
 import { eventually, kubectlJson } from "./support/kubectl.ts";
 import { bearer, install, type Installation } from "./support/namespace.ts";
 

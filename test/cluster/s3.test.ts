@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Report } from "../../shared/backup/finding.ts";
+import type { Report } from "../../shared/doctor/finding.ts";
 import { countBackups } from "./support/events.ts";
 import { eventually } from "./support/kubectl.ts";
 import { install, type Installation } from "./support/namespace.ts";

@@ -8,9 +8,9 @@ import {
   PutObjectRetentionCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import type { BucketSettings } from "../../shared/mirror/bucket.ts";
-import type { ChangeMarks } from "../../shared/backup/catalog.ts";
-import { s3Mirror } from "../../shared/mirror/s3-mirror.ts";
+import type { BucketSettings } from "../../shared/catalog/bucket/bucket.ts";
+import type { ChangeMarks } from "../../shared/catalog/catalog.ts";
+import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
 import { until } from "../support/faulty.ts";
 import { collect } from "../support/postgres-adapter.ts";
 import { beginUpload, makeBucket, uploadsIn, type Store, type TestBucket } from "../support/s3.ts";

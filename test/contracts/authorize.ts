@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Authorize, Verb } from "../../shared/backup/authorize.ts";
-import { reviewAuth } from "../../shared/kubernetes/review-auth.ts";
+import type { Authorize, Verb } from "../../shared/http/authorize.ts";
+import { reviewAuth } from "../../shared/http/review-auth.ts";
 import type { KubernetesWorld } from "./kubernetes-world.ts";
 
 const signal = new AbortController().signal;

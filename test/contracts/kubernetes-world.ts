@@ -1,4 +1,4 @@
-import type { Workload } from "../../shared/backup/workload.ts";
+import type { Workload } from "../../functions/restore/workloads/workload.ts";
 import type { CallCluster } from "../../shared/kubernetes/client.ts";
 import type { Trouble } from "../support/fake-workload.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { knativeResumeSource } from "../../shared/kubernetes/resume-source.ts";
+import { knativeResumeSource } from "../../functions/restore/workloads/resume-source.ts";
 import type { KubernetesWorld } from "./kubernetes-world.ts";
 
 const RUN = "restore-0123456789abcdef01234567";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Workload, Workloads } from "../../shared/backup/workload.ts";
+import type { Workload, Workloads } from "../../functions/restore/workloads/workload.ts";
 import { DormouseError } from "../../shared/errors.ts";
-import { kubernetesWorkloads } from "../../shared/kubernetes/workloads.ts";
+import { kubernetesWorkloads } from "../../functions/restore/workloads/workloads.ts";
 import type { KubernetesWorld } from "./kubernetes-world.ts";
 
 const signal = new AbortController().signal;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { RestorePlan } from "../../shared/backup/restore-plan.ts";
-import type { RestoreResult } from "../../shared/backup/restore-result.ts";
+import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
+import type { RestoreResult } from "../../functions/restore/journal/restore-result.ts";
 import { lackOfProgram } from "../support/debian.ts";
 import type { FunctionProcess } from "../support/function-process.ts";
 import { lackOfKubectl } from "../support/manifests.ts";

@@ -4,7 +4,7 @@ import { createServer as createHttpServer, type RequestListener } from "node:htt
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { before, describe, it } from "node:test";
-import { sinkCheck } from "../../shared/events/check-sink.ts";
+import { sinkCheck } from "../../shared/doctor/check-sink.ts";
 import { httpEventSink } from "../../shared/events/event-sink.ts";
 import type { SinkConfig } from "../../shared/events/sink-config.ts";
 import { aManifest } from "../support/backups.ts";

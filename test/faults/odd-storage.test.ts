@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Report } from "../../shared/backup/finding.ts";
+import type { Report } from "../../shared/doctor/finding.ts";
 import { manifestOf } from "../support/function-process.ts";
 import { preload, setStage } from "../support/faulty.ts";
 

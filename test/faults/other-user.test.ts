@@ -3,7 +3,7 @@ import { chmod, chown, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import type { CatalogListing } from "../../shared/backup/catalog.ts";
+import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import { cullEnvironment } from "../support/culled.ts";
 import {
   backupEnvironment,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import type { RestoreResult } from "../../shared/backup/restore-result.ts";
+import type { RestoreResult } from "../../functions/restore/journal/restore-result.ts";
 import { connectAgainAndAgain } from "../support/application.ts";
 import { spawnFunction } from "../support/function-process.ts";
 import {

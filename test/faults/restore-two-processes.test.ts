@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { lockKey } from "../../shared/postgres/advisory-lock.ts";
+import { lockKey } from "../../shared/postgres/session/advisory-lock.ts";
 import type { FunctionProcess } from "../support/function-process.ts";
 import { preload, problemIn, until } from "../support/faulty.ts";
 import {

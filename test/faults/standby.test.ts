@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import { backupEnvironment, restoreEnvironment, startFunction } from "../support/function-process.ts";
 import { startPostgres, startStandby, type OwnServer } from "../support/postgres.ts";
 import { contentOf, temporaryFolder } from "../support/volume.ts";

@@ -3,7 +3,7 @@ import { chown, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { execa } from "execa";
-import type { CatalogListing } from "../../shared/backup/catalog.ts";
+import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import { cullEnvironment, reportOf } from "../support/culled.ts";
 import {
   backupEnvironment,

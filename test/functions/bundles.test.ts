@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import { ageKey } from "../support/age.ts";
 import { backupEnvironment, manifestOf, startFunction } from "../support/function-process.ts";
 import { setRestoreStage } from "../support/restore-stage.ts";

@@ -4,7 +4,7 @@ import { setGlobalProxyFromEnv } from "node:http";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { clusterCaller } from "../../shared/kubernetes/client.ts";
-import { kubernetesWorkloads } from "../../shared/kubernetes/workloads.ts";
+import { kubernetesWorkloads } from "../../functions/restore/workloads/workloads.ts";
 import { forwardProxy } from "../support/forward-proxy.ts";
 import { NAMESPACE, startFakeKubernetes } from "../support/fake-kubernetes.ts";
 

@@ -19,8 +19,8 @@ const FORBIDDEN: readonly (readonly [file: string, line: string, said: string])[
   ["shared/postgres/adapter.ts", 'import "../operations/take-backup.ts";', "an adapter imports"],
   ["shared/catalog/adapter.ts", 'import "../postgres/connection.ts";', "an adapter imports"],
   ["shared/runtime/part.ts", 'import "../operations/take-backup.ts";', "runtime imports"],
-  ["functions/backup/handler.ts", 'import "../../shared/catalog/files.ts";', "a handler knows"],
-  ["functions/backup/config.ts", 'import "../../shared/catalog/files.ts";', "a config knows"],
+  ["functions/backup/handler.ts", 'import "../../shared/catalog/volume/files.ts";', "a handler knows"],
+  ["functions/backup/config.ts", 'import "../../shared/catalog/volume/files.ts";', "a config knows"],
   ["shared/runtime/part.ts", "export const a = process.env;", "no-process-env"],
   ["shared/catalog/part.ts", "(async () => undefined)();", "no-floating-promises"],
 ];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { admitService } from "../../shared/kubernetes/admit-service.ts";
+import { admitService } from "../../scripts/doctor/admit-service.ts";
 import { installable, containersOf, lackOfKubectl, render, type Manifest } from "../support/manifests.ts";
 
 const VOLUME = ["kubernetes.podspec-persistent-volume-claim", "kubernetes.podspec-persistent-volume-write"];

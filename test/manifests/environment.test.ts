@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
-import type { ConfigSchema } from "../../shared/runtime/config.ts";
-import { describeConfig } from "../../shared/runtime/config.ts";
+import type { ConfigSchema } from "../../shared/config/config.ts";
+import { describeConfig } from "../../shared/config/config.ts";
 import { installable, containersOf, lackOfKubectl, render, type Manifest } from "../support/manifests.ts";
 
 const FUNCTIONS = ["backup", "cull", "restore"].filter((name) =>

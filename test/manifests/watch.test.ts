@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { parseAllDocuments } from "yaml";
 import { cullConfig } from "../../functions/cull/config.ts";
-import { describeConfig } from "../../shared/runtime/config.ts";
+import { describeConfig } from "../../shared/config/config.ts";
 import { MANIFESTS } from "../support/manifests.ts";
 
 type Source = { readonly metadata: { readonly name: string }; readonly spec: { readonly schedule: string } };

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { Problem } from "../../shared/events/problem.ts";
+import type { Problem } from "../../shared/http/problem.ts";
 import { findClientTools } from "../../shared/postgres/client-tools.ts";
 import { backupEnvironment, startFunction } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { DatabaseInspection, LackKind } from "../../shared/backup/inspection.ts";
+import type { DatabaseInspection, LackKind } from "../../shared/postgres/inspection.ts";
 import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
-import { openLibpq } from "../../shared/postgres/libpq.ts";
+import { openLibpq } from "../../shared/postgres/session/libpq.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { collect, dumpOptions, settingsOf } from "../support/postgres-adapter.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";

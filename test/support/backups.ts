@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { archiveName, parseArchiveName, type ArchiveName } from "../../shared/backup/archive-name.ts";
-import { backupOf, type Backup } from "../../shared/backup/backup.ts";
-import type { BackupManifest } from "../../shared/backup/manifest.ts";
-import type { RetentionPolicy } from "../../shared/backup/retention-policy.ts";
+import { archiveName, parseArchiveName, type ArchiveName } from "../../shared/catalog/archive-name.ts";
+import { backupOf, type Backup } from "../../shared/catalog/backup.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
+import type { RetentionPolicy } from "../../shared/retention/retention-policy.ts";
 
 export const KEEP_NOTHING: RetentionPolicy = {
   newest: 0,

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { archiveName } from "../../shared/backup/archive-name.ts";
-import type { Backup } from "../../shared/backup/backup.ts";
-import { backupOf } from "../../shared/backup/backup.ts";
-import { serialiseManifest } from "../../shared/backup/manifest.ts";
-import type { CullPlacesReport } from "../../shared/operations/cull-places.ts";
+import { archiveName } from "../../shared/catalog/archive-name.ts";
+import type { Backup } from "../../shared/catalog/backup.ts";
+import { backupOf } from "../../shared/catalog/backup.ts";
+import { serialiseManifest } from "../../shared/catalog/manifest.ts";
+import type { CullPlacesReport } from "../../functions/cull/cull-places.ts";
 import { aManifest, type ManifestGiven } from "./backups.ts";
 import type { FunctionProcess } from "./function-process.ts";
 

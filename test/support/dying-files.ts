@@ -1,6 +1,6 @@
 import * as promises from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import type { Files } from "../../shared/catalog/files.ts";
+import type { Files } from "../../shared/catalog/volume/files.ts";
 
 export type DyingFiles = {
   readonly files: Files;

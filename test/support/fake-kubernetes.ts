@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { type Workload, workloadText } from "../../shared/backup/workload.ts";
+import { type Workload, workloadText } from "../../functions/restore/workloads/workload.ts";
 import {
   type Answer,
   type Identity,

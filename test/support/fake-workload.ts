@@ -1,5 +1,5 @@
 import type { V1ContainerStatus, V1PodStatus } from "@kubernetes/client-node";
-import type { Workload } from "../../shared/backup/workload.ts";
+import type { Workload } from "../../functions/restore/workloads/workload.ts";
 import { ApiStatus } from "./fake-api-server.ts";
 
 export type Trouble = "image" | "crash" | "unschedulable" | "quota";

@@ -1,6 +1,6 @@
 import type { KubernetesWorld, PingSourceSeen } from "../contracts/kubernetes-world.ts";
 import { clusterCaller } from "../../shared/kubernetes/client.ts";
-import { type Workload, workloadText } from "../../shared/backup/workload.ts";
+import { type Workload, workloadText } from "../../functions/restore/workloads/workload.ts";
 import { writeFile, readFile } from "node:fs/promises";
 import { startFakeKubernetes, type FakeKubernetes } from "./fake-kubernetes.ts";
 import type { FakeWorkload } from "./fake-workload.ts";

@@ -5,7 +5,7 @@ import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { BackupManifest } from "../../shared/backup/manifest.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import type { ServerAddress } from "./postgres.ts";
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly message: string };

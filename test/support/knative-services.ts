@@ -1,4 +1,4 @@
-import type { ServingConfig } from "../../shared/kubernetes/knative-service.ts";
+import type { ServingConfig } from "../../scripts/doctor/knative-service.ts";
 
 const CLAIM = "kubernetes.podspec-persistent-volume-claim";
 const WRITE = "kubernetes.podspec-persistent-volume-write";

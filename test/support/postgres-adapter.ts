@@ -1,5 +1,5 @@
-import type { DatabaseInspection } from "../../shared/backup/inspection.ts";
-import type { ConnectionSettings } from "../../shared/postgres/connection.ts";
+import type { DatabaseInspection } from "../../shared/postgres/inspection.ts";
+import type { ConnectionSettings } from "../../shared/postgres/session/connection.ts";
 import type { DumpOptions } from "../../shared/postgres/pg-dump.ts";
 import type { ServerAddress } from "./postgres.ts";
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as k8s from "@kubernetes/client-node";
-import type { Workload } from "../../shared/backup/workload.ts";
+import type { Workload } from "../../functions/restore/workloads/workload.ts";
 import { type CallCluster, clusterCaller } from "../../shared/kubernetes/client.ts";
 import type { KubernetesWorld, PingSourceSeen } from "../contracts/kubernetes-world.ts";
 

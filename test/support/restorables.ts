@@ -1,8 +1,8 @@
-import type { TargetFacts } from "../../shared/backup/target-facts.ts";
-import { findRestorable, type Restorable } from "../../shared/backup/restorable.ts";
-import { parseArchiveName } from "../../shared/backup/archive-name.ts";
-import type { CatalogListing, LegacyFile } from "../../shared/backup/catalog.ts";
-import type { ArchiveNeeds } from "../../shared/backup/script-needs.ts";
+import type { TargetFacts } from "../../shared/postgres/properties/target-facts.ts";
+import { findRestorable, type Restorable } from "../../functions/restore/plan/restorable.ts";
+import { parseArchiveName } from "../../shared/catalog/archive-name.ts";
+import type { CatalogListing, LegacyFile } from "../../shared/catalog/catalog.ts";
+import type { ArchiveNeeds } from "../../shared/postgres/plain-dump/script-needs.ts";
 import { aBackup, type ManifestGiven } from "./backups.ts";
 
 export type FactsGiven = Partial<Omit<TargetFacts, "missing">> & { readonly missing?: Partial<ArchiveNeeds> };

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Run } from "../../shared/backup/run.ts";
-import type { RestoreJournal } from "../../shared/backup/journal.ts";
+import type { Run } from "../../shared/run/run.ts";
+import type { RestoreJournal } from "../../functions/restore/journal/journal.ts";
 import { startFakeKubernetes, type FakeKubernetes } from "./fake-kubernetes.ts";
 import type { FakeWorkload } from "./fake-workload.ts";
 import { until } from "./faulty.ts";

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
-import { runDatabase } from "../../shared/backup/journal.ts";
-import type { BackupManifest } from "../../shared/backup/manifest.ts";
-import type { RestoreResult } from "../../shared/backup/restore-result.ts";
+import { runDatabase } from "../../functions/restore/journal/journal.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
+import type { RestoreResult } from "../../functions/restore/journal/restore-result.ts";
 import {
   backupEnvironment,
   manifestOf,

@@ -15,7 +15,7 @@ import {
   type CreateBucketCommandInput,
 } from "@aws-sdk/client-s3";
 import S3rver from "s3rver";
-import type { BucketSettings } from "../../shared/mirror/bucket.ts";
+import type { BucketSettings } from "../../shared/catalog/bucket/bucket.ts";
 
 /** An S3 store and how to speak to it. */
 export type Store = {

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import type { TestContext } from "node:test";
-import { volumeCatalog } from "../../shared/catalog/volume-catalog.ts";
-import { openVolume } from "../../shared/catalog/open-volume.ts";
-import type { Catalog } from "../../shared/backup/catalog.ts";
-import type { Backup } from "../../shared/backup/backup.ts";
+import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
+import { openVolume } from "../../shared/catalog/volume/open-volume.ts";
+import type { Catalog } from "../../shared/catalog/catalog.ts";
+import type { Backup } from "../../shared/catalog/backup.ts";
 import { aManifest, type ManifestGiven } from "./backups.ts";
 
 export type Removed = { readonly path: string; [Symbol.asyncDispose](): Promise<void> };

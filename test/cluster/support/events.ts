@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { CatalogListing } from "../../../shared/backup/catalog.ts";
-import type { Run } from "../../../shared/backup/run.ts";
+import type { CatalogListing } from "../../../shared/catalog/catalog.ts";
+import type { Run } from "../../../shared/run/run.ts";
 import type { Installation } from "./namespace.ts";
 
 /** Sets when the ping source fires. */

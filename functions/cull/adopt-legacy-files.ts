@@ -1,0 +1,89 @@
+import type { Catalog, CatalogListing, LegacyFile } from "../../shared/catalog/catalog.ts";
+import { adoptable, describeAdopted } from "../../shared/catalog/legacy/legacy-adoption.ts";
+import type { RunContext, RunProblem } from "../../shared/run/run.ts";
+import { asDormouseError } from "../../shared/errors.ts";
+import type { Log } from "../../shared/log.ts";
+
+export type AdoptDependencies = {
+  readonly catalog: Pick<Catalog, "list" | "adopt">;
+  readonly log: Log;
+  readonly now: () => Date;
+  /** Of Dormouse. */
+  readonly version: string;
+};
+
+export type AdoptReport = {
+  readonly adopted: readonly string[];
+  /** All that are known, not only those of this run. They stay as they are. */
+  readonly damaged: readonly { readonly name: string; readonly why: string }[];
+  /** What could not be adopted now, for a fault that is not the file's content: the next runs try again. */
+  readonly failed: readonly { readonly name: string; readonly why: string }[];
+  /** Why it did not come to the end, or did not begin. */
+  readonly problem?: RunProblem | undefined;
+  /** Left for the next runs. */
+  readonly waiting: number;
+};
+
+/**
+ * Makes backups of the files of the old pod, at most `limit` a run: each is read to its end first. It throws nothing but
+ * the end of the process: one that fails, as its folder may not be written, is told of, and the next is tried.
+ */
+export async function adoptLegacyFiles(
+  deps: AdoptDependencies,
+  limit: number,
+  context: RunContext,
+): Promise<AdoptReport> {
+  const { run, signal, step } = context;
+  const tally: Tally = { adopted: [], damaged: [], failed: [] };
+  try {
+    const listing = await deps.catalog.list(signal);
+    for (const { name, damage } of listing.legacy)
+      if (damage !== undefined) tally.damaged.push({ name, why: damage });
+    for (const file of adoptable(listing.legacy, deps.now(), limit))
+      await adoptOne(deps, file, { listing, tally, context });
+    const { adopted, damaged, failed } = tally;
+    if (adopted.length + damaged.length + failed.length > 0)
+      await step("adopted", { adopted: adopted.length, damaged: damaged.length, failed });
+    return { ...tally, waiting: listing.legacy.length - adopted.length - damaged.length };
+  } catch (error) {
+    signal.throwIfAborted();
+    const { code, message, hint } = asDormouseError(error);
+    deps.log.error("adoption failed", { run: run.id, code, error: message, hint });
+    await step("unadopted", { problem: { code, message, hint } });
+    return { ...tally, waiting: 0, problem: { code, message, hint } };
+  }
+}
+
+type Named = { readonly name: string; readonly why: string };
+type Tally = { readonly adopted: string[]; readonly damaged: Named[]; readonly failed: Named[] };
+type Adopting = { readonly listing: CatalogListing; readonly tally: Tally; readonly context: RunContext };
+
+async function adoptOne(
+  deps: AdoptDependencies,
+  file: LegacyFile,
+  { listing: { backups }, tally, context: { run, signal, progress } }: Adopting,
+): Promise<void> {
+  signal.throwIfAborted();
+  const { name } = file;
+  const adoption = { run: run.id, now: deps.now(), version: deps.version };
+  try {
+    const result = await deps.catalog.adopt(
+      file,
+      (contents) => describeAdopted(file, contents, backups, adoption),
+      signal,
+    );
+    if ("damage" in result) {
+      tally.damaged.push({ name, why: result.damage });
+      deps.log.warn("legacy file damaged", { run: run.id, backup: name, why: result.damage });
+    } else {
+      tally.adopted.push(name);
+      deps.log.info("legacy file adopted", { run: run.id, backup: name });
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    const { code, message } = asDormouseError(error);
+    tally.failed.push({ name, why: message });
+    deps.log.warn("legacy file not adopted", { run: run.id, backup: name, code, error: message });
+  }
+  progress({ adopted: name });
+}

@@ -1,0 +1,170 @@
+import type { Backup } from "../../shared/catalog/backup.ts";
+import type { Catalog, CatalogListing } from "../../shared/catalog/catalog.ts";
+import type { ArchiveName } from "../../shared/catalog/archive-name.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
+import type { Mirror } from "../../shared/catalog/mirror.ts";
+import { planOf, type CullOutcome, type CullReport } from "./cull-report.ts";
+import { isOwn, originText, ownOrigins, type Origin } from "../../shared/catalog/origin.ts";
+import type { EventSink } from "../../shared/events/outcome-event.ts";
+import { odditiesIn, type DamageBook } from "../../shared/retention/oddities.ts";
+import type { CullContext, RetentionPolicy } from "../../shared/retention/retention-policy.ts";
+import { planLegacy } from "./retention/legacy-plan.ts";
+import { planCatalog, type CullPlan } from "./retention/retention.ts";
+import type { RunContext, RunStore } from "../../shared/run/run.ts";
+import type { Log } from "../../shared/log.ts";
+import { announce } from "../../shared/run/announce.ts";
+import type { Exclusively } from "./exclusively.ts";
+import { finishRemovals, removePlanned } from "./remove-planned.ts";
+
+/** What culling asks of a catalog: one's own backups of a volume or a bucket. */
+export type CulledCatalog = Pick<Mirror, "find" | "finishRemoval"> & {
+  list(signal: AbortSignal): Promise<CatalogListing & { readonly elsewhere: readonly Backup[] }>;
+  /** `changed`: its manifest is not the `decided` one any more, and nothing was removed. */
+  remove(
+    name: ArchiveName,
+    signal: AbortSignal,
+    decided: BackupManifest,
+  ): Promise<Awaited<ReturnType<Mirror["remove"]>> | "changed">;
+};
+
+export function culledVolume(catalog: Catalog, namespace: string | undefined): CulledCatalog {
+  return {
+    ...catalog,
+    async list(signal) {
+      const listing = await catalog.list(signal);
+      return withoutOthers(listing, ownOrigins(namespace, listing.backups));
+    },
+    remove: async (name, _signal, decided) => ((await catalog.remove(name, decided)) ? "removed" : "changed"),
+  };
+}
+
+/** One catalog, wherever it lies, and what culling it needs: nothing of the database. */
+export type CullDependencies = {
+  readonly place: CullOutcome["place"];
+  readonly catalog: CulledCatalog;
+  readonly runs: Pick<RunStore, "inUse">;
+  readonly damage: DamageBook;
+  readonly expected?: CullContext["expected"];
+  readonly events: EventSink;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly exclusively: Exclusively;
+};
+
+export type CullRequest = {
+  readonly policy: RetentionPolicy;
+  /** Of one run; what is left goes with the next ones. */
+  readonly maxRemovals: number;
+  readonly dryRun: boolean;
+};
+
+/** Lists one catalog, plans for each of its databases, and removes what no rule keeps. */
+export async function cullBackups(
+  deps: CullDependencies,
+  request: CullRequest,
+  context: RunContext,
+): Promise<CullReport> {
+  if (!request.dryRun) await finishRemovals(deps, context);
+  const listing = await deps.catalog.list(context.signal);
+  const planning = {
+    now: deps.now(),
+    expected: deps.expected,
+    inUse: await deps.runs.inUse(),
+    odd: odditiesIn(listing.foreign, deps.place, await deps.damage.known()),
+    foreign: listing.foreign,
+  };
+  const plans = planCatalog(listing.backups, request.policy, planning);
+  await context.step("planned", { place: deps.place, ...countsOf(plans) });
+  if (request.dryRun) {
+    const withCullLegacy = planLegacy(listing, request.policy, planning);
+    return { ...reportOf(deps, request, { listing, plans, removed: [], remaining: [] }), withCullLegacy };
+  }
+
+  for (const plan of plans) {
+    tellRefusal(deps, context, plan);
+    tellStaleness(deps, context, plan);
+  }
+  const done = await removePlanned(deps, request, context, plans);
+  const report = reportOf(deps, request, { listing, plans, ...done });
+  const { place, removed, bytesFreed, remaining, refused, kept } = report;
+  await context.step("culled", { place, removed: removed.length, bytesFreed });
+  const data = { run: context.run.id, place, removed, bytesFreed, remaining, refused, kept };
+  announce(deps, context, { type: "dev.dormouse.cull.completed", subject: place, data });
+  return report;
+}
+
+/** Another's backups in the same place neither count nor go, whatever they are called. */
+export function withoutOthers<Listing extends CatalogListing>(
+  listing: Listing,
+  own: ReadonlyMap<string, Origin>,
+): Listing & { readonly elsewhere: readonly Backup[] } {
+  const isOurs = (backup: Backup) => isOwn(own.get(backup.database), backup);
+  return {
+    ...listing,
+    backups: listing.backups.filter(isOurs),
+    elsewhere: listing.backups.filter((backup) => !isOurs(backup)),
+  };
+}
+
+function othersOf(backups: readonly Backup[]): CullReport["elsewhere"] {
+  const byOrigin = Map.groupBy(backups, originText);
+  return [...byOrigin].map(([origin, { length }]) => ({ origin, backups: length }));
+}
+
+function countsOf(plans: readonly CullPlan[]) {
+  const count = (of: (plan: CullPlan) => number) => plans.reduce((sum, plan) => sum + of(plan), 0);
+  return {
+    databases: plans.length,
+    keep: count(({ keep }) => keep.length),
+    remove: count(({ remove }) => remove.length),
+    refused: count(({ refusal }) => (refusal === undefined ? 0 : 1)),
+  };
+}
+
+function tellRefusal(deps: CullDependencies, context: RunContext, plan: CullPlan): void {
+  const { database, refusal, suspicion } = plan;
+  if (refusal !== undefined) {
+    const { rule, detail: why } = refusal;
+    deps.log.warn("cull refused", { run: context.run.id, place: deps.place, database, rule, why });
+  }
+  if (suspicion === undefined) return;
+  const data = { run: context.run.id, database, suspicion };
+  announce(deps, context, { type: "dev.dormouse.backup.suspect", subject: suspicion.backup, data });
+}
+
+/** Nobody else looks: a backup function that is never woken cannot say so. */
+function tellStaleness(deps: CullDependencies, context: RunContext, { database, staleness }: CullPlan): void {
+  if (staleness === undefined) return;
+  const { place } = deps;
+  const { newest = database, detail: why } = staleness;
+  deps.log.warn("backup stale", { run: context.run.id, place, database, why });
+  const data = { run: context.run.id, place, database, staleness };
+  announce(deps, context, { type: "dev.dormouse.backup.stale", subject: newest, data });
+}
+
+type Done = Pick<CullOutcome, "removed" | "remaining"> & {
+  readonly listing: Awaited<ReturnType<CulledCatalog["list"]>>;
+  readonly plans: readonly CullPlan[];
+};
+
+function reportOf(
+  { place }: CullDependencies,
+  { dryRun }: CullRequest,
+  { listing, plans, removed, remaining }: Done,
+): CullReport {
+  return {
+    place,
+    dryRun,
+    removed,
+    bytesFreed: removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    remaining,
+    refused: plans.flatMap(({ database, refusal }) =>
+      refusal === undefined ? [] : [{ database, ...refusal }],
+    ),
+    kept: listing.backups.length - removed.length,
+    databases: plans.map(planOf),
+    legacyFiles: listing.legacy.length,
+    foreignEntries: listing.foreign.length,
+    elsewhere: othersOf(listing.elsewhere),
+  };
+}

@@ -1,0 +1,130 @@
+import { parseArchiveName } from "../../shared/catalog/archive-name.ts";
+import { readCullJournal, type CullJournal } from "./cull-journal.ts";
+import { removalOf, type CullOutcome, type Removal } from "./cull-report.ts";
+import { mayStillGo, type CullPlan, type RemovedBackup } from "./retention/retention.ts";
+import type { RunContext } from "../../shared/run/run.ts";
+import { asDormouseError, DormouseError, type ErrorCode } from "../../shared/errors.ts";
+import type { CullDependencies, CullRequest } from "./cull-backups.ts";
+
+/** A cull that stopped has removed something nevertheless: whoever tells of it tells that too. */
+export class CullStopped extends DormouseError {
+  readonly removed: readonly Removal[];
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: ErrorOptions & { hint?: string | undefined },
+    removed: readonly Removal[],
+  ) {
+    super(code, message, details);
+    this.removed = removed;
+  }
+}
+
+type Done = Pick<CullOutcome, "removed" | "remaining">;
+
+const OVER_LIMIT = "this run has removed as many as it may";
+
+/** Oldest first: a cull that stops half-way has removed only what mattered least. The first failure stops it. */
+export async function removePlanned(
+  deps: CullDependencies,
+  { maxRemovals }: CullRequest,
+  context: RunContext,
+  plans: readonly CullPlan[],
+): Promise<Done> {
+  const planned = plans
+    .flatMap(({ remove }) => remove)
+    .toSorted((a, b) => a.backup.startedAt.getTime() - b.backup.startedAt.getTime());
+  const [now, later] = [planned.slice(0, maxRemovals), planned.slice(maxRemovals)];
+  const remaining = later.map(({ backup: { name } }) => ({ name: name as string, why: OVER_LIMIT }));
+  if (now.length > 0) await context.amend({ journal: journalOf(deps, context, now) });
+
+  const removed: Removal[] = [];
+  for (const each of now) {
+    try {
+      context.signal.throwIfAborted();
+      const why = await deps.exclusively(() => removeOne(deps, each, context.signal));
+      if (why !== undefined) {
+        remaining.push({ name: each.backup.name, why });
+        continue;
+      }
+    } catch (error) {
+      throw stopped(error, each, { removed, planned: planned.length });
+    }
+    removed.push(removalOf(each));
+    const { name, sizeBytes, reason } = removalOf(each);
+    deps.log.info("backup removed", { run: context.run.id, backup: name, sizeBytes, reason });
+    context.progress({ removed: name, reason });
+  }
+  return { removed, remaining };
+}
+
+const GONE = "it was gone already";
+/** An object that a store holds on to is kept, whatever was planned. */
+const HELD = {
+  changed: "somebody marked it in this moment",
+  locked: "an object lock or a legal hold keeps it",
+  hidden: "the bucket keeps versions: it is out of sight, and its bytes are still there",
+} as const;
+
+/** Why it was not removed, if so. Pins and runs are looked at once more, right before the manifest goes. */
+async function removeOne(
+  { place, catalog, runs }: CullDependencies,
+  { backup: { name }, backup }: RemovedBackup,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const found = await catalog.find(name, signal);
+  if (found === undefined) return GONE;
+  const decision = mayStillGo(backup, found, await runs.inUse());
+  if (!decision.may) return decision.why;
+  try {
+    const removal = await catalog.remove(name, signal, found.manifest);
+    if (removal !== "removed") return HELD[removal];
+  } catch (error) {
+    if (asDormouseError(error).code === "backup_not_found") return GONE;
+    throw error;
+  }
+  if ((await catalog.find(name, signal)) === undefined) return undefined;
+  const code = place === "volume" ? "volume_unwritable" : "mirror_unequal";
+  throw new DormouseError(code, `${name} is still there after it was removed`, {
+    hint: `check the ${place}: it says that it removes, and does not`,
+  });
+}
+
+/**
+ * A run that was killed may have removed a manifest and not its archive. Taken up, it removes the archives that its
+ * record names; nobody else does, since an archive without a manifest may be anyone's.
+ */
+export async function finishRemovals(
+  { place, catalog, log }: CullDependencies,
+  { run, signal }: RunContext,
+): Promise<void> {
+  for (const { name, sizeBytes } of readCullJournal(run.journal)[place] ?? []) {
+    const archive = parseArchiveName(name)?.name;
+    if (archive !== undefined && (await catalog.finishRemoval(archive, sizeBytes, signal)))
+      log.info("removal finished", { run: run.id, backup: name, sizeBytes });
+  }
+}
+
+/** What an earlier attempt was removing from the other place is kept: this run may not have got there yet. */
+function journalOf(
+  { place }: CullDependencies,
+  { run }: RunContext,
+  removals: readonly RemovedBackup[],
+): CullJournal {
+  const removing = removals.map(({ backup: { name, sizeBytes } }) => ({ name, sizeBytes }));
+  return { ...readCullJournal(run.journal), [place]: removing };
+}
+
+function stopped(
+  error: unknown,
+  { backup }: RemovedBackup,
+  { removed, planned }: { readonly removed: readonly Removal[]; readonly planned: number },
+): CullStopped {
+  const { code, message, hint } = asDormouseError(error);
+  const names = removed.map(({ name }) => name).join(", ");
+  const done =
+    removed.length === 0 ? "nothing was removed" : `removed ${removed.length} of ${planned} (${names})`;
+  const text = `the cull stopped at ${backup.name}: ${message}; ${done}`;
+  return new CullStopped(code, text, { hint, cause: error }, removed);
+}

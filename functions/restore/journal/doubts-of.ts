@@ -1,0 +1,80 @@
+import type { DatabaseMark } from "../../../shared/postgres/databases/mark-text.ts";
+import { isRunDatabase, parseJournal } from "./journal.ts";
+import type { DoubtfulRecord } from "../../../shared/run/run.ts";
+import { workloadText } from "../workloads/workload.ts";
+import type { RestoreDependencies } from "../restore-dependencies.ts";
+
+export type Doubt = {
+  readonly run: string;
+  /** Whether nothing of the database is restored before a person has looked. */
+  readonly stops: boolean;
+  readonly detail: string;
+  readonly remedy: string;
+};
+
+type Dependencies = Pick<RestoreDependencies, "runs" | "server" | "settings">;
+
+/** The records that cannot be believed, and what only a person can do about each. */
+export async function doubtsOf(
+  { runs, server, settings: { database } }: Dependencies,
+  signal: AbortSignal,
+): Promise<readonly Doubt[]> {
+  const records = await runs.doubtful("restore", database);
+  if (records.length === 0) return [];
+  const marks = await server.lookAtAll(signal);
+  return records.map((record) =>
+    mayHaveStopped(record.id, database, marks) ? stopping(record) : harmless(record, database),
+  );
+}
+
+/**
+ * A restore marks a database of its own before it stops anything, and the live one until all is started again. So one
+ * that no mark names has stopped nothing, unless the live database is gone and its mark with it.
+ */
+function mayHaveStopped(run: string, live: string, marks: ReadonlyMap<string, DatabaseMark>): boolean {
+  const marked = [...marks].flatMap(([name, { underWay }]) => (underWay === run ? [name] : []));
+  if (marked.length === 0) return !marks.has(live);
+  return marked.some(
+    (name) => name === live || isRunDatabase(name, live, "restore") || isRunDatabase(name, live, "before"),
+  );
+}
+
+function stopping(record: DoubtfulRecord): Doubt {
+  const { id, why } = record;
+  const replicas = replicasIn(record);
+  const told = replicas === "" ? "" : ` (it says that there were ${replicas})`;
+  return {
+    run: id,
+    stops: true,
+    detail: `the record of ${id} ${why}: what that restore stopped or changed is unknown${told}`,
+    remedy: `give the workloads their replicas, then move ${pathOf(id)} away: docs/on-the-day-it-burns.md`,
+  };
+}
+
+function harmless({ id, why }: DoubtfulRecord, database: string): Doubt {
+  return {
+    run: id,
+    stops: false,
+    detail: `the record of ${id} ${why}: no restore of ${JSON.stringify(database)} is under way by it, so it stops none`,
+    remedy: `look whose it is, then move ${pathOf(id)} away: docs/on-the-day-it-burns.md`,
+  };
+}
+
+function pathOf(id: string): string {
+  return `.dormouse/runs/${id}.json`;
+}
+
+/** Names as Kubernetes has them: a text that others wrote is shown to who may type it into a shell. */
+const WORKLOAD_NAME = /^[a-z0-9][-.a-z0-9]{0,252}$/;
+
+function replicasIn({ says }: DoubtfulRecord): string {
+  try {
+    const workloads = parseJournal(says?.journal)?.workloads ?? [];
+    return workloads
+      .filter(({ name }) => WORKLOAD_NAME.test(name))
+      .map(({ replicas, ...workload }) => `${workloadText(workload)} ${replicas}`)
+      .join(", ");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,85 @@
+import type { HeldDatabase, Queueing } from "../../../shared/postgres/database-lock.ts";
+import { parseJournal } from "./journal.ts";
+import { backoffMs, isTransient } from "../../../shared/retry.ts";
+import { changesLive, type Run } from "../../../shared/run/run.ts";
+import { asDormouseError, DormouseError, type ErrorCode } from "../../../shared/errors.ts";
+import type { RestoreDependencies } from "../restore-dependencies.ts";
+import type { Saga } from "./saga.ts";
+
+/**
+ * A restore waits for the lock, and goes before all that only try to have it: an event can be taken again. One that is
+ * taken up, or has begun, must end: the process that had it before may still be ending.
+ */
+export async function holdDatabase<Result>(
+  deps: RestoreDependencies,
+  saga: Saga,
+  work: (held: HeldDatabase, own: Saga) => Promise<Result>,
+): Promise<Result> {
+  const { isTakenUp, run, signal } = saga.context;
+  const mustEnd = () => isTakenUp || saga.hasBegun();
+  const locked = { database: deps.settings.database, run: run.id, queue: queueOf(deps, saga, mustEnd()) };
+  const begunMs = deps.now().getTime();
+  for (let attempted = 1; ; attempted++) {
+    let isIn = false;
+    try {
+      return await deps.lock.hold(locked, signal, async (held) => {
+        isIn = true;
+        if (!mustEnd()) await refuseOvertaken(deps, run);
+        return work(held, saga.within(held));
+      });
+    } catch (error) {
+      const { code } = asDormouseError(error);
+      const mayPass = (!isIn && isHeld(code)) || (!saga.hasBegun() && isTransient(code));
+      if (!mayPass || signal.aborted || !mustEnd()) throw error;
+      if (deps.now().getTime() - begunMs > deps.settings.settleForMs) throw unsettled(run, error);
+      await deps.pause(backoffMs(attempted), signal);
+    }
+  }
+}
+
+/** Without the lock, the record of a run that is taken up is another's to write. */
+function queueOf({ runs, settings }: RestoreDependencies, { context }: Saga, mustEnd: boolean): Queueing {
+  if (mustEnd) return { forMs: settings.settleForMs, join: async () => true };
+  return {
+    forMs: settings.busyForMs,
+    async join(holder) {
+      const other = holder === undefined ? undefined : await runs.find(holder);
+      if (settings.busyForMs === 0 || (other !== undefined && changesLive(other))) return false;
+      await context.step("waiting", {
+        for: holder ?? "another run",
+        atMostSeconds: settings.busyForMs / 1000,
+      });
+      return true;
+    },
+  };
+}
+
+/** Who asks for a restore twice, or as a second person, wants one: what was restored meanwhile has been in use since. */
+async function refuseOvertaken({ runs, settings }: RestoreDependencies, own: Run): Promise<void> {
+  const other = (await runs.all("restore")).find(
+    (run) => run.id !== own.id && run.database === settings.database && hasChangedSince(run, own.acceptedAt),
+  );
+  if (other === undefined) return;
+  const message = `${other.id} changed ${JSON.stringify(settings.database)} while this restore waited`;
+  throw new DormouseError("database_busy", message, {
+    hint: `look at GET /runs/${other.id}; ask again if you want this one as well`,
+  });
+}
+
+/** By its journal, which is written under the lock; the record itself ends a little later. */
+function hasChangedSince(run: Run, since: Date): boolean {
+  return changesLive(run) && run.updatedAt > since && parseJournal(run.journal)?.phase === "ended";
+}
+
+function isHeld(code: ErrorCode): boolean {
+  return code === "database_busy" || code === "run_elsewhere";
+}
+
+export function unsettled({ id }: Run, error: unknown, cause = error): DormouseError {
+  const failed = cause === error ? "" : ` failed (${asDormouseError(cause).message}) and`;
+  return new DormouseError(
+    "restore_unsettled",
+    `restore ${id}${failed} could not be settled yet: ${asDormouseError(error).message}`,
+    { hint: "its journal is kept: the next start, ping or request goes on", cause },
+  );
+}

@@ -1,0 +1,164 @@
+import * as z from "zod";
+import type { OwnDatabase } from "../../../shared/postgres/databases/own-database.ts";
+import { WORKLOAD_KINDS } from "../workloads/workload.ts";
+
+/**
+ * How far a restore is, each written before it is begun. What lies before `stopping` has changed nothing that an
+ * application sees; whether `swapping` happened, the server tells by which databases there are. `rolling-back` is for
+ * good.
+ */
+export const JOURNAL_PHASES = [
+  "loading",
+  "loaded",
+  "stopping",
+  "swapping",
+  "starting",
+  "ended",
+  "rolling-back",
+] as const;
+export type JournalPhase = (typeof JOURNAL_PHASES)[number];
+
+export const STRATEGIES = ["swap", "in-place", "rehearse", "beside", "undo"] as const;
+/**
+ * - `swap`: load beside the live database, then exchange the two
+ * - `in-place`: replace what the live database holds, in one transaction
+ * - `rehearse`: load into a scratch database, compare, drop it
+ * - `beside`: load into a new database, which stays
+ * - `undo`: exchange the live database with the one that an earlier swap kept
+ */
+export type Strategy = (typeof STRATEGIES)[number];
+
+const replicas = z.object({
+  kind: z.enum(WORKLOAD_KINDS),
+  name: z.string(),
+  replicas: z.int().nonnegative(),
+});
+
+const journalSchema = z.object({
+  strategy: z.enum(STRATEGIES),
+  phase: z.enum(JOURNAL_PHASES),
+  database: z.string(),
+  /** Name of the backup; for `undo` of the run that is undone. */
+  source: z.string(),
+  /** The database that is loaded, or that an undo brings back. Ours by its name, which holds the run's. */
+  loaded: z.string(),
+  /** What `beside` calls it in the end. */
+  target: z.string().optional(),
+  /** What the live database is called once it has been exchanged; absent when there was none. */
+  kept: z.string().optional(),
+  /** As they were before the first of them was stopped; absent until then. */
+  workloads: z.array(replicas).optional(),
+  /** The connection limit that an in-place restore has lowered. */
+  connectionLimit: z.int().optional(),
+  /** The transaction in which an in-place restore replaces all content; the server knows whether it was committed. */
+  transaction: z.string().optional(),
+  /** The backup that an in-place restore took first, by which it can be undone. */
+  safety: z.string().optional(),
+  /** What a loaded database was found to hold, for the result, whichever process comes to give it. */
+  compared: z.object({ tables: z.int(), rows: z.int() }).optional(),
+  /** Until when what was kept stays, as the server has said. */
+  keptUntil: z.iso.datetime().optional(),
+  /** When applications lost the database. */
+  downSince: z.iso.datetime().optional(),
+});
+
+/** What a killed restore needs to be finished or undone by another process: it lies in the record of its run. */
+export type RestoreJournal = z.output<typeof journalSchema>;
+export type RecordedReplicas = z.output<typeof replicas>;
+
+/** The journal in the record of a run; `undefined` when the run had not begun to change anything. */
+export function parseJournal(journal: unknown): RestoreJournal | undefined {
+  return journal === undefined ? undefined : journalSchema.parse(journal);
+}
+
+/** PostgreSQL cuts names at 63 bytes. */
+const MAX_NAME_BYTES = 63;
+/** Enough of a run's id that nobody else's database has the name. */
+const RUN_LENGTH = 12;
+
+export type NameRole = "restore" | "before" | "scratch";
+
+/** `hets__restore_0123456789ab`: the name of a database that belongs to one run. */
+export function runDatabase(database: string, role: NameRole, run: string): string {
+  const suffix = `__${role}_${run.slice(run.indexOf("-") + 1).slice(0, RUN_LENGTH)}`;
+  return cutToBytes(database, MAX_NAME_BYTES - suffix.length) + suffix;
+}
+
+/** Whether a database bears a name that some restore of `live` gives in that role. */
+export function isRunDatabase(name: string, live: string, role: NameRole): boolean {
+  return name === runDatabase(live, role, `restore-${name.slice(-RUN_LENGTH)}`);
+}
+
+const LOADED: Partial<Record<Strategy, OwnDatabase["role"]>> = {
+  swap: "restore",
+  beside: "restore",
+  rehearse: "scratch",
+};
+
+/** The database that a restore makes to load into; absent for strategies that make none. */
+export function ownDatabase(
+  { strategy, database }: Pick<RestoreJournal, "strategy" | "database">,
+  run: string,
+): OwnDatabase | undefined {
+  const role = LOADED[strategy];
+  return role && { live: database, role, run };
+}
+
+function cutToBytes(text: string, limit: number): string {
+  let cut = "";
+  for (const character of text) {
+    if (new TextEncoder().encode(cut + character).length > limit) break;
+    cut += character;
+  }
+  return cut;
+}
+
+/** What the server says about the databases, and the transaction, that a journal names. */
+export type DatabasesFound = {
+  /** Whether one of them is marked as under way by this run: without that nothing is done any more. */
+  readonly underWay: boolean;
+  readonly live: boolean;
+  readonly loaded: boolean;
+  readonly kept: boolean;
+  /** Whether the transaction of an in-place restore was committed. */
+  readonly replaced: boolean;
+};
+
+/**
+ * What becomes of an unfinished restore whose process is gone.
+ * - `finish`: the exchange has happened; open what is live and start the workloads
+ * - `continue`: the loaded database is whole; stop, exchange, start
+ * - `again`: nothing an application sees has changed; load once more
+ * - `roll-back`: leave the live database as it is, drop what was loaded, start the workloads
+ * - `start`: the live database is gone, and with it what the server said: only what was stopped is started
+ * - `tell`: all of it is done, and only its end was not recorded
+ * - `forget`: it was taken back, or had begun nothing; or somebody has put an old journal in the place of the record
+ */
+export type NextStep = "finish" | "continue" | "again" | "roll-back" | "start" | "tell" | "forget";
+
+export function nextStep(journal: RestoreJournal, found: DatabasesFound, mayGoOn: boolean): NextStep {
+  const { strategy, phase } = journal;
+  if (!found.underWay) return whenOver(journal, found);
+  if (phase === "rolling-back") return "roll-back";
+  if (isDone(journal, found)) return "finish";
+  if (!mayGoOn) return "roll-back";
+  const exchanges = strategy === "swap" || strategy === "undo";
+  if (!exchanges || phase === "loading") return "again";
+  return found.loaded ? "continue" : "roll-back";
+}
+
+function whenOver(journal: RestoreJournal, found: DatabasesFound): NextStep {
+  const { strategy, phase } = journal;
+  const leavesLive = strategy === "rehearse" || strategy === "beside";
+  if (!found.live && !leavesLive && phase !== "ended") return "start";
+  return phase !== "rolling-back" && isDone(journal, found) ? "tell" : "forget";
+}
+
+/** Whether what cannot be taken back has happened. An exchange changes both names at once, so that one of them tells. */
+function isDone({ strategy, phase, kept }: RestoreJournal, found: DatabasesFound): boolean {
+  const isPast = phase === "starting" || phase === "ended";
+  if (strategy === "in-place" || strategy === "rehearse") return isPast || found.replaced;
+  if (found.loaded || phase === "loading") return false;
+  if (strategy === "beside" || kept === undefined) return found.live || strategy === "beside";
+  return found.kept;
+}

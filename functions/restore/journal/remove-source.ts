@@ -1,0 +1,16 @@
+import { asDormouseError } from "../../../shared/errors.ts";
+import type { RestoreDependencies } from "../restore-dependencies.ts";
+
+/**
+ * The ping source, when a run has ended. One that stays wakes the function for nothing; it fails no restore. For who holds
+ * the lock of the database: the next run, which counts on the source, has it after that.
+ */
+export async function removeSource(
+  { resumeSource, log }: Pick<RestoreDependencies, "resumeSource" | "log">,
+  signal: AbortSignal,
+): Promise<void> {
+  const { missing } = await resumeSource
+    .remove(signal)
+    .catch((error: unknown) => ({ missing: asDormouseError(error).message }));
+  if (missing !== undefined) log.warn("ping source not removed", { error: missing });
+}

@@ -1,0 +1,151 @@
+import { needsOf, unmetNeeds, type Blocker } from "./blockers.ts";
+import { runDatabase, type Strategy } from "../journal/journal.ts";
+import type { PlacedListing } from "../../../shared/catalog/merged-catalog.ts";
+import type { CatalogListing } from "../../../shared/catalog/catalog.ts";
+import { copyRoomBlockers } from "./copy-room.ts";
+import { onVolume } from "../../../shared/catalog/origin.ts";
+import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "./restorable.ts";
+import { planRestore, type RestorePlan } from "./restore-plan.ts";
+import { unsafeTools } from "./unsafe-tools.ts";
+import type { ArchiveNeeds } from "../../../shared/postgres/plain-dump/script-needs.ts";
+import { suspectsIn } from "./suspects.ts";
+import { asDormouseError, DormouseError } from "../../../shared/errors.ts";
+import { doubtsOf, type Doubt } from "../journal/doubts-of.ts";
+import { originNow } from "../../../shared/backup/origin-now.ts";
+import type { RestoreDependencies, RestoreRequest } from "../restore-dependencies.ts";
+
+/** What was asked for, found. */
+export type Found = {
+  readonly strategy: Strategy;
+  readonly backup: Restorable | undefined;
+  readonly fromElsewhere: boolean;
+  /** The run that an undo takes back, with the database that it kept. */
+  readonly undone?: { readonly run: string; readonly kept: string } | undefined;
+  readonly target: string;
+};
+
+/** Reads the name before anything else is touched, then the catalog. */
+export async function findWanted(
+  deps: RestoreDependencies,
+  request: RestoreRequest,
+  signal: AbortSignal,
+): Promise<Found> {
+  const { database, suspectDropPercent: dropPercent } = deps.settings;
+  if (request.kind === "undo") return findUndone(deps, request.run, signal);
+  const wanted = parseWanted(request.filename, database);
+  const local = await deps.volume.list(signal);
+  const origin = await originNow(deps, onVolume(local.backups, database), signal);
+  const fromElsewhere = request.fromElsewhere === true;
+  // What the volume has by that name counts, and waits for no bucket.
+  const listing: PlacedListing | CatalogListing = isIn(local, wanted)
+    ? local
+    : await deps.catalog.list(signal);
+  const found = findIn(listing, () => findRestorable(listing, database, wanted, { origin, fromElsewhere }));
+  const suspicion = suspectsIn(listing, { database, origin, dropPercent }).get(found.name);
+  const backup = suspicion === undefined ? found : { ...found, suspicion };
+  return { strategy: request.strategy, backup, fromElsewhere, target: request.target ?? database };
+}
+
+function isIn({ backups, legacy }: CatalogListing, wanted: WantedBackup): boolean {
+  return "name" in wanted && [...backups, ...legacy].some(({ name }) => name === wanted.name);
+}
+
+/** What was not found may lie in a bucket that did not answer: nobody is to believe that it is gone. */
+function findIn(listing: PlacedListing | CatalogListing, find: () => Restorable): Restorable {
+  try {
+    return find();
+  } catch (error) {
+    const { code, message } = asDormouseError(error);
+    const problem = "bucketProblem" in listing ? listing.bucketProblem : undefined;
+    if (code !== "backup_not_found" || problem === undefined) throw error;
+    throw new DormouseError(problem.code, `${message} on the volume, and ${problem.message}`, {
+      hint: problem.hint,
+      cause: error,
+    });
+  }
+}
+
+/** By the server alone: an undo needs no record, and none can make it bring back anything else. */
+async function findUndone(deps: RestoreDependencies, id: string, signal: AbortSignal): Promise<Found> {
+  const { database } = deps.settings;
+  if (!/^restore-[0-9a-f]{24}$/.test(id)) throw notUndone(`${JSON.stringify(id)} is not the id of a restore`);
+  const kept = runDatabase(database, "before", id);
+  const mark = (await deps.server.look([kept], signal)).get(kept);
+  if (mark === undefined)
+    throw notUndone(`there is no database ${JSON.stringify(kept)} that restore ${id} kept`);
+  if (mark.kept?.by !== id)
+    throw notUndone(`the server does not say that restore ${id} kept the database ${JSON.stringify(kept)}`);
+  return {
+    strategy: "undo",
+    backup: undefined,
+    fromElsewhere: false,
+    undone: { run: id, kept },
+    target: database,
+  };
+}
+
+function notUndone(message: string): DormouseError {
+  return new DormouseError("undo_unavailable", message, {
+    hint: "GET / lists what can be undone; a restore in place is undone by restoring its safety backup",
+  });
+}
+
+/** Looks at everything that a restore would touch and touches nothing. */
+export async function planOf(
+  deps: RestoreDependencies,
+  { strategy, backup, fromElsewhere, target }: Found,
+  signal: AbortSignal,
+): Promise<{ readonly plan: RestorePlan; readonly serverMajor: number }> {
+  const { database } = deps.settings;
+  const needs = needsOf(backup);
+  const facts = await deps.server.inspect({ database, target, needs, noted: backup?.manifest }, signal);
+  const workloads = [];
+  const stops = strategy !== "rehearse" && strategy !== "beside";
+  for (const workload of stops ? deps.settings.workloads : [])
+    workloads.push({ workload, state: await deps.workloads.read(workload, signal) });
+  const tools = backup === undefined ? undefined : await deps.server.tools(facts.serverMajor, signal);
+  const { missing } = stops ? await deps.resumeSource.check(signal) : {};
+  const warnings = [
+    ...(tools?.warning === undefined ? [] : [tools.warning]),
+    ...(missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`]),
+  ];
+  const plan = planRestore({ strategy, database, backup, fromElsewhere, target, facts, workloads, warnings });
+  const doubtful = (await doubtsOf(deps, signal)).filter(({ stops: isStop }) => isStop).map(blockerOf);
+  const around = [...doubtful, ...unsafeTools(backup, tools), ...(await withoutRoom(deps, backup))];
+  const blockers = [...around, ...plan.blockers];
+  return { plan: { ...plan, blockers }, serverMajor: facts.serverMajor };
+}
+
+async function withoutRoom(
+  { files }: RestoreDependencies,
+  backup: Restorable | undefined,
+): Promise<Blocker[]> {
+  return backup === undefined ? [] : copyRoomBlockers(backup.name, await files.room(backup));
+}
+
+/** What such a restore has stopped or changed is unknown: the replicas that are seen now may be those that it left. */
+function blockerOf({ run, detail, remedy }: Doubt): Blocker {
+  return { kind: "record-doubtful", names: [run], detail, remedy };
+}
+
+/** For what only a script itself tells, once it has been read to its end: nothing has been touched by then. */
+export async function refuseUnmet(
+  { server, settings: { database } }: RestoreDependencies,
+  given: { readonly strategy: Strategy; readonly backup: Restorable; readonly needs: ArchiveNeeds },
+  signal: AbortSignal,
+): Promise<void> {
+  const { strategy, backup, needs } = given;
+  if (Object.values(needs).every((names) => names.length === 0)) return;
+  const facts = await server.inspect({ database, target: database, needs }, signal);
+  refuseBlocked({ database, blockers: unmetNeeds(strategy, { facts, backup }) });
+}
+
+/** Throws `restore_blocked` with every reason at once. */
+export function refuseBlocked({ blockers, database }: Pick<RestorePlan, "blockers" | "database">): void {
+  if (blockers.length === 0) return;
+  throw new DormouseError(
+    "restore_blocked",
+    `the restore of ${JSON.stringify(database)} is blocked: ${blockers.map(({ detail }) => detail).join("; ")}`,
+    { hint: blockers.map(({ remedy }) => remedy).join("; ") },
+  );
+}

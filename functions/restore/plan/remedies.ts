@@ -1,0 +1,40 @@
+import { identifier, literal } from "../../../shared/postgres/sql-text.ts";
+import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
+
+/** What to do about a blocker, by what the server said and by what stands in the way. */
+export type Remedy = (facts: TargetFacts, names: readonly string[]) => string;
+
+/** SQL that can be pasted as it stands: it names the role, the database and each object. */
+export const BY_SQL = {
+  letCreate: ({ role }) => `ALTER ROLE ${identifier(role)} CREATEDB, or use the strategy in-place`,
+  letOwn: ({ role, database, live }) => {
+    const owning = `ALTER DATABASE ${identifier(database)} OWNER TO ${identifier(role)}`;
+    return live === undefined
+      ? owning
+      : `GRANT ${identifier(live.owner)} TO ${identifier(role)}, or ${owning}`;
+  },
+  endPrepared: ({ database }, names) =>
+    `in ${identifier(database)}, after a look at pg_prepared_xacts: ${each(names, (name) => `ROLLBACK PREPARED ${literal(name)}`)} (or COMMIT PREPARED)`,
+  letEndSessions: ({ role, database }) =>
+    `GRANT pg_signal_backend TO ${identifier(role)}; those of a superuser only a superuser ends: SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${literal(database)} AND pid <> pg_backend_pid()`,
+  dropSlots: (_, names) =>
+    `stop what reads them, or drop them as well: ${each(names, (name) => `SELECT pg_drop_replication_slot(${literal(name)})`)}`,
+  dropSubscriptions: ({ database }, names) =>
+    `in ${identifier(database)}: ${each(names.map(identifier), (name) => `ALTER SUBSCRIPTION ${name} DISABLE; ALTER SUBSCRIPTION ${name} SET (slot_name = NONE); DROP SUBSCRIPTION ${name}`)}`,
+  createRoles: (_, names) =>
+    `${each(names, (name) => `CREATE ROLE ${identifier(name)}`)}; docs/restore-by-hand.md tells how to keep them`,
+  becomeOwner: ({ role }, names) =>
+    `${each(names, (name) => `GRANT ${identifier(name)} TO ${identifier(role)}`)}, or restore as a superuser`,
+  createTablespaces: (_, names) =>
+    each(names, (name) => `CREATE TABLESPACE ${identifier(name)} LOCATION '/a/folder/of/the/server'`),
+  useTablespaces: (facts, names) => `${useTablespaces(facts, names)}, or restore as a superuser`,
+  useTablespaceOrStay: (facts, names) => `${useTablespaces(facts, names)}, or use the strategy in-place`,
+} satisfies Readonly<Record<string, Remedy>>;
+
+function useTablespaces({ role }: TargetFacts, names: readonly string[]): string {
+  return each(names, (name) => `GRANT CREATE ON TABLESPACE ${identifier(name)} TO ${identifier(role)}`);
+}
+
+function each(names: readonly string[], sql: (name: string) => string): string {
+  return names.map(sql).join("; ");
+}

@@ -1,0 +1,216 @@
+import { blockersOf, type Blocker } from "./blockers.ts";
+import type { Strategy } from "../journal/journal.ts";
+import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
+import type { Restorable } from "./restorable.ts";
+import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
+import { workloadText, type Workload, type WorkloadState } from "../workloads/workload.ts";
+
+/** An archive is a program: a role that can do little does little harm with a bad one. */
+export const RESTORE_ROLE =
+  "use a role with CREATEDB that is a member of the database's owner, as docs/roles.md makes it";
+
+export type PlannedWorkload = WorkloadState & { readonly workload: string };
+
+/** All that a restore would do, shown before it does. */
+export type RestorePlan = {
+  readonly strategy: Strategy;
+  readonly database: string;
+  /** Where the rows end up. */
+  readonly target: string;
+  readonly backup:
+    | {
+        readonly name: string;
+        readonly startedAt: string;
+        readonly sizeBytes: number;
+        readonly sha256?: string | undefined;
+        readonly format: string;
+        readonly rows?: number | undefined;
+        readonly serverVersion?: string | undefined;
+        readonly verification?: string | undefined;
+      }
+    | undefined;
+  readonly server: Pick<TargetFacts, "serverVersion" | "databaseBytes" | "sessions">;
+  readonly workloads: readonly PlannedWorkload[];
+  /** On the server, besides what the live database has; the server alone knows how much is free. */
+  readonly neededBytes: number;
+  readonly steps: readonly string[];
+  readonly downtime: string;
+  readonly blockers: readonly Blocker[];
+  readonly warnings: readonly string[];
+};
+
+export type PlanRequest = {
+  readonly strategy: Strategy;
+  readonly database: string;
+  /** What is loaded; an undo loads nothing. */
+  readonly backup: Restorable | undefined;
+  readonly target: string;
+  readonly fromElsewhere?: boolean | undefined;
+  readonly facts: TargetFacts;
+  readonly workloads: readonly { readonly workload: Workload; readonly state: WorkloadState }[];
+  readonly warnings: readonly string[];
+};
+
+export function planRestore(request: PlanRequest): RestorePlan {
+  const { strategy, backup, facts, target } = request;
+  const touchesLive = strategy === "swap" || strategy === "in-place" || strategy === "undo";
+  const workloads = touchesLive
+    ? request.workloads.map(({ workload, state }) => ({ workload: workloadText(workload), ...state }))
+    : [];
+  return {
+    strategy,
+    database: request.database,
+    target,
+    backup: backup && describe(backup),
+    server: {
+      serverVersion: facts.serverVersion,
+      databaseBytes: facts.databaseBytes,
+      sessions: facts.sessions,
+    },
+    workloads,
+    neededBytes: backup === undefined ? 0 : (backup.manifest?.content.databaseBytes ?? facts.databaseBytes),
+    steps: stepsOf(strategy, workloads, target),
+    downtime: downtimeOf(strategy, workloads.length),
+    blockers: blockersOf(strategy, request),
+    warnings: [...request.warnings, ...whichWarnings(backup), ...warningsOf(request)],
+  };
+}
+
+function describe({ name, startedAt, sizeBytes, format, manifest, elsewhere }: Restorable) {
+  return {
+    name,
+    elsewhere,
+    startedAt: startedAt.toISOString(),
+    sizeBytes,
+    sha256: manifest?.archive.sha256,
+    format,
+    rows: manifest?.content.rows,
+    serverVersion: manifest?.versions.server,
+    verification: manifest?.verification.level,
+  };
+}
+
+function stepsOf(strategy: Strategy, workloads: readonly PlannedWorkload[], target: string): string[] {
+  const names = workloads.map(({ workload, replicas }) => `${workload} (${replicas})`);
+  const stop = names.length === 0 ? [] : [`stop ${names.toReversed().join(", ")}`];
+  const start = names.length === 0 ? [] : [`start ${names.join(", ")}, each until it is ready`];
+  const verify = "verify the whole archive";
+  const load = [verify, "load it into a database of its own", "compare the rows of each table"];
+  const exchange = ["close the live database and end its sessions", "exchange both in one transaction"];
+  const steps: Record<Strategy, readonly string[]> = {
+    swap: [...load, ...stop, ...exchange, ...start],
+    undo: [...stop, ...exchange, ...start],
+    "in-place": [verify, ...stop, "take a safety backup", "replace all content in one transaction", ...start],
+    rehearse: [...load, "drop it", "note in the manifest what was proved"],
+    beside: [...load, `call it ${target}`],
+  };
+  return [...steps[strategy]];
+}
+
+function downtimeOf(strategy: Strategy, workloads: number): string {
+  if (strategy === "rehearse" || strategy === "beside") return "none";
+  const around = workloads === 0 ? "" : `, and as long as ${workloads} workloads take to stop and start`;
+  return strategy === "in-place"
+    ? `the time of a backup and of the load${around}`
+    : `some seconds for the exchange, whatever the size${around}`;
+}
+
+function whichWarnings({ elsewhere, suspicion }: Partial<Restorable> = {}): string[] {
+  return [
+    ...(suspicion === undefined
+      ? []
+      : [
+          `the backup is suspect: ${suspicion.detail}; the last one before it that is not suspect is ${suspicion.against}`,
+        ]),
+    ...(elsewhere === undefined ? [] : [`the backup comes from elsewhere: ${elsewhere}`]),
+  ];
+}
+
+/** A swap with a slot that is in use is blocked. In place a slot stays, and decodes what is loaded: no DROP, but rows. */
+function slotWarnings(strategy: Strategy, { activeSlots, inactiveSlots }: TargetFacts): string[] {
+  if (strategy === "swap" || strategy === "undo")
+    return inactiveSlots.map((slot) => `replication slot ${slot} stays with the old database`);
+  if (strategy !== "in-place") return [];
+  return [...activeSlots, ...inactiveSlots].map(
+    (slot) => `what reads replication slot ${slot} is sent the loaded rows, and not that others are gone`,
+  );
+}
+
+function madeAnew({ strategy, facts, backup }: PlanRequest): string[] {
+  if (facts.exists || strategy === "in-place" || strategy === "undo") return [];
+  return backup?.manifest?.properties === undefined
+    ? [
+        "there is no live database: it is made anew, with the encoding, locale, grants and settings of the server",
+      ]
+    : ["there is no live database: it is made anew as the backup notes it"];
+}
+
+/** What is loaded as the live database is, though the backup was taken of one that was otherwise. */
+function likenessWarnings(
+  { live, collationVersion }: TargetFacts,
+  manifest: BackupManifest | undefined,
+): string[] {
+  const noted = manifest?.properties;
+  if (noted === undefined) return [];
+  const kinds = ["encoding", "localeProvider", "collate", "ctype", "locale", "icuRules"] as const;
+  const differing = live === undefined ? [] : kinds.filter((kind) => live[kind] !== noted[kind]);
+  const { collationVersion: before } = noted;
+  return [
+    ...differing.map(
+      (kind) => `the live database has the ${kind} ${live?.[kind]}, the backup ${noted[kind]}`,
+    ),
+    ...(before === undefined || collationVersion === undefined || before === collationVersion
+      ? []
+      : [
+          `text was sorted by version ${before} of its collation and is by ${collationVersion} here: ` +
+            "indexes are built anew, partitions by ranges of text may refuse rows",
+        ]),
+  ];
+}
+
+function trustWarnings({ facts, backup }: PlanRequest): string[] {
+  if (backup === undefined) return [];
+  return [
+    ...(facts.isSuperuser
+      ? [
+          `the SQL of the archive runs as a superuser, with all that the server's user may do: ${RESTORE_ROLE}`,
+        ]
+      : []),
+    ...(backup.manifest === undefined
+      ? [
+          "this file of the old pod has no manifest: only its own end tells that it is whole",
+          "what roles, extensions and tablespaces it needs is told once it has been read, before anything is touched",
+        ]
+      : []),
+  ];
+}
+
+function warningsOf(request: PlanRequest): string[] {
+  const { strategy, facts, backup, workloads } = request;
+  const manifest = backup?.manifest;
+  return [
+    ...trustWarnings(request),
+    ...(manifest?.lacks ?? []).filter(({ data }) => data).map(({ detail }) => `the backup lacks ${detail}`),
+    ...madeAnew(request),
+    ...likenessWarnings(facts, manifest),
+    ...(strategy === "undo" && !facts.exists
+      ? ["there is no live database: nothing is kept by which the undo could be taken back"]
+      : []),
+    ...slotWarnings(strategy, facts),
+    ...(strategy === "in-place"
+      ? facts.eventTriggersOfOthers.map(
+          (name) => `event trigger ${name} fires for what is replaced, and may write`,
+        )
+      : []),
+    ...workloads.flatMap(({ workload, state }) =>
+      state.replicas === 0
+        ? [
+            `${workloadText(workload)} has no replicas now, and will have none afterwards: start it first if it should run`,
+          ]
+        : [],
+    ),
+    ...workloads.flatMap(({ workload, state }) =>
+      (state.autoscalers ?? []).map((name) => `${name} may scale ${workloadText(workload)} meanwhile`),
+    ),
+  ];
+}

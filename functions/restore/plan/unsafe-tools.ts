@@ -1,0 +1,24 @@
+import type { Blocker } from "./blockers.ts";
+import type { Restorable } from "./restorable.ts";
+import type { RestoreTools } from "../../../shared/postgres/databases/restore-port.ts";
+
+type Tools = Pick<RestoreTools, "version" | "unsafeBefore">;
+
+/**
+ * A dump can hold what an old psql runs on this machine, or an old pg_restore as other SQL on the server (CVE-2025-8714,
+ * CVE-2025-8715). A dump of ours was made by our own tools; who made a file without a manifest, or one that was adopted, is
+ * unknown.
+ */
+export function unsafeTools(backup: Restorable | undefined, tools: Tools | undefined): Blocker[] {
+  if (backup === undefined || tools?.unsafeBefore === undefined) return [];
+  const { name, manifest } = backup;
+  if (manifest !== undefined && manifest.trigger.source !== "legacy") return [];
+  return [
+    {
+      kind: "client-tools-unsafe",
+      names: [name],
+      detail: `the client tools ${tools.version} may run what a file of unknown origin holds: ${name}`,
+      remedy: `install the PostgreSQL client tools ${tools.unsafeBefore} or newer: build the image anew`,
+    },
+  ];
+}

@@ -1,0 +1,62 @@
+import type { CopiedArchives } from "../../shared/catalog/archives/archive-file.ts";
+import type { Catalog } from "../../shared/catalog/catalog.ts";
+import type { DatabaseLock, HeldDatabase } from "../../shared/postgres/database-lock.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
+import type { EventSink } from "../../shared/events/outcome-event.ts";
+import type { Expired } from "../../shared/postgres/databases/own-database.ts";
+import type { RestoreServer } from "../../shared/postgres/databases/restore-port.ts";
+import type { RunContext, RunStore } from "../../shared/run/run.ts";
+import type { ResumeSource, Workload, Workloads } from "./workloads/workload.ts";
+import type { Log } from "../../shared/log.ts";
+import type { BackupDependencies } from "../../shared/backup/backup-request.ts";
+
+export type RestoreSettings = {
+  readonly database: string;
+  /** A backup that holds so much less than the last good one is told as suspect. */
+  readonly suspectDropPercent: number;
+  /** Started in this order, stopped in the reverse. */
+  readonly workloads: readonly Workload[];
+  readonly undoForMs: number;
+  readonly stopLimitMs: number;
+  readonly readyLimitMs: number;
+  /** How long another run of the database is waited for before a restore begins. */
+  readonly busyForMs: number;
+  /** How long putting things in order is tried before it is left to the next process. */
+  readonly settleForMs: number;
+};
+
+/** The ports and clocks that restoring needs. */
+export type RestoreDependencies = {
+  readonly settings: RestoreSettings;
+  /** Of both places, where there is a bucket. */
+  readonly catalog: Catalog;
+  readonly volume: Pick<Catalog, "list" | "leftovers" | "sweep">;
+  readonly files: CopiedArchives;
+  readonly runs: RunStore;
+  readonly lock: DatabaseLock;
+  readonly server: RestoreServer;
+  readonly systemIdentifier: BackupDependencies["systemIdentifier"];
+  readonly installation: BackupDependencies["installation"];
+  readonly workloads: Workloads;
+  readonly resumeSource: ResumeSource;
+  readonly expired: Expired;
+  /** A pinned backup of the live database, by the run itself and under the lock that it holds. */
+  readonly safetyBackup: (held: HeldDatabase, context: RunContext) => Promise<BackupManifest>;
+  readonly events: EventSink;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+};
+
+export type RestoreRequest =
+  | {
+      readonly kind: "restore";
+      readonly filename: string;
+      readonly strategy: "swap" | "in-place" | "rehearse" | "beside";
+      /** The database that `beside` makes. */
+      readonly target?: string | undefined;
+      /** Lifts the blocker of a backup that another installation took. */
+      readonly fromElsewhere?: boolean | undefined;
+      readonly dryRun: boolean;
+    }
+  | { readonly kind: "undo"; readonly run: string; readonly dryRun: boolean };

@@ -1,0 +1,70 @@
+import { comparisonOf } from "../../shared/postgres/compare-rows.ts";
+import type { HeldDatabase } from "../../shared/postgres/database-lock.ts";
+import type { Restorable } from "./plan/restorable.ts";
+import type { RestoreResult } from "./journal/restore-result.ts";
+import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
+import { beWoken, restart } from "./exchange-databases.ts";
+import type { RestoreDependencies } from "./restore-dependencies.ts";
+import { downSince, stopWorkloads } from "./workloads/restart-workloads.ts";
+import type { Saga } from "./journal/saga.ts";
+import { resultOf } from "./journal/restore-result-of.ts";
+import { verifyArchive, type VerifiedArchive } from "./verify-archive.ts";
+
+type Given = { readonly backup: Restorable; readonly tools: RestoreTools };
+
+/** For a role that may not create databases: stop, safety backup, replace all content in one transaction, start. */
+export async function restoreInPlace(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+  given: Given,
+): Promise<RestoreResult> {
+  const { database } = deps.settings;
+  const { backup, tools } = given;
+  await using verified = await verifyArchive(deps.files, backup, tools, saga.context);
+  if (!saga.hasBegun())
+    await saga.begin({
+      strategy: "in-place",
+      phase: "loaded",
+      database,
+      source: backup.name,
+      loaded: database,
+    });
+  await held.claim(database, saga.context.run.id);
+  await beWoken(deps, saga);
+  await stopWorkloads(deps, saga);
+  const { name: safety } = await deps.safetyBackup(held, saga.context);
+  await replace(deps, saga, held, { given, verified, safety });
+  return resultOf(saga, await restart(deps, saga, held));
+}
+
+type Replacement = { readonly given: Given; readonly verified: VerifiedArchive; readonly safety: string };
+
+async function replace(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+  { given, verified, safety }: Replacement,
+): Promise<void> {
+  const { signal, step } = saga.context;
+  const { database } = saga.journal();
+  const { backup, tools } = given;
+  const { file, tables } = verified;
+  const connectionLimit = saga.journal().connectionLimit ?? (await held.connectionLimit(database));
+  await saga.write({ phase: "swapping", connectionLimit, safety, downSince: downSince(deps, saga) });
+  const settings = await deps.server.settingsOfLoad(database, backup.manifest?.settings, signal);
+  const request = { database, file, format: backup.format, tables, settings };
+  await tools.replace(
+    request,
+    async ({ pid, transaction }) => {
+      // It is committed only if the rows are these: whoever learns that it was, knows what was compared.
+      await saga.write({ transaction, compared: comparisonOf(tables) });
+      await held.isolate(database, pid);
+    },
+    signal,
+  );
+  await saga.write({ phase: "starting" });
+  await held.limitConnections(database, connectionLimit);
+  await step("replaced", { backup: backup.name });
+  await deps.server.analyze(database, signal);
+}

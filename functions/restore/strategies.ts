@@ -1,0 +1,132 @@
+import type { HeldDatabase } from "../../shared/postgres/database-lock.ts";
+import { runDatabase } from "./journal/journal.ts";
+import type { Restorable } from "./plan/restorable.ts";
+import type { RestoreResult } from "./journal/restore-result.ts";
+import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
+import { DormouseError } from "../../shared/errors.ts";
+import { exchangeDatabases, type Exchanged } from "./exchange-databases.ts";
+import { loadBeside } from "./load-beside.ts";
+import type { Found } from "./plan/plan-restore.ts";
+import type { RestoreDependencies } from "./restore-dependencies.ts";
+import { restoreInPlace } from "./restore-in-place.ts";
+import { resultOf } from "./journal/restore-result-of.ts";
+import type { Saga } from "./journal/saga.ts";
+
+const NOTHING_STOPPED: Exchanged = { downtimeMs: undefined, workloads: [] };
+
+export type Carried = {
+  readonly found: Found;
+  readonly serverMajor: number;
+  /** Whether there is a live database that an exchange must keep. */
+  readonly liveExists: boolean;
+};
+
+/** Carries out what was planned, each strategy by its own steps. */
+export async function carryOutRestore(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+  carried: Carried,
+): Promise<RestoreResult> {
+  const { found, serverMajor } = carried;
+  if (found.undone !== undefined)
+    return undo(deps, saga, held, { ...found.undone, liveExists: carried.liveExists });
+  const tools = await deps.server.tools(serverMajor, saga.context.signal);
+  const backup = restorableOf(found);
+  if (found.strategy === "in-place") return restoreInPlace(deps, saga, held, { backup, tools });
+  if (found.strategy === "rehearse") return rehearse(deps, saga, backup, tools);
+  if (found.strategy === "beside") return beside(deps, saga, { backup, target: found.target }, tools);
+  return swap(deps, saga, held, { backup, tools, liveExists: carried.liveExists });
+}
+
+function restorableOf({ backup }: Found): Restorable {
+  if (backup === undefined) throw new DormouseError("internal", "a restore without a backup");
+  return backup;
+}
+
+type Swap = { readonly backup: Restorable; readonly tools: RestoreTools; readonly liveExists: boolean };
+
+async function swap(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+  { backup, tools, liveExists }: Swap,
+): Promise<RestoreResult> {
+  const { run } = saga.context;
+  const { database } = deps.settings;
+  await saga.begin({
+    strategy: "swap",
+    phase: "loading",
+    database,
+    source: backup.name,
+    loaded: runDatabase(database, "restore", run.id),
+    ...(liveExists ? { kept: runDatabase(database, "before", run.id) } : {}),
+  });
+  await loadBeside(deps, saga, backup, tools);
+  return resultOf(saga, await exchangeDatabases(deps, saga, held));
+}
+
+type Undo = NonNullable<Found["undone"]> & { readonly liveExists: boolean };
+
+/** The same exchange with the database that was kept; what is live now is kept in its turn. */
+async function undo(
+  deps: RestoreDependencies,
+  saga: Saga,
+  held: HeldDatabase,
+  { run: undone, kept, liveExists }: Undo,
+): Promise<RestoreResult> {
+  const { database } = deps.settings;
+  await saga.begin({
+    strategy: "undo",
+    phase: "loaded",
+    database,
+    source: undone,
+    loaded: kept,
+    ...(liveExists ? { kept: runDatabase(database, "before", saga.context.run.id) } : {}),
+  });
+  return resultOf(saga, await exchangeDatabases(deps, saga, held));
+}
+
+async function rehearse(
+  deps: RestoreDependencies,
+  saga: Saga,
+  backup: Restorable,
+  tools: RestoreTools,
+): Promise<RestoreResult> {
+  const { run, signal, step } = saga.context;
+  const { database } = deps.settings;
+  const own = { live: database, role: "scratch", run: run.id } as const;
+  const loaded = runDatabase(database, own.role, run.id);
+  await saga.begin({ strategy: "rehearse", phase: "loading", database, source: backup.name, loaded });
+  await loadBeside(deps, saga, backup, tools);
+  if (backup.manifest !== undefined) {
+    const { sha256 } = backup.manifest.archive;
+    const verification = { level: "compared", at: deps.now().toISOString() } as const;
+    // Another backup may have come to have its name.
+    await deps.catalog.mark(backup.name, (manifest) =>
+      manifest.archive.sha256 === sha256 ? { ...manifest, verification } : manifest,
+    );
+  }
+  await saga.write({ phase: "ended" });
+  await deps.server.drop(own, signal);
+  await step("rehearsed", { backup: backup.name });
+  return resultOf(saga, NOTHING_STOPPED);
+}
+
+async function beside(
+  deps: RestoreDependencies,
+  saga: Saga,
+  { backup, target }: { readonly backup: Restorable; readonly target: string },
+  tools: RestoreTools,
+): Promise<RestoreResult> {
+  const { run, signal, step } = saga.context;
+  const { database } = deps.settings;
+  // Under a name of the run's until it is whole: what a crash leaves is then known to be ours.
+  const loaded = runDatabase(database, "restore", run.id);
+  await saga.begin({ strategy: "beside", phase: "loading", database, source: backup.name, loaded, target });
+  await loadBeside(deps, saga, backup, tools);
+  await deps.server.rename(loaded, target, signal);
+  await saga.write({ phase: "ended" });
+  await step("named", { database: target });
+  return resultOf(saga, NOTHING_STOPPED);
+}

@@ -1,0 +1,91 @@
+import type { ArchiveFile, ArchiveFiles } from "../../shared/catalog/archives/archive-file.ts";
+import type { TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
+import type { Restorable } from "./plan/restorable.ts";
+import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
+import type { RunContext } from "../../shared/run/run.ts";
+import { NO_NEEDS, type ArchiveNeeds } from "../../shared/postgres/plain-dump/script-needs.ts";
+import { DormouseError } from "../../shared/errors.ts";
+
+export type VerifiedArchive = {
+  readonly file: ArchiveFile;
+  /** As the archive itself has them. */
+  readonly tables: readonly TableRows[];
+  /** What a script names; of an archive its manifest has told. */
+  readonly needs: ArchiveNeeds;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/**
+ * Reads the whole archive before its first byte reaches a server: by its hash, by the tool that will load it
+ * unless that has been done, and by the rows that its manifest promises. The caller disposes of the file. Throws `archive_damaged`.
+ */
+export async function verifyArchive(
+  files: ArchiveFiles,
+  backup: Restorable,
+  tools: RestoreTools,
+  { signal, step }: Pick<RunContext, "signal" | "step">,
+): Promise<VerifiedArchive> {
+  const file = await files.open(backup, signal);
+  try {
+    const { tables, needs } =
+      backup.format === "custom"
+        ? { tables: await readCustom(tools, file, backup, signal), needs: NO_NEEDS }
+        : await readPlain(files, file, backup, signal);
+    await step("verified", { backup: backup.name, tables: tables.length, rows: rowsOf(tables) });
+    return { file, tables, needs, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * Bytes that hash to what pg_restore read to its end when they were written need not be read by it again; whoever cannot
+ * rely on that reads them now.
+ */
+async function readCustom(
+  tools: RestoreTools,
+  file: ArchiveFile,
+  { name, manifest }: Restorable,
+  signal: AbortSignal,
+): Promise<readonly TableRows[]> {
+  const isRead = manifest !== undefined && manifest.verification.level !== "hashed";
+  const tables = isRead ? manifest.content.tables : await readAnew(tools, file, signal);
+  const promised = manifest?.content.rows;
+  if (promised === undefined || promised === rowsOf(tables)) return tables;
+  throw new DormouseError(
+    "archive_damaged",
+    `${name} holds ${rowsOf(tables)} rows, its manifest says ${promised}`,
+    { hint: "restore another backup: GET / lists them" },
+  );
+}
+
+async function readAnew(
+  tools: RestoreTools,
+  file: ArchiveFile,
+  signal: AbortSignal,
+): Promise<readonly TableRows[]> {
+  const reading = tools.read(file.bytes(), signal);
+  for await (const _ of reading.archive) continue;
+  return (await reading.contents).tables;
+}
+
+/** psql runs commands that stand in a script; pg_dump of the old pod never wrote one. */
+async function readPlain(
+  files: ArchiveFiles,
+  file: ArchiveFile,
+  backup: Restorable,
+  signal: AbortSignal,
+): Promise<Pick<VerifiedArchive, "tables" | "needs">> {
+  const { metaCommands, tables, needs } = await files.readPlain(backup, file, signal);
+  if (metaCommands.length === 0) return { tables, needs };
+  throw new DormouseError(
+    "archive_damaged",
+    `${backup.name} holds commands that psql would run: ${metaCommands.slice(0, 3).join(", ")}`,
+    { hint: "read the file before you trust it; docs/restore-by-hand.md tells how to load it" },
+  );
+}
+
+function rowsOf(tables: readonly TableRows[]): number {
+  return tables.reduce((sum, { rows }) => sum + rows, 0);
+}

@@ -1,0 +1,59 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { runFiles } from "../run/run-files.ts";
+import { runSeal } from "../run/run-seal.ts";
+import { volumeCatalog } from "../catalog/volume/volume-catalog.ts";
+import { eventSink } from "../events/event-sink.ts";
+import type { BackupDependencies } from "./backup-request.ts";
+import { advisoryLock } from "../postgres/session/advisory-lock.ts";
+import { connectionSettings } from "../postgres/session/connection-settings.ts";
+import { expiredDatabases } from "../postgres/databases/drop-database.ts";
+import { dumpToolFinder } from "../postgres/dump-tool.ts";
+import type { Libpq } from "../postgres/session/libpq.ts";
+import type { DumpOptions } from "../postgres/pg-dump.ts";
+import { databaseInspector } from "../postgres/preflight.ts";
+import { systemIdentifier } from "../postgres/session/system-identifier.ts";
+import { namespaceOf } from "../kubernetes/namespace.ts";
+import { version } from "../version.ts";
+import type { BackupConfig } from "../../functions/backup/config.ts";
+import type { RestoreConfig } from "../../functions/restore/config.ts";
+import type { Surroundings } from "../function/run-function.ts";
+
+const now = () => new Date();
+
+/** What a backup says of where it was taken. */
+export function installationOf(config: BackupConfig | RestoreConfig): BackupDependencies["installation"] {
+  const namespace = namespaceOf(config.POD_NAMESPACE);
+  return { ...(namespace === undefined ? {} : { namespace }), service: config.DATABASE_SERVICE_NAME };
+}
+
+/** What a backup needs on the volume and of the server, for the function of that name and for a safety backup. */
+export function backupDependencies(
+  name: "backup" | "restore",
+  config: BackupConfig | RestoreConfig,
+  { log, searchPath }: Surroundings,
+  { libpq, options }: { readonly libpq: Libpq; readonly options: DumpOptions },
+): BackupDependencies {
+  const connection = connectionSettings(config);
+  const source = `/dormouse/${name}/${encodeURIComponent(config.POSTGRESQL_DATABASE)}`;
+  return {
+    catalog: volumeCatalog(config.BACKUP_DIR),
+    runs: runFiles(
+      config.BACKUP_DIR,
+      log,
+      now,
+      runSeal(name, config.POSTGRESQL_DATABASE, config.POSTGRESQL_PASSWORD),
+    ),
+    lock: advisoryLock(connection),
+    inspect: databaseInspector(connection),
+    systemIdentifier: systemIdentifier(connection),
+    installation: installationOf(config),
+    findDumpTool: dumpToolFinder(libpq, options, { binDir: config.PG_BIN_DIR, searchPath }),
+    expired: expiredDatabases(connection),
+    events: eventSink(config, source, now),
+    log,
+    now,
+    monotonicMs: () => performance.now(),
+    pause: (ms, signal) => pause(ms, undefined, { signal }),
+    version,
+  };
+}

@@ -1,0 +1,155 @@
+import type { ArchiveName } from "../catalog/archive-name.ts";
+import type { Backup } from "../catalog/backup.ts";
+import type { StagedArchive } from "../catalog/catalog.ts";
+import type { ArchiveContents, DumpTool, RunningDump } from "../postgres/dump.ts";
+import type { EncryptedArchive } from "../catalog/encryption.ts";
+import type { DatabaseInspection } from "../postgres/inspection.ts";
+import type { BackupManifest } from "../catalog/manifest.ts";
+import type { Origin } from "../catalog/origin.ts";
+import { DormouseError } from "../errors.ts";
+import { restoreByHand } from "../catalog/restore-by-hand.ts";
+import type { RunContext } from "../run/run.ts";
+import type { BackupDependencies, BackupRequest } from "./backup-request.ts";
+
+type Preflight = {
+  readonly inspection: DatabaseInspection;
+  readonly tool: DumpTool;
+  /** The backup before this one. */
+  readonly newest: Backup | undefined;
+  readonly sequence: number;
+  readonly origin: Origin;
+};
+
+/**
+ * One stream: pg_dump, then pg_restore reading along, then the volume. The same bytes, by their hash, were read to
+ * their end by pg_restore and read back from the volume; that is what makes the backup `read`.
+ */
+export async function dumpAndPublish(
+  deps: BackupDependencies,
+  request: BackupRequest,
+  context: RunContext,
+  preflight: Preflight,
+): Promise<Backup> {
+  const { inspection, tool } = preflight;
+  const { run, signal, step } = context;
+  const begun = { at: deps.now(), ms: deps.monotonicMs() };
+  const leaveOut = inspection.lacks.filter(({ kind, data }) => data && request.allowIncomplete.has(kind));
+
+  using children = endOfChildren(signal);
+  const dump = tool.dump({ database: request.database, inspection, leaveOut }, children.signal);
+  const reading = tool.read(dump.archive, children.signal);
+  const encrypted = deps.encryption?.encrypt(reading.archive);
+  const draft = { database: request.database, run: run.id, startedAt: begun.at };
+  const staged = await deps.catalog.stage(draft, encrypted?.archive ?? reading.archive, signal);
+  try {
+    await step("dumped", { sizeBytes: staged.sizeBytes, sha256: staged.sha256 });
+    const contents = await reading.contents;
+    await step("verified", {
+      tables: contents.tables.length,
+      rows: rowsOf(contents),
+      plainBytes: contents.plainBytes,
+    });
+    signal.throwIfAborted();
+    const facts = { ...preflight, dump, contents, staged, begun, encrypted };
+    const sign = deps.sign ?? ((manifest) => manifest);
+    const backup = await staged.publish((name) => sign(describe(deps, request, context, { name, ...facts })));
+    await step("published", { backup: backup.name });
+    return backup;
+  } finally {
+    await staged.discard();
+  }
+}
+
+/** Client tools must not outlive what they were started for, not even where nobody came to read them. */
+function endOfChildren(signal: AbortSignal): { readonly signal: AbortSignal; [Symbol.dispose](): void } {
+  const ended = new AbortController();
+  return {
+    signal: AbortSignal.any([signal, ended.signal]),
+    [Symbol.dispose]: () =>
+      ended.abort(new DormouseError("interrupted", "what it was started for has ended")),
+  };
+}
+
+type Facts = Preflight & {
+  readonly name: ArchiveName;
+  readonly dump: RunningDump;
+  readonly contents: ArchiveContents;
+  readonly staged: StagedArchive;
+  readonly encrypted: EncryptedArchive | undefined;
+  readonly begun: { readonly at: Date; readonly ms: number };
+};
+
+function describe(
+  deps: BackupDependencies,
+  request: BackupRequest,
+  context: RunContext,
+  facts: Facts,
+): BackupManifest {
+  const { name, begun, inspection, newest } = facts;
+  const { formerly, ...known } = facts.origin;
+  const finishedAt = deps.now();
+  const { source, id, at } = context.run.trigger;
+  return {
+    formatVersion: 1,
+    name,
+    database: request.database,
+    sequence: facts.sequence,
+    startedAt: begun.at.toISOString(),
+    finishedAt: finishedAt.toISOString(),
+    elapsedMs: Math.round(deps.monotonicMs() - begun.ms),
+    run: context.run.id,
+    trigger: { source, id, ...(at === undefined ? {} : { at: at.toISOString() }) },
+    ...(request.label === undefined ? {} : { label: request.label }),
+    origin: { ...known, ...(formerly === undefined ? {} : { formerly: [...formerly] }) },
+    ...(request.pin === undefined
+      ? {}
+      : { pin: { at: finishedAt.toISOString(), by: source, reason: request.pin } }),
+    versions: { dormouse: deps.version, pgDump: facts.tool.version, server: inspection.serverVersion },
+    ...contentOf(facts, deps.encryption?.recipients),
+    properties: inspection.properties,
+    settings: inspection.settings,
+    lacks: inspection.lacks.map((lack) => ({ ...lack, names: [...lack.names] })),
+    warnings: [...inspection.warnings, ...facts.dump.report().warnings, ...clockWarnings(begun.at, newest)],
+    verification: { level: "read", at: finishedAt.toISOString() },
+    restoreByHand: restoreByHand(name, request.database, {
+      ...inspection,
+      format: facts.encrypted === undefined ? "custom" : "encrypted",
+    }),
+  };
+}
+
+function contentOf(
+  { tool, contents, staged, inspection, encrypted }: Facts,
+  recipients: readonly string[] = [],
+): Pick<BackupManifest, "archive" | "content"> {
+  const { sizeBytes, sha256 } = staged;
+  const encryption = encrypted && { recipients: [...recipients], decrypted: encrypted.plain() };
+  const { plainBytes, largeObjects } = contents;
+  return {
+    archive: {
+      format: "custom",
+      compression: tool.compression,
+      ...encryption,
+      sizeBytes,
+      sha256,
+      plainBytes,
+    },
+    content: {
+      databaseBytes: inspection.databaseBytes,
+      tables: contents.tables.map((table) => ({ ...table })),
+      rows: rowsOf(contents),
+      largeObjects,
+      extensions: inspection.extensions.map((extension) => ({ ...extension })),
+    },
+  };
+}
+
+function rowsOf({ tables }: ArchiveContents): number {
+  return tables.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+/** The sequence keeps the order; that the clock stepped is for a person to know. */
+function clockWarnings(startedAt: Date, newest: Backup | undefined): string[] {
+  if (newest === undefined || startedAt >= newest.finishedAt) return [];
+  return [`the clock was set back: the backup before this one ended at ${newest.finishedAt.toISOString()}`];
+}

@@ -1,0 +1,36 @@
+import type { PlainDump } from "../../postgres/plain-dump/plain-dump.ts";
+import type { Restorable } from "../../../functions/restore/plan/restorable.ts";
+
+/**
+ * A whole archive as a file that pg_restore can seek in: the one opening that was verified, whatever its name leads to
+ * meanwhile. Closed, and gone where it is a copy, when disposed of.
+ */
+export type ArchiveFile = {
+  readonly fd: number;
+  bytes(): AsyncIterable<Uint8Array>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+export type ArchiveFiles = {
+  /**
+   * Finds the archive and compares every byte with its manifest, where it has one. Throws `backup_not_found` unless it
+   * is a regular file, and `archive_damaged`.
+   */
+  open(backup: Restorable, signal: AbortSignal): Promise<ArchiveFile>;
+  /** Reads a file of the old pod to its end. Throws `archive_damaged` for what is cut short, broken or a bomb. */
+  readPlain(backup: Restorable, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump>;
+};
+
+/** What the copies need by which an archive is restored, in the folder for them, and what is free there. */
+export type CopyRoom = { readonly neededBytes: number; readonly availableBytes: number };
+
+/** Of both places, by copies where one is needed. */
+export type CopiedArchives = ArchiveFiles & {
+  /**
+   * Removes the copies that killed processes left of a database's archives; not what is fetched of `wanted`, which goes on
+   * from there. For who holds the lock of the database.
+   */
+  sweep(database: string, wanted: string | undefined): Promise<void>;
+  /** What a sweep would free counts as free. */
+  room(backup: Restorable): Promise<CopyRoom>;
+};

@@ -1,0 +1,76 @@
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { open as openFile } from "../volume/volume-calls.ts";
+import { join } from "node:path";
+import type { ArchiveName } from "../archive-name.ts";
+import type { ArchiveFile, ArchiveFiles } from "./archive-file.ts";
+import type { PlainDump } from "../../postgres/plain-dump/plain-dump.ts";
+import type { Restorable } from "../../../functions/restore/plan/restorable.ts";
+import { DormouseError } from "../../errors.ts";
+import { bytesOf, digestOf, type Digest } from "../volume/digest.ts";
+import { codeOf } from "../volume/files.ts";
+import { readLegacy } from "../legacy/read-legacy.ts";
+
+/** Archives that lie on the volume as they are. */
+export function archiveFiles(backupDir: string): ArchiveFiles {
+  return { open: (backup, signal) => open(backupDir, backup, signal), readPlain };
+}
+
+async function open(backupDir: string, backup: Restorable, signal: AbortSignal): Promise<ArchiveFile> {
+  const handle = await openRegular(backupDir, backup.name);
+  try {
+    if (backup.manifest !== undefined) assertDigest(backup, await digestOf(handle, signal));
+    return archiveIn(handle, () => handle.close());
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+export function archiveIn(handle: FileHandle, dispose: () => Promise<void>): ArchiveFile {
+  return { fd: handle.fd, bytes: () => bytesOf(handle), [Symbol.asyncDispose]: dispose };
+}
+
+/** Neither a link nor a FIFO in the place of the file is followed or waited for. */
+export async function openRegular(backupDir: string, name: ArchiveName): Promise<FileHandle> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const handle = await openFile(join(backupDir, name), flags).catch((error: unknown) => {
+    throw ["ENOENT", "ELOOP", "ENXIO"].includes(codeOf(error)) ? notFound(name) : error;
+  });
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw notFound(name);
+}
+
+/** Throws `archive_damaged` unless the bytes of the archive were those. */
+export function assertDigest(
+  { name, manifest }: Pick<Restorable, "name" | "manifest">,
+  { sha256, sizeBytes }: Digest,
+): void {
+  if (sha256 === manifest?.archive.sha256 && sizeBytes === manifest.archive.sizeBytes) return;
+  throw otherThanDescribed(name);
+}
+
+export function otherThanDescribed(name: ArchiveName): DormouseError {
+  return new DormouseError(
+    "archive_damaged",
+    `${name} is not what its manifest describes: the hash differs`,
+    {
+      hint: "take its copy in the other place, or another backup, and distrust the storage",
+    },
+  );
+}
+
+async function readPlain(backup: Restorable, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump> {
+  const read = await readLegacy(file.bytes(), backup, { signal });
+  if ("contents" in read) return read.contents.dump;
+  throw new DormouseError("archive_damaged", `${backup.name} ${read.damage}`, {
+    hint: "restore another backup: GET / lists them",
+  });
+}
+
+function notFound(name: string): DormouseError {
+  return new DormouseError("backup_not_found", `${name} is no regular file`, {
+    hint: "GET / lists the catalog",
+  });
+}

@@ -1,0 +1,228 @@
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import * as promises from "../volume/volume-calls.ts";
+import { join } from "node:path";
+import type { ArchiveFile, ArchiveFiles, CopiedArchives, CopyRoom } from "./archive-file.ts";
+import type { CheckSignature, Decrypt } from "../encryption.ts";
+import type { BackupManifest } from "../manifest.ts";
+import type { Mirror } from "../mirror.ts";
+import type { Restorable } from "../../../functions/restore/plan/restorable.ts";
+import { DormouseError } from "../../errors.ts";
+import { archiveFiles, archiveIn, assertDigest, openRegular, otherThanDescribed } from "./archive-files.ts";
+import { bytesOf, digestOf, hashing, writeAll, type Digest } from "../volume/digest.ts";
+import { lookAt, removeIfThere, volumeError } from "../volume/files.ts";
+import { copyName, fetchedName, sweepRestoreDir, sweptBytes } from "./restore-dir.ts";
+
+export type ArchivePlaces = {
+  readonly backupDir: string;
+  /** Scratch: what is fetched and decrypted. */
+  readonly restoreDir: string;
+  /** Unset: there is no bucket. */
+  readonly fetch?: Mirror["open"] | undefined;
+  /** Unset: there is no key. */
+  readonly decrypt?: Decrypt | undefined;
+  /** Unset: signatures are not looked at. */
+  readonly checkSignature?: CheckSignature | undefined;
+};
+
+const NONE_NEEDED: CopyRoom = { neededBytes: 0, availableBytes: 0 };
+
+type Described = Restorable & { readonly manifest: BackupManifest };
+type Task = {
+  readonly places: ArchivePlaces;
+  readonly volume: ArchiveFiles;
+  readonly backup: Described;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Plain archives, from the volume or from the bucket, every byte compared with the manifest before it is handed out. A
+ * signature that is not trusted and a key that is missing or wrong are told before anything is fetched or written.
+ */
+export function archivesOfBothPlaces(places: ArchivePlaces): CopiedArchives {
+  const volume = archiveFiles(places.backupDir);
+  return {
+    readPlain: (backup, file, signal) => volume.readPlain(backup, file, signal),
+    sweep: (database, wanted) => sweepRestoreDir(places.restoreDir, database, wanted),
+    room: async ({ manifest, ...backup }) =>
+      manifest === undefined ? NONE_NEEDED : roomFor(places, { ...backup, manifest }),
+    async open(backup, signal) {
+      const { manifest } = backup;
+      if (manifest !== undefined) return open({ places, volume, backup: { ...backup, manifest }, signal });
+      if (places.checkSignature === undefined) return volume.open(backup, signal);
+      const message = `${backup.name} is a file of the old pod, which signed nothing`;
+      throw new DormouseError("signature_invalid", message, {
+        hint: "restore it without MANIFEST_PUBLIC_KEY, if you know where it comes from",
+      });
+    },
+  };
+}
+
+async function open(task: Task): Promise<ArchiveFile> {
+  const { places, backup } = task;
+  places.checkSignature?.(backup.manifest);
+  const decrypt = keyFor(places, backup);
+  if (decrypt !== undefined) return openEncrypted(task, decrypt);
+  return (await onVolume(task)) ?? fetched(task);
+}
+
+function keyFor({ decrypt }: ArchivePlaces, { name, manifest }: Described): Decrypt | undefined {
+  const { recipients } = manifest.archive;
+  if (recipients === undefined) return undefined;
+  if (decrypt !== undefined) return decrypt;
+  const message = `archive ${name} is encrypted to ${recipients.join(", ")}, and there is no key`;
+  throw new DormouseError("key_missing", message, {
+    hint: "set AGE_IDENTITY_FILE to the file with the private key of one of them",
+  });
+}
+
+/** The volume's own file, if it is there and whole. Where there is a bucket, its copy makes good for what is damaged. */
+async function onVolume(task: Task): Promise<ArchiveFile | undefined> {
+  const { places, volume, backup, signal } = task;
+  try {
+    return await (isCopied(places, backup) ? copied(task) : volume.open(backup, signal));
+  } catch (error) {
+    const isLost =
+      error instanceof DormouseError && ["backup_not_found", "archive_damaged"].includes(error.code);
+    if (isLost && places.fetch !== undefined) return undefined;
+    throw error;
+  }
+}
+
+function isCopied({ checkSignature }: ArchivePlaces, { manifest }: Described): boolean {
+  return checkSignature !== undefined && manifest.archive.recipients === undefined;
+}
+
+/** Where signatures are asked for, those who may write to the volume are not trusted: nor is the file that they can still change. */
+async function copied(task: Task): Promise<ArchiveFile> {
+  const { places, backup } = task;
+  await using source = await openRegular(places.backupDir, backup.name);
+  const { size } = await source.stat();
+  if (size !== backup.manifest.archive.sizeBytes) throw otherThanDescribed(backup.name);
+  await assertRoom(places.restoreDir, size);
+  return await copyOf(task, bytesOf(source), (copy) => assertDigest(backup, copy));
+}
+
+async function openEncrypted(task: Task, decrypt: Decrypt): Promise<ArchiveFile> {
+  await using local = await onVolume(task);
+  await tryKey(task, decrypt, local);
+  if (local !== undefined) return await decrypted(task, decrypt, local);
+  await using copy = await fetched(task);
+  return await decrypted(task, decrypt, copy);
+}
+
+/** Only the beginning is read: it names who can open the rest. */
+async function tryKey(
+  { places, backup, signal }: Task,
+  decrypt: Decrypt,
+  local: ArchiveFile | undefined,
+): Promise<void> {
+  const source = local?.bytes() ?? (await places.fetch?.(backup.name, 0, signal));
+  if (source !== undefined) for await (const first of decrypt(source)) if (first.length >= 0) break;
+}
+
+async function fetched(task: Task): Promise<ArchiveFile> {
+  const { places, backup, signal } = task;
+  const path = join(places.restoreDir, fetchedName(backup.name));
+  const what = `copy of ${backup.name} in RESTORE_DIR`;
+  const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+  const handle = await promises.open(path, flags, 0o600).catch((error: unknown) => {
+    throw volumeError(error, what);
+  });
+  const { size: had } = await handle.stat();
+  try {
+    await append(task, handle, had);
+  } catch (error) {
+    await handle.close();
+    throw volumeError(error, what);
+  }
+  try {
+    assertDigest(backup, await digestOf(handle, signal));
+    return copyIn(handle, path);
+  } catch (error) {
+    await copyIn(handle, path)[Symbol.asyncDispose]();
+    if (had === 0 || !(error instanceof DormouseError)) throw error;
+    // What was there before may have been of something else.
+    return fetched(task);
+  }
+}
+
+async function append({ places, backup, signal }: Task, handle: FileHandle, had: number): Promise<void> {
+  const missing = backup.sizeBytes - had;
+  if (missing <= 0) return;
+  await assertRoom(places.restoreDir, missing + decryptedBytes(backup));
+  const source = await places.fetch?.(backup.name, had, signal);
+  if (source !== undefined) await writeAll(handle, source, signal);
+}
+
+/** What is decrypted is once more what its manifest says: it may have been overwritten since it was looked at. */
+async function decrypted(task: Task, decrypt: Decrypt, stored: ArchiveFile): Promise<ArchiveFile> {
+  const { places, backup } = task;
+  const { decrypted: expected } = backup.manifest.archive;
+  await assertRoom(places.restoreDir, decryptedBytes(backup));
+  const source = hashing(stored.bytes());
+  return copyOf(task, decrypt(source.bytes), ({ sha256, sizeBytes }) => {
+    assertDigest(backup, source.digest());
+    if (expected !== undefined && (expected.sha256 !== sha256 || expected.sizeBytes !== sizeBytes))
+      throw otherThanDescribed(backup.name);
+  });
+}
+
+/** Read back before it is looked at, by the descriptor that a restore then loads. */
+async function copyOf(
+  { places, backup, signal }: Task,
+  source: AsyncIterable<Uint8Array>,
+  check: (copy: Digest) => void,
+): Promise<ArchiveFile> {
+  const path = join(places.restoreDir, copyName(backup.name));
+  const what = `copy of ${backup.name} in RESTORE_DIR`;
+  const handle = await promises.open(path, "wx+", 0o600).catch((error: unknown) => {
+    throw volumeError(error, what);
+  });
+  const copy = copyIn(handle, path);
+  try {
+    await writeAll(handle, source, signal);
+    check(await digestOf(handle, signal));
+    return copy;
+  } catch (error) {
+    await copy[Symbol.asyncDispose]();
+    throw volumeError(error, what);
+  }
+}
+
+/** By the size of what lies in each place: nothing is read. */
+async function roomFor(places: ArchivePlaces, backup: Described): Promise<CopyRoom> {
+  const { backupDir, restoreDir, fetch } = places;
+  const sizeAt = async (path: string) => (await lookAt(promises, path).catch(() => undefined))?.size ?? 0;
+  const isThere = (await sizeAt(join(backupDir, backup.name))) === backup.sizeBytes;
+  const copiedBytes = isCopied(places, backup) ? backup.sizeBytes : 0;
+  const missing = backup.sizeBytes - (await sizeAt(join(restoreDir, fetchedName(backup.name))));
+  const fetchedBytes = fetch === undefined ? 0 : Math.max(0, missing);
+  const neededBytes = (isThere ? copiedBytes : fetchedBytes) + decryptedBytes(backup);
+  if (neededBytes === 0) return NONE_NEEDED;
+  const left = await sweptBytes(restoreDir, backup.database, backup.name);
+  return { neededBytes, availableBytes: (await freeIn(restoreDir)) + left };
+}
+
+async function freeIn(folder: string): Promise<number> {
+  const { bavail, bsize } = await promises.statfs(folder);
+  return bavail * bsize;
+}
+
+async function assertRoom(folder: string, neededBytes: number): Promise<void> {
+  const free = await freeIn(folder);
+  if (free >= neededBytes) return;
+  const message = `RESTORE_DIR needs ${neededBytes} bytes, ${free} are free`;
+  throw new DormouseError("disk_full", message, { hint: "mount a larger volume at RESTORE_DIR" });
+}
+
+function decryptedBytes({ manifest }: Described): number {
+  return manifest.archive.decrypted?.sizeBytes ?? 0;
+}
+
+function copyIn(handle: FileHandle, path: string): ArchiveFile {
+  return archiveIn(handle, async () => {
+    await handle.close();
+    await removeIfThere(promises, path);
+  });
+}

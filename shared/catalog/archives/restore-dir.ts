@@ -1,0 +1,78 @@
+import * as promises from "../volume/volume-calls.ts";
+import { join } from "node:path";
+import { parseArchiveName, type ArchiveName } from "../archive-name.ts";
+import { isAbandoned } from "../catalog.ts";
+import { good, type Check } from "../../doctor/finding.ts";
+import { clearUp, lookAt, removeIfThere, temporaryName } from "../volume/files.ts";
+
+const COPY = /^(?:\.tmp-(?<copy>.+\.(?:bak|sql\.gz))-[0-9a-f]{8}|(?<fetched>.+\.(?:bak|sql\.gz))\.fetched)$/s;
+
+/** A name that stays: what an earlier attempt has fetched is not fetched again. */
+export function fetchedName(name: ArchiveName): string {
+  return `${flat(name)}.fetched`;
+}
+
+/** Of what is decrypted or copied: another one each time. */
+export function copyName(name: ArchiveName): string {
+  return temporaryName(flat(name));
+}
+
+/** What cannot be removed, plain content among it, keeps nobody from a restore. */
+export async function sweepRestoreDir(
+  restoreDir: string,
+  database: string,
+  wanted: string | undefined,
+): Promise<void> {
+  const left = await leftIn(restoreDir, database, wanted);
+  await clearUp(...left.map((path) => () => removeIfThere(promises, path)));
+}
+
+/** What such a sweep frees. */
+export async function sweptBytes(restoreDir: string, database: string, wanted: string): Promise<number> {
+  const left = await leftIn(restoreDir, database, wanted);
+  const found = await Promise.all(left.map((path) => lookAt(promises, path)));
+  return found.reduce((sum, stats) => sum + (stats?.size ?? 0), 0);
+}
+
+async function leftIn(restoreDir: string, database: string, wanted = ""): Promise<readonly string[]> {
+  const parts = parseArchiveName(wanted);
+  const goesOn = parts && fetchedName(parts.name);
+  const names = await promises.readdir(restoreDir).catch(() => []);
+  return names
+    .filter((name) => databaseOf(name) === database && name !== goesOn)
+    .map((name) => join(restoreDir, name));
+}
+
+/** What restores left there, of whichever database, and no restore has removed in a day. */
+export function restoreDirCheck(restoreDir: string, now: () => Date): Check {
+  return {
+    name: "restore-dir",
+    async look() {
+      const copies = (await promises.readdir(restoreDir)).filter((name) => databaseOf(name) !== undefined);
+      const found = await Promise.all(copies.map((name) => lookAt(promises, join(restoreDir, name))));
+      const left = found.filter(
+        (stats) => stats !== undefined && isAbandoned({ changedAt: stats.ctime }, now()),
+      );
+      if (left.length === 0) return [good(`no copy of an archive is left in RESTORE_DIR ${restoreDir}`)];
+      const bytes = left.reduce((sum, stats) => sum + (stats?.size ?? 0), 0);
+      return [
+        {
+          state: "warning",
+          detail: `${left.length} copies of archives, ${bytes} bytes, have been left in RESTORE_DIR ${restoreDir} for more than a day`,
+          fix: "the next restore of each database removes its own; remove by hand those of databases that are restored no more",
+        },
+      ];
+    },
+  };
+}
+
+/** Whose archive a file is a copy of; `undefined` for any other file. */
+function databaseOf(file: string): string | undefined {
+  const { copy, fetched = copy } = COPY.exec(file)?.groups ?? {};
+  return parseArchiveName(fetched?.replace("_", "/") ?? "")?.database;
+}
+
+/** The first `_` parts the day from the rest. */
+function flat(name: ArchiveName): string {
+  return name.replace("/", "_");
+}

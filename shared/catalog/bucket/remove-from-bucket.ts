@@ -1,0 +1,69 @@
+import { DeleteObjectCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
+import type { ArchiveName } from "../archive-name.ts";
+import type { Removal } from "../mirror.ts";
+import { DormouseError } from "../../errors.ts";
+import type { Bucket } from "./bucket.ts";
+import { listSizes } from "./list-bucket.ts";
+import { isMissing, s3Error } from "./s3-errors.ts";
+
+/** Manifest first, then the archive: what is half removed is never offered for a restore. */
+export async function removeFromBucket(
+  bucket: Bucket,
+  name: ArchiveName,
+  signal: AbortSignal,
+): Promise<Removal> {
+  const key = bucket.prefix + name;
+  try {
+    if (await isLocked(bucket, key, signal)) return "locked";
+    const markers = [
+      await removeObject(bucket, `${key}.json`, signal),
+      await removeObject(bucket, key, signal),
+    ];
+    return markers.includes(true) ? "hidden" : "removed";
+  } catch (error) {
+    if (isMissing(error)) throw gone(name);
+    throw s3Error(error, `removing ${name} from the bucket`, signal);
+  }
+}
+
+/** What is left of it for one that ended in between. Answers whether there was an archive of that size to remove. */
+export async function finishRemoval(
+  bucket: Bucket,
+  name: ArchiveName,
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const key = bucket.prefix + name;
+  try {
+    const sizes = await listSizes(bucket, signal, name);
+    if (sizes.has(`${name}.json`) || sizes.get(name) !== sizeBytes) return false;
+    if (await isLocked(bucket, key, signal)) return false;
+    await removeObject(bucket, key, signal);
+    return true;
+  } catch (error) {
+    throw s3Error(error, `removing ${name} from the bucket`, signal);
+  }
+}
+
+async function isLocked(bucket: Bucket, key: string, signal: AbortSignal): Promise<boolean> {
+  const { ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus } = await bucket.client.send(
+    new HeadObjectCommand({ Bucket: bucket.name, Key: key }),
+    { abortSignal: signal },
+  );
+  return ObjectLockLegalHoldStatus === "ON" || (ObjectLockRetainUntilDate?.getTime() ?? 0) > Date.now();
+}
+
+/** Whether the store only covered it with a marker. One request for one object: bulk deletion is what stores differ in. */
+async function removeObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<boolean> {
+  const { DeleteMarker } = await bucket.client.send(
+    new DeleteObjectCommand({ Bucket: bucket.name, Key: key }),
+    { abortSignal: signal },
+  );
+  return DeleteMarker === true;
+}
+
+function gone(name: ArchiveName): DormouseError {
+  return new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)} in the bucket`, {
+    hint: "somebody else removed it",
+  });
+}

@@ -1,0 +1,78 @@
+import { constants, type Stats } from "node:fs";
+import { join } from "node:path";
+import { backupOf, type Backup } from "../backup.ts";
+import type { LegacyContents, LegacyFile } from "../catalog.ts";
+import { serialiseManifest, type BackupManifest } from "../manifest.ts";
+import { rememberDamage } from "./damaged-files.ts";
+import * as file from "../volume/files.ts";
+import type { Files } from "../volume/files.ts";
+import { READ_BYTES, readLegacy, type PrintArchive } from "./read-legacy.ts";
+
+type Adopted = { readonly backup: Backup } | { readonly damage: string };
+type Describe = (contents: LegacyContents) => BackupManifest;
+
+type Adopting = {
+  readonly describe: Describe;
+  readonly signal: AbortSignal;
+  readonly print?: PrintArchive | undefined;
+};
+
+/** Reads a file of the old pod to its end and writes the manifest that makes it a backup. */
+export async function adoptLegacy(
+  files: Files,
+  backupDir: string,
+  legacy: LegacyFile,
+  { describe, signal, print }: Adopting,
+): Promise<Adopted> {
+  const path = join(backupDir, legacy.name);
+  const handle = await openRegular(files, path);
+  if (handle === undefined) return { damage: "is gone, or no regular file" };
+  try {
+    const before = await handle.stat();
+    const source = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: READ_BYTES });
+    const read = await readLegacy(source, { ...legacy, sizeBytes: before.size }, { signal, print });
+    // Somebody still writes to it: neither whole nor damaged, until it is left alone.
+    if (!isSame(before, await handle.stat())) return { damage: "changed while it was read" };
+    if ("contents" in read) return { backup: await writeManifest(files, path, describe(read.contents)) };
+    const damage = { sizeBytes: before.size, modifiedMs: before.mtimeMs, why: read.damage };
+    if (!TOO_NEW.test(read.damage)) await rememberDamage(files, backupDir, legacy.name, damage);
+    return read;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** pg_restore's words for an archive that a newer release of it can read: the next image may have that. */
+const TOO_NEW = /unsupported version/;
+
+/** Neither a link nor a FIFO that took the file's place is followed or waited for. */
+async function openRegular(files: Files, path: string) {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const handle = await files.open(path, flags).catch((error: unknown) => {
+    if (["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"].includes(file.codeOf(error))) return undefined;
+    throw error;
+  });
+  if (handle === undefined || (await handle.stat()).isFile()) return handle;
+  await handle.close();
+  return undefined;
+}
+
+function isSame(before: Stats, after: Stats): boolean {
+  return before.size === after.size && before.mtimeMs === after.mtimeMs && after.nlink > 0;
+}
+
+/** Without clobbering: where two runs adopt one file, the first manifest stands. */
+async function writeManifest(files: Files, path: string, manifest: BackupManifest): Promise<Backup> {
+  const folder = join(path, "..");
+  const temporary = join(folder, file.temporaryName(manifest.run, file.OF_MANIFEST));
+  try {
+    await file.writeNew(files, temporary, serialiseManifest(manifest));
+    await file.moveWithoutClobbering(files, temporary, `${path}.json`);
+    await file.syncFolder(files, folder);
+    return backupOf(manifest);
+  } catch (error) {
+    throw file.volumeError(error, `manifest of ${manifest.name}`);
+  } finally {
+    await file.clearUp(() => file.removeIfThere(files, temporary));
+  }
+}

@@ -1,0 +1,45 @@
+import { readFile } from "../volume/volume-calls.ts";
+import { join } from "node:path";
+import * as z from "zod";
+import * as file from "../volume/files.ts";
+import type { Files } from "../volume/files.ts";
+
+const damageSchema = z.object({ sizeBytes: z.number(), modifiedMs: z.number(), why: z.string() });
+const pageSchema = z.object({ formatVersion: z.literal(1), files: z.record(z.string(), damageSchema) });
+
+/** What a legacy file was like when it was found to be damaged: once it has changed, it is read again. */
+export type Damage = z.infer<typeof damageSchema>;
+type Damages = Readonly<Record<string, Damage>>;
+
+const PATH = [".dormouse", "damaged.json"] as const;
+
+/**
+ * The damaged legacy files by name. It saves reading them again at each cull and is needed for nothing else: a page
+ * that is missing or broken is an empty one.
+ */
+export async function damagedFiles(backupDir: string): Promise<Damages> {
+  try {
+    const page = pageSchema.safeParse(JSON.parse(await readFile(join(backupDir, ...PATH), "utf8")));
+    return page.data?.files ?? {};
+  } catch {
+    return {};
+  }
+}
+
+export async function rememberDamage(
+  files: Files,
+  backupDir: string,
+  name: string,
+  damage: Damage,
+): Promise<void> {
+  const path = join(backupDir, ...PATH);
+  const temporary = join(path, "..", file.temporaryName("damaged"));
+  const page = { formatVersion: 1, files: { ...(await damagedFiles(backupDir)), [name]: damage } };
+  try {
+    await file.writeNew(files, temporary, `${JSON.stringify(page, null, 2)}\n`);
+    await files.rename(temporary, path);
+  } catch (error) {
+    await file.clearUp(() => file.removeIfThere(files, temporary));
+    throw file.volumeError(error, `.dormouse/damaged.json`);
+  }
+}

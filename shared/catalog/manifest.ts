@@ -1,0 +1,166 @@
+import * as z from "zod";
+import { DormouseError } from "../errors.ts";
+import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
+import { databasePropertiesSchema } from "../postgres/properties/database-properties.ts";
+
+/**
+ * What has been proved about an archive, each level including those before it.
+ * - `hashed`: the bytes read back from the volume are those that pg_dump wrote
+ * - `read`: pg_restore (or, for a legacy file, the decompressor and the trailer) read it to its end
+ * - `restored`: a restore into a scratch database exited 0
+ * - `compared`: and the rows of each table were those in the manifest
+ */
+export const VERIFICATION_LEVELS = ["hashed", "read", "restored", "compared"] as const;
+export type VerificationLevel = (typeof VERIFICATION_LEVELS)[number];
+
+/** `custom` is pg_dump -Fc; the old pod wrote the other two before 2018-11-20. */
+export const ARCHIVE_FORMATS = ["custom", "gzip-sql", "plain-sql"] as const;
+export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number];
+
+/** What a dump cannot or could not hold; see `inspection.ts`. `data` is true where rows are missing. */
+const lack = z.looseObject({
+  kind: z.string(),
+  data: z.boolean(),
+  names: z.array(z.string()),
+  detail: z.string(),
+});
+
+const instant = z.iso.datetime();
+const count = z.int().nonnegative();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const archiveNameSchema = z
+  .string()
+  .refine((text) => parseArchiveName(text) !== undefined, "is not the name of a backup")
+  .transform((text) => text as ArchiveName);
+
+/** Unknown fields are kept: an older Dormouse that pins a newer backup must not forget what it cannot read. */
+const manifestSchema = z.looseObject({
+  formatVersion: z.literal(1),
+  name: archiveNameSchema,
+  database: z.string(),
+  /**
+   * Counts the backups of one database from 1; it orders them where clocks do not. An adopted file has the number of
+   * the backup before it, 0 where there is none, and follows it by its time.
+   */
+  sequence: count,
+  startedAt: instant,
+  finishedAt: instant,
+  /** By a monotonic clock, in milliseconds; differs from finishedAt - startedAt when the clock was set. */
+  elapsedMs: count,
+  /** The run that made it, or that adopted it. */
+  run: z.string(),
+  trigger: z.looseObject({ source: z.string(), id: z.string(), at: instant.optional() }),
+  label: z.string().optional(),
+  /** Whose it is; see `origin.ts`. Versions before recorded none. */
+  origin: z
+    .looseObject({
+      system: z.string().optional(),
+      namespace: z.string().optional(),
+      service: z.string().optional(),
+      formerly: z.array(z.string()).optional(),
+    })
+    .optional(),
+  pin: z.looseObject({ at: instant, by: z.string(), reason: z.string().optional() }).optional(),
+  /** Somebody looked at a suspect backup and found that so little is right. */
+  acknowledged: z.looseObject({ at: instant, by: z.string(), reason: z.string().optional() }).optional(),
+  versions: z.looseObject({ dormouse: z.string(), pgDump: z.string(), server: z.string() }),
+  archive: z.looseObject({
+    format: z.enum(ARCHIVE_FORMATS),
+    /** As pg_dump is told it: `zstd:1`, `gzip:1`. */
+    compression: z.string(),
+    /** age recipients; absent when the archive is not encrypted. */
+    recipients: z.array(z.string()).min(1).optional(),
+    /** What decrypting gives; there when `recipients` is. */
+    decrypted: z.looseObject({ sizeBytes: count, sha256 }).optional(),
+    sizeBytes: count,
+    /** Of the bytes as stored. */
+    sha256,
+    /** Bytes of the SQL script that pg_restore makes of its data: the cap against decompression bombs. */
+    plainBytes: count,
+  }),
+  content: z.looseObject({
+    databaseBytes: count,
+    tables: z.array(z.looseObject({ schema: z.string(), name: z.string(), rows: count })),
+    rows: count,
+    largeObjects: count,
+    extensions: z.array(z.looseObject({ name: z.string(), version: z.string() })),
+  }),
+  /** By which the database is made anew where it is gone; absent for an adopted file. */
+  properties: databasePropertiesSchema.optional(),
+  /** Settings under which the values were written, and must be read: `lc_monetary` decides what an amount is. */
+  settings: z.record(z.string(), z.string()).optional(),
+  lacks: z.array(lack),
+  warnings: z.array(z.string()),
+  verification: z.looseObject({ level: z.enum(VERIFICATION_LEVELS), at: instant }),
+  /** One command line that restores the archive without Dormouse. */
+  restoreByHand: z.string(),
+  /** Of all but the marks and itself; see `signed-content.ts`. */
+  signature: z
+    .looseObject({ algorithm: z.literal("ed25519"), key: z.string(), value: z.string() })
+    .optional(),
+});
+
+/** What is set in the life of a backup, by people or by a rehearsal; all else stands when it is published. */
+export const MARKS = [
+  "pin",
+  "acknowledged",
+  "verification",
+] as const satisfies readonly (keyof BackupManifest)[];
+
+/** The JSON beside an archive that completes a backup and describes it. */
+export type BackupManifest = z.infer<typeof manifestSchema>;
+
+export type Marks = Pick<BackupManifest, (typeof MARKS)[number]>;
+
+/** The manifest with these marks in the place of its own; whatever else `marks` has is left out. */
+export function withMarks(
+  manifest: BackupManifest,
+  { pin, acknowledged, verification }: Marks,
+): BackupManifest {
+  const { pin: _pin, acknowledged: _acknowledged, ...rest } = manifest;
+  return {
+    ...rest,
+    ...(pin === undefined ? {} : { pin }),
+    ...(acknowledged === undefined ? {} : { acknowledged }),
+    verification,
+  } as BackupManifest;
+}
+
+/**
+ * Parses what stands beside the archive `name`. Throws `catalog_unreadable` for JSON that is broken, of another
+ * format version, or of another archive; the caller decides whether that damages one backup or the listing.
+ */
+export function parseManifest(name: ArchiveName, json: string): BackupManifest {
+  const manifest = manifestSchema.safeParse(parseJson(name, json));
+  if (!manifest.success) {
+    const faults = manifest.error.issues.map(({ path, message }) => `${path.join(".") || "it"}: ${message}`);
+    throw unreadable(name, faults.join("; "));
+  }
+  if (manifest.data.name !== name || manifest.data.database !== parseArchiveName(name)?.database) {
+    throw unreadable(name, `it belongs to ${manifest.data.name}`);
+  }
+  return manifest.data;
+}
+
+/** Throws, before anything is written, for a manifest that `parseManifest` would refuse. */
+export function serialiseManifest(manifest: BackupManifest): string {
+  const json = `${JSON.stringify(manifest, null, 2)}\n`;
+  parseManifest(manifest.name, json);
+  return json;
+}
+
+function parseJson(name: ArchiveName, json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw unreadable(name, "it is not JSON", error);
+  }
+}
+
+function unreadable(name: ArchiveName, why: string, cause?: unknown): DormouseError {
+  return new DormouseError("catalog_unreadable", `manifest of ${name} cannot be used: ${why}`, {
+    hint: "the archive beside it may be good: verify it and restore it by hand, see docs/restore-by-hand.md",
+    cause,
+  });
+}

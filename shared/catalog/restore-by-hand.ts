@@ -1,0 +1,72 @@
+import type { ArchiveName } from "./archive-name.ts";
+import type { DatabaseProperties, Settings } from "../postgres/properties/database-properties.ts";
+import { creationSql, finishingSql, settingsSql } from "../postgres/properties/database-sql.ts";
+import type { ArchiveFormat } from "./manifest.ts";
+import { pgOptions } from "../postgres/properties/session-settings.ts";
+
+type Given = {
+  readonly format: ArchiveFormat | "encrypted";
+  /** Without them, as for a file of the old pod, the database has the defaults of the server. */
+  readonly properties?: DatabaseProperties;
+  readonly settings?: Settings;
+};
+
+/** Where new databases lie unless somebody moved template0. */
+const HOME = "pg_default";
+const PSQL = "psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1";
+
+/**
+ * A command line that restores an archive into a new database with PostgreSQL's own tools, for a shell that stands in
+ * BACKUP_DIR; the connection comes from the PG* variables. It stops at the first error. An encrypted archive is opened
+ * by the program `age` with the key in AGE_IDENTITY_FILE.
+ */
+export function restoreByHand(name: ArchiveName, database: string, given: Given): string {
+  const target = `${database.slice(0, 40)}_restored`;
+  const { format, properties, settings } = given;
+  const archive = shellQuote(name);
+  const steps = [
+    // psql takes the end of its input as the end of a table: a file cut short must not get that far. By `<`, since gzip asks
+    // for a suffix.
+    ...(format === "gzip-sql" ? [`gzip -t < ${archive}`] : []),
+    creation(target, properties),
+    loading(format, archive, { target, settings }),
+    ...(properties === undefined ? [] : statements(finishingSql(target, properties))),
+  ];
+  return steps.join(" && ");
+}
+
+function creation(target: string, properties: DatabaseProperties | undefined): string {
+  if (properties === undefined) return `createdb --template=template0 -- ${shellQuote(target)}`;
+  return statements([creationSql(target, properties, HOME), ...settingsSql(target, properties)]).join("");
+}
+
+function statements(all: readonly string[]): string[] {
+  if (all.length === 0) return [];
+  return [`${PSQL} --dbname=postgres ${all.map((sql) => `--command=${shellQuote(sql)}`).join(" ")}`];
+}
+
+type Into = { readonly target: string; readonly settings: Settings | undefined };
+
+/** Values are read under the settings under which they were written. */
+function loading(format: Given["format"], archive: string, { target, settings }: Into): string {
+  // A bare name is taken for a connection string when it looks like one.
+  const conninfo = /^\w+$/.test(target) ? target : `dbname='${target.replace(/[\\']/g, "\\$&")}'`;
+  const into = `--dbname=${shellQuote(conninfo)}`;
+  const options = pgOptions({ ...settings, array_nulls: "on", default_transaction_read_only: "off" });
+  const under = settings === undefined ? "" : `PGOPTIONS=${shellQuote(options)} `;
+  switch (format) {
+    case "custom":
+      return `${under}pg_restore --exit-on-error ${into} ${archive}`;
+    case "encrypted":
+      return `age --decrypt --identity "$AGE_IDENTITY_FILE" ${archive} | ${under}pg_restore --exit-on-error ${into}`;
+    case "gzip-sql":
+      return `gzip -dc < ${archive} | ${under}${PSQL} ${into}`;
+    case "plain-sql":
+      return `${under}${PSQL} ${into} --file=${archive}`;
+  }
+}
+
+/** POSIX: nothing is special between single quotes but the quote itself. */
+function shellQuote(text: string): string {
+  return /^[\w./-]+$/.test(text) && !text.startsWith("-") ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,37 @@
+import type { Backup } from "./backup.ts";
+import type { Catalog, CatalogListing } from "./catalog.ts";
+import { isOwn, onVolume, originText, ownOrigin, type Origin } from "./origin.ts";
+import type { BackupDependencies } from "../backup/backup-request.ts";
+
+export type ShownCatalog = Omit<CatalogListing, "backups"> & {
+  /** `elsewhere` says whose a backup is that is not one's own. */
+  readonly backups: readonly (Backup & { readonly elsewhere?: string })[];
+};
+
+type Where = Pick<BackupDependencies, "systemIdentifier" | "installation">;
+
+/** A listing for a person: of the database's backups it says which are not one's own. */
+export async function showCatalog(
+  where: Where,
+  catalog: Pick<Catalog, "list">,
+  database: string,
+  signal: AbortSignal,
+): Promise<{ readonly listing: ShownCatalog; readonly origin: Origin }> {
+  const [listing, system] = await Promise.all([catalog.list(signal), systemSoon(where, signal)]);
+  const current = { ...where.installation, ...(system === undefined ? {} : { system }) };
+  const origin = ownOrigin(current, onVolume(listing.backups, database));
+  const backups = listing.backups.map((backup) =>
+    backup.database !== database || isOwn(origin, backup)
+      ? backup
+      : { ...backup, elsewhere: originText(backup) },
+  );
+  return { listing: { ...listing, backups }, origin };
+}
+
+/** The list must be there on the day on which the server is not; then the volume says whose is whose. */
+async function systemSoon({ systemIdentifier }: Where, signal: AbortSignal): Promise<string | undefined> {
+  const soon = AbortSignal.any([signal, AbortSignal.timeout(SERVER_MS)]);
+  return systemIdentifier(soon).catch(() => undefined);
+}
+
+const SERVER_MS = 3_000;

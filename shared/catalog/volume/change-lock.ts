@@ -1,0 +1,112 @@
+import { randomUUID } from "node:crypto";
+import { readFile } from "./volume-calls.ts";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { ArchiveName } from "../archive-name.ts";
+import { DormouseError } from "../../errors.ts";
+import * as file from "./files.ts";
+import type { Files } from "./files.ts";
+
+/** A change takes milliseconds. Who has held a lock for so long, unchanged, on another machine, is gone. */
+const GONE_AFTER_MS = 15_000;
+const LOOK_AGAIN_MS = 20;
+
+/** What this process holds or waits for. */
+const ownLocks = new Set<string>();
+
+/** Throws when another process has taken the lock away meanwhile: right before what must not happen twice. */
+export type AssertHeld = () => Promise<void>;
+
+/**
+ * Runs `work` while no other process changes the manifest of `name`. A file system has no compare-and-set, so a file
+ * that only one can make (O_EXCL, also where there are no hard links) stands for the right to read, change and write.
+ */
+export async function changing<Result>(
+  files: Files,
+  backupDir: string,
+  name: ArchiveName,
+  work: (assertHeld: AssertHeld) => Promise<Result>,
+): Promise<Result> {
+  const path = join(backupDir, ".dormouse", `changing-${name.replace("/", "-")}`);
+  const own = `${hostname()} ${process.pid} ${randomUUID()}`;
+  ownLocks.add(own);
+  try {
+    await acquire(files, path, own);
+    return await work(async () => {
+      if ((await holderOf(path)) !== own) throw lost(name);
+    });
+  } finally {
+    await file.clearUp(async () => (await holderOf(path)) === own && file.removeIfThere(files, path));
+    ownLocks.delete(own);
+  }
+}
+
+async function acquire(files: Files, path: string, own: string): Promise<void> {
+  let seen = { holder: undefined as string | undefined, sinceMs: 0 };
+  while (!(await take(files, path, own))) {
+    const holder = await holderOf(path);
+    if (holder === undefined) continue;
+    if (holder !== seen.holder) seen = { holder, sinceMs: performance.now() };
+    if (isGone(holder) || performance.now() - seen.sinceMs > GONE_AFTER_MS)
+      await breakLock(files, path, holder, own);
+    else await pause(LOOK_AGAIN_MS);
+  }
+}
+
+async function take(files: Files, path: string, own: string): Promise<boolean> {
+  try {
+    const handle = await files.open(path, "wx", file.FILE_MODE);
+    try {
+      await handle.writeFile(own);
+    } finally {
+      await handle.close();
+    }
+    return true;
+  } catch (error) {
+    if (file.codeOf(error) === "EEXIST") return false;
+    throw file.volumeError(error, path);
+  }
+}
+
+async function holderOf(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch((error: unknown) => {
+    if (file.codeOf(error) === "ENOENT") return undefined;
+    throw file.volumeError(error, path);
+  });
+}
+
+/** On the same machine the process itself tells. A container that was started again has the number of the one before. */
+function isGone(holder: string): boolean {
+  const [host, pid = ""] = holder.split(" ");
+  if (host !== hostname() || holder === "") return false;
+  if (Number(pid) === process.pid) return !ownLocks.has(holder);
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return file.codeOf(error) === "ESRCH";
+  }
+}
+
+/** Of several that find a holder gone, one takes its file away; who finds that it took a living one's puts it back. */
+async function breakLock(files: Files, path: string, holder: string, own: string): Promise<void> {
+  const taken = `${path}.${own.split(" ").at(-1)}`;
+  try {
+    await files.rename(path, taken);
+    if ((await holderOf(taken)) !== holder) await file.moveWithoutClobbering(files, taken, path);
+    await file.removeIfThere(files, taken);
+  } catch (error) {
+    if (file.codeOf(error) !== "ENOENT") throw file.volumeError(error, path);
+  }
+}
+
+function lost(name: string): DormouseError {
+  return new DormouseError(
+    "volume_unwritable",
+    `the change of ${name} took too long: another one came first`,
+    {
+      hint: "ask again; if it happens often, look at how slow the volume is",
+    },
+  );
+}

@@ -1,0 +1,116 @@
+import { constants } from "node:fs";
+import { dirname, join } from "node:path";
+import { parseArchiveName } from "../archive-name.ts";
+import { parseManifest, type BackupManifest } from "../manifest.ts";
+import { digestOf } from "./digest.ts";
+import * as file from "./files.ts";
+import type { Files } from "./files.ts";
+import { isDate } from "./list-volume.ts";
+import { runsFolder } from "./open-volume.ts";
+
+const never = new AbortController().signal;
+
+/** To write a record takes milliseconds, and no call waits for the volume so long. */
+const RECORD_WRITTEN_WITHIN_MS = 3_600_000;
+
+/** Removes the temporary files of a run that has ended, and the names that it took for a backup it did not complete. */
+export async function sweepRun(files: Files, backupDir: string, run: string): Promise<void> {
+  await sweepRecord(files, runsFolder(backupDir), run);
+  for (const folder of await dayFolders(files, backupDir)) {
+    const left = (await namesIn(files, folder)).filter((name) => file.isTemporaryOf(run, name));
+    for (const temporary of left) {
+      await giveNamesBack(files, backupDir, join(folder, temporary));
+      // Last: a sweep that ends before finds it again.
+      await file.removeIfThere(files, join(folder, temporary));
+    }
+    if (left.length > 0) await file.removeFolderIfEmpty(files, folder);
+  }
+}
+
+/** Who writes a record need not hold the lock: a run that failed is asked for again, one that has its backup sends it. */
+async function sweepRecord(files: Files, folder: string, run: string): Promise<void> {
+  for (const name of await namesIn(files, folder)) {
+    if (!file.isTemporaryOf(run, name)) continue;
+    const stats = await file.lookAt(files, join(folder, name));
+    const isLeft = stats !== undefined && Date.now() - stats.ctimeMs > RECORD_WRITTEN_WITHIN_MS;
+    if (isLeft) await file.removeIfThere(files, join(folder, name));
+  }
+}
+
+export async function dayFolders(files: Files, backupDir: string): Promise<readonly string[]> {
+  const entries = await files.readdir(backupDir, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory() && isDate(entry.name))
+    .map(({ name }) => join(backupDir, name));
+}
+
+/** A manifest that still has its temporary name completes nothing. What it was to complete is known by its hash. */
+async function giveNamesBack(files: Files, backupDir: string, temporary: string): Promise<void> {
+  const manifest = await readPrepared(files, temporary);
+  if (manifest === undefined) return;
+  const path = join(backupDir, manifest.name);
+  if (dirname(path) !== dirname(temporary)) return;
+
+  const completed = await file.lookAt(files, `${path}.json`);
+  if (completed !== undefined && completed.size > 0) return;
+  // Where there are no hard links, a name is first taken by an empty file.
+  if (completed?.isFile() === true) await file.removeIfThere(files, `${path}.json`);
+  const isOfBackup = temporary.endsWith(file.OF_BACKUP);
+  if (isOfBackup && (await isOurs(files, path, manifest))) await file.removeIfThere(files, path);
+}
+
+/** `undefined` for what is no manifest, and for one that was not written to its end: nothing had been named by it. */
+async function readPrepared(files: Files, path: string): Promise<BackupManifest | undefined> {
+  if (!path.endsWith(file.OF_BACKUP) && !path.endsWith(file.OF_MANIFEST)) return undefined;
+  const handle = await unlessGone(files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+  if (handle === undefined) return undefined;
+  try {
+    return parsePrepared(await handle.readFile("utf8"));
+  } finally {
+    await handle.close();
+  }
+}
+
+function parsePrepared(text: string): BackupManifest | undefined {
+  try {
+    const { name } = JSON.parse(text) as { readonly name?: unknown };
+    const parts = parseArchiveName(String(name));
+    return parts && parseManifest(parts.name, text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function isOurs(files: Files, path: string, { archive }: BackupManifest): Promise<boolean> {
+  const found = await file.lookAt(files, path);
+  if (found?.isFile() !== true) return false;
+  if (found.size === 0) return true;
+  if (found.size !== archive.sizeBytes) return false;
+  const handle = await unlessGone(files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+  if (handle === undefined) return false;
+  try {
+    return (await digestOf(handle, never)).sha256 === archive.sha256;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A folder that another user keeps to itself holds nothing that this one could have left there, or may remove. */
+export async function namesIn(files: Files, folder: string): Promise<readonly string[]> {
+  try {
+    return (await unlessGone(files.readdir(folder))) ?? [];
+  } catch (error) {
+    if (["EACCES", "EPERM"].includes(file.codeOf(error))) return [];
+    throw error;
+  }
+}
+
+/** A cull may remove a folder meanwhile, and another sweep the same file. */
+async function unlessGone<Found>(found: Promise<Found>): Promise<Found | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (file.codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}

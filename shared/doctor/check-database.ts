@@ -1,0 +1,48 @@
+import { good, type Check } from "./finding.ts";
+import { remedyFor } from "../postgres/grants.ts";
+import { intolerable, type InspectDatabase, type LackKind } from "../postgres/inspection.ts";
+import { findClientTools } from "../postgres/client-tools.ts";
+import { connect, type ConnectionSettings } from "../postgres/session/connection.ts";
+import { refusePooler } from "../postgres/session/pooler.ts";
+
+type Place = { readonly binDir: string | undefined; readonly searchPath: string };
+type Looked = {
+  readonly database: string;
+  readonly inspect: InspectDatabase;
+  /** What a backup may leave out: a fault to nobody who has said so. */
+  readonly allowIncomplete: ReadonlySet<LackKind>;
+};
+
+/** The server, the client tools of its major, the place of the locks, and what the role cannot dump. */
+export function databaseCheck(
+  settings: ConnectionSettings,
+  { database, inspect, allowIncomplete }: Looked,
+  { binDir, searchPath }: Place,
+): Check {
+  return {
+    name: "database",
+    async look(signal) {
+      const { role, serverVersion, serverMajor, lacks } = await inspect(database, signal);
+      const tools = await findClientTools(serverMajor, binDir, searchPath);
+      const locks = await connect(settings, settings.maintenanceDatabase, signal);
+      try {
+        await refusePooler(locks);
+      } finally {
+        await locks.end();
+      }
+      const unreadable = lacks.filter(({ data }) => data);
+      return [
+        good(`PostgreSQL ${serverVersion} answers, and pg_dump ${tools.version} is there for it`),
+        ...(tools.warning === undefined
+          ? []
+          : [{ state: "warning" as const, detail: tools.warning, fix: "build the image anew" }]),
+        ...unreadable.map((lack) => ({
+          state:
+            intolerable([lack], allowIncomplete).length === 0 ? ("warning" as const) : ("fault" as const),
+          detail: `the role cannot dump ${lack.detail}: ${lack.names.slice(0, 5).join(", ")}`,
+          fix: remedyFor(role, [lack]),
+        })),
+      ];
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { good, type Check } from "./finding.ts";
+import { DormouseError } from "../errors.ts";
+import type { SinkConfig } from "../events/sink-config.ts";
+import { failureOf, refusalOf } from "../events/sink-fault.ts";
+import type { SinkAnswer } from "../events/sink-request.ts";
+
+/**
+ * Whether something answers at K_SINK, asked as an event is sent. OPTIONS changes nothing, and wakes what sleeps there;
+ * what takes events may refuse it with any 4xx.
+ */
+export function sinkCheck(config: SinkConfig): Check {
+  return {
+    name: "sink",
+    async look(signal) {
+      const { K_SINK } = config;
+      if (K_SINK === undefined) {
+        const fix = "apply the SinkBinding of manifests/base/schedule.yaml, and wait until it is ready";
+        return [
+          { state: "warning", detail: "K_SINK is not set: nobody hears of a backup, and nobody culls", fix },
+        ];
+      }
+      const { host } = new URL(K_SINK);
+      const answer = await asked(config, host, signal);
+      const fault = refusalOf(answer);
+      if (fault === undefined || (answer.status >= 400 && answer.status < 500))
+        return [good(`${host} answers`)];
+      return [{ state: "fault", detail: `no event reaches ${host}: ${fault.why}`, fix: fault.hint }];
+    },
+  };
+}
+
+async function asked(config: SinkConfig, host: string, signal: AbortSignal): Promise<SinkAnswer> {
+  const { askSink } = await import("../events/sink-request.ts");
+  try {
+    return await askSink(config, { method: "OPTIONS", headers: {} }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const { why, hint } = failureOf(error);
+    throw new DormouseError("event_undelivered", `nothing answers at K_SINK ${host}: ${why}`, {
+      hint,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { isAbandoned } from "../catalog/catalog.ts";
+import { good, type Check, type Finding } from "./finding.ts";
+import { DormouseError } from "../errors.ts";
+import * as file from "../catalog/volume/files.ts";
+import { listLeftovers } from "../catalog/volume/leftovers.ts";
+import * as promises from "../catalog/volume/volume-calls.ts";
+
+type Found = Omit<Finding, "check">;
+
+/** A backup that is published needs about this much besides its archive. */
+const LITTLE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Does with a few bytes what publishing a backup does, by the same calls: makes a folder in BACKUP_DIR, writes, syncs, gives a name
+ * without replacing, reads back, removes.
+ */
+export function volumeCheck(backupDir: string, now: () => Date): Check {
+  return {
+    name: "volume",
+    look: async () => [await writing(backupDir), ...(await abandoned(backupDir, now()))],
+  };
+}
+
+async function writing(backupDir: string): Promise<Found> {
+  const { isNameSynced } = await rehearsePublishing(backupDir);
+  const { bavail, bsize } = await promises.statfs(backupDir);
+  const freeBytes = bavail * bsize;
+  const free = `${Math.floor(freeBytes / 1024 / 1024)} MiB are free in BACKUP_DIR ${backupDir}`;
+  if (freeBytes < LITTLE_BYTES)
+    return { state: "warning", detail: `only ${free}`, fix: "enlarge the volume, or keep fewer backups" };
+  if (isNameSynced) return good(`it can be written, synced, named and read, and ${free}`);
+  return {
+    state: "warning",
+    detail: `its folders cannot be synced: a node that loses its power may lose the newest backup's name; ${free}`,
+    fix: "use storage on which fsync of a folder works, or mirror each backup to a bucket",
+  };
+}
+
+/** What interrupted runs left, of whichever database, and no run has removed in a day. */
+async function abandoned(backupDir: string, now: Date): Promise<readonly Found[]> {
+  const left = (await listLeftovers(promises, backupDir)).filter((each) => isAbandoned(each, now));
+  if (left.length === 0) return [];
+  const files = left.reduce((sum, each) => sum + each.files, 0);
+  const bytes = left.reduce((sum, each) => sum + each.sizeBytes, 0);
+  return [
+    {
+      state: "warning",
+      detail: `${files} temporary files of interrupted runs, ${bytes} bytes, have been left for more than a day`,
+      fix: "the next backup of each database removes those of its ended runs; remove .tmp-* files that stay after it by hand",
+    },
+  ];
+}
+
+async function rehearsePublishing(backupDir: string): Promise<{ readonly isNameSynced: boolean }> {
+  const folder = join(backupDir, file.temporaryName("doctor"));
+  const [temporary, final] = [join(folder, "tmp"), join(folder, "done")];
+  try {
+    await promises.mkdir(folder, { mode: file.FOLDER_MODE });
+    await file.writeNew(promises, temporary, folder);
+    await file.moveWithoutClobbering(promises, temporary, final);
+    const isNameSynced = await file.syncFolder(promises, folder);
+    if ((await promises.readFile(final, "utf8")) !== folder)
+      throw new Error("it reads back other bytes than were written");
+    return { isNameSynced };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new DormouseError("volume_unwritable", `BACKUP_DIR ${backupDir} cannot hold a backup: ${why}`, {
+      hint: "mount the claim read-write; on Kubernetes set fsGroup (manifests/overlays/kubernetes)",
+      cause: error,
+    });
+  } finally {
+    await promises.rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,59 @@
+import { asDormouseError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { listen } from "./listen.ts";
+import { clusterDomain, namespaceOf } from "../kubernetes/namespace.ts";
+import { type Entrance, type Service, stopped, takeUp } from "./service.ts";
+import { endOnSignals } from "./shutdown.ts";
+
+/** For the last answers to leave, once every run has ended. */
+const ANSWER_MS = 1_000;
+
+/** Answers requests for as long as the pod lives; or carries out the one event of a Job. */
+export async function serve(entrance: Entrance, load: () => Promise<Service>): Promise<void> {
+  const { K_EVENT_PATH } = entrance.config;
+  if (K_EVENT_PATH === undefined) return serveRequests(entrance, load);
+  const { runOnce } = await import("./run-once.ts");
+  return runOnce(entrance, await load(), K_EVENT_PATH);
+}
+
+/**
+ * Accepts connections, and only then calls `load` for what answers them: libraries are most of the time that a
+ * function needs to wake. What the configuration itself shows to be wrong has been found before; where `load` fails,
+ * nothing was answered yet, and the process ends as it does for that.
+ */
+async function serveRequests(
+  { log, config, version, trouble }: Entrance,
+  load: () => Promise<Service>,
+): Promise<void> {
+  const door = await listen(config.PORT);
+  log.info("listening", { port: door.port, version, startMs: Math.round(performance.now()) });
+  const loading = Promise.all([load(), import("../http/server.ts")]);
+  const end = endOnSignals(log, async () => {
+    door.stop();
+    const [{ runs, awake, dispose }] = await loading;
+    await runs.settle(awake?.graceLeftMs() ?? config.SHUTDOWN_GRACE_SECONDS * 1000, stopped());
+    await door.closed(ANSWER_MS);
+    await dispose?.();
+    return 0;
+  });
+
+  const { K_SERVICE, POD_NAMESPACE, ALLOWED_HOSTS: allowed = [] } = config;
+  const own = { service: K_SERVICE, namespace: namespaceOf(POD_NAMESPACE), domain: clusterDomain(), allowed };
+  const [service, { createApp }] = await loading;
+  const { awake } = service;
+  door.open(createApp({ ...service, log, own, trouble, answerHold: awake?.answerHold }));
+  // SIGTERM comes half a minute after the drain began, or too late: then this is the end.
+  awake?.draining.addEventListener("abort", () => setTimeout(() => end("drain"), awake.graceLeftMs()));
+  takeUp(service, log);
+}
+
+/** Ends the process with 1 and one line in the log when `start` fails: a function that is set up wrongly never listens. */
+export async function startFunction(log: Log, start: () => Promise<void>): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    const { code, message, hint } = asDormouseError(error);
+    log.error("start-up failed", { code, error: message, hint });
+    process.exit(1);
+  }
+}

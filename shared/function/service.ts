@@ -1,0 +1,56 @@
+import type { Authorize } from "../http/authorize.ts";
+import type { Run } from "../run/run.ts";
+import { DormouseError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { RunsInPod } from "./runs-in-pod.ts";
+import type { StartedRun } from "../run/runs.ts";
+import type { Handler } from "../http/server.ts";
+
+/** How a function runs, as its environment says. */
+export type ServeConfig = {
+  readonly PORT: number;
+  readonly SHUTDOWN_GRACE_SECONDS: number;
+  readonly K_SERVICE?: string | undefined;
+  readonly POD_NAMESPACE?: string | undefined;
+  readonly ALLOWED_HOSTS?: readonly string[] | undefined;
+  readonly TIMEOUT_SECONDS: number;
+  readonly HOLD_URL: string;
+  readonly K_EVENT_PATH?: string | undefined;
+};
+
+/** What is known before the first connection is accepted. */
+export type Entrance = {
+  readonly log: Log;
+  readonly config: ServeConfig;
+  readonly version: string;
+  /** Why the function is not ready, if it is not: told at once, without asking anything. */
+  readonly trouble: () => DormouseError | undefined;
+};
+
+/** A function, wired: what is left is to answer, to take up what was interrupted, and to end in order. */
+export type Service = RunsInPod & {
+  readonly handler: Handler;
+  /**
+   * Runs that an earlier process left unfinished, found before the first request: a run that begins later must not be
+   * taken for one of them.
+   */
+  readonly interrupted: readonly Run[];
+  readonly authorize: Authorize;
+  /** Unset: whoever reaches the function may send an event. */
+  readonly authorizeEvent?: Authorize | undefined;
+  /** When every run has ended and the last answer has left. */
+  readonly dispose?: (() => Promise<void>) | undefined;
+};
+
+export function takeUp({ interrupted, handler, runs }: Service, log: Log): readonly StartedRun[] {
+  return interrupted.map((run) => {
+    log.info("run taken up", { run: run.id, attempt: run.attempt });
+    return runs.takeUp(run, handler.work);
+  });
+}
+
+export function stopped(): DormouseError {
+  return new DormouseError("interrupted", "the pod was told to stop before the run ended", {
+    hint: "the run is taken up when the function starts again, within six hours",
+  });
+}

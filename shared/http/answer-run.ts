@@ -1,0 +1,67 @@
+import type { Request, Response } from "express";
+import type { Run } from "../run/run.ts";
+import { DormouseError } from "../errors.ts";
+import { problemOf } from "./problem.ts";
+import { readPrefer } from "./prefer.ts";
+import type { StartedRun } from "../run/runs.ts";
+
+const HEARTBEAT_MS = 10_000;
+
+/** Answers a person: the result when it is there, or where to ask for it. A closed connection stops no run. */
+export async function answerRun(request: Request, response: Response, started: StartedRun): Promise<void> {
+  response.set("Dormouse-Run", started.run.id);
+  const closed = closedSignal(response);
+  if (request.accepts(["json", "application/x-ndjson"]) === "application/x-ndjson") {
+    return streamRun(response, started, closed);
+  }
+  const { respondAsync, waitMs } = readPrefer(request.get("prefer"));
+  if (respondAsync && waitMs === undefined) return accepted(response, started.run, "respond-async");
+  try {
+    const limits = waitMs === undefined ? [closed] : [closed, AbortSignal.timeout(waitMs)];
+    answerEnd(response, await started.finished(AbortSignal.any(limits)));
+  } catch (error) {
+    if (closed.aborted) return;
+    if (waitMs === undefined) throw error;
+    accepted(response, started.run, `wait=${waitMs / 1000}`);
+  }
+}
+
+function accepted(response: Response, run: Run, applied: string): void {
+  response.status(202).location(`/runs/${run.id}`).set("Preference-Applied", applied);
+  response.json({ run: run.id, state: run.state });
+}
+
+function answerEnd(response: Response, run: Run): void {
+  if (run.problem === undefined) return void response.status(200).json(run.result);
+  const problem = problemOf({ ...run.problem, hint: run.problem.hint }, run.id);
+  response.status(problem.status).type("application/problem+json").json(problem);
+}
+
+/** One JSON object a line: each step as it is taken, a sign of life in between, and the result or the problem. */
+async function streamRun(response: Response, started: StartedRun, closed: AbortSignal): Promise<void> {
+  const write = (line: unknown) => void response.write(`${JSON.stringify(line)}\n`);
+  response.status(200).type("application/x-ndjson");
+  write({ type: "run", run: started.run.id, state: started.run.state });
+  const unsubscribe = started.subscribe((step) => write({ type: "step", ...step }));
+  const heartbeat = setInterval(() => write({ type: "heartbeat" }), HEARTBEAT_MS);
+  try {
+    const { id, problem, result } = await started.finished(closed);
+    write(
+      problem === undefined
+        ? { type: "result", result }
+        : { ...problemOf({ ...problem, hint: problem.hint }, id), type: "problem" },
+    );
+    response.end();
+  } catch (error) {
+    if (!closed.aborted) throw error;
+  } finally {
+    clearInterval(heartbeat);
+    unsubscribe();
+  }
+}
+
+function closedSignal(response: Response): AbortSignal {
+  const closed = new AbortController();
+  response.on("close", () => closed.abort(new DormouseError("internal", "the caller went away")));
+  return closed.signal;
+}

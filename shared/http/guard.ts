@@ -1,0 +1,32 @@
+import type { Request, RequestHandler, Response } from "express";
+import type { Authorize, Caller, Verb } from "./authorize.ts";
+
+const AUTHORIZE_MS = 15_000;
+
+/**
+ * Lets no request through whose caller is unknown, and none to read whose caller may not `get`. What a POST wants is
+ * asked with its body, by `authorizeWork`.
+ */
+export function guard(authorize: Authorize): RequestHandler {
+  return async (request, response, next): Promise<void> => {
+    const verb = request.method === "POST" ? undefined : "get";
+    response.locals["caller"] = await identify(authorize, request, verb);
+    next();
+  };
+}
+
+/** The caller that the guard let through, who may do all of this. */
+export async function authorizeWork(
+  authorize: Authorize,
+  request: Request,
+  response: Response,
+  verbs: readonly Verb[],
+): Promise<Caller> {
+  for (const verb of verbs) await identify(authorize, request, verb);
+  return response.locals["caller"] as Caller;
+}
+
+async function identify(authorize: Authorize, request: Request, verb: Verb | undefined): Promise<Caller> {
+  const token = /^Bearer +(\S+)$/i.exec(request.get("authorization") ?? "")?.[1];
+  return authorize({ token, verb }, AbortSignal.timeout(AUTHORIZE_MS));
+}

@@ -1,0 +1,136 @@
+import { setTimeout as pause } from "node:timers/promises";
+import pg from "pg";
+import type { Exchange } from "../database-lock.ts";
+import { DormouseError } from "../../errors.ts";
+import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
+import { serverNow } from "../session/server-clock.ts";
+import { serverError } from "../session/server-errors.ts";
+
+/** A backend leaves at its next look at interrupts, which a long system call can put off. */
+const LEAVE_WITHIN_MS = 20_000;
+const LOOK_EVERY_MS = 50;
+/** Nobody holds a row of pg_database for long; who does must not keep the application down. */
+const LOCK_WAIT = "10s";
+
+/** Autovacuum has no role, and ends by itself when a database is renamed or dropped. */
+const OTHERS = `FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND pid <> $2
+  AND usesysid IS NOT NULL`;
+const SESSIONS = `SELECT pid, usename AS who, application_name AS program ${OTHERS}`;
+/** The kind of a session is hidden from whoever may end it by pg_signal_backend alone. */
+const TERMINATE = `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended ${OTHERS}
+  AND coalesce(backend_type, 'client backend') IN ('client backend', 'walsender')`;
+
+/** For the sessions that fence, rename and drop: how long each statement waits for whoever holds the database. */
+export async function limitLockWaits(client: pg.Client): Promise<void> {
+  await explained("limit of waiting for locks", () => client.query(`SET lock_timeout = '${LOCK_WAIT}'`));
+}
+
+/** CONNECTION LIMIT 0 would let superusers in; ALLOW_CONNECTIONS stops everybody. */
+export async function fence(client: pg.Client, database: string): Promise<number> {
+  return explained(`fence around database ${JSON.stringify(database)}`, async () => {
+    if (!(await exists(client, database))) return 0;
+    await client.query(`ALTER DATABASE ${pg.escapeIdentifier(database)} ALLOW_CONNECTIONS false`);
+    return endSessions(client, database);
+  });
+}
+
+/**
+ * Ends every session of a database, but that of `spared`, and waits until they are gone; new ones may come unless it is
+ * fenced. Answers how many.
+ */
+export async function endSessions(client: pg.Client, database: string, spared = 0): Promise<number> {
+  let ended = 0;
+  for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
+    const { rows } = await client.query<{ pid: number; who: string; program: string }>(SESSIONS, [
+      database,
+      spared,
+    ]);
+    if (rows.length === 0) return ended;
+    if (waitedMs >= LEAVE_WITHIN_MS) throw sessionsRemain(database, rows);
+    const { rows: counts } = await client.query<{ ended: number }>(TERMINATE, [database, spared]);
+    ended = Math.max(ended, counts[0]?.ended ?? 0);
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+export async function reopen(client: pg.Client, database: string): Promise<void> {
+  await explained(`opening of database ${JSON.stringify(database)}`, async () => {
+    // What is open already needs no lock: somebody may hold it, and the application waits.
+    if (!(await isClosed(client, database))) return;
+    await client.query(`ALTER DATABASE ${pg.escapeIdentifier(database)} ALLOW_CONNECTIONS true`);
+  });
+}
+
+export async function claim(client: pg.Client, database: string, run: string): Promise<void> {
+  await explained(`mark of database ${JSON.stringify(database)}`, () =>
+    changeMark(client, database, (mark) => ({ ...mark, underWay: run })),
+  );
+}
+
+export async function release(client: pg.Client, databases: readonly string[], run: string): Promise<void> {
+  for (const database of databases)
+    await explained(`mark of database ${JSON.stringify(database)}`, async () => {
+      const found = (await lookAtMarks(client, [database])).get(database);
+      if (found?.underWay === run) await setMark(client, database, found.comment, { kept: found.kept });
+    });
+}
+
+/** Names and marks change in one moment: the server never says of a database what another name would make wrong. */
+export async function exchange(client: pg.Client, exchanged: Exchange): Promise<void> {
+  const { live, loaded, kept, run } = exchanged;
+  const name = pg.escapeIdentifier;
+  await explained(`exchange of database ${JSON.stringify(live)}`, async () => {
+    try {
+      await client.query("BEGIN");
+      if (kept !== undefined) {
+        await client.query(`ALTER DATABASE ${name(live)} RENAME TO ${name(kept)}`);
+        const until = new Date((await serverNow(client)).getTime() + exchanged.keepMs);
+        await changeMark(client, kept, () => ({ kept: { by: run, until } }));
+      }
+      await client.query(`ALTER DATABASE ${name(loaded)} RENAME TO ${name(live)}`);
+      await changeMark(client, live, () => ({ underWay: run }));
+      await client.query(`ALTER DATABASE ${name(live)} ALLOW_CONNECTIONS true`);
+      // Whatever was loaded without waiting for the disk is on it when this commit is.
+      await client.query("SET LOCAL synchronous_commit = on");
+      await client.query("COMMIT");
+    } catch (error) {
+      await client.query("ROLLBACK").catch(() => undefined);
+      throw error;
+    }
+  });
+}
+
+export async function exists(client: pg.Client, database: string): Promise<boolean> {
+  const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [database]);
+  return rowCount === 1;
+}
+
+async function isClosed(client: pg.Client, database: string): Promise<boolean> {
+  const sql = "SELECT FROM pg_database WHERE datname = $1 AND NOT datallowconn";
+  return (await client.query(sql, [database])).rowCount === 1;
+}
+
+export async function explained<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const known = serverError(error, what);
+    if (known.code !== "lock_timeout") throw known;
+    const hint = "another session holds the database in a transaction: end it, then restore again";
+    throw new DormouseError("lock_timeout", known.message, { hint, cause: error });
+  }
+}
+
+function sessionsRemain(
+  database: string,
+  rows: readonly { readonly pid: number; readonly who: string; readonly program: string }[],
+): DormouseError {
+  const names = rows.map(({ pid, who, program }) => `pid ${pid} of ${who} (${program})`).join(", ");
+  return new DormouseError(
+    "sessions_remain",
+    `sessions of ${JSON.stringify(database)} do not end: ${names}`,
+    {
+      hint: "end them on the server, then restore again",
+    },
+  );
+}

@@ -1,0 +1,178 @@
+import type { Writable } from "node:stream";
+import pg from "pg";
+import { ROWS_DIFFER, WRITTEN_MEANWHILE } from "../compare-rows.ts";
+import type { TableRows } from "../plain-dump/plain-dump.ts";
+import type { ReplaceRequest, ReplacingSession } from "./restore-port.ts";
+import { DormouseError } from "../../errors.ts";
+import { entryLists, usingList, type UsedList } from "../archive-list.ts";
+import { INHERITED, type RunningTool } from "../process/child-process.ts";
+import { startLoad, type Loader } from "../load-tool.ts";
+import { PSQL } from "../psql.ts";
+import { WIPE } from "./wipe.ts";
+
+/** The last statement of the script, which is kept back until pg_restore has ended well. */
+const KEPT_BACK_BYTES = 4096;
+/** Whoever is told that it was replaced finds it so after any crash. */
+const IN_PLACE = { lock_timeout: "60s", synchronous_commit: "on", maintenance_work_mem: "256MB" };
+
+/**
+ * One transaction of one session: wipe, then what pg_restore prints. Its COMMIT is the last thing that psql is given,
+ * after pg_restore has ended with 0; a session that ends before leaves the database as it was.
+ */
+export async function replaceContent(
+  loader: Loader,
+  request: ReplaceRequest,
+  alone: (session: ReplacingSession) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { database } = request;
+  const { libpq } = loader;
+  const ended = new AbortController();
+  const both = AbortSignal.any([signal, ended.signal]);
+  await using lists = await entryLists(loader, request, both);
+  const psql = startLoad(
+    loader,
+    "psql",
+    {
+      database,
+      settings: { ...request.settings, ...IN_PLACE },
+      arguments: [...PSQL, "--tuples-only", "--no-align", `--dbname=${libpq.conninfo(database)}`],
+    },
+    both,
+  );
+  try {
+    await converse(
+      psql,
+      () => startScript(loader, request, lists.inOrder, both),
+      alone,
+      checkOf(request.tables),
+    );
+  } catch (error) {
+    ended.abort(error);
+    throw error;
+  }
+}
+
+function startScript(
+  loader: Loader,
+  { database, file, settings }: ReplaceRequest,
+  list: UsedList,
+  signal: AbortSignal,
+): RunningTool {
+  const script = startLoad(
+    loader,
+    "pg_restore",
+    {
+      database,
+      settings,
+      arguments: [
+        "--single-transaction",
+        "--exit-on-error",
+        "--no-subscriptions",
+        "--enable-row-security",
+        ...usingList(list),
+        "--file=-",
+        INHERITED,
+      ],
+      inherits: file.fd,
+    },
+    signal,
+  );
+  script.stdin.end();
+  return script;
+}
+
+async function converse(
+  psql: RunningTool,
+  startsScript: () => RunningTool,
+  alone: (session: ReplacingSession) => Promise<void>,
+  check: string,
+): Promise<void> {
+  const answers = psql.output[Symbol.asyncIterator]();
+  await write(psql.stdin, "BEGIN;\nSELECT pg_backend_pid(), txid_current();\n");
+  const first = await answers.next();
+  const [pid, transaction] = Buffer.from(first.value ?? [])
+    .toString("utf8")
+    .trim()
+    .split("|");
+  if (pid === undefined || transaction === undefined)
+    throw new DormouseError("restore_failed", "psql did not tell its session");
+  await alone({ pid: Number(pid), transaction });
+  const end = drain(answers);
+  // Whoever fails first tells why: psql at an error of the server, pg_restore at one of the archive.
+  end.catch(() => undefined);
+  await write(psql.stdin, WIPE);
+  // Not before it is read: what a child prints while nobody reads may be gone when it ends.
+  const last = await feedAllButTheEnd(startsScript().output, psql.stdin, end);
+  await write(psql.stdin, beforeCommit(last, check));
+  psql.stdin.end();
+  await end;
+}
+
+/**
+ * The rows of each table, looked at in the transaction itself: what differs never becomes visible. Tables of extensions
+ * hold what CREATE EXTENSION put there besides what was dumped; rows of a partitioned table lie in those of its
+ * partitions that the dump does not name.
+ */
+function checkOf(tables: readonly TableRows[]): string {
+  const expected = tables.map(({ schema, name, rows }) => ({
+    name: [schema, name].map(pg.escapeIdentifier).join("."),
+    rows,
+  }));
+  const body = `DECLARE wanted jsonb := ${pg.escapeLiteral(JSON.stringify(expected))};
+    item record; relation record; found bigint; part bigint;
+  BEGIN
+    FOR item IN SELECT name, sum(rows) AS rows, EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
+        AND deptype = 'e' AND objid = name::regclass) AS is_configuration
+      FROM jsonb_to_recordset(wanted) AS x(name text, rows bigint) GROUP BY name LOOP
+      found := 0;
+      FOR relation IN SELECT c.oid FROM pg_class c
+        WHERE c.relkind <> 'p' AND (c.oid = item.name::regclass OR (
+          c.relkind = 'r' AND c.oid IN (SELECT relid FROM pg_partition_tree(item.name::regclass))
+          AND c.oid NOT IN (SELECT (each ->> 'name')::regclass FROM jsonb_array_elements(wanted) each))) LOOP
+        EXECUTE format('SELECT count(*) FROM ONLY %s', relation.oid::regclass) INTO part;
+        found := found + part;
+      END LOOP;
+      IF found < item.rows OR (found > item.rows AND NOT item.is_configuration) THEN
+        RAISE EXCEPTION '${ROWS_DIFFER}: % has % rows instead of %', item.name::regclass, found, item.rows::text
+          || CASE WHEN found > item.rows THEN format('${WRITTEN_MEANWHILE}', found - item.rows) ELSE '' END;
+      END IF;
+    END LOOP;
+  END`;
+  // A dump of a database in another encoding has switched to that.
+  return `SET client_encoding = 'UTF8';\nDO ${pg.escapeLiteral(body)};\n`;
+}
+
+function beforeCommit(end: Buffer, check: string): Buffer {
+  const at = end.lastIndexOf("\nCOMMIT;\n");
+  if (at === -1) throw new DormouseError("restore_failed", "pg_restore printed no end of its transaction");
+  return Buffer.concat([end.subarray(0, at + 1), Buffer.from(check), end.subarray(at + 1)]);
+}
+
+/** Leaves the last bytes to the caller, which it returns once the source has ended without an error. */
+async function feedAllButTheEnd(
+  source: AsyncIterable<Uint8Array>,
+  sink: Writable,
+  end: Promise<void>,
+): Promise<Buffer> {
+  let kept = Buffer.alloc(0);
+  for await (const chunk of source) {
+    const all = Buffer.concat([kept, chunk]);
+    const at = Math.max(0, all.length - KEPT_BACK_BYTES);
+    // An end of psql now is an error, which `end` explains.
+    if (!(await write(sink, all.subarray(0, at)))) await end;
+    kept = all.subarray(at);
+  }
+  return kept;
+}
+
+/** Resolves when the bytes have left us, to false when nobody reads any more. */
+function write(sink: Writable, bytes: string | Uint8Array): Promise<boolean> {
+  return new Promise((resolve) =>
+    sink.write(bytes, (error) => resolve(error === null || error === undefined)),
+  );
+}
+
+async function drain(answers: AsyncIterator<Uint8Array>): Promise<void> {
+  while ((await answers.next()).done !== true) continue;
+}

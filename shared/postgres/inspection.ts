@@ -1,0 +1,62 @@
+import type { DatabaseProperties, Settings } from "./properties/database-properties.ts";
+
+/**
+ * What a dump by this role cannot hold. `data` marks those where rows would be missing: they fail the run unless
+ * ALLOW_INCOMPLETE names the kind, and are then left out by name.
+ */
+export const LACK_KINDS = {
+  /** Large objects that the role may not read. */
+  "large-objects": { data: true },
+  /** Tables on which row security applies to the role. */
+  "row-security": { data: true },
+  /** Tables and sequences without SELECT, or in schemas without USAGE. */
+  "unreadable-tables": { data: true },
+  /** Unlogged tables, which a standby does not have. */
+  "unlogged-tables": { data: true },
+  /** Subscriptions: only a superuser sees them. */
+  subscriptions: { data: false },
+  /** Options of user mappings, often passwords, which pg_dump leaves out without a word. */
+  "user-mappings": { data: false },
+  /** Rows of foreign tables stay on the foreign server. */
+  "foreign-tables": { data: false },
+  /** Roles and tablespaces belong to the whole server; no dump of one database has them. */
+  roles: { data: false },
+  tablespaces: { data: false },
+} as const satisfies Record<string, { readonly data: boolean }>;
+
+export type LackKind = keyof typeof LACK_KINDS;
+
+export type Lack = {
+  readonly kind: LackKind;
+  readonly data: boolean;
+  /** Qualified and quoted as SQL writes them; for large objects the first hundred OIDs. */
+  readonly names: readonly string[];
+  readonly detail: string;
+};
+
+/** What the server says of a database before it is dumped. */
+export type DatabaseInspection = {
+  /** That looked, and will dump. */
+  readonly role: string;
+  /** `15.18` */
+  readonly serverVersion: string;
+  readonly serverMajor: number;
+  /** pg_database_size: no bound for the dump, TOAST compresses. */
+  readonly databaseBytes: number;
+  readonly extensions: readonly { readonly name: string; readonly version: string }[];
+  readonly lacks: readonly Lack[];
+  readonly properties: DatabaseProperties;
+  /** Under which its values are written, and under which they must be read. */
+  readonly settings: Settings;
+  /** What the session of pg_dump has besides, where the server knows it. */
+  readonly toolSettings: Settings;
+  /** For a person to know. */
+  readonly warnings: readonly string[];
+};
+
+export type InspectDatabase = (database: string, signal: AbortSignal) => Promise<DatabaseInspection>;
+
+/** Those lacks that must fail the run: rows would be missing, and nobody said that this is fine. */
+export function intolerable(lacks: readonly Lack[], allowed: ReadonlySet<LackKind>): readonly Lack[] {
+  return lacks.filter(({ kind, data }) => data && !allowed.has(kind));
+}

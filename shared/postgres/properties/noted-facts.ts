@@ -1,0 +1,74 @@
+import type pg from "pg";
+import { rolesOf, type DatabaseProperties } from "./database-properties.ts";
+import type { TargetRequest } from "../databases/restore-port.ts";
+import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
+import { readProperties } from "./read-properties.ts";
+import { impossible } from "./read-settings.ts";
+
+/** What the server says of the properties and settings that a manifest notes. */
+export async function notedFacts(client: pg.Client, { database, noted }: TargetRequest) {
+  const live = await readProperties(client, database);
+  const made = live === undefined ? noted?.properties : undefined;
+  return {
+    live,
+    impossibleSettings: await impossible(client, noted?.settings ?? {}),
+    missingLocales: made === undefined ? [] : await missingLocales(client, made),
+    forbiddenOwner: made === undefined ? [] : await forbiddenOwner(client, made),
+    collationVersion: noted?.properties && (await collationVersion(client, noted.properties)),
+  };
+}
+
+/** What a database that is gone needs to be made again, besides what its content needs. */
+export function needsOfMade(
+  needs: ArchiveNeeds,
+  live: DatabaseProperties | undefined,
+  { noted }: TargetRequest,
+): ArchiveNeeds {
+  const made = live === undefined ? noted?.properties : undefined;
+  if (made === undefined) return needs;
+  return {
+    ...needs,
+    roles: [...new Set([...needs.roles, ...rolesOf(made)])],
+    tablespaces: [...new Set([...needs.tablespaces, made.tablespace])],
+  };
+}
+
+/** A locale of the operating system is there if any category of it can be set; that ICU is, its collations tell. */
+async function missingLocales(
+  client: pg.Client,
+  { localeProvider, collate, ctype, locale }: DatabaseProperties,
+): Promise<string[]> {
+  const missing: string[] = [];
+  for (const name of new Set([collate, ctype]))
+    if ((await impossible(client, { lc_monetary: name })).length > 0) missing.push(name);
+  if (localeProvider === "libc") return missing;
+  const sql = "SELECT FROM pg_collation WHERE collprovider = $1 LIMIT 1";
+  const { rowCount } = await client.query(sql, [localeProvider.slice(0, 1)]);
+  return rowCount === 1 ? missing : [...missing, `${locale} of ${localeProvider}`];
+}
+
+/** Who makes a database for another role must be able to become that role. */
+async function forbiddenOwner(client: pg.Client, { owner }: DatabaseProperties): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT o.rolname::text AS name FROM pg_roles o, pg_roles r WHERE o.rolname = $1 AND r.rolname = current_user
+       AND NOT r.rolsuper AND NOT CASE WHEN current_setting('server_version_num')::int < 160000
+         THEN pg_has_role(o.oid, 'MEMBER') ELSE pg_has_role(o.oid, 'SET') END`,
+    [owner],
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** By which this server sorts now in such a locale, where it has a database of it and the collation has versions. */
+async function collationVersion(
+  client: pg.Client,
+  { localeProvider, collate, locale, collationVersion: noted }: DatabaseProperties,
+): Promise<string | undefined> {
+  if (noted === undefined) return undefined;
+  const { rows } = await client.query<{ version: string | null }>(
+    `SELECT pg_database_collation_actual_version(d.oid) AS version FROM pg_database d, to_jsonb(d) AS row
+     WHERE coalesce(row ->> 'datlocprovider', 'c') = $1 AND d.datcollate = $2
+       AND coalesce(row ->> 'datlocale', row ->> 'daticulocale', '') = $3 LIMIT 1`,
+    [localeProvider.slice(0, 1), collate, locale ?? ""],
+  );
+  return rows[0]?.version ?? undefined;
+}

@@ -1,0 +1,178 @@
+import type pg from "pg";
+import type { TargetFacts } from "./target-facts.ts";
+import type { DatabaseProperties } from "./database-properties.ts";
+import type { TargetRequest } from "../databases/restore-port.ts";
+import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
+import { DormouseError } from "../../errors.ts";
+import { needsOfMade, notedFacts } from "./noted-facts.ts";
+import { refusePooler } from "../session/pooler.ts";
+
+/** Looks at the database that is to be restored from outside of it, as the role that will restore. */
+export async function targetFacts(client: pg.Client, request: TargetRequest): Promise<TargetFacts> {
+  await refusePooler(client);
+  const { database, target } = request;
+  const noted = await notedFacts(client, request);
+  const needs = needsOfMade(request.needs, noted.live, request);
+  await client.query("BEGIN READ ONLY");
+  try {
+    return {
+      ...noted,
+      ...(await ownRights(client, database)),
+      ...(await sessionsOf(client, database)),
+      ...(await holdersOf(client, database)),
+      missing: await missingOf(client, needs),
+      ...(await forbiddenTo(client, database, needs)),
+      forbiddenSettings: await forbiddenSettings(client, noted.live ?? request.noted?.properties),
+      targetTaken:
+        (await names(client, "SELECT datname::text AS name FROM pg_database WHERE datname = $1", target))
+          .length > 0,
+      // That database itself tells, to whoever may come in.
+      eventTriggersOfOthers: [],
+    };
+  } finally {
+    await client.query("ROLLBACK").catch(() => undefined);
+  }
+}
+
+/** They belong to the database that is asked, and fire for whatever this role makes or drops in it. */
+export function eventTriggersOfOthers(client: pg.Client): Promise<string[]> {
+  return names(
+    client,
+    `SELECT evtname::text AS name FROM pg_event_trigger
+     WHERE evtenabled IN ('O', 'A') AND NOT pg_has_role(evtowner, 'USAGE')`,
+  );
+}
+
+async function ownRights(client: pg.Client, database: string) {
+  type Row = Omit<TargetFacts, "databaseBytes" | "database"> & { bytes: string | null };
+  const { rows } = await client.query<Row>(
+    `SELECT r.rolname::text AS role, split_part(current_setting('server_version'), ' ', 1) AS "serverVersion",
+       current_setting('server_version_num')::int / 10000 AS "serverMajor", d.oid IS NOT NULL AS exists,
+       CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS bytes,
+       pg_is_in_recovery() AS "isStandby", r.rolsuper AS "isSuperuser", r.rolcreatedb AS "canCreateDatabases",
+       coalesce(pg_has_role(d.datdba, 'USAGE'), false) AS "ownsDatabase",
+       current_setting('max_locks_per_transaction')::int * (current_setting('max_connections')::int
+         + current_setting('max_prepared_transactions')::int) AS "lockTableSize"
+     FROM pg_roles r LEFT JOIN pg_database d ON d.datname = $1 WHERE r.rolname = current_user`,
+    [database],
+  );
+  const [row] = rows;
+  if (row === undefined)
+    throw new DormouseError("query_failed", "the server does not know the role that asks");
+  const { bytes, ...rights } = row;
+  return { ...rights, database, databaseBytes: Number(bytes ?? 0) };
+}
+
+/**
+ * pg_terminate_backend: membership in the session's role or pg_signal_backend, and nobody but a superuser for superusers.
+ * The kind of a session is hidden from other roles. Autovacuum, which has no role, gives way by itself.
+ */
+async function sessionsOf(client: pg.Client, database: string) {
+  const { rows } = await client.query<{ name: string; touchable: boolean }>(
+    `SELECT format('pid %s of %s (%s)', a.pid, a.usename, a.application_name) AS name,
+       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+         OR (NOT r.rolsuper AND (pg_has_role(r.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))) AS touchable
+     FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
+     WHERE a.datname = $1 AND a.pid <> pg_backend_pid() AND coalesce(a.backend_type, 'client backend') = 'client backend' ORDER BY a.pid`,
+    [database],
+  );
+  return {
+    sessions: rows.length,
+    untouchableSessions: rows.filter(({ touchable }) => !touchable).map(({ name }) => name),
+  };
+}
+
+/** Not the server's own: parallel and autovacuum workers end by themselves, and subscriptions are told apart. */
+const WORKERS = `SELECT format('%s (pid %s)', backend_type, pid) AS name FROM pg_stat_activity
+  WHERE datname = $1 AND pid <> pg_backend_pid() AND backend_type NOT LIKE 'logical replication %'
+    AND backend_type NOT IN ('client backend', 'walsender', 'parallel worker', 'autovacuum worker')`;
+
+async function holdersOf(client: pg.Client, database: string) {
+  const slots = "SELECT slot_name::text AS name FROM pg_replication_slots WHERE database = $1 AND";
+  return {
+    backgroundWorkers: await names(client, WORKERS, database),
+    preparedTransactions: await names(
+      client,
+      "SELECT gid AS name FROM pg_prepared_xacts WHERE database = $1",
+      database,
+    ),
+    activeSlots: await names(client, `${slots} active`, database),
+    inactiveSlots: await names(client, `${slots} NOT active`, database),
+    subscriptions: await names(
+      client,
+      `SELECT subname::text AS name FROM pg_subscription
+       WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = $1)`,
+      database,
+    ),
+  };
+}
+
+async function missingOf(client: pg.Client, needs: ArchiveNeeds): Promise<ArchiveNeeds> {
+  const lacking = (wanted: readonly string[], there: string) =>
+    names(client, `SELECT unnest($1::text[]) AS name EXCEPT ${there}`, wanted);
+  return {
+    roles: await lacking(needs.roles, "SELECT rolname::text FROM pg_roles"),
+    extensions: await lacking(needs.extensions, "SELECT name::text FROM pg_available_extensions"),
+    tablespaces: await lacking(needs.tablespaces, "SELECT spcname::text FROM pg_tablespace"),
+  };
+}
+
+/** What a superuser alone may do: the whole load would be for nothing if it were found out at its end. */
+async function forbiddenTo(client: pg.Client, database: string, { extensions, tablespaces }: ArchiveNeeds) {
+  const me = "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
+  return {
+    forbiddenExtensions: await names(
+      client,
+      `SELECT a.name::text AS name FROM pg_available_extensions a
+       JOIN pg_available_extension_versions v ON v.name = a.name AND v.version = a.default_version
+       WHERE a.name = ANY ($1) AND v.superuser AND NOT v.trusted AND NOT ${me}`,
+      extensions,
+    ),
+    forbiddenTablespaces: await names(
+      client,
+      `SELECT spcname::text AS name FROM pg_tablespace t
+       WHERE spcname = ANY ($1) AND NOT has_tablespace_privilege(oid, 'CREATE')
+         AND t.oid <> (SELECT dattablespace FROM pg_database WHERE datname IN ($2, 'template0')
+           ORDER BY datname = $2 DESC LIMIT 1)`,
+      tablespaces,
+      database,
+    ),
+    // Where template0 lies, a new database lies without being asked to.
+    forbiddenHome: await names(
+      client,
+      `SELECT t.spcname::text AS name FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace
+       WHERE d.datname = $1 AND NOT has_tablespace_privilege(t.oid, 'CREATE')
+         AND d.dattablespace <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0')`,
+      database,
+    ),
+  };
+}
+
+async function forbiddenSettings(
+  client: pg.Client,
+  properties: DatabaseProperties | undefined,
+): Promise<string[]> {
+  return names(
+    client,
+    `SELECT coalesce(setting.name || ' of role ' || r.rolname, setting.name) AS name
+     FROM json_to_recordset($1) AS setting (role text, name text) LEFT JOIN pg_roles r ON r.rolname = setting.role
+       LEFT JOIN pg_settings known ON lower(known.name) = lower(setting.name)
+     WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+       AND (known.context IS DISTINCT FROM 'user' AND NOT has_parameter_privilege(setting.name, 'SET')
+         OR r.rolname <> current_user AND NOT ${MAY_ALTER_ROLE})`,
+    JSON.stringify(properties?.settings ?? []),
+  );
+}
+
+/** Whether CREATEROLE is enough for role `r`; from 16 on it needs the ADMIN option. */
+const MAY_ALTER_ROLE = `((SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user) AND NOT r.rolsuper
+  AND (current_setting('server_version_num')::int < 160000 OR pg_has_role(r.oid, 'USAGE WITH ADMIN OPTION')))`;
+
+async function names(
+  client: pg.Client,
+  sql: string,
+  ...values: readonly (string | readonly string[])[]
+): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(`${sql} ORDER BY name`, [...values]);
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,54 @@
+import type { DatabaseProperties } from "./database-properties.ts";
+import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
+
+/** What the server says of the database that is to be restored. */
+export type TargetFacts = {
+  readonly database: string;
+  /** As which the function restores. */
+  readonly role: string;
+  /** `15.18` */
+  readonly serverVersion: string;
+  readonly serverMajor: number;
+  /** Whether there is a live database at all: a server may be new, or somebody dropped it. */
+  readonly exists: boolean;
+  readonly databaseBytes: number;
+  readonly isStandby: boolean;
+  readonly isSuperuser: boolean;
+  readonly canCreateDatabases: boolean;
+  readonly ownsDatabase: boolean;
+  readonly sessions: number;
+  /** Sessions that this role may not end, each with pid, role and program. */
+  readonly untouchableSessions: readonly string[];
+  /** Workers of extensions, such as schedulers: the server starts them again when they are ended. */
+  readonly backgroundWorkers: readonly string[];
+  readonly preparedTransactions: readonly string[];
+  readonly activeSlots: readonly string[];
+  /** They stay with the old database, and would be dropped with it. */
+  readonly inactiveSlots: readonly string[];
+  readonly subscriptions: readonly string[];
+  readonly missing: ArchiveNeeds;
+  /** Extensions of the backup that only a superuser may create, unless the role is one. */
+  readonly forbiddenExtensions: readonly string[];
+  /** The properties of the live database; without one, those that the manifest notes are what is made. */
+  readonly live: DatabaseProperties | undefined;
+  /** Settings under which the dump was written and that this server cannot take. */
+  readonly impossibleSettings: readonly string[];
+  /** Event triggers of the live database that this role may neither drop nor keep from firing. */
+  readonly eventTriggersOfOthers: readonly string[];
+  /** Locales of the database to make that this server does not have. */
+  readonly missingLocales: readonly string[];
+  /** The owner of the database to make, where this role may not give it one of its own. */
+  readonly forbiddenOwner: readonly string[];
+  /** By which this server sorts text in the locale of the backup. */
+  readonly collationVersion: string | undefined;
+  /** Settings of the live database (or the one to make), or of roles in it, that this role may not give to the loaded one. */
+  readonly forbiddenSettings: readonly string[];
+  /** Tablespaces of the backup in which this role may not create; that of the database itself needs no right. */
+  readonly forbiddenTablespaces: readonly string[];
+  /** The tablespace of the live database, if this role may make no other database there. */
+  readonly forbiddenHome: readonly string[];
+  /** How many locks all transactions together may hold. */
+  readonly lockTableSize: number;
+  /** Whether the database that `into` names is there already. */
+  readonly targetTaken: boolean;
+};

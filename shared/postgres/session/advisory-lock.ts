@@ -1,0 +1,185 @@
+import { createHash } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import type pg from "pg";
+import type { DatabaseLock, Locked, Queueing } from "../database-lock.ts";
+import { unlessAborted } from "../../unless-aborted.ts";
+import { DormouseError } from "../../errors.ts";
+import { connect, type ConnectionSettings } from "./connection.ts";
+import { connectionLimit, isolate, limitConnections } from "./connection-limit.ts";
+import { claim, exchange, fence, limitLockWaits, release, reopen } from "../databases/exchange.ts";
+import { refusePooler } from "./pooler.ts";
+import { serverError } from "./server-errors.ts";
+
+const HEARTBEAT_MS = 5_000;
+/** How long a heartbeat may take before the session counts as lost. */
+const SILENCE_MS = 15_000;
+const FAREWELL_MS = 2_000;
+
+/**
+ * A session-level advisory lock on the maintenance database: advisory locks belong to one database, and the one that
+ * is backed up may be renamed. The server drops it when the holder's session ends, however the holder died.
+ */
+export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
+  return {
+    async hold(locked, signal, work) {
+      const { database } = locked;
+      const client = await connect(settings, settings.maintenanceDatabase, signal);
+      const lost = new AbortController();
+      const lose = (why: string) => lost.abort(connectionLost(database, why));
+      client.on("error", (error) => lose(error.message));
+      client.on("end", () => lose("the session ended"));
+      try {
+        const pid = await refusePooler(client);
+        await take(client, locked, signal);
+        await limitLockWaits(client);
+        const ended = new AbortController();
+        void beat(client, pid, lose, ended.signal);
+        try {
+          return await work({
+            lost: lost.signal,
+            waiting: async () => new Set(await runsAt(client, lockKey(database), "waiting")),
+            fence: (name) => fence(client, name),
+            reopen: (name) => reopen(client, name),
+            exchange: (names) => exchange(client, names),
+            claim: (name, run) => claim(client, name, run),
+            release: (names, run) => release(client, names, run),
+            connectionLimit: (name) => connectionLimit(client, name),
+            limitConnections: (name, limit) => limitConnections(client, name, limit),
+            isolate: (name, pid) => isolate(client, name, pid),
+          });
+        } finally {
+          ended.abort();
+        }
+      } finally {
+        await letGo(client);
+      }
+    },
+  };
+}
+
+/** Named before it holds: who finds the lock held finds the name as well. */
+const TAKE = "SELECT set_config('application_name', $2, false), pg_try_advisory_lock($1::bigint) AS taken";
+const SESSIONS = `SELECT application_name AS name FROM pg_locks lock JOIN pg_stat_activity USING (pid)
+  WHERE locktype = 'advisory' AND granted = $2 AND objsubid = 1
+    AND (classid::bigint << 32) | objid::bigint = $1::bigint
+    AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
+async function take(client: pg.Client, locked: Locked, signal: AbortSignal): Promise<void> {
+  const { database, run } = locked;
+  const key = lockKey(database);
+  try {
+    const name = ["dormouse", ...(run === undefined ? [] : [run])].join(" ");
+    const { rows } = await client.query<{ taken: boolean }>(TAKE, [key, name]);
+    if (rows[0]?.taken !== true) await waitFor(client, key, locked, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw serverError(error, `lock of database ${JSON.stringify(database)}`);
+  }
+}
+
+/** Throws what keeps the lock from being ours: at once, or when the time for waiting is over. */
+async function waitFor(
+  client: pg.Client,
+  key: string,
+  { database, run, queue }: Locked,
+  signal: AbortSignal,
+): Promise<void> {
+  const [holder] = await runsAt(client, key, "holding");
+  const isElsewhere = holder !== undefined && holder === run;
+  if (queue === undefined || isElsewhere || !(await queue.join(holder))) throw taken(database, run, holder);
+  if (await isGranted(client, key, queue, signal)) return;
+  throw taken(database, run, (await runsAt(client, key, "holding"))[0]);
+}
+
+/** The runs of the sessions that hold the lock, or wait for it, as far as they have names. */
+async function runsAt(client: pg.Client, key: string, where: "holding" | "waiting"): Promise<string[]> {
+  const { rows } = await client.query<{ name: string | null }>(SESSIONS, [key, where === "holding"]);
+  return rows.flatMap(({ name }) => /^dormouse (\S+)$/.exec(name ?? "")?.[1] ?? []);
+}
+
+/** From version 14: a session that waits for a lock does not see that its client has gone. */
+const NOTICE_END = `SELECT set_config(name, '2s', false) FROM pg_settings
+  WHERE name = 'client_connection_check_interval'`;
+const LIMIT = "SELECT set_config('lock_timeout', $1, false)";
+const WAIT = "SELECT pg_advisory_lock($1::bigint)";
+/** The server ends the waiting; that it has is heard a little later. */
+const ANSWER_MS = 10_000;
+
+/**
+ * Waits in the server's own queue, which nobody overtakes: a lock that somebody waits for is not free to those who only
+ * try. Answers whether it was granted in time.
+ */
+async function isGranted(
+  client: pg.Client,
+  key: string,
+  { forMs }: Queueing,
+  signal: AbortSignal,
+): Promise<boolean> {
+  await client.query(NOTICE_END);
+  await client.query(LIMIT, [`${forMs}ms`]);
+  const waiting = { text: WAIT, values: [key], query_timeout: forMs + ANSWER_MS };
+  try {
+    await unlessAborted(client.query(waiting), signal);
+    return true;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === LOCK_NOT_AVAILABLE) return false;
+    throw error;
+  }
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const LOCK_NOT_AVAILABLE = "55P03";
+
+function taken(database: string, run: string | undefined, holder: string | undefined): DormouseError {
+  const on = `database ${JSON.stringify(database)}`;
+  const hint = `wait for it: GET /runs/${holder ?? "<id>"} tells how it stands`;
+  if (holder !== undefined && holder === run)
+    return new DormouseError("run_elsewhere", `another process works on ${on} for run ${run}`, { hint });
+  return new DormouseError("database_busy", `${holder ?? "another run"} works on ${on}`, { hint });
+}
+
+/**
+ * Whoever asks next must find it free, also before the server has noticed that the session ended. One that no longer
+ * answers must not keep us: with the session goes the lock.
+ */
+async function letGo(client: pg.Client): Promise<void> {
+  const patience = pause(FAREWELL_MS, undefined, { ref: false });
+  const unlocked = client.query("SELECT pg_advisory_unlock_all()").catch(() => undefined);
+  await Promise.race([unlocked, patience]);
+  await Promise.race([client.end(), patience]);
+}
+
+async function beat(
+  client: pg.Client,
+  pid: number,
+  lose: (why: string) => void,
+  ended: AbortSignal,
+): Promise<void> {
+  try {
+    for (;;) {
+      await pause(HEARTBEAT_MS, undefined, { signal: ended, ref: false });
+      const silence = pause(SILENCE_MS, "silent", { signal: ended, ref: false });
+      const answer = await Promise.race([refusePooler(client), silence]);
+      if (answer === "silent") return lose("the server fell silent");
+      // The lock belongs to the process that took it.
+      if (answer !== pid) return lose("another process of the server answers: is there a pooler?");
+    }
+  } catch (error) {
+    if (!ended.aborted) lose(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** 64 bits of the name's hash, signed as bigint is. */
+export function lockKey(database: string): string {
+  return createHash("sha256").update(`dormouse:${database}`).digest().readBigInt64BE(0).toString();
+}
+
+function connectionLost(database: string, why: string): DormouseError {
+  return new DormouseError(
+    "connection_lost",
+    `the lock of database ${JSON.stringify(database)} was lost: ${why}`,
+    {
+      hint: "look at the server's log: was it restarted, or the session ended?",
+    },
+  );
+}

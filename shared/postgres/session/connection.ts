@@ -1,0 +1,166 @@
+import { readFile } from "node:fs/promises";
+import pg from "pg";
+import { OF_EVERY_SESSION, pgOptions } from "../properties/session-settings.ts";
+import { unlessAborted } from "../../unless-aborted.ts";
+import { DormouseError } from "../../errors.ts";
+import { serverError } from "./server-errors.ts";
+
+export const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const;
+export type SslMode = (typeof SSL_MODES)[number];
+
+/** The words are libpq's (https://www.postgresql.org/docs/current/libpq-connect.html). */
+export type ConnectionSettings = {
+  /** A name, an address, or a folder that holds the socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly sslMode: SslMode;
+  readonly sslRootCert?: string | undefined;
+  readonly sslCert?: string | undefined;
+  readonly sslKey?: string | undefined;
+  /** Where locks are taken and databases renamed: one that every run of Dormouse can reach. */
+  readonly maintenanceDatabase: string;
+  readonly connectTimeoutMs: number;
+};
+
+/**
+ * Whatever the role or the database is set to. A time limit for an application would end ANALYZE of a large database, and
+ * rows that row security hides must fail a count rather than lessen it.
+ */
+const { transaction_timeout, ...SINCE_14 } = OF_EVERY_SESSION;
+const { idle_session_timeout: _, client_connection_check_interval: __, ...SINCE_13 } = SINCE_14;
+/** A server keeps out whoever asks at the door for what it does not know. */
+const AT_THE_DOOR = [SINCE_14, SINCE_13].map((settings) => pgOptions({ ...settings, row_security: "off" }));
+const UNKNOWN_PARAMETER = "42704";
+/** From 17 on. */
+const INSIDE = `SELECT set_config(name, '${transaction_timeout}', false) FROM pg_settings
+  WHERE name = 'transaction_timeout'`;
+
+/** Statements that may run longer say so; a server that falls silent must not hold a run for ever. */
+const QUERY_TIMEOUT_MS = 60_000;
+
+/** A connected session. Its owner ends it. Throws what `serverError` makes of the cause. */
+export async function connect(
+  settings: ConnectionSettings,
+  database: string,
+  signal: AbortSignal,
+  queryTimeoutMs = QUERY_TIMEOUT_MS,
+): Promise<pg.Client> {
+  signal.throwIfAborted();
+  const tls = await tlsOptions(settings);
+  const target = { database, queryTimeoutMs };
+  try {
+    if (settings.sslMode === "prefer") return await preferTls(settings, target, tls);
+    return await open(settings, target, tls);
+  } catch (error) {
+    throw serverError(error, `connection to ${where(settings)} database ${JSON.stringify(database)}`);
+  }
+}
+
+/**
+ * Does `work` in a session that ends with it, or at once when `signal` aborts. Errors of the server are told as ours,
+ * with `what` failed.
+ */
+export async function withSession<Result>(
+  settings: ConnectionSettings,
+  { database, what, queryTimeoutMs }: { database: string; what: string; queryTimeoutMs?: number },
+  signal: AbortSignal,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = await connect(settings, database, signal, queryTimeoutMs);
+  try {
+    return await unlessAborted(work(client), signal);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw serverError(error, what);
+  } finally {
+    // With a query under way this closes the socket, and the server ends the query when it next looks.
+    await client.end().catch(() => undefined);
+  }
+}
+
+export function where({ host, port }: ConnectionSettings): string {
+  return `${host}:${port}`;
+}
+
+/** libpq's default: encrypted when the server can, and proving nothing. */
+type Target = { readonly database: string; readonly queryTimeoutMs: number };
+
+async function preferTls(settings: ConnectionSettings, target: Target, tls: Tls): Promise<pg.Client> {
+  try {
+    return await open(settings, target, tls);
+  } catch (error) {
+    const hasNoTls = error instanceof Error && error.message.includes("does not support SSL");
+    if (!hasNoTls) throw error;
+    return open(settings, target, false);
+  }
+}
+
+async function open(settings: ConnectionSettings, target: Target, tls: Tls): Promise<pg.Client> {
+  const [options, older] = AT_THE_DOOR;
+  try {
+    return await enter(settings, { ...target, options }, tls);
+  } catch (error) {
+    if ((error as { code?: string }).code !== UNKNOWN_PARAMETER) throw error;
+    return enter(settings, { ...target, options: older }, tls);
+  }
+}
+
+async function enter(
+  settings: ConnectionSettings,
+  { database, queryTimeoutMs, options }: Target & { readonly options: string | undefined },
+  tls: Tls,
+): Promise<pg.Client> {
+  const { host, port, user, password, connectTimeoutMs } = settings;
+  const client = new pg.Client({
+    host,
+    port,
+    user,
+    password,
+    database,
+    ssl: tls,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: queryTimeoutMs,
+    keepAlive: true,
+    application_name: "dormouse",
+    ...(options === undefined ? {} : { options }),
+  });
+  // Without a listener an idle session that breaks would end the process; its next query tells the caller.
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    await client.query(INSIDE);
+  } catch (error) {
+    void client.end();
+    throw error;
+  }
+  return client;
+}
+
+type Tls = false | { readonly rejectUnauthorized: boolean; readonly checkServerIdentity?: () => undefined };
+
+async function tlsOptions(settings: ConnectionSettings): Promise<Tls> {
+  const { sslMode, sslRootCert, sslCert, sslKey } = settings;
+  if (sslMode === "disable" || sslMode === "allow" || settings.host.startsWith("/")) return false;
+  const isVerified = sslMode === "verify-ca" || sslMode === "verify-full";
+  const files = {
+    // `system` is libpq's word for the trust store of the machine, which is what Node uses by itself.
+    ...(sslRootCert === undefined || sslRootCert === "system" ? {} : { ca: await readPem(sslRootCert) }),
+    ...(sslCert === undefined ? {} : { cert: await readPem(sslCert) }),
+    ...(sslKey === undefined ? {} : { key: await readPem(sslKey) }),
+  };
+  const anyName = sslMode === "verify-ca" ? { checkServerIdentity: () => undefined } : {};
+  return { rejectUnauthorized: isVerified, ...files, ...anyName };
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new DormouseError("configuration_invalid", `certificate file ${path} cannot be read`, {
+      hint: "check PGSSLROOTCERT, PGSSLCERT and PGSSLKEY and the mounts behind them",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DormouseError } from "../../errors.ts";
+import type { ConnectionSettings } from "./connection.ts";
+
+/** How a client tool reaches the server without a secret among its arguments. */
+export type Libpq = {
+  /** The whole environment of a child: nothing of ours is inherited, for PG* variables redirect connections. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** For `-d`. A bare name would be read as an option or as a connection string of its own. */
+  conninfo(database: string): string;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/** libpq has no variables for keepalives. Together they notice a dead server within a minute. */
+const KEEPALIVES =
+  "keepalives=1 keepalives_idle=30 keepalives_interval=10 keepalives_count=3 tcp_user_timeout=60000";
+
+/** Writes a passfile of our own: libpq ignores one that a group may read, as every mounted secret on OpenShift. */
+export async function openLibpq(settings: ConnectionSettings): Promise<Libpq> {
+  const { host, port, user, password, sslMode, sslRootCert, sslCert, sslKey } = settings;
+  const folder = await mkdtemp(join(tmpdir(), "dormouse-libpq-"));
+  const passfile = join(folder, "passfile");
+  await writeFile(passfile, `*:*:*:*:${passfileField(password)}\n`, { mode: 0o600, flag: "wx" });
+
+  const environment = {
+    PATH: "/usr/local/bin:/usr/bin:/bin",
+    HOME: folder,
+    LC_ALL: "C",
+    TZ: "UTC",
+    PGHOST: host,
+    PGPORT: `${port}`,
+    PGUSER: user,
+    PGPASSFILE: passfile,
+    PGSSLMODE: sslMode,
+    PGAPPNAME: "dormouse",
+    PGSYSCONFDIR: folder,
+    ...(sslRootCert === undefined ? {} : { PGSSLROOTCERT: sslRootCert }),
+    ...(sslCert === undefined ? {} : { PGSSLCERT: sslCert }),
+    ...(sslKey === undefined ? {} : { PGSSLKEY: sslKey }),
+  };
+  const connectTimeout = `connect_timeout=${Math.max(2, Math.ceil(settings.connectTimeoutMs / 1000))}`;
+  return {
+    environment,
+    conninfo: (database) => `dbname=${conninfoValue(database)} ${connectTimeout} ${KEEPALIVES}`,
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE */
+export function conninfoValue(value: string): string {
+  return `'${value.replace(/[\\']/g, "\\$&")}'`;
+}
+
+/** https://www.postgresql.org/docs/current/libpq-pgpass.html */
+function passfileField(password: string): string {
+  if (/[\r\n\0]/.test(password)) {
+    throw new DormouseError(
+      "configuration_invalid",
+      "the password holds a line break or NUL, which libpq cannot read",
+      {
+        hint: "give POSTGRESQL_PASSWORD without line breaks; POSTGRESQL_PASSWORD_FILE may end in one",
+      },
+    );
+  }
+  return password.replace(/[\\:]/g, "\\$&");
+}

@@ -1,0 +1,148 @@
+import { DormouseError, type ErrorCode } from "../../errors.ts";
+import { POOLER_HINT } from "./pooler.ts";
+
+/** `$1` in a hint is what the server named. */
+type Kind = { readonly code: ErrorCode; readonly pattern: RegExp; readonly hint: string };
+
+/**
+ * What servers and libpq say, by SQLSTATE where there is one (`@28P01`) and by message where there is only text.
+ * The first match wins.
+ */
+const KINDS: readonly Kind[] = [
+  { code: "pooler_refused", pattern: /unsupported startup parameter/, hint: POOLER_HINT },
+  {
+    code: "standby_conflict",
+    pattern: /conflict with recovery/,
+    hint: "set hot_standby_feedback=on or a larger max_standby_streaming_delay on the standby, or back up from the primary",
+  },
+  {
+    code: "server_is_standby",
+    pattern: /during recovery/,
+    hint: "a standby can only be read: let DATABASE_SERVICE_NAME name the primary",
+  },
+  ...connectionRefusals(),
+  {
+    code: "server_starting",
+    pattern: /@57P03|system is (?:starting up|shutting down|in recovery)|not yet accepting connections/,
+    hint: "wait until the server accepts connections",
+  },
+  {
+    code: "password_rejected",
+    pattern: /@28(?:P01|000)|password authentication failed|no password supplied|SCRAM/,
+    hint: "check POSTGRESQL_USER and POSTGRESQL_PASSWORD against the server; ALTER ROLE ... PASSWORD sets another, to be put into the Secret as well",
+  },
+  {
+    code: "database_missing",
+    pattern: /@3D000|database ".*" does not exist/s,
+    hint: "check POSTGRESQL_DATABASE and MAINTENANCE_DATABASE: SELECT datname FROM pg_database lists what there is",
+  },
+  {
+    code: "lock_timeout",
+    pattern: /@55P03|lock timeout|LOCK TABLE[^]*statement timeout|statement timeout[^]*LOCK TABLE/,
+    hint: "another session holds a table exclusively: end it, or raise LOCK_WAIT_SECONDS",
+  },
+  {
+    code: "permission_denied",
+    pattern: /row-level security/,
+    hint: "row security hides rows from this role: ALTER ROLE ... BYPASSRLS, as docs/roles.md has it",
+  },
+  {
+    code: "permission_denied",
+    pattern: /@42501|permission denied|must be (?:owner|superuser)/,
+    hint: "give the role of POSTGRESQL_USER what is missing, for a backup GRANT pg_read_all_data TO it; docs/roles.md has the SQL of both roles",
+  },
+  {
+    code: "disk_full",
+    pattern: /@53100|No space left on device/,
+    hint: "make room on the server's disk, then try again",
+  },
+  {
+    code: "connection_lost",
+    pattern:
+      /@(?:57P0[12]|08\w{3})|ECONNRESET|EPIPE|server closed the connection|terminating connection|Connection terminated|Connection reset|connection not open|no connection to the server|SSL SYSCALL|Query read timeout|could not receive data/i,
+    hint: "look at the server's log: was it restarted, or the session ended?",
+  },
+  {
+    code: "server_unreachable",
+    pattern:
+      /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT|timeout expired|connection timeout|Connection refused|could not translate host name|No route to host|No such file or directory/i,
+    hint: "check DATABASE_SERVICE_NAME and PGPORT, and that a network policy lets this pod through",
+  },
+];
+
+/** A server that is there and lets this role not in: what to change is on the server. */
+function connectionRefusals(): readonly Kind[] {
+  return [
+    {
+      code: "connection_refused",
+      pattern: /no pg_hba\.conf entry|pg_hba\.conf rejects/,
+      hint: "add a line to the server's pg_hba.conf that lets this role from this address into this database; for the locks MAINTENANCE_DATABASE may name another database, the same for all functions",
+    },
+    {
+      code: "connection_refused",
+      pattern: /database "([^"]+)"[^]*CONNECT privilege/,
+      hint: 'GRANT CONNECT ON DATABASE "$1" TO the role of POSTGRESQL_USER; for the locks MAINTENANCE_DATABASE may name another database, the same for all functions',
+    },
+    {
+      code: "connection_refused",
+      pattern: /role "([^"]+)" is not permitted to log in/,
+      hint: 'ALTER ROLE "$1" LOGIN, or name another role in POSTGRESQL_USER',
+    },
+    {
+      code: "connection_refused",
+      pattern: /database "([^"]+)" is not currently accepting connections/,
+      hint: 'a restore closes a database for seconds: GET /runs of the restore function tells; else ALTER DATABASE "$1" ALLOW_CONNECTIONS true',
+    },
+    {
+      code: "connections_exhausted",
+      pattern: /too many connections for role "([^"]+)"/,
+      hint: 'ALTER ROLE "$1" CONNECTION LIMIT -1, or a number of at least RESTORE_JOBS + 4, or lower RESTORE_JOBS',
+    },
+    {
+      code: "connections_exhausted",
+      pattern: /too many connections for database "([^"]+)"/,
+      hint: 'ALTER DATABASE "$1" CONNECTION LIMIT -1, or a larger number, or end sessions',
+    },
+    {
+      code: "connections_exhausted",
+      pattern: /@53300|too many clients|remaining connection slots/,
+      hint: "raise max_connections of the server, end idle sessions, or lower RESTORE_JOBS",
+    },
+  ];
+}
+
+/** The code and hint for what a server or libpq said, if we know it. */
+export function knownKind(text: string): { readonly code: ErrorCode; readonly hint: string } | undefined {
+  for (const { code, pattern, hint } of KINDS) {
+    const said = pattern.exec(text);
+    if (said !== null) return { code, hint: hint.replace("$1", () => said[1] ?? "...") };
+  }
+  return undefined;
+}
+
+/** An error of node-postgres or of a socket as ours; what is ours already stays as it is. */
+export function serverError(error: unknown, what: string): DormouseError {
+  if (error instanceof DormouseError) return error;
+  const text = textOf(error);
+  const kind = knownKind(`${codeOf(error)} ${text} ${detailOf(error)}`);
+  return new DormouseError(kind?.code ?? "query_failed", `${what} failed: ${text}`, {
+    hint: kind?.hint ?? "look at the server's log",
+    cause: error,
+  });
+}
+
+/** A host with several addresses fails with one error for each, and no message of its own. */
+function textOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(textOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The server's DETAIL, which may quote rows: it is looked at and not told. */
+function detailOf(error: unknown): string {
+  return error instanceof Error && "detail" in error ? String(error.detail) : "";
+}
+
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return `@${code} ${code}`;
+}

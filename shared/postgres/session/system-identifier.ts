@@ -1,0 +1,30 @@
+import { asDormouseError } from "../../errors.ts";
+import { withSession, type ConnectionSettings } from "./connection.ts";
+
+export type SystemIdentifier = (signal: AbortSignal) => Promise<string | undefined>;
+
+/**
+ * What initdb called the cluster (https://www.postgresql.org/docs/current/functions-info.html, pg_control_system).
+ * Everybody may ask, unless that right was taken; `undefined` then.
+ */
+export function systemIdentifier(settings: ConnectionSettings): SystemIdentifier {
+  const session = { database: settings.maintenanceDatabase, what: "question for the system identifier" };
+  return async (signal) => {
+    try {
+      return await withSession(settings, session, signal, async (client) => {
+        const sql = "SELECT system_identifier::text AS system FROM pg_control_system()";
+        const { rows } = await client.query<{ system: string }>(sql);
+        return rows[0]?.system;
+      });
+    } catch (error) {
+      if (isRefused(error)) return undefined;
+      throw error;
+    }
+  };
+}
+
+/** No right to the function, or no such function: servers that only speak PostgreSQL's protocol. */
+function isRefused(error: unknown): boolean {
+  const { cause } = asDormouseError(error);
+  return ["42501", "42883"].includes(String((cause as { code?: unknown } | undefined)?.code));
+}

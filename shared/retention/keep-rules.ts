@@ -1,0 +1,119 @@
+import { isAdopted, isVerified, type Backup } from "../catalog/backup.ts";
+import { calendarIn, type Period } from "./calendar.ts";
+import type { VerificationLevel } from "../catalog/manifest.ts";
+import type { CullContext, KeepPolicy } from "./retention-policy.ts";
+
+export const KEEP_RULES = [
+  // what the policy asks for
+  "newest",
+  "daily",
+  "weekly",
+  "monthly",
+  "yearly",
+  "within",
+  // what no policy can take away
+  "newest_verified",
+  "newest_restored",
+  "only",
+  "pinned",
+  "in_use",
+  "unverified",
+  "future",
+  "legacy",
+  "refused",
+] as const;
+export type KeepRule = (typeof KEEP_RULES)[number];
+export type KeepReason = { readonly rule: KeepRule; readonly detail: string };
+
+type KeepContext = Pick<CullContext, "now" | "inUse">;
+type Keep = (backup: Backup, rule: KeepRule, detail: string) => void;
+
+const LEGACY = "not written by Dormouse: it neither counts nor goes without CULL_LEGACY=true";
+const DAY_MS = 86_400_000;
+/** Clocks of two nodes may differ by some; a backup whose begin lies further ahead was stamped by a wrong one. */
+const CLOCK_TOLERANCE_MS = 3_600_000;
+
+/** Every reason to keep each backup, by its name. `ordered` is newest first and of one database. */
+export function keepReasons(
+  ordered: readonly Backup[],
+  policy: KeepPolicy,
+  context: KeepContext,
+): ReadonlyMap<string, readonly KeepReason[]> {
+  const reasons = new Map<string, KeepReason[]>();
+  const keep: Keep = ({ name }, rule, detail) => {
+    reasons.set(name, [...(reasons.get(name) ?? []), { rule, detail }]);
+  };
+  keepAlways(ordered, context, keep);
+  // Only what has been read to its end counts, and a stamp from the future says nothing about its day.
+  const counting = ordered.filter(
+    (backup) => isVerified(backup) && !isAhead(backup, context) && (policy.legacy || !isAdopted(backup)),
+  );
+  if (!policy.legacy) for (const backup of ordered.filter(isAdopted)) keep(backup, "legacy", LEGACY);
+  keepNewest(counting, policy, keep);
+  keepPeriods(counting, policy, keep);
+  return reasons;
+}
+
+function keepAlways(ordered: readonly Backup[], context: KeepContext, keep: Keep): void {
+  const keepNewestOf = (level: VerificationLevel, rule: KeepRule, detail: string) => {
+    const backup = ordered.find((each) => isVerified(each, level));
+    if (backup !== undefined) keep(backup, rule, detail);
+  };
+  keepNewestOf("read", "newest_verified", "the newest that was read to its end");
+  keepNewestOf("restored", "newest_restored", "the newest that was restored as a proof");
+  for (const backup of ordered) {
+    if (ordered.length === 1) keep(backup, "only", "the only backup of its database");
+    keepForItself(backup, context, keep);
+  }
+}
+
+function keepForItself(backup: Backup, context: KeepContext, keep: Keep): void {
+  const { pin } = backup.manifest;
+  if (pin !== undefined) keep(backup, "pinned", `pinned by ${pin.by}: ${pin.reason ?? "no reason given"}`);
+  const run = context.inUse.get(backup.name);
+  if (run !== undefined) keep(backup, "in_use", `run ${run} needs it`);
+  if (!isVerified(backup)) keep(backup, "unverified", "never read to its end: it neither counts nor goes");
+  if (isAhead(backup, context)) keep(backup, "future", "stamped in the future: it does not count yet");
+}
+
+export function isAhead({ startedAt }: Backup, { now }: Pick<KeepContext, "now">): boolean {
+  return startedAt.getTime() > now.getTime() + CLOCK_TOLERANCE_MS;
+}
+
+function keepNewest(counting: readonly Backup[], policy: KeepPolicy, keep: Keep): void {
+  counting
+    .slice(0, policy.newest)
+    .forEach((backup, index) => keep(backup, "newest", `number ${index + 1} of the newest ${policy.newest}`));
+
+  const [newest] = counting;
+  if (newest === undefined || policy.withinDays === 0) return;
+  const since = newest.startedAt.getTime() - policy.withinDays * DAY_MS;
+  for (const backup of counting) {
+    if (backup.startedAt.getTime() >= since)
+      keep(backup, "within", `within ${policy.withinDays} days of the newest`);
+  }
+}
+
+function keepPeriods(counting: readonly Backup[], policy: KeepPolicy, keep: Keep): void {
+  const { daily, weekly, monthly, yearly, timeZone } = policy;
+  const calendar = calendarIn(timeZone);
+  const dated = counting.map((backup) => ({ backup, periods: calendar(backup.startedAt) }));
+  const rules: readonly (readonly [KeepRule, Period, number])[] = [
+    ["daily", "day", daily],
+    ["weekly", "week", weekly],
+    ["monthly", "month", monthly],
+    ["yearly", "year", yearly],
+  ];
+  for (const [rule, period, count] of rules) {
+    const newestOf = new Map<string, Backup>();
+    for (const { backup, periods } of dated) {
+      if (!newestOf.has(periods[period])) newestOf.set(periods[period], backup);
+    }
+    // By the calendar, not by the order of the backups: a clock that was set must not change which periods are last.
+    const last = [...newestOf.keys()].toSorted().reverse().slice(0, count);
+    for (const key of last) {
+      const backup = newestOf.get(key);
+      if (backup !== undefined) keep(backup, rule, `newest of ${key}`);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { ForeignEntry } from "../catalog/catalog.ts";
+import type { Oddity } from "./oddities.ts";
+
+/** What a catalog keeps of each database; the counts are a union, so that no rule takes what another one keeps. */
+export type KeepPolicy = {
+  /** The newest of all: NUM_BACKUPS. */
+  readonly newest: number;
+  /** The newest of each of so many days, ISO weeks, months and years that have a backup. */
+  readonly daily: number;
+  readonly weekly: number;
+  readonly monthly: number;
+  readonly yearly: number;
+  /** All that began within so many days before the newest. Not before now: a night without a backup costs none. */
+  readonly withinDays: number;
+  readonly timeZone: string;
+  /** Whether what Dormouse did not write counts and goes as well: CULL_LEGACY. */
+  readonly legacy: boolean;
+};
+
+export type RetentionPolicy = KeepPolicy & {
+  /** A drop by more makes the newest backup suspect; see `suspicion.ts`. */
+  readonly suspectDropPercent: number;
+  /** How old the newest backup may be before somebody is told; see `staleness.ts`. */
+  readonly staleHours: number;
+};
+
+export type CullContext = {
+  readonly database: string;
+  /** Databases that are watched even while there is no backup of them. */
+  readonly expected?: readonly string[] | undefined;
+  readonly now: Date;
+  /** Backups that unfinished runs need, with the name of such a run. */
+  readonly inUse: ReadonlyMap<string, string>;
+  /** What lies there under a backup's name and counts as none; of any database. */
+  readonly odd: readonly Oddity[];
+  /** What else lies there, folders that may not be read among it. */
+  readonly foreign?: readonly ForeignEntry[];
+};

@@ -1,0 +1,147 @@
+import type { ArchiveName } from "../catalog/archive-name.ts";
+import { isAdopted, isVerified, newestFirst, type Backup } from "../catalog/backup.ts";
+import type { Oddity } from "./oddities.ts";
+
+export type Drop = {
+  readonly kind: "table_gone" | "rows" | "size";
+  /** `schema.table`; absent for the size of the archive. */
+  readonly table?: string;
+  readonly before: number;
+  readonly now: number;
+};
+
+/** A backup that holds so much less than the last good one that somebody should look before anything is culled. */
+export type Suspicion = {
+  readonly backup: ArchiveName;
+  /** The last backup before it of which nobody thinks ill. */
+  readonly against: ArchiveName;
+  readonly drops: readonly Drop[];
+  readonly detail: string;
+};
+
+/** A table that lost fewer rows, or an archive that lost fewer bytes, is small enough to shrink without a reason. */
+export const MIN_LOST_ROWS = 100;
+export const MIN_LOST_BYTES = 64 << 10;
+const MAX_TOLD = 5;
+const MINUTE_MS = 60_000;
+
+/**
+ * Whether the newest verified backup of one database is suspect: a table gone, or rows of a table or the archive's
+ * size down by more than `dropPercent` against the last backup that was not suspect itself. So a drop stays suspect
+ * when the next backups are as small, until someone acknowledges one of them. With 100 nothing ever is.
+ */
+export function suspicionOf(
+  backups: readonly Backup[],
+  dropPercent: number,
+  odd: readonly Pick<Oddity, "minuteAt">[] = [],
+): Suspicion | undefined {
+  return judged(backups, dropPercent, odd).at(-1)?.suspicion;
+}
+
+/** All of one database that are suspect by the same rule, each against the last one before it that was not. */
+export function suspicionsIn(
+  backups: readonly Backup[],
+  dropPercent: number,
+  odd: readonly Pick<Oddity, "minuteAt">[] = [],
+): ReadonlyMap<ArchiveName, Suspicion> {
+  const suspect = judged(backups, dropPercent, odd).flatMap(({ suspicion }) => suspicion ?? []);
+  return new Map(suspect.map((suspicion) => [suspicion.backup, suspicion]));
+}
+
+/** Each verified backup that Dormouse took, oldest first. */
+function judged(
+  backups: readonly Backup[],
+  dropPercent: number,
+  odd: readonly Pick<Oddity, "minuteAt">[],
+): readonly { readonly suspicion: Suspicion | undefined }[] {
+  const verdicts: { readonly suspicion: Suspicion | undefined }[] = [];
+  let reference: Backup | undefined;
+  let previous: Backup | undefined;
+  for (const backup of backups.toSorted(newestFirst).toReversed()) {
+    // What the old pod wrote is compared with what came after it, but is itself beyond suspicion: it is history.
+    if (isAdopted(backup)) {
+      if (previous === undefined) reference = backup;
+      continue;
+    }
+    if (hasGap(previous ?? reference, backup, odd)) reference = undefined;
+    previous = backup;
+    if (!isVerified(backup)) continue;
+    const suspicion = compare(reference, backup, dropPercent);
+    verdicts.push({ suspicion });
+    if (suspicion === undefined) reference = backup;
+  }
+  return verdicts;
+}
+
+/**
+ * Where backups between the two are gone, a cull was allowed to take them: the later one was not suspect then, and a
+ * table that shrank slowly over them must not look like one that collapsed. What lies between and counts as nothing, as it
+ * is damaged, was not culled: then the last good one before is what the later one is compared with.
+ */
+function hasGap(
+  before: Backup | undefined,
+  after: Backup,
+  odd: readonly Pick<Oddity, "minuteAt">[],
+): boolean {
+  if (before === undefined || after.sequence <= before.sequence + 1) return false;
+  return !odd.some(({ minuteAt }) => minuteAt >= toMinute(before.startedAt) && minuteAt <= after.startedAt);
+}
+
+/** A name tells the minute, and several backups may share it. */
+function toMinute(at: Date): Date {
+  return new Date(Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS);
+}
+
+function compare(before: Backup | undefined, backup: Backup, dropPercent: number): Suspicion | undefined {
+  if (before === undefined || backup.manifest.acknowledged !== undefined) return undefined;
+  const drops = [...tableDrops(before, backup, dropPercent), ...sizeDrops(before, backup, dropPercent)];
+  if (drops.length === 0) return undefined;
+  const more = drops.length > MAX_TOLD ? `; and ${drops.length - MAX_TOLD} more` : "";
+  const detail = `${drops.slice(0, MAX_TOLD).map(textOf).join("; ")}${more}`;
+  return { backup: backup.name, against: before.name, drops, detail };
+}
+
+function tableDrops(before: Backup, backup: Backup, dropPercent: number): Drop[] {
+  const now = new Map(backup.manifest.content.tables.map((table) => [tableName(table), table.rows]));
+  // Dumps of before 2018 name a table without its schema: it cannot be found again.
+  const tables = before.manifest.content.tables.filter(({ schema }) => schema !== "");
+  return tables.flatMap((table): Drop[] => {
+    const name = tableName(table);
+    const rows = now.get(name);
+    if (rows === undefined)
+      return table.rows > 0 && dropPercent < 100
+        ? [{ kind: "table_gone", table: name, before: table.rows, now: 0 }]
+        : [];
+    const isSharp = table.rows - rows >= MIN_LOST_ROWS && fell(table.rows, rows, dropPercent);
+    return isSharp ? [{ kind: "rows", table: name, before: table.rows, now: rows }] : [];
+  });
+}
+
+/** Only like is compared with like: another format or compression has another size for the same rows. */
+function sizeDrops(before: Backup, backup: Backup, dropPercent: number): Drop[] {
+  const kind = ({ manifest: { archive } }: Backup) => `${archive.format} ${archive.compression}`;
+  const isSharp =
+    kind(before) === kind(backup) &&
+    before.sizeBytes - backup.sizeBytes >= MIN_LOST_BYTES &&
+    fell(before.sizeBytes, backup.sizeBytes, dropPercent);
+  return isSharp ? [{ kind: "size", before: before.sizeBytes, now: backup.sizeBytes }] : [];
+}
+
+function fell(before: number, now: number, dropPercent: number): boolean {
+  return (before - now) * 100 > before * dropPercent;
+}
+
+function tableName({ schema, name }: { readonly schema: string; readonly name: string }): string {
+  return `${schema}.${name}`;
+}
+
+function textOf({ kind, table, before, now }: Drop): string {
+  switch (kind) {
+    case "table_gone":
+      return `table ${table} with ${before} rows is gone`;
+    case "rows":
+      return `table ${table} has ${now} rows instead of ${before}`;
+    case "size":
+      return `the archive has ${now} bytes instead of ${before}`;
+  }
+}

@@ -1,0 +1,23 @@
+import type { EventSink, OutcomeEvent } from "../events/outcome-event.ts";
+import type { RunContext } from "./run.ts";
+import { asDormouseError } from "../errors.ts";
+import type { Log } from "../log.ts";
+
+/**
+ * Tells the world what became of a run, while the run goes on. That nobody listened is reported, and changes nothing of
+ * what was done.
+ */
+export function announce(
+  { events, log }: { readonly events: EventSink; readonly log: Log },
+  { run, meanwhile }: Pick<RunContext, "run" | "meanwhile">,
+  event: OutcomeEvent,
+): void {
+  meanwhile(async (signal) => {
+    try {
+      await events.send(event, run.id, signal);
+    } catch (error) {
+      const { code, message, hint } = asDormouseError(error);
+      log.warn("event not delivered", { run: run.id, type: event.type, code, error: message, hint });
+    }
+  });
+}

@@ -1,0 +1,90 @@
+import { isLeftToOthers, type Run, type RunContext, type RunStep, type RunStore } from "./run.ts";
+import { asDormouseError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { recordOf } from "./record-run.ts";
+
+/** Does the work of a run; what it returns becomes the run's result. */
+export type Work = (context: RunContext) => Promise<unknown>;
+
+export type RunsDependencies = {
+  readonly store: RunStore;
+  readonly log: Log;
+  readonly now: () => Date;
+  /** Called for as long as a run is active: keeps the pod from being scaled away. */
+  readonly whileActive?: ((signal: AbortSignal) => Promise<void>) | undefined;
+};
+
+type CarriedOut = {
+  readonly tell: (step: RunStep) => void;
+  /** Called with the run as it is recorded: who waits for it need not wait for what is done by the way. */
+  readonly recorded: (run: Run) => void;
+  readonly signal: AbortSignal;
+  readonly isTakenUp: boolean;
+};
+
+/** Never rejects: what went wrong is in the record that it resolves to. */
+export async function carryOut(
+  dependencies: RunsDependencies,
+  begun: Run,
+  work: Work,
+  { tell, recorded, signal, isTakenUp }: CarriedOut,
+): Promise<Run> {
+  const { log, now, whileActive } = dependencies;
+  const record = recordOf(dependencies, begun, { tell, isTakenUp });
+  const active = new AbortController();
+  void whileActive?.(active.signal).catch((error: unknown) =>
+    log.warn("pod not held", { error: String(error) }),
+  );
+
+  const aside = oneAfterAnother(signal);
+  let run: Run;
+  try {
+    const { writes } = record;
+    const result = await work({ run: begun, isTakenUp, signal, ...writes, meanwhile: aside.begin });
+    run = { ...record.current(), state: "succeeded", finishedAt: now(), result };
+  } catch (error) {
+    const { code, message, hint } = asDormouseError(error);
+    // What could not be settled is left for the next process, as is what a signal ended.
+    const state = signal.aborted || isLeftToOthers(code) ? "interrupted" : "failed";
+    run = { ...record.current(), state, finishedAt: now(), problem: { code, message, hint } };
+  }
+  if (!mayBeNewer(run)) {
+    await record.end(run).catch((error: unknown) => {
+      log.error("run not recorded", { run: run.id, error: String(error) });
+    });
+  }
+  recorded(run);
+  await aside.ended();
+  active.abort();
+  logEnd(log, run);
+  return run;
+}
+
+/** What a run does by the way: nobody is told how that went. */
+function oneAfterAnother(signal: AbortSignal) {
+  let last = Promise.resolve();
+  return {
+    begin: (task: (signal: AbortSignal) => Promise<void>): void => {
+      last = last.then(() => task(signal)).catch(() => undefined);
+    },
+    ended: (): Promise<void> => last,
+  };
+}
+
+/**
+ * A journal belongs to whoever holds the lock, and this process has let it go: what it would record now might be older
+ * than what the next one has written.
+ */
+function mayBeNewer({ state, journal, problem }: Run): boolean {
+  const isLeft = problem !== undefined && isLeftToOthers(problem.code);
+  return isLeft || (state === "interrupted" && journal !== undefined);
+}
+
+function logEnd(log: Log, run: Run): void {
+  const durationMs = (run.finishedAt?.getTime() ?? 0) - run.acceptedAt.getTime();
+  const fields = { run: run.id, database: run.database, durationMs };
+  if (run.problem === undefined) return log.info("run succeeded", fields);
+  const { code, message, hint } = run.problem;
+  if (code === "run_elsewhere") return log.info(`run ${run.state}`, { ...fields, code, reason: message });
+  log.error(`run ${run.state}`, { ...fields, code, error: message, hint });
+}

@@ -1,0 +1,50 @@
+import { resumption } from "./resume.ts";
+import type { Run, RunProblem, RunStore } from "./run.ts";
+import type { Log } from "../log.ts";
+
+export type ResumeDependencies = {
+  readonly runs: RunStore;
+  readonly log: Log;
+  readonly now: () => Date;
+  /** Somebody must be told: nobody waits for the answer any more. */
+  readonly givenUp?: (run: Run, problem: RunProblem) => void;
+  /** Why a run is not for its record to begin. */
+  readonly notByRecord?: (run: Run) => string | undefined;
+};
+
+/**
+ * The unfinished runs of a kind and a database that are to be taken up, each with one more attempt on record; the others
+ * are closed.
+ */
+export async function interruptedRuns(
+  { runs, log, now, givenUp, notByRecord }: ResumeDependencies,
+  kind: "backup" | "cull",
+  database: string,
+): Promise<readonly Run[]> {
+  const taken: Run[] = [];
+  for (const run of await runs.unfinished(kind, database)) {
+    const why = notByRecord?.(run);
+    const decision = why === undefined ? resumption(run, now()) : { takeUp: false, why };
+    if (decision.takeUp) {
+      const next: Run = {
+        ...run,
+        state: "accepted",
+        attempt: run.attempt + 1,
+        problem: undefined,
+        finishedAt: undefined,
+      };
+      await runs.update(next);
+      taken.push(next);
+      continue;
+    }
+    const problem: RunProblem = {
+      code: "interrupted",
+      message: `the run was interrupted and is not taken up: ${decision.why}`,
+      hint: "find out what ends the pod: its memory limit, its node, its own log",
+    };
+    await runs.update({ ...run, state: "failed", finishedAt: now(), problem });
+    log.warn("run given up", { run: run.id, why: decision.why });
+    givenUp?.(run, problem);
+  }
+  return taken;
+}

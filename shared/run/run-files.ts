@@ -1,0 +1,216 @@
+import { createHash } from "node:crypto";
+import * as promises from "../catalog/volume/volume-calls.ts";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { parseRun } from "./run-record.ts";
+import {
+  isUnfinished,
+  type Admission,
+  type NewRun,
+  type Run,
+  type RunStore,
+  type Trigger,
+} from "./run.ts";
+import { DormouseError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import * as file from "../catalog/volume/files.ts";
+import { runsFolder } from "../catalog/volume/open-volume.ts";
+import {
+  type FoundRecord,
+  lookAtRecord,
+  notSealed,
+  recordPath,
+  runRecords,
+  type RunRecords,
+} from "./run-records.ts";
+import { sealedText, type RunSeal } from "./run-seal.ts";
+
+/**
+ * Records of ended runs beyond these are removed, oldest first: some months of daily work. Of each kind and database, so
+ * that no flood of events for one function pushes out what another has done.
+ */
+const KEPT_RECORDS = 200;
+/** Between taking a name and filling it lie milliseconds. */
+const LOOKS_AT_EMPTY = 10;
+const LOOK_AGAIN_MS = 100;
+
+type Written = Pick<RunRecords, "folder" | "seal">;
+type Begun = { readonly run: Run; readonly isNew: boolean };
+
+/**
+ * Run records as files: `.dormouse/runs/<run>.json`. The name follows from the trigger, so that it is taken once. Where
+ * there is a seal, records of its kind and database are believed only if they bear it.
+ */
+export function runFiles(backupDir: string, log: Log, now: () => Date, seal?: RunSeal): RunStore {
+  const records = runRecords(runsFolder(backupDir), log, seal);
+  let previous: Promise<unknown> = Promise.resolve();
+
+  const all: RunStore["all"] = async (kind) => (await records.ours(kind)).toSorted(byAcceptance);
+
+  return {
+    begin(wanted, admission = {}) {
+      // One after the other: a retry may come with the time of another minute, and only a scan finds its run.
+      const begun = previous.then(() => begin(records, { wanted, ...admission, at: now() }));
+      previous = begun.catch(() => undefined);
+      return begun;
+    },
+    update: (run) => replace(records, { ...run, updatedAt: now() }),
+    find: (id) => records.find(id),
+    all,
+    unfinished: async (kind, database) =>
+      (await all(kind)).filter((run) => run.database === database && isUnfinished(run)),
+    doubtful: (kind, database) => records.doubtful(kind, database),
+    inUse: () => records.inUse(),
+  };
+}
+
+type Asked = Admission & { readonly wanted: NewRun; readonly at: Date };
+
+async function begin(records: RunRecords, { wanted, admit, answeredBy, at }: Asked): Promise<Begun> {
+  const found = await records.each();
+  const same = found.find(({ run, isOurs }) => isOurs && isSameTrigger(run, wanted))?.run;
+  const known = same === undefined ? await records.findOurs(runId(wanted)) : await records.find(same.id);
+  if (known !== undefined && sameRequest(known, wanted).state !== "failed")
+    return { run: known, isNew: false };
+  const alike = found.filter(({ run }) => run.kind === wanted.kind && run.database === wanted.database);
+  const other = await answeredBy?.(alike.flatMap(({ run, isOurs }) => (isOurs ? [run] : [])));
+  if (other !== undefined) return { run: other, isNew: false };
+  admit?.();
+  await makeWay(records.folder, known, alike);
+
+  const run = accepted(wanted, known, at);
+  if (await create(records, run)) return { run, isNew: true };
+  const winner = await records.find(run.id);
+  return { run: winner === undefined ? run : sameRequest(winner, wanted), isNew: winner === undefined };
+}
+
+/** A new record takes the place of the oldest of its kind and database, or of a failed one of its name. */
+async function makeWay(
+  folder: string,
+  failed: Run | undefined,
+  alike: readonly FoundRecord[],
+): Promise<void> {
+  if (failed !== undefined) return takeAway(folder, failed);
+  const runs = alike.map(({ run }) => run);
+  return prune(folder, runs);
+}
+
+/** A run that failed is begun again under its name, by whoever asks the same again. */
+function accepted(wanted: NewRun, failed: Run | undefined, at: Date): Run {
+  return {
+    ...wanted,
+    id: failed?.id ?? runId(wanted),
+    trigger: failed?.trigger ?? wanted.trigger,
+    state: "accepted",
+    attempt: (failed?.attempt ?? 0) + 1,
+    acceptedAt: at,
+    updatedAt: at,
+    steps: [],
+  };
+}
+
+/** A schedule's tick is known by its minute, everything else by what its source calls it. */
+function runId({ kind, database, trigger: { source, id, at, data } }: NewRun): string {
+  const name =
+    at === undefined ? `id\0${source}\0${id}` : `slot\0${source}\0${at.toISOString().slice(0, 16)}`;
+  const key = data === undefined ? name : `${name}\0${data}`;
+  return `${kind}-${createHash("sha256").update(`${database}\0${key}`).digest("hex").slice(0, 24)}`;
+}
+
+function isSameTrigger(run: Run, { kind, database, trigger }: NewRun): boolean {
+  const same = (a: Trigger, b: Trigger) => a.source === b.source && a.id === b.id && a.data === b.data;
+  return run.kind === kind && run.database === database && same(run.trigger, trigger);
+}
+
+/** Only a person's key can be used twice with another meaning: an event's data belong to its name. */
+function sameRequest(run: Run, { trigger, request }: NewRun): Run {
+  if (trigger.data !== undefined || JSON.stringify(run.request) === JSON.stringify(request)) return run;
+  throw new DormouseError(
+    "idempotency_key_reused",
+    `key ${trigger.id} belongs to run ${run.id} with another request`,
+    {
+      hint: "use a new Idempotency-Key for a new request",
+    },
+  );
+}
+
+/**
+ * Frees the name of a failed run. Of several processes that begin it again, one may find that another already has:
+ * what it took away goes back.
+ */
+async function takeAway(folder: string, failed: Run): Promise<void> {
+  const taken = join(folder, file.temporaryName(failed.id));
+  try {
+    await promises.rename(recordPath(folder, failed.id), taken);
+    const text = await promises.readFile(taken, "utf8");
+    if (text !== "" && parseRun(failed.id, text).attempt !== failed.attempt)
+      await file.moveWithoutClobbering(promises, taken, recordPath(folder, failed.id));
+    await file.removeIfThere(promises, taken);
+  } catch (error) {
+    if (file.codeOf(error) !== "ENOENT") throw file.volumeError(error, `record of run ${failed.id}`);
+  }
+}
+
+async function create({ folder, seal }: Written, run: Run): Promise<boolean> {
+  const temporary = join(folder, file.temporaryName(run.id));
+  const path = recordPath(folder, run.id);
+  try {
+    await file.writeNew(promises, temporary, await sealedText(run, seal));
+    await setAside({ folder, seal }, run);
+    const isFirst =
+      (await file.moveWithoutClobbering(promises, temporary, path)) || (await replaceEmpty(temporary, path));
+    if (!isFirst) await file.removeIfThere(promises, temporary);
+    await file.syncFolder(promises, folder);
+    return isFirst;
+  } catch (error) {
+    throw file.volumeError(error, `record of run ${run.id}`);
+  }
+}
+
+/**
+ * What is not ours must not keep a night from its backup: it stays under another name, to be looked at. In the record of
+ * a restore may stand what an application needs back.
+ */
+async function setAside({ folder, seal }: Written, { id, kind }: Run): Promise<void> {
+  const found = await lookAtRecord(folder, id, seal);
+  if (found?.isOurs !== false) return;
+  if (kind === "restore" && isUnfinished(found.run)) throw notSealed(id);
+  await promises.rename(recordPath(folder, id), join(folder, `${id}.unsealed`));
+}
+
+/**
+ * Where there are no hard links a name is first taken by an empty file, and whoever died then will not fill it. Who is
+ * merely slow finds it filled.
+ */
+async function replaceEmpty(temporary: string, path: string): Promise<boolean> {
+  for (let looks = 0; looks < LOOKS_AT_EMPTY; looks++) {
+    const found = await file.lookAt(promises, path);
+    if (found === undefined || found.size > 0) return false;
+    await pause(LOOK_AGAIN_MS);
+  }
+  await promises.rename(temporary, path);
+  return true;
+}
+
+async function replace({ folder, seal }: Written, run: Run): Promise<void> {
+  const temporary = join(folder, file.temporaryName(run.id));
+  try {
+    await file.writeNew(promises, temporary, await sealedText(run, seal));
+    await promises.rename(temporary, recordPath(folder, run.id));
+    await file.syncFolder(promises, folder);
+  } catch (error) {
+    await file.clearUp(() => file.removeIfThere(promises, temporary));
+    throw file.volumeError(error, `record of run ${run.id}`);
+  }
+}
+
+async function prune(folder: string, records: readonly Run[]): Promise<void> {
+  const ended = records.filter((run) => !isUnfinished(run)).toSorted(byAcceptance);
+  for (const { id } of ended.slice(0, Math.max(0, ended.length - KEPT_RECORDS))) {
+    await file.removeIfThere(promises, recordPath(folder, id));
+  }
+}
+
+function byAcceptance(a: Run, b: Run): number {
+  return a.acceptedAt.getTime() - b.acceptedAt.getTime();
+}

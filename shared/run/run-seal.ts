@@ -1,0 +1,50 @@
+import { createHmac, scrypt, timingSafeEqual } from "node:crypto";
+import type { Run } from "./run.ts";
+
+/** Proves that a function wrote a record itself: the volume is not proof, since others may write to it. */
+export type RunSeal = {
+  readonly kind: Run["kind"];
+  readonly database: string;
+  /** The seal of a record's text, which names run, kind, database and attempt. */
+  of(text: string): Promise<string>;
+};
+
+/**
+ * HMAC-SHA256 with a key that scrypt derives from a secret which does not lie on the volume: slow on purpose, so that who
+ * reads records cannot try out passwords quickly. Kind and database are its salt: a record seals nothing of another function.
+ */
+export function runSeal(kind: Run["kind"], database: string, secret: string): RunSeal {
+  let key: Promise<Buffer> | undefined;
+  return {
+    kind,
+    database,
+    async of(text) {
+      key ??= derive(secret, `dormouse run record\0${kind}\0${database}`);
+      return createHmac("sha256", await key)
+        .update(text)
+        .digest("base64");
+    },
+  };
+}
+
+function derive(secret: string, salt: string): Promise<Buffer> {
+  return new Promise((resolve, reject) =>
+    scrypt(secret, salt, 32, (error, key) => (error === null ? resolve(key) : reject(error))),
+  );
+}
+
+/** A record as it is written: where there is a seal, it stands behind all that it covers. */
+export async function sealedText(run: Run, seal: RunSeal | undefined): Promise<string> {
+  const text = JSON.stringify(run);
+  const written = JSON.parse(text) as object;
+  const sealed = seal === undefined ? written : { ...written, seal: await seal.of(text) };
+  return `${JSON.stringify(sealed, null, 2)}\n`;
+}
+
+/** Whether the text of a record bears the seal of exactly what it says. */
+export async function isSealed(text: string, seal: RunSeal): Promise<boolean> {
+  const { seal: found, ...record } = JSON.parse(text) as { readonly seal?: unknown };
+  const expected = Buffer.from(await seal.of(JSON.stringify(record)));
+  const given = Buffer.from(typeof found === "string" ? found : "");
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}

@@ -1,0 +1,183 @@
+import { setTimeout as pause } from "node:timers/promises";
+import {
+  type Admission,
+  isLeftToOthers,
+  isUnfinished,
+  type NewRun,
+  type Run,
+  type RunStep,
+  type RunStore,
+} from "./run.ts";
+import { unlessAborted } from "../unless-aborted.ts";
+import { DormouseError } from "../errors.ts";
+import { carryOut, type RunsDependencies, type Work } from "./carry-out.ts";
+
+/** A run that somebody asked for, whoever carries it out. */
+export type StartedRun = {
+  readonly run: Run;
+  readonly isNew: boolean;
+  /** Tells of each step, those already taken first; returns how to stop that. */
+  subscribe(listener: (step: RunStep) => void): () => void;
+  /** The record at the end, in whatever state. `signal` ends the waiting and nothing else. */
+  readonly finished: (signal: AbortSignal) => Promise<Run>;
+};
+
+export type Limits = Pick<Admission, "answeredBy"> & { readonly atMost?: number };
+
+export type Runs = {
+  /**
+   * Records the run, or finds the one that this trigger has, and sees to it that it is carried out. Throws `overloaded`
+   * before it records one beyond those that may be under way: `atMost`.
+   */
+  start(wanted: NewRun, work: Work, limits?: Limits): Promise<StartedRun>;
+  /** Carries out a recorded run once more. */
+  takeUp(run: Run, work: Work): StartedRun;
+  find(id: string): Promise<Run | undefined>;
+  /** Waits `graceMs` for the runs that are active, then aborts them with `reason` and waits for their end. */
+  settle(graceMs: number, reason: DormouseError): Promise<void>;
+};
+
+type ActiveRun = {
+  readonly steps: RunStep[];
+  readonly listeners: Set<(step: RunStep) => void>;
+  /** When this process has done with it. */
+  readonly end: Promise<Run>;
+  readonly finished: StartedRun["finished"];
+};
+
+const POLL_MS = 1_000;
+/** Each has a session of the server, and a listing or a plan in memory: a pod of 512 MiB has room for these. */
+const MAX_RUNS = 16;
+/** What comes without a token leaves room for a person. */
+export const MAX_RUNS_OF_EVENTS = 8;
+
+/** Runs outlive the requests that asked for them; each is known by its record on the volume. */
+export function runsOf(dependencies: RunsDependencies): Runs {
+  const { store } = dependencies;
+  const active = new Map<string, ActiveRun>();
+  /** Runs that this process left to the next one that is asked. */
+  const left = new Set<string>();
+  const stopping = new AbortController();
+  const admission = admissions(active);
+
+  function launch(run: Run, work: Work, isTakenUp: boolean): StartedRun {
+    const known = active.get(run.id);
+    if (known !== undefined) return watch(run, false, known);
+    const { tell, recorded, outcome, ...audience } = audienceOf(run);
+    const end = carryOut(dependencies, run, work, { tell, recorded, signal: stopping.signal, isTakenUp });
+    const finished: ActiveRun["finished"] = (signal) => outcomeOf(store, outcome, signal, stopping.signal);
+    active.set(run.id, { ...audience, end, finished });
+    void end.then(({ problem }) => {
+      active.delete(run.id);
+      if (problem !== undefined && isLeftToOthers(problem.code)) left.add(run.id);
+    });
+    return watch(run, true, { ...audience, end, finished });
+  }
+
+  return {
+    async start(wanted, work, { atMost = MAX_RUNS, answeredBy } = {}) {
+      if (stopping.signal.aborted) throw stopping.signal.reason;
+      using admitted = admission(atMost);
+      const { run, isNew } = await store.begin(wanted, { admit: admitted.admit, answeredBy });
+      const known = active.get(run.id);
+      // A run that failed this very moment is begun again, when it has ended for us as well.
+      if (isNew) await known?.end;
+      else if (known !== undefined) return watch(run, false, known);
+      // Whoever asks again need not wait for another process, which there may never be.
+      const isTakenUp = left.delete(run.id) && isUnfinished(run);
+      return isNew || isTakenUp ? launch(run, work, isTakenUp) : watchElsewhere(store, run);
+    },
+    takeUp: (run, work) => launch(run, work, true),
+    find: (id) => store.find(id),
+    async settle(graceMs, reason) {
+      const ends = () => Promise.all([...active.values()].map(({ end }) => end));
+      await Promise.race([ends(), pause(graceMs, undefined, { ref: false })]);
+      stopping.abort(reason);
+      await ends();
+    },
+  };
+}
+
+/** Counts a run as begun from its admission, which comes before its record and before it is active. */
+function admissions(active: ReadonlyMap<string, unknown>) {
+  let beginning = 0;
+  return (atMost: number) => {
+    let isAdmitted = false;
+    return {
+      admit: (): void => {
+        if (isAdmitted) return;
+        if (active.size + beginning >= atMost) throw overloaded(active.size);
+        isAdmitted = true;
+        beginning += 1;
+      },
+      [Symbol.dispose]: () => void (beginning -= isAdmitted ? 1 : 0),
+    };
+  };
+}
+
+function overloaded(count: number): DormouseError {
+  return new DormouseError("overloaded", `${count} runs are under way, and no more are begun`, {
+    hint: "ask again when one of them has ended",
+  });
+}
+
+/** Who listens to a run and what it has told so far, and who waits for how it ends. */
+function audienceOf(run: Run) {
+  const steps = [...run.steps];
+  const listeners = new Set<(step: RunStep) => void>();
+  const tell = (step: RunStep) => {
+    if (step.step !== "progress") steps.push(step);
+    listeners.forEach((listener) => listener(step));
+  };
+  const { promise: outcome, resolve: recorded } = Promise.withResolvers<Run>();
+  return { steps, listeners, tell, outcome, recorded };
+}
+
+function watch(run: Run, isNew: boolean, { steps, listeners, finished }: ActiveRun): StartedRun {
+  return {
+    run,
+    isNew,
+    subscribe(listener) {
+      steps.forEach(listener);
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    finished,
+  };
+}
+
+function watchElsewhere(store: RunStore, run: Run): StartedRun {
+  return {
+    run,
+    isNew: false,
+    subscribe(listener) {
+      run.steps.forEach(listener);
+      return () => undefined;
+    },
+    finished: (signal) => endElsewhere(store, run, signal),
+  };
+}
+
+/** Who asked is told how the run ended, also if another process had the lock first and carried it out. */
+async function outcomeOf(
+  store: RunStore,
+  end: Promise<Run>,
+  signal: AbortSignal,
+  stopping: AbortSignal,
+): Promise<Run> {
+  const run = await unlessAborted(end, signal);
+  if (run.problem?.code !== "run_elsewhere") return run;
+  return endElsewhere(store, run, AbortSignal.any([signal, stopping])).catch((error: unknown) => {
+    if (stopping.aborted) return run;
+    throw error;
+  });
+}
+
+/** Another process has the run: its record tells how it ends. */
+async function endElsewhere(store: RunStore, begun: Run, signal: AbortSignal): Promise<Run> {
+  for (;;) {
+    const run = (await store.find(begun.id)) ?? begun;
+    if (run.state !== "accepted" && run.state !== "running") return run;
+    await pause(POLL_MS, undefined, { signal });
+  }
+}

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { parseManifest, serialiseManifest } from "../../shared/catalog/manifest.ts";
+import { aManifest } from "../support/backups.ts";
+
+describe("BackupManifest", () => {
+  it("is read back as it was written, with what a later release added", () => {
+    const manifest = { ...aManifest(), kinship: { key: "from the future" } };
+
+    const parsed = parseManifest(manifest.name, serialiseManifest(manifest));
+
+    assert.deepEqual(parsed, manifest);
+  });
+
+  const broken: readonly (readonly [string, string, RegExp])[] = [
+    ["no JSON", "{", /it is not JSON/],
+    ["another format version", JSON.stringify({ ...aManifest(), formatVersion: 2 }), /formatVersion/],
+    [
+      "no hash",
+      JSON.stringify({ ...aManifest(), archive: { ...aManifest().archive, sha256: "no" } }),
+      /archive\.sha256/,
+    ],
+    ["another archive's", JSON.stringify(aManifest({ database: "other" })), /it belongs to/],
+    [
+      "a database that is not the name's",
+      JSON.stringify({ ...aManifest(), database: "other" }),
+      /it belongs to/,
+    ],
+    ["a list", "[]", /expected object/],
+  ];
+  for (const [what, json, message] of broken) {
+    it(`refuses ${what}`, () => {
+      const parse = () => parseManifest(aManifest().name, json);
+
+      assert.throws(parse, { code: "catalog_unreadable", message });
+    });
+  }
+
+  it("is not written when it could not be read", () => {
+    assert.throws(() => serialiseManifest(aManifest({ sequence: -1 })), { code: "catalog_unreadable" });
+  });
+});

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { preload, problemIn } from "../../support/faulty.ts";
+import { manifestOf, minutesAgo, startFunction } from "../../support/function-process.ts";
+import { setRestoreStage, type RestoreStage } from "../../support/restore-stage.ts";
+
+/** Of the pod; the server's own decides. */
+const AHEAD = {
+  ...preload("clock-preload.ts"),
+  DORMOUSE_TEST_CLOCK_OFFSET_MS: String(3 * 86_400_000),
+};
+
+describe("the database that a restore keeps", () => {
+  let stage: RestoreStage;
+  let run: string;
+
+  beforeEach(async () => {
+    stage = await setRestoreStage();
+    await using restore = await stage.start();
+    ({ run } = await stage.resultOf(restore.post({ filename: "latest" })));
+  });
+
+  afterEach(() => stage[Symbol.asyncDispose]());
+
+  it("stays while it can be undone, and goes with the first backup after that", async () => {
+    const both = [stage.database, stage.before(run)].toSorted();
+    await using today = await startFunction("backup", stage.environment);
+    await manifestOf(await today.post({ label: "soon after" }));
+    const meanwhile = await stage.databases();
+
+    await stage.letTimePass(run);
+    await manifestOf(await today.post({ label: "days later" }));
+
+    assert.deepEqual(meanwhile, both);
+    assert.deepEqual(await stage.databases(), [stage.database]);
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+  });
+
+  it("keeps no restore waiting when its time is over and somebody holds it", async () => {
+    const holder = await stage.server.connect();
+    await holder.query("BEGIN");
+    await holder.query("SELECT FROM pg_database WHERE datname = $1 FOR UPDATE", [stage.before(run)]);
+    await stage.destroyData();
+    await stage.letTimePass(run);
+    const later = await stage.start();
+
+    const result = await stage.resultOf(later.post({ filename: stage.backup.name }));
+    const held = await stage.databases();
+    await holder.end();
+    await later.ping();
+
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+    assert.ok(held.includes(stage.before(run)));
+    const warning = later.lines.find(({ message }) => message === "kept database not dropped");
+    assert.equal(warning?.["code"], "lock_timeout");
+    assert.deepEqual(await stage.databases(), [stage.database, stage.before(result.run)]);
+  });
+
+  it("stays and can be undone when a pod's clock is days ahead", async () => {
+    await using backup = await startFunction("backup", { ...stage.environment, ...AHEAD });
+    await manifestOf(await backup.post({}));
+    const ahead = await stage.start(AHEAD);
+    await ahead.ping({ time: minutesAgo(-3 * 24 * 60) });
+
+    await stage.resultOf(ahead.post({ undo: run }));
+
+    assert.equal((await stage.databases()).length, 2);
+  });
+
+  it("goes with a ping to the restore function, and cannot be asked for any more", async () => {
+    await stage.letTimePass(run);
+    const later = await stage.start();
+
+    const answer = await later.ping();
+    const undo = await problemIn(later.post({ undo: run }));
+
+    assert.equal(answer.status, 202);
+    assert.equal(undo.code, "undo_unavailable");
+    assert.deepEqual(await stage.databases(), [stage.database]);
+  });
+});

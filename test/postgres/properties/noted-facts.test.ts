@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { DatabaseProperties, Settings } from "../../../shared/postgres/properties/database-properties.ts";
+import { NO_NEEDS } from "../../../shared/postgres/plain-dump/script-needs.ts";
+import { connect } from "../../../shared/postgres/session/connection.ts";
+import { targetFacts } from "../../../shared/postgres/properties/read-target-facts.ts";
+import { settingsOf } from "../../support/postgres-adapter.ts";
+import { sharedServer, type TestServer } from "../../support/postgres.ts";
+
+const GONE: DatabaseProperties = {
+  owner: "postgres",
+  encoding: "UTF8",
+  localeProvider: "libc",
+  collate: "C",
+  ctype: "C",
+  tablespace: "pg_default",
+  connectionLimit: -1,
+  isTemplate: false,
+  settings: [],
+  labels: [],
+};
+
+describe("what the server says of a database that a manifest notes and that is gone", () => {
+  const role = `noted_${process.pid}`;
+  let server: TestServer;
+
+  before(async () => {
+    server = await sharedServer();
+    await server.query("postgres", `CREATE ROLE ${role} CREATEDB`);
+  });
+
+  after(() => server.query("postgres", `DROP ROLE ${role}`));
+
+  async function factsOf(properties: Partial<DatabaseProperties>, settings: Settings = {}) {
+    const client = await connect(settingsOf(server), "postgres", new AbortController().signal);
+    const noted = { properties: { ...GONE, ...properties } as DatabaseProperties, settings };
+    try {
+      await client.query(`SET ROLE ${role}`);
+      const request = { database: "there is none", target: "there is none", needs: NO_NEEDS, noted };
+      return await targetFacts(client, request);
+    } finally {
+      await client.end();
+    }
+  }
+
+  it("finds nothing where the server can make it so", async () => {
+    const { missingLocales, missing, forbiddenOwner, forbiddenSettings, impossibleSettings } = await factsOf(
+      { owner: role },
+      { TimeZone: "America/Vancouver", lc_monetary: "C", "app.x": "y", a_setting_of_old: "gone" },
+    );
+
+    assert.deepEqual(
+      [missingLocales, forbiddenOwner, forbiddenSettings, impossibleSettings],
+      [[], [], [], []],
+    );
+    assert.deepEqual(missing, { roles: [], extensions: [], tablespaces: [] });
+  });
+
+  for (const [what, properties, key, names] of [
+    ["a locale", { collate: "tlh_QO.utf8" }, "missingLocales", ["tlh_QO.utf8"]],
+    [
+      "a provider",
+      { localeProvider: "builtin", locale: "C.UTF-8" },
+      "missingLocales",
+      ["C.UTF-8 of builtin"],
+    ],
+    ["an owner of others", {}, "forbiddenOwner", ["postgres"]],
+    [
+      "a setting for superusers",
+      { owner: role, settings: [{ name: "log_statement", value: "all" }] },
+      "forbiddenSettings",
+      ["log_statement"],
+    ],
+  ] as const)
+    it(`names ${what}`, async (test) => {
+      if (what === "a provider" && server.major >= 17) return test.skip("this server has it");
+      const facts = await factsOf(properties as Partial<DatabaseProperties>);
+
+      assert.deepEqual(facts[key], names);
+    });
+
+  it("names roles and tablespaces that are missing, also those that only its settings and grants need", async () => {
+    const { missing } = await factsOf({
+      owner: "no_owner",
+      tablespace: "no_space",
+      settings: [{ role: "no_role", name: "work_mem", value: "8MB" }],
+      grants: [{ grantee: "no_grantee", privilege: "CONNECT", grantable: false }],
+    });
+
+    assert.deepEqual(missing.roles, ["no_grantee", "no_owner", "no_role"]);
+    assert.deepEqual(missing.tablespaces, ["no_space"]);
+  });
+
+  it("names settings under which the dump was written and that it cannot take", async () => {
+    const { impossibleSettings } = await factsOf(
+      {},
+      { lc_monetary: "tlh_QO.utf8", TimeZone: "Atlantis/Center", default_text_search_config: "public.mine" },
+    );
+
+    assert.deepEqual(impossibleSettings, ["lc_monetary = tlh_QO.utf8", "TimeZone = Atlantis/Center"]);
+  });
+});

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { NewRun } from "../../shared/run/run.ts";
+import { runFiles } from "../../shared/run/run-files.ts";
+import { DormouseError } from "../../shared/errors.ts";
+import { jsonLog } from "../../shared/log.ts";
+import type { Work } from "../../shared/run/carry-out.ts";
+import { runsOf } from "../../shared/run/runs.ts";
+import { temporaryVolume } from "../support/volume.ts";
+
+const now = () => new Date();
+const silent = jsonLog(() => undefined, now);
+const WANTED: NewRun = {
+  kind: "restore",
+  database: "hets",
+  trigger: { source: "/dormouse/http", id: "my-key" },
+  request: { filename: "latest" },
+};
+
+describe("runs", () => {
+  it("take up what could not be settled when the same is asked again", async () => {
+    await using volume = await temporaryVolume();
+    const runs = runsOf({ store: runFiles(volume.path, silent, now), log: silent, now });
+    const takenUp: boolean[] = [];
+    const work: Work = async ({ isTakenUp }) => {
+      takenUp.push(isTakenUp);
+      if (isTakenUp) return "done";
+      throw new DormouseError("restore_unsettled", "the server is away");
+    };
+    const signal = AbortSignal.timeout(5_000);
+
+    const first = await (await runs.start(WANTED, work)).finished(signal);
+    const again = await (await runs.start(WANTED, work)).finished(signal);
+    const known = await (await runs.start(WANTED, work)).finished(signal);
+
+    assert.deepEqual([first.state, first.problem?.code], ["interrupted", "restore_unsettled"]);
+    assert.deepEqual([again.id, again.state, again.result], [first.id, "succeeded", "done"]);
+    assert.deepEqual([known.state, takenUp], ["succeeded", [false, true]]);
+  });
+
+  it("tell who asked how another process ended the run that it had first", async () => {
+    await using volume = await temporaryVolume();
+    const store = runFiles(volume.path, silent, now);
+    const runs = runsOf({ store, log: silent, now });
+    const work: Work = async ({ run, step }) => {
+      const theirs = { ...run, attempt: run.attempt + 1, state: "running" } as const;
+      await store.update(theirs);
+      setTimeout(() => void store.update({ ...theirs, state: "succeeded", result: "theirs" }), 100);
+      await step("locked");
+    };
+
+    const { finished } = await runs.start(WANTED, work);
+    const ended = await finished(AbortSignal.timeout(5_000));
+
+    assert.deepEqual([ended.state, ended.attempt, ended.result], ["succeeded", 2, "theirs"]);
+  });
+
+  it("wait for another process until they are stopped, and no longer", async () => {
+    await using volume = await temporaryVolume();
+    const store = runFiles(volume.path, silent, now);
+    const runs = runsOf({ store, log: silent, now });
+    const work: Work = async ({ run, step }) => {
+      await store.update({ ...run, attempt: run.attempt + 1, state: "running" });
+      await step("locked");
+    };
+
+    const { finished } = await runs.start(WANTED, work);
+    const waiting = finished(AbortSignal.timeout(5_000));
+    await runs.settle(1_000, new DormouseError("interrupted", "the pod is told to stop"));
+
+    assert.equal((await waiting).problem?.code, "run_elsewhere");
+  });
+});
