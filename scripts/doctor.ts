@@ -8,7 +8,8 @@ import { parseAllDocuments } from "yaml";
 import { DormouseError } from "../shared/errors.ts";
 import { examine } from "../shared/doctor/examine.ts";
 import { orSay } from "./fail.ts";
-import { clusterChecks, type Kubectl, type Manifest } from "./doctor/cluster-checks.ts";
+import { clusterChecks } from "./doctor/cluster-checks.ts";
+import type { Kubectl, Manifest } from "./doctor/kubectl.ts";
 
 const MARKS = { good: "ok     ", warning: "warning", fault: "FAULT  " } as const;
 

@@ -1,4 +1,4 @@
-/** Every way to stop. The HTTP status of each stands in `events/problem.ts`, its meaning in `docs/errors.md`. */
+/** Every way to stop. The HTTP status of each stands in `http/problem.ts`, its meaning in `docs/errors.md`. */
 export type ErrorCode =
   // what a caller can mend
   | "request_invalid"
@@ -110,6 +110,13 @@ export function withoutUrlSecrets(text: string): string {
   return text.replaceAll(URL_SECRETS, (_, scheme: string, rest: string) => `${scheme}${rest}`);
 }
 
+/** An error as records, events and answers show it. */
+export type Problem = {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string | undefined;
+};
+
 /** For `catch` blocks: our own errors unchanged, anything else as `internal` with its cause kept. */
 export function asDormouseError(error: unknown): DormouseError {
   if (error instanceof DormouseError) return error;
@@ -121,4 +128,10 @@ export function asDormouseError(error: unknown): DormouseError {
     cause: error,
     hint: "please report this with the log lines",
   });
+}
+
+/** What a record, an event or an answer says of anything that was thrown. */
+export function problemFrom(error: unknown): Problem {
+  const { code, message, hint } = asDormouseError(error);
+  return { code, message, hint };
 }

@@ -66,7 +66,11 @@ describe("the documents", () => {
 
   it("name every event that goes out", async () => {
     const page = await read("docs/events.md");
-    const types = (await read("shared/events/outcome-event.ts")).matchAll(/"(dev\.dormouse\.[\w.]+)"/g);
+    const declared = await Array.fromAsync(glob("{functions,shared}/**/*-events.ts", { cwd: ROOT }));
+    const types = (await Promise.all(declared.map(read))).flatMap((text) => [
+      ...text.matchAll(/"(dev\.dormouse\.[\w.]+)"/g),
+    ]);
+    assert.ok(types.length > 10);
     for (const [, type] of types) assert.ok(page.includes(`\`${type}\``), type);
   });
 

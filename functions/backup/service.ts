@@ -1,4 +1,5 @@
-import type { Run, RunProblem } from "../../shared/run/run.ts";
+import type { Problem } from "../../shared/errors.ts";
+import type { Run } from "../../shared/run/run.ts";
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
 import { sinkCheck } from "../../shared/doctor/check-sink.ts";
 import type { BackupDependencies } from "../../shared/backup/backup-request.ts";
@@ -9,17 +10,19 @@ import { announceFailure } from "../../shared/backup/take-backup.ts";
 import { databaseCheck } from "../../shared/doctor/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/session/connection-settings.ts";
 import { openLibpq } from "../../shared/postgres/session/libpq.ts";
-import { keepPolicy } from "../../shared/config/retention-config.ts";
-import { runsInPod } from "../../shared/function/runs-in-pod.ts";
+import { runsInPod } from "../../shared/function/service.ts";
 import type { Service } from "../../shared/function/service.ts";
-import { authorizeOf, callerChecks, eventAuthOf } from "../../shared/http/authorize-by.ts";
+import { authorizeOf, eventAuthOf } from "../../shared/http/authorize-by.ts";
 import { sendersCheck } from "../../shared/doctor/check-senders.ts";
 import { backupDependencies } from "../../shared/backup/backup-dependencies.ts";
-import { mirrorChecks, mirrorOf } from "../../shared/catalog/bucket/open-mirror.ts";
+import { mirrorOf } from "../../shared/catalog/bucket/open-mirror.ts";
 import { protectionOf } from "../../shared/catalog/encryption/protection.ts";
 import type { Surroundings } from "../../shared/function/run-function.ts";
 import type { BackupConfig } from "./config.ts";
 import { backupHandler } from "./handler.ts";
+import { keepPolicy } from "../../shared/retention/retention-policy.ts";
+import { callerChecks } from "../../shared/doctor/check-callers.ts";
+import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
 
 const TELL_WITHIN_MS = 60_000;
 
@@ -32,7 +35,7 @@ export async function backupService(config: BackupConfig, surroundings: Surround
     ...(await protectionOf(config)),
     mirroring: mirroringOf(config),
   };
-  const givenUp = (run: Run, problem: RunProblem) =>
+  const givenUp = (run: Run, problem: Problem) =>
     announceFailure(deps, run.database, { run, meanwhile: inBackground }, problem);
   return {
     handler: {

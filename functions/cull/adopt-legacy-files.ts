@@ -1,7 +1,7 @@
 import type { Catalog, CatalogListing, LegacyFile } from "../../shared/catalog/catalog.ts";
 import { adoptable, describeAdopted } from "../../shared/catalog/legacy/legacy-adoption.ts";
-import type { RunContext, RunProblem } from "../../shared/run/run.ts";
-import { asDormouseError } from "../../shared/errors.ts";
+import type { RunContext } from "../../shared/run/run.ts";
+import { asDormouseError, type Problem } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 
 export type AdoptDependencies = {
@@ -19,7 +19,7 @@ export type AdoptReport = {
   /** What could not be adopted now, for a fault that is not the file's content: the next runs try again. */
   readonly failed: readonly { readonly name: string; readonly why: string }[];
   /** Why it did not come to the end, or did not begin. */
-  readonly problem?: RunProblem | undefined;
+  readonly problem?: Problem | undefined;
   /** Left for the next runs. */
   readonly waiting: number;
 };

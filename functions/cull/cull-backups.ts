@@ -1,31 +1,22 @@
 import type { Backup } from "../../shared/catalog/backup.ts";
 import type { Catalog, CatalogListing } from "../../shared/catalog/catalog.ts";
-import type { ArchiveName } from "../../shared/catalog/archive-name.ts";
-import type { BackupManifest } from "../../shared/catalog/manifest.ts";
-import type { Mirror } from "../../shared/catalog/mirror.ts";
 import { planOf, type CullOutcome, type CullReport } from "./cull-report.ts";
 import { isOwn, originText, ownOrigins, type Origin } from "../../shared/catalog/origin.ts";
-import type { EventSink } from "../../shared/events/outcome-event.ts";
 import { odditiesIn, type DamageBook } from "../../shared/retention/oddities.ts";
-import type { CullContext, RetentionPolicy } from "../../shared/retention/retention-policy.ts";
+import type { CullContext } from "../../shared/retention/retention-policy.ts";
 import { planLegacy } from "./retention/legacy-plan.ts";
 import { planCatalog, type CullPlan } from "./retention/retention.ts";
-import type { RunContext, RunStore } from "../../shared/run/run.ts";
-import type { Log } from "../../shared/log.ts";
-import { announce } from "../../shared/run/announce.ts";
-import type { Exclusively } from "./exclusively.ts";
-import { finishRemovals, removePlanned } from "./remove-planned.ts";
-
-/** What culling asks of a catalog: one's own backups of a volume or a bucket. */
-export type CulledCatalog = Pick<Mirror, "find" | "finishRemoval"> & {
-  list(signal: AbortSignal): Promise<CatalogListing & { readonly elsewhere: readonly Backup[] }>;
-  /** `changed`: its manifest is not the `decided` one any more, and nothing was removed. */
-  remove(
-    name: ArchiveName,
-    signal: AbortSignal,
-    decided: BackupManifest,
-  ): Promise<Awaited<ReturnType<Mirror["remove"]>> | "changed">;
-};
+import type { RunContext } from "../../shared/run/run.ts";
+import {
+  finishRemovals,
+  removePlanned,
+  type CulledCatalog,
+  type CulledPlace,
+  type CullRequest,
+} from "./remove-planned.ts";
+import type { EventSink } from "../../shared/events/event-sink.ts";
+import type { CullEvent } from "./cull-events.ts";
+import { announce } from "../../shared/events/announce.ts";
 
 export function culledVolume(catalog: Catalog, namespace: string | undefined): CulledCatalog {
   return {
@@ -39,23 +30,11 @@ export function culledVolume(catalog: Catalog, namespace: string | undefined): C
 }
 
 /** One catalog, wherever it lies, and what culling it needs: nothing of the database. */
-export type CullDependencies = {
-  readonly place: CullOutcome["place"];
-  readonly catalog: CulledCatalog;
-  readonly runs: Pick<RunStore, "inUse">;
+export type CullDependencies = CulledPlace & {
   readonly damage: DamageBook;
   readonly expected?: CullContext["expected"];
   readonly events: EventSink;
-  readonly log: Log;
   readonly now: () => Date;
-  readonly exclusively: Exclusively;
-};
-
-export type CullRequest = {
-  readonly policy: RetentionPolicy;
-  /** Of one run; what is left goes with the next ones. */
-  readonly maxRemovals: number;
-  readonly dryRun: boolean;
 };
 
 /** Lists one catalog, plans for each of its databases, and removes what no rule keeps. */
@@ -89,7 +68,7 @@ export async function cullBackups(
   const { place, removed, bytesFreed, remaining, refused, kept } = report;
   await context.step("culled", { place, removed: removed.length, bytesFreed });
   const data = { run: context.run.id, place, removed, bytesFreed, remaining, refused, kept };
-  announce(deps, context, { type: "dev.dormouse.cull.completed", subject: place, data });
+  announce(deps, context, { type: "dev.dormouse.cull.completed", subject: place, data } satisfies CullEvent);
   return report;
 }
 
@@ -129,7 +108,11 @@ function tellRefusal(deps: CullDependencies, context: RunContext, plan: CullPlan
   }
   if (suspicion === undefined) return;
   const data = { run: context.run.id, database, suspicion };
-  announce(deps, context, { type: "dev.dormouse.backup.suspect", subject: suspicion.backup, data });
+  announce(deps, context, {
+    type: "dev.dormouse.backup.suspect",
+    subject: suspicion.backup,
+    data,
+  } satisfies CullEvent);
 }
 
 /** Nobody else looks: a backup function that is never woken cannot say so. */
@@ -139,7 +122,7 @@ function tellStaleness(deps: CullDependencies, context: RunContext, { database, 
   const { newest = database, detail: why } = staleness;
   deps.log.warn("backup stale", { run: context.run.id, place, database, why });
   const data = { run: context.run.id, place, database, staleness };
-  announce(deps, context, { type: "dev.dormouse.backup.stale", subject: newest, data });
+  announce(deps, context, { type: "dev.dormouse.backup.stale", subject: newest, data } satisfies CullEvent);
 }
 
 type Done = Pick<CullOutcome, "removed" | "remaining"> & {

@@ -4,13 +4,14 @@ import type { CullReport, Removal } from "./cull-report.ts";
 import type { Mirror } from "../../shared/catalog/mirror.ts";
 import type { KeepPolicy } from "../../shared/retention/retention-policy.ts";
 import { ownOrigins } from "../../shared/catalog/origin.ts";
-import type { RunContext, RunProblem } from "../../shared/run/run.ts";
-import { asDormouseError } from "../../shared/errors.ts";
-import { announce } from "../../shared/run/announce.ts";
-import { cullBackups, withoutOthers, type CulledCatalog } from "./cull-backups.ts";
+import type { RunContext } from "../../shared/run/run.ts";
+import { asDormouseError, type Problem } from "../../shared/errors.ts";
+import { cullBackups, withoutOthers } from "./cull-backups.ts";
 import { adoptLegacyFiles, type AdoptReport } from "./adopt-legacy-files.ts";
 import { cullVolume, type CullVolumeDependencies, type CullVolumeRequest } from "./cull-volume.ts";
-import { CullStopped } from "./remove-planned.ts";
+import { CullStopped, type CulledCatalog } from "./remove-planned.ts";
+import type { CullEvent } from "./cull-events.ts";
+import { announce } from "../../shared/events/announce.ts";
 
 export type CullPlacesDependencies = CullVolumeDependencies & {
   /** Unset: there is no bucket. What it keeps goes by its own count. */
@@ -19,7 +20,7 @@ export type CullPlacesDependencies = CullVolumeDependencies & {
 
 /** Of a place that could not be culled, or not to the end: what went nevertheless. */
 type PlaceProblem = {
-  readonly problem: RunProblem;
+  readonly problem: Problem;
   readonly removed: readonly Removal[];
   readonly bytesFreed: number;
 };
@@ -87,7 +88,7 @@ async function tried(
     deps.log.error("cull failed", { run: context.run.id, place, code, error: message, hint });
     await context.step("unculled", { place, ...told });
     const data = { run: context.run.id, place, ...told };
-    announce(deps, context, { type: "dev.dormouse.cull.failed", subject: place, data });
+    announce(deps, context, { type: "dev.dormouse.cull.failed", subject: place, data } satisfies CullEvent);
     return { error, told };
   }
 }

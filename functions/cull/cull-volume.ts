@@ -1,8 +1,9 @@
 import type { Catalog } from "../../shared/catalog/catalog.ts";
 import type { CullReport } from "./cull-report.ts";
 import type { RunContext, RunStore } from "../../shared/run/run.ts";
-import { cullBackups, culledVolume, type CullDependencies, type CullRequest } from "./cull-backups.ts";
+import { cullBackups, culledVolume, type CullDependencies } from "./cull-backups.ts";
 import { sweepLeftovers } from "../../shared/run/sweep-leftovers.ts";
+import type { CullRequest } from "./remove-planned.ts";
 
 export type CullVolumeDependencies = Omit<CullDependencies, "place" | "catalog"> & {
   readonly runs: Pick<RunStore, "find">;

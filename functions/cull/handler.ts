@@ -5,10 +5,10 @@ import { catalogOfBothPlaces } from "../../shared/catalog/merged-catalog.ts";
 import type { Run, RunContext } from "../../shared/run/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import { cullPlaces, type CullPlacesDependencies } from "./cull-places.ts";
-import { markBackup } from "./mark-backup.ts";
-import type { CullRequest } from "./cull-backups.ts";
+import { markBackup } from "./marks/mark-backup.ts";
 import { readBody } from "../../shared/http/read-body.ts";
 import { recentCull } from "./recent-cull.ts";
+import type { CullRequest } from "./remove-planned.ts";
 
 const name = z
   .string()

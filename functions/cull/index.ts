@@ -1,6 +1,6 @@
-import { checkAuth } from "../../shared/doctor/check-auth.ts";
 import { runFunction } from "../../shared/function/run-function.ts";
 import { cullConfig } from "./config.ts";
+import { checkAuth } from "../../shared/config/auth-config.ts";
 
 runFunction({
   name: "cull",

@@ -1,10 +1,43 @@
-import { parseArchiveName } from "../../shared/catalog/archive-name.ts";
+import type { Backup } from "../../shared/catalog/backup.ts";
+import type { CatalogListing } from "../../shared/catalog/catalog.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
+import type { Mirror } from "../../shared/catalog/mirror.ts";
+import type { Log } from "../../shared/log.ts";
+import type { RetentionPolicy } from "../../shared/retention/retention-policy.ts";
+import type { Exclusively } from "./exclusively.ts";
+import { parseArchiveName, type ArchiveName } from "../../shared/catalog/archive-name.ts";
 import { readCullJournal, type CullJournal } from "./cull-journal.ts";
 import { removalOf, type CullOutcome, type Removal } from "./cull-report.ts";
 import { mayStillGo, type CullPlan, type RemovedBackup } from "./retention/retention.ts";
-import type { RunContext } from "../../shared/run/run.ts";
+import type { RunContext, RunStore } from "../../shared/run/run.ts";
 import { asDormouseError, DormouseError, type ErrorCode } from "../../shared/errors.ts";
-import type { CullDependencies, CullRequest } from "./cull-backups.ts";
+
+/** What culling asks of a catalog: one's own backups of a volume or a bucket. */
+export type CulledCatalog = Pick<Mirror, "find" | "finishRemoval"> & {
+  list(signal: AbortSignal): Promise<CatalogListing & { readonly elsewhere: readonly Backup[] }>;
+  /** `changed`: its manifest is not the `decided` one any more, and nothing was removed. */
+  remove(
+    name: ArchiveName,
+    signal: AbortSignal,
+    decided: BackupManifest,
+  ): Promise<Awaited<ReturnType<Mirror["remove"]>> | "changed">;
+};
+
+/** One catalog, wherever it lies, and what removing from it needs. */
+export type CulledPlace = {
+  readonly place: CullOutcome["place"];
+  readonly catalog: CulledCatalog;
+  readonly runs: Pick<RunStore, "inUse">;
+  readonly log: Log;
+  readonly exclusively: Exclusively;
+};
+
+export type CullRequest = {
+  readonly policy: RetentionPolicy;
+  /** Of one run; what is left goes with the next ones. */
+  readonly maxRemovals: number;
+  readonly dryRun: boolean;
+};
 
 /** A cull that stopped has removed something nevertheless: whoever tells of it tells that too. */
 export class CullStopped extends DormouseError {
@@ -27,7 +60,7 @@ const OVER_LIMIT = "this run has removed as many as it may";
 
 /** Oldest first: a cull that stops half-way has removed only what mattered least. The first failure stops it. */
 export async function removePlanned(
-  deps: CullDependencies,
+  deps: CulledPlace,
   { maxRemovals }: CullRequest,
   context: RunContext,
   plans: readonly CullPlan[],
@@ -69,7 +102,7 @@ const HELD = {
 
 /** Why it was not removed, if so. Pins and runs are looked at once more, right before the manifest goes. */
 async function removeOne(
-  { place, catalog, runs }: CullDependencies,
+  { place, catalog, runs }: CulledPlace,
   { backup: { name }, backup }: RemovedBackup,
   signal: AbortSignal,
 ): Promise<string | undefined> {
@@ -96,7 +129,7 @@ async function removeOne(
  * record names; nobody else does, since an archive without a manifest may be anyone's.
  */
 export async function finishRemovals(
-  { place, catalog, log }: CullDependencies,
+  { place, catalog, log }: CulledPlace,
   { run, signal }: RunContext,
 ): Promise<void> {
   for (const { name, sizeBytes } of readCullJournal(run.journal)[place] ?? []) {
@@ -108,7 +141,7 @@ export async function finishRemovals(
 
 /** What an earlier attempt was removing from the other place is kept: this run may not have got there yet. */
 function journalOf(
-  { place }: CullDependencies,
+  { place }: CulledPlace,
   { run }: RunContext,
   removals: readonly RemovedBackup[],
 ): CullJournal {

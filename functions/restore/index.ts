@@ -1,15 +1,15 @@
 import { DormouseError } from "../../shared/errors.ts";
-import { checkAuth } from "../../shared/doctor/check-auth.ts";
-import { refuseMisfits } from "../../shared/config/refuse-misfits.ts";
+import { validateKeysAndBucket } from "../../shared/catalog/encryption/validate-keys-and-bucket.ts";
 import { runFunction } from "../../shared/function/run-function.ts";
 import { restoreConfig } from "./config.ts";
+import { checkAuth } from "../../shared/config/auth-config.ts";
 
 runFunction({
   name: "restore",
   schema: restoreConfig,
   async check(config, environment, log) {
     checkAuth(config);
-    await refuseMisfits(config, log);
+    await validateKeysAndBucket(config, log);
     const { APP_WORKLOADS, KUBECONFIG, MAINTENANCE_DATABASE, POSTGRESQL_DATABASE } = config;
     if (MAINTENANCE_DATABASE === POSTGRESQL_DATABASE)
       throw new DormouseError(

@@ -1,11 +1,11 @@
-import { compareRows, type Comparison } from "../../shared/postgres/compare-rows.ts";
+import { compareRows, type Comparison } from "../../shared/postgres/databases/compare-rows.ts";
 import type { TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
 import type { RunContext } from "../../shared/run/run.ts";
 import { ownDatabase } from "./journal/journal.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
-import { refuseUnmet } from "./plan/plan-restore.ts";
+import { refuseUnmet } from "./plan-restore.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import type { Saga } from "./journal/saga.ts";
 import { verifyArchive } from "./verify-archive.ts";

@@ -2,13 +2,13 @@ import type { CopiedArchives } from "../../shared/catalog/archives/archive-file.
 import type { Catalog } from "../../shared/catalog/catalog.ts";
 import type { DatabaseLock, HeldDatabase } from "../../shared/postgres/database-lock.ts";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
-import type { EventSink } from "../../shared/events/outcome-event.ts";
 import type { Expired } from "../../shared/postgres/databases/own-database.ts";
 import type { RestoreServer } from "../../shared/postgres/databases/restore-port.ts";
 import type { RunContext, RunStore } from "../../shared/run/run.ts";
 import type { ResumeSource, Workload, Workloads } from "./workloads/workload.ts";
 import type { Log } from "../../shared/log.ts";
 import type { BackupDependencies } from "../../shared/backup/backup-request.ts";
+import type { EventSink } from "../../shared/events/event-sink.ts";
 
 export type RestoreSettings = {
   readonly database: string;

@@ -1,4 +1,4 @@
-import { comparisonOf } from "../../shared/postgres/compare-rows.ts";
+import { comparisonOf } from "../../shared/postgres/databases/compare-rows.ts";
 import type { HeldDatabase } from "../../shared/postgres/database-lock.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";

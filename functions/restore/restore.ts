@@ -3,12 +3,11 @@ import { restoreMayGoOn } from "../../shared/run/resume.ts";
 import type { RestorePlan } from "./plan/restore-plan.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";
 import { isLeftToOthers, type Run, type RunContext } from "../../shared/run/run.ts";
-import { asDormouseError, DormouseError } from "../../shared/errors.ts";
-import { announce } from "../../shared/run/announce.ts";
+import { asDormouseError, DormouseError, problemFrom } from "../../shared/errors.ts";
 import { dropExpired } from "../../shared/postgres/databases/drop-expired.ts";
 import { exchangeDatabases } from "./exchange-databases.ts";
 import { holdDatabase } from "./journal/hold-database.ts";
-import { findWanted, planOf, refuseBlocked } from "./plan/plan-restore.ts";
+import { findWanted, planOf, refuseBlocked } from "./plan-restore.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
 import { sagaOf, type Saga } from "./journal/saga.ts";
 import { settleForSure, settleOthers } from "./journal/settle-failed.ts";
@@ -16,6 +15,8 @@ import { resetLimit, settle, stepAfter } from "./journal/settle-restore.ts";
 import { resultOf } from "./journal/restore-result-of.ts";
 import { sweepLeftovers } from "../../shared/run/sweep-leftovers.ts";
 import { carryOutRestore } from "./strategies.ts";
+import type { RestoreEvent } from "./restore-events.ts";
+import { announce } from "../../shared/events/announce.ts";
 
 /**
  * Restores, or says how it would. A failure leaves the live database and the workloads as they were; a process that is
@@ -82,7 +83,7 @@ async function attempt(
     type: "dev.dormouse.restore.planned",
     subject: deps.settings.database,
     data: planned,
-  });
+  } satisfies RestoreEvent);
   const { strategy, blockers, warnings } = planned;
   await step("planned", { strategy, blockers: blockers.length, warnings });
   refuseBlocked(planned);
@@ -141,15 +142,14 @@ async function liveExists({ server, settings }: RestoreDependencies, signal: Abo
 
 function announceResult(deps: RestoreDependencies, context: RunContext, result: RestoreResult): void {
   const type = result.strategy === "undo" ? "dev.dormouse.restore.undone" : "dev.dormouse.restore.completed";
-  announce(deps, context, { type, subject: result.source, data: result });
+  announce(deps, context, { type, subject: result.source, data: result } satisfies RestoreEvent);
 }
 
 function announceFailure(deps: RestoreDependencies, context: RunContext, error: unknown): void {
-  const { code, message, hint } = asDormouseError(error);
   const { database } = deps.settings;
   announce(deps, context, {
     type: "dev.dormouse.restore.rolledback",
     subject: database,
-    data: { run: context.run.id, database, problem: { code, message, hint } },
-  });
+    data: { run: context.run.id, database, problem: problemFrom(error) },
+  } satisfies RestoreEvent);
 }

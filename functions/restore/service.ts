@@ -1,10 +1,11 @@
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
-import { restoreDirCheck } from "../../shared/catalog/archives/restore-dir.ts";
+import { restoreDirCheck } from "./doctor/check-restore-dir.ts";
 import { asDormouseError } from "../../shared/errors.ts";
 import { sinkCheck } from "../../shared/doctor/check-sink.ts";
-import { rightsCheck } from "./workloads/check-rights.ts";
-import { leftoversCheck, restoreCheck } from "./check-restore.ts";
-import { workloadsCheck } from "./workloads/check-workloads.ts";
+import { rightsCheck } from "../../shared/doctor/check-rights.ts";
+import { rightsToRestore } from "./workloads/rights-needed.ts";
+import { leftoversCheck, restoreCheck } from "./doctor/check-restore.ts";
+import { workloadsCheck } from "./doctor/check-workloads.ts";
 import { dropExpired } from "../../shared/postgres/databases/drop-expired.ts";
 import { examine } from "../../shared/doctor/examine.ts";
 import { removeSource } from "./journal/remove-source.ts";
@@ -12,15 +13,17 @@ import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { databaseCheck } from "../../shared/doctor/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/session/connection-settings.ts";
 import { databaseInspector } from "../../shared/postgres/preflight.ts";
-import { runsInPod } from "../../shared/function/runs-in-pod.ts";
+import { runsInPod } from "../../shared/function/service.ts";
 import type { Service } from "../../shared/function/service.ts";
-import { asksTheCluster, authorizeOf, eventAuthOf, openChecks } from "../../shared/http/authorize-by.ts";
+import { authorizeOf, eventAuthOf } from "../../shared/http/authorize-by.ts";
 import { sendersCheck } from "../../shared/doctor/check-senders.ts";
-import { mirrorChecks } from "../../shared/catalog/bucket/open-mirror.ts";
 import type { Surroundings } from "../../shared/function/run-function.ts";
 import type { RestoreConfig } from "./config.ts";
 import { restoreDirOf, wire, type Wired } from "./dependencies.ts";
 import { restoreHandler } from "./handler.ts";
+import { asksTheCluster } from "../../shared/config/auth-config.ts";
+import { openChecks, REVIEWS } from "../../shared/doctor/check-callers.ts";
+import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
 
 const REMOVE_WITHIN_MS = 10_000;
 
@@ -58,6 +61,10 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
   const inspect = databaseInspector(connectionSettings(config));
   const place = { binDir: config.PG_BIN_DIR, searchPath };
   const { POSTGRESQL_DATABASE: database } = config;
+  const rights = [
+    ...rightsToRestore(settings.workloads, config.K_SERVICE),
+    ...(asksTheCluster(config) ? REVIEWS : []),
+  ];
   return [
     volumeCheck(config.BACKUP_DIR, deps.now),
     restoreDirCheck(restoreDirOf(config), deps.now),
@@ -66,15 +73,7 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
     restoreCheck(deps),
     leftoversCheck(deps),
     workloadsCheck(workloads, settings.workloads),
-    ...(settings.workloads.length === 0 && !asksTheCluster(config)
-      ? []
-      : [
-          rightsCheck(call, {
-            workloads: settings.workloads,
-            service: config.K_SERVICE,
-            asksWhoCalls: asksTheCluster(config),
-          }),
-        ]),
+    ...(rights.length === 0 ? [] : [rightsCheck(call, rights)]),
     sendersCheck(config),
     ...openChecks(config),
     ...(config.K_SINK === undefined ? [] : [sinkCheck(config)]),

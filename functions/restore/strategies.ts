@@ -1,16 +1,16 @@
 import type { HeldDatabase } from "../../shared/postgres/database-lock.ts";
-import { runDatabase } from "./journal/journal.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";
 import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import { exchangeDatabases, type Exchanged } from "./exchange-databases.ts";
 import { loadBeside } from "./load-beside.ts";
-import type { Found } from "./plan/plan-restore.ts";
+import type { Found } from "./plan-restore.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { restoreInPlace } from "./restore-in-place.ts";
 import { resultOf } from "./journal/restore-result-of.ts";
 import type { Saga } from "./journal/saga.ts";
+import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 
 const NOTHING_STOPPED: Exchanged = { downtimeMs: undefined, workloads: [] };
 

@@ -1,16 +1,7 @@
 import { good, type Check, type Finding } from "../../shared/doctor/finding.ts";
+import type { Kubectl, Manifest } from "./kubectl.ts";
 import { admitService } from "./admit-service.ts";
 import { claimNeeded, secretsNeeded } from "./needs.ts";
-
-export type Manifest = {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string };
-  readonly spec?: unknown;
-};
-
-/** Answers what kubectl prints; throws its words. */
-export type Kubectl = (args: readonly string[]) => Promise<string>;
 
 type Found = Omit<Finding, "check">;
 

@@ -1,5 +1,5 @@
 import { good, type Finding } from "../../shared/doctor/finding.ts";
-import type { Kubectl, Manifest } from "./cluster-checks.ts";
+import type { Kubectl, Manifest } from "./kubectl.ts";
 
 type Found = Omit<Finding, "check">;
 type Claim = {

@@ -3,9 +3,11 @@ import { runFiles } from "../run/run-files.ts";
 import { runSeal } from "../run/run-seal.ts";
 import { volumeCatalog } from "../catalog/volume/volume-catalog.ts";
 import { eventSink } from "../events/event-sink.ts";
+import type { SinkConfig } from "../events/sink-config.ts";
+import type { Log } from "../log.ts";
 import type { BackupDependencies } from "./backup-request.ts";
 import { advisoryLock } from "../postgres/session/advisory-lock.ts";
-import { connectionSettings } from "../postgres/session/connection-settings.ts";
+import { connectionSettings, type DatabaseVariables } from "../postgres/session/connection-settings.ts";
 import { expiredDatabases } from "../postgres/databases/drop-database.ts";
 import { dumpToolFinder } from "../postgres/dump-tool.ts";
 import type { Libpq } from "../postgres/session/libpq.ts";
@@ -14,14 +16,25 @@ import { databaseInspector } from "../postgres/preflight.ts";
 import { systemIdentifier } from "../postgres/session/system-identifier.ts";
 import { namespaceOf } from "../kubernetes/namespace.ts";
 import { version } from "../version.ts";
-import type { BackupConfig } from "../../functions/backup/config.ts";
-import type { RestoreConfig } from "../../functions/restore/config.ts";
-import type { Surroundings } from "../function/run-function.ts";
+
+type InstallationSettings = {
+  readonly POD_NAMESPACE?: string | undefined;
+  readonly DATABASE_SERVICE_NAME: string;
+};
+
+/** What a function that takes backups is told by its environment. */
+type Settings = InstallationSettings &
+  SinkConfig &
+  DatabaseVariables & {
+    readonly BACKUP_DIR: string;
+    readonly POSTGRESQL_DATABASE: string;
+    readonly PG_BIN_DIR?: string | undefined;
+  };
 
 const now = () => new Date();
 
 /** What a backup says of where it was taken. */
-export function installationOf(config: BackupConfig | RestoreConfig): BackupDependencies["installation"] {
+export function installationOf(config: InstallationSettings): BackupDependencies["installation"] {
   const namespace = namespaceOf(config.POD_NAMESPACE);
   return { ...(namespace === undefined ? {} : { namespace }), service: config.DATABASE_SERVICE_NAME };
 }
@@ -29,8 +42,8 @@ export function installationOf(config: BackupConfig | RestoreConfig): BackupDepe
 /** What a backup needs on the volume and of the server, for the function of that name and for a safety backup. */
 export function backupDependencies(
   name: "backup" | "restore",
-  config: BackupConfig | RestoreConfig,
-  { log, searchPath }: Surroundings,
+  config: Settings,
+  { log, searchPath }: { readonly log: Log; readonly searchPath: string },
   { libpq, options }: { readonly libpq: Libpq; readonly options: DumpOptions },
 ): BackupDependencies {
   const connection = connectionSettings(config);

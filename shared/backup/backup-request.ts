@@ -4,11 +4,11 @@ import type { FindDumpTool } from "../postgres/dump.ts";
 import type { Encryption, SignManifest } from "../catalog/encryption.ts";
 import type { InspectDatabase, LackKind } from "../postgres/inspection.ts";
 import type { Origin } from "../catalog/origin.ts";
-import type { EventSink } from "../events/outcome-event.ts";
 import type { Expired } from "../postgres/databases/own-database.ts";
 import type { RunStore } from "../run/run.ts";
 import type { Log } from "../log.ts";
 import type { MirrorPolicy } from "./mirror-backups.ts";
+import type { EventSink } from "../events/event-sink.ts";
 
 /** The ports and clocks that taking a backup needs. */
 export type BackupDependencies = {

@@ -4,11 +4,12 @@ import { planMirror } from "./mirror-plan.ts";
 import type { Mirror } from "../catalog/mirror.ts";
 import type { KeepPolicy } from "../retention/retention-policy.ts";
 import { isOwn, ownOrigins } from "../catalog/origin.ts";
-import type { EventSink } from "../events/outcome-event.ts";
 import type { RunContext } from "../run/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { announce } from "../run/announce.ts";
+import type { EventSink } from "../events/event-sink.ts";
+import type { BackupEvent } from "./backup-events.ts";
+import { announce } from "../events/announce.ts";
 
 /** Where backups are mirrored, which of them, and how long a run may take for it. */
 export type MirrorPolicy = {
@@ -108,7 +109,7 @@ async function report(
     type: "dev.dormouse.mirror.failed",
     subject: lacking[0] ?? database,
     data: { run: context.run.id, database, copied, lacking, problem },
-  });
+  } satisfies BackupEvent);
 }
 
 function conflict({ name }: Backup): DormouseError {

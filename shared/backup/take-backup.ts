@@ -6,10 +6,9 @@ import { isOwn } from "../catalog/origin.ts";
 import { isAhead } from "../retention/keep-rules.ts";
 import { hiding } from "../retention/oddities.ts";
 import { backoffMs, isTransient } from "../retry.ts";
-import { isLeftToOthers, type RunContext, type RunProblem } from "../run/run.ts";
+import { isLeftToOthers, type RunContext } from "../run/run.ts";
 import { estimateSpace } from "./space.ts";
-import { asDormouseError, DormouseError } from "../errors.ts";
-import { announce } from "../run/announce.ts";
+import { asDormouseError, DormouseError, type Problem } from "../errors.ts";
 import type { BackupDependencies, BackupRequest } from "./backup-request.ts";
 import { dropExpired } from "../postgres/databases/drop-expired.ts";
 import { dumpAndPublish } from "./dump-and-publish.ts";
@@ -18,6 +17,8 @@ import { mirrorBackups } from "./mirror-backups.ts";
 import { nextSequence } from "./next-sequence.ts";
 import { originNow } from "./origin-now.ts";
 import { sweepLeftovers } from "../run/sweep-leftovers.ts";
+import type { BackupEvent } from "./backup-events.ts";
+import { announce } from "../events/announce.ts";
 
 /**
  * Takes a backup, or answers with the one that this run or `ifOlderThanMs` makes needless; then sends what the bucket
@@ -157,7 +158,7 @@ async function backUp(
     type: "dev.dormouse.backup.completed",
     subject: backup.name,
     data: backup.manifest,
-  });
+  } satisfies BackupEvent);
   await dropExpired(deps, request.database, context.signal);
   return backup.manifest;
 }
@@ -199,8 +200,12 @@ export function announceFailure(
   deps: Pick<BackupDependencies, "events" | "log">,
   database: string,
   context: Pick<RunContext, "run" | "meanwhile">,
-  { code, message, hint }: RunProblem,
+  { code, message, hint }: Problem,
 ): void {
   const data = { run: context.run.id, database, problem: { code, message, hint } };
-  announce(deps, context, { type: "dev.dormouse.backup.failed", subject: database, data });
+  announce(deps, context, {
+    type: "dev.dormouse.backup.failed",
+    subject: database,
+    data,
+  } satisfies BackupEvent);
 }

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { DormouseError } from "../errors.ts";
 import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
 import { databasePropertiesSchema } from "../postgres/properties/database-properties.ts";
+import { ARCHIVE_FORMATS } from "../postgres/dump.ts";
 
 /**
  * What has been proved about an archive, each level including those before it.
@@ -12,10 +13,6 @@ import { databasePropertiesSchema } from "../postgres/properties/database-proper
  */
 export const VERIFICATION_LEVELS = ["hashed", "read", "restored", "compared"] as const;
 export type VerificationLevel = (typeof VERIFICATION_LEVELS)[number];
-
-/** `custom` is pg_dump -Fc; the old pod wrote the other two before 2018-11-20. */
-export const ARCHIVE_FORMATS = ["custom", "gzip-sql", "plain-sql"] as const;
-export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number];
 
 /** What a dump cannot or could not hold; see `inspection.ts`. `data` is true where rows are missing. */
 const lack = z.looseObject({

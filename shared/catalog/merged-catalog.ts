@@ -1,9 +1,8 @@
-import { asDormouseError } from "../errors.ts";
+import { asDormouseError, type Problem } from "../errors.ts";
 import { newestFirst, type Backup } from "./backup.ts";
 import type { Catalog, CatalogListing, ForeignEntry } from "./catalog.ts";
 import { within } from "../deadline.ts";
 import { ANSWER_MS, silentBucket, type Mirror } from "./mirror.ts";
-import type { RunProblem } from "../run/run.ts";
 
 export type Place = "volume" | "bucket";
 export type PlacedBackup = Backup & { readonly places: readonly Place[] };
@@ -12,7 +11,7 @@ export type PlacedListing = Omit<CatalogListing, "backups" | "foreign"> & {
   readonly backups: readonly PlacedBackup[];
   readonly foreign: readonly (ForeignEntry & { readonly place: Place })[];
   /** Why the bucket is not part of it. */
-  readonly bucketProblem?: RunProblem | undefined;
+  readonly bucketProblem?: Problem | undefined;
 };
 
 /**

@@ -1,8 +1,8 @@
 import type { ArchiveName } from "./archive-name.ts";
 import type { DatabaseProperties, Settings } from "../postgres/properties/database-properties.ts";
 import { creationSql, finishingSql, settingsSql } from "../postgres/properties/database-sql.ts";
-import type { ArchiveFormat } from "./manifest.ts";
 import { pgOptions } from "../postgres/properties/session-settings.ts";
+import type { ArchiveFormat } from "../postgres/dump.ts";
 
 type Given = {
   readonly format: ArchiveFormat | "encrypted";

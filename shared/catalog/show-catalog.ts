@@ -1,14 +1,16 @@
 import type { Backup } from "./backup.ts";
 import type { Catalog, CatalogListing } from "./catalog.ts";
 import { isOwn, onVolume, originText, ownOrigin, type Origin } from "./origin.ts";
-import type { BackupDependencies } from "../backup/backup-request.ts";
 
 export type ShownCatalog = Omit<CatalogListing, "backups"> & {
   /** `elsewhere` says whose a backup is that is not one's own. */
   readonly backups: readonly (Backup & { readonly elsewhere?: string })[];
 };
 
-type Where = Pick<BackupDependencies, "systemIdentifier" | "installation">;
+type Where = {
+  readonly systemIdentifier: (signal: AbortSignal) => Promise<string | undefined>;
+  readonly installation: Omit<Origin, "system" | "formerly">;
+};
 
 /** A listing for a person: of the database's backups it says which are not one's own. */
 export async function showCatalog(

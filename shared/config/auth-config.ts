@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { DormouseError } from "../errors.ts";
 import { variable } from "./config.ts";
 
 const text = z.string().check(z.minLength(1));
@@ -49,3 +50,42 @@ export const clusterVariables = {
     isFile: true,
   }),
 };
+
+export type AuthSettings = {
+  readonly AUTH: "kubernetes" | "token" | "none";
+  readonly AUTH_AUDIENCE: string;
+  readonly AUTH_TOKEN_FILE?: string | undefined;
+  readonly K_SERVICE?: string | undefined;
+  readonly K_EVENT_PATH?: string | undefined;
+  readonly KUBECONFIG?: string | undefined;
+  readonly AUTH_EVENTS?: "kubernetes" | "none";
+  readonly AUTH_EVENT_SUBJECTS?: readonly string[] | undefined;
+  readonly POD_NAMESPACE?: string | undefined;
+};
+
+/** Of callers or of senders of events. */
+export function asksTheCluster({ AUTH, AUTH_EVENTS }: AuthSettings): boolean {
+  return AUTH === "kubernetes" || AUTH_EVENTS === "kubernetes";
+}
+
+/** What an AUTH needs besides, looked at before a function listens. Throws `configuration_invalid`. */
+export function checkAuth({ AUTH, AUTH_TOKEN_FILE, K_SERVICE, K_EVENT_PATH, ...events }: AuthSettings): void {
+  // A Job has the settings of the service, and answers no requests.
+  if (K_EVENT_PATH !== undefined) return;
+  const lacking =
+    AUTH === "token" && AUTH_TOKEN_FILE === undefined
+      ? "AUTH_TOKEN_FILE"
+      : AUTH === "kubernetes" && K_SERVICE === undefined
+        ? "K_SERVICE, which Knative sets"
+        : undefined;
+  const { AUTH_EVENTS, AUTH_EVENT_SUBJECTS } = events;
+  if (AUTH_EVENTS === "kubernetes" && AUTH_EVENT_SUBJECTS === undefined)
+    throw needs("AUTH_EVENTS=kubernetes", "AUTH_EVENT_SUBJECTS");
+  if (lacking !== undefined) throw needs(`AUTH=${AUTH}`, lacking);
+}
+
+function needs(what: string, lacking: string): DormouseError {
+  return new DormouseError("configuration_invalid", `${what} needs ${lacking}`, {
+    hint: "docs/configuration.md describes each variable",
+  });
+}

@@ -1,6 +1,4 @@
 import * as z from "zod/mini";
-import { isTimeZone } from "../retention/calendar.ts";
-import type { KeepPolicy } from "../retention/retention-policy.ts";
 import { integer, variable } from "./config.ts";
 
 const keepAllowed = "a whole number from 0 to 10000";
@@ -46,18 +44,15 @@ export const suspicionVariables = {
   }),
 };
 
-type RetentionConfig = z.output<z.ZodMiniObject<typeof retentionVariables>>;
+export type RetentionConfig = z.output<z.ZodMiniObject<typeof retentionVariables>>;
 
-/** For a place that keeps the `newest` so many: of as many days it also keeps one, so that one busy day costs no other. */
-export function keepPolicy(config: RetentionConfig, newest: number): KeepPolicy {
-  return {
-    newest,
-    daily: config.KEEP_DAILY ?? newest,
-    weekly: config.KEEP_WEEKLY,
-    monthly: config.KEEP_MONTHLY,
-    yearly: config.KEEP_YEARLY,
-    withinDays: config.KEEP_WITHIN_DAYS,
-    timeZone: config.RETENTION_TZ,
-    legacy: config.CULL_LEGACY,
-  };
+export function isTimeZone(text: string): boolean {
+  // The first calendar loads those of the whole world, which takes half as long as a start; this one is the default.
+  if (text === "UTC") return true;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: text });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,6 +1,6 @@
 import { access } from "node:fs/promises";
 import { good, type Check } from "./finding.ts";
-import type { AuthSettings } from "../http/authorize-by.ts";
+import type { AuthSettings } from "../config/auth-config.ts";
 
 type Senders = Pick<AuthSettings, "AUTH" | "AUTH_EVENTS" | "AUTH_EVENT_SUBJECTS"> & {
   readonly SINK_TOKEN_FILE: string;

@@ -1,12 +1,28 @@
 import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { CloudEvent, HTTP, type Headers } from "cloudevents";
-import type { EventSink, OutcomeEvent } from "./outcome-event.ts";
 import { DormouseError } from "../errors.ts";
 import { encodeHeaderValue } from "./header-value.ts";
 import type { SinkConfig } from "./sink-config.ts";
 import { failureOf, refusalOf, type SinkFault } from "./sink-fault.ts";
 import type { SinkRequest } from "./sink-request.ts";
+
+/** What became of a run, as others hear of it. Each feature declares its own. */
+export type OutcomeEvent = {
+  /** `dev.dormouse.<what>.<outcome>` */
+  readonly type: `dev.dormouse.${string}`;
+  /** What it is about: a backup, a database, a place. */
+  readonly subject: string;
+  readonly data: object;
+};
+
+export type EventSink = {
+  /**
+   * Delivers once or more, within a bound, or throws. `run` makes the id, together with type and subject, so that a
+   * receiver can tell a repeat; the caller reports a failure and never lets it fail a good backup.
+   */
+  send(event: OutcomeEvent, run: string, signal: AbortSignal): Promise<void>;
+};
 
 export type SinkSettings = {
   /** The `source` of our events. */

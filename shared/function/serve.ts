@@ -41,7 +41,7 @@ async function serveRequests(
   const own = { service: K_SERVICE, namespace: namespaceOf(POD_NAMESPACE), domain: clusterDomain(), allowed };
   const [service, { createApp }] = await loading;
   const { awake } = service;
-  door.open(createApp({ ...service, log, own, trouble, answerHold: awake?.answerHold }));
+  door.open(createApp({ ...service, log, own, trouble, hold: awake?.hold }));
   // SIGTERM comes half a minute after the drain began, or too late: then this is the end.
   awake?.draining.addEventListener("abort", () => setTimeout(() => end("drain"), awake.graceLeftMs()));
   takeUp(service, log);

@@ -2,9 +2,10 @@ import type { Authorize } from "../http/authorize.ts";
 import type { Run } from "../run/run.ts";
 import { DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { RunsInPod } from "./runs-in-pod.ts";
-import type { StartedRun } from "../run/runs.ts";
-import type { Handler } from "../http/server.ts";
+import type { RunsDependencies } from "../run/carry-out.ts";
+import { runsOf, type Runs, type StartedRun } from "../run/runs.ts";
+import { stayAwake, type StayAwake } from "./stay-awake.ts";
+import type { Handler } from "../http/handler.ts";
 
 /** How a function runs, as its environment says. */
 export type ServeConfig = {
@@ -26,6 +27,25 @@ export type Entrance = {
   /** Why the function is not ready, if it is not: told at once, without asking anything. */
   readonly trouble: () => DormouseError | undefined;
 };
+
+export type RunsInPod = {
+  readonly runs: Runs;
+  /** On Knative alone. */
+  readonly awake: StayAwake | undefined;
+};
+
+/** Runs that keep their pod while they are active, where there is somebody who takes it away: Knative. */
+export function runsInPod(config: ServeConfig, dependencies: RunsDependencies): RunsInPod {
+  const { K_SERVICE, K_EVENT_PATH, HOLD_URL, TIMEOUT_SECONDS } = config;
+  const isOnKnative = K_SERVICE !== undefined && K_EVENT_PATH === undefined;
+  const settings = {
+    proxyUrl: HOLD_URL,
+    timeoutMs: TIMEOUT_SECONDS * 1000,
+    monotonicMs: () => performance.now(),
+  };
+  const awake = isOnKnative ? stayAwake(settings, dependencies.log) : undefined;
+  return { runs: runsOf({ ...dependencies, whileActive: awake?.whileActive }), awake };
+}
 
 /** A function, wired: what is left is to answer, to take up what was interrupted, and to end in order. */
 export type Service = RunsInPod & {

@@ -24,10 +24,10 @@ export type StayAwake = {
   /** How long the runs may still go on when it is. */
   graceLeftMs(): number | undefined;
   /** Answers the requests that this process sends to itself, and no others. */
-  readonly answerHold: RequestHandler;
+  readonly hold: { readonly path: string; readonly answer: RequestHandler };
 };
 
-export const HOLD_PATH = "/internal/hold";
+const HOLD_PATH = "/internal/hold";
 const SECRET_HEADER = "Dormouse-Hold";
 /** However long a request may last: one that died unnoticed is followed by the next. */
 const MAX_HOLD_MS = 240_000;
@@ -69,17 +69,19 @@ export function stayAwake(settings: AwakeSettings, log: Log): StayAwake {
         void watch(settings, drained, over);
       }
       await aborted(signal);
-      active -= 1;
-      if (active === 0) idle.abort();
+      if (--active === 0) idle.abort();
     },
     draining: draining.signal,
     graceLeftMs: () => (draining.signal.aborted ? Math.max(0, endsAtMs - monotonicMs()) : undefined),
-    async answerHold(request, response, next) {
-      if (request.get(SECRET_HEADER) !== secret) return next();
-      // A byte now: an answer that begins late is cut, too.
-      response.status(200).type("text/plain").write(" ");
-      await waited(holdMs, AbortSignal.any([idle.signal, draining.signal]));
-      response.end();
+    hold: {
+      path: HOLD_PATH,
+      async answer(request, response, next) {
+        if (request.get(SECRET_HEADER) !== secret) return next();
+        // An answer that begins late is cut, too.
+        response.status(200).type("text/plain").write(" ");
+        await waited(holdMs, AbortSignal.any([idle.signal, draining.signal]));
+        response.end();
+      },
     },
   };
 }

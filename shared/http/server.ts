@@ -1,43 +1,18 @@
+import { asDormouseError, DormouseError } from "../errors.ts";
+import type { Handler } from "./handler.ts";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
-import type { Authorize, Verb } from "./authorize.ts";
-import type { Report } from "../doctor/finding.ts";
-import type { NewRun, Run } from "../run/run.ts";
-import { asDormouseError, DormouseError } from "../errors.ts";
-import { isEventRequest, readEvent, type IncomingEvent } from "./cloud-event.ts";
+import type { Authorize } from "./authorize.ts";
+import { isEventRequest, readEvent } from "./cloud-event.ts";
 import { eventStatus, problemOf } from "./problem.ts";
 import type { Log } from "../log.ts";
 import { answerRun } from "./answer-run.ts";
 import { inFlight, inTurn } from "./in-flight.ts";
-import type { Work } from "../run/carry-out.ts";
 import { authorizeWork, guard } from "./guard.ts";
 import { type OwnAddress, refuseForeign } from "./own-address.ts";
 import type { Runs } from "../run/runs.ts";
-import { HOLD_PATH } from "../function/stay-awake.ts";
 import { takeEvent } from "./take-event.ts";
-
-/** What a function does with its requests; the rest of HTTP is the same for all three. */
-export type Handler = {
-  readonly kind: NewRun["kind"];
-  /** The database that a request is about. */
-  readonly database: string;
-  /** A person's body as a request. Throws `request_invalid`. */
-  parseBody(body: unknown): NewRun["request"] | Promise<NewRun["request"]>;
-  /** An event as a request. Throws `event_unsupported`. */
-  parseEvent(event: IncomingEvent): NewRun["request"];
-  /** Takes an event that needs no run of its own: it answers whether it did. */
-  readonly onEvent?: (event: IncomingEvent) => Promise<boolean>;
-  /** The one of these runs of its kind and database that does for what an event asks for as well. */
-  readonly answeredBy?: (request: NewRun["request"], known: readonly Run[]) => Promise<Run | undefined>;
-  readonly work: Work;
-  /** What `GET /` answers, where there is something to show. */
-  readonly show?: (signal: AbortSignal) => Promise<unknown>;
-  /** What `GET /doctor` answers. */
-  readonly examine?: (signal: AbortSignal) => Promise<Report>;
-  /** The verbs that the caller of a POST must be allowed, each of them. Events are not asked: they say that it is time. */
-  verbsOf(body: unknown): readonly [Verb, ...Verb[]];
-};
 
 export type AppDependencies = {
   readonly handler: Handler;
@@ -50,7 +25,7 @@ export type AppDependencies = {
   /** By which names the function is asked. */
   readonly own?: OwnAddress | undefined;
   /** Answers the requests with which the function keeps its pod. */
-  readonly answerHold?: RequestHandler | undefined;
+  readonly hold?: { readonly path: string; readonly answer: RequestHandler } | undefined;
 };
 
 const NO_NAMES: OwnAddress = { service: undefined, namespace: undefined, domain: "", allowed: [] };
@@ -71,7 +46,7 @@ export function createApp(dependencies: AppDependencies): express.Express {
   const readBody = express.text({ type: () => true, limit: MAX_BODY_KIB * 1024 });
 
   answerHealth(app, dependencies);
-  if (dependencies.answerHold !== undefined) app.post(HOLD_PATH, dependencies.answerHold);
+  if (dependencies.hold !== undefined) app.post(dependencies.hold.path, dependencies.hold.answer);
   app.use(refuseForeign(dependencies.own ?? NO_NAMES));
   const asEvent: RequestHandler[] = [
     onlyEvents,

@@ -1,8 +1,8 @@
 import type { Trigger } from "../run/run.ts";
 import { DormouseError } from "../errors.ts";
 import type { IncomingEvent } from "./cloud-event.ts";
-import type { Handler } from "./server.ts";
 import { type Limits, MAX_RUNS_OF_EVENTS, type Runs, type StartedRun } from "../run/runs.ts";
+import type { Handler } from "./handler.ts";
 
 const TICK = "dev.knative.sources.ping";
 /** As far as clocks of one cluster differ. */

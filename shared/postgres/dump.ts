@@ -1,5 +1,9 @@
 import type { DatabaseInspection, Lack } from "./inspection.ts";
 
+/** `custom` is pg_dump -Fc; the old pod wrote the other two before 2018-11-20. */
+export const ARCHIVE_FORMATS = ["custom", "gzip-sql", "plain-sql"] as const;
+export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number];
+
 export type DumpRequest = {
   readonly database: string;
   readonly inspection: DatabaseInspection;

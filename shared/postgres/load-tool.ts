@@ -1,12 +1,17 @@
 import type { Settings } from "./properties/database-properties.ts";
-import { ROWS_DIFFER, rowsDiffer } from "./compare-rows.ts";
+import { ROWS_DIFFER, rowsDiffer } from "./databases/compare-rows.ts";
 import { pgOptions } from "./properties/session-settings.ts";
 import { DormouseError, type ErrorCode } from "../errors.ts";
 import { runTool, type Command, type Limits, type RunningTool } from "./process/child-process.ts";
 import type { ClientTools } from "./client-tools.ts";
 import type { Libpq } from "./session/libpq.ts";
-import type { LoadOptions } from "./restore-tools.ts";
 import { knownKind } from "./session/server-errors.ts";
+
+export type LoadOptions = Limits & {
+  /** Connections of pg_restore. */
+  readonly jobs: number;
+  readonly secrets: readonly string[];
+};
 
 /** What every way to load needs. */
 export type Loader = { readonly tools: ClientTools; readonly libpq: Libpq; readonly options: LoadOptions };

@@ -1,17 +1,11 @@
+import type { LoadOptions } from "./load-tool.ts";
 import type { LoadRequest, RestoreTools } from "./databases/restore-port.ts";
 import type { ClientTools } from "./client-tools.ts";
-import type { Limits } from "./process/child-process.ts";
 import type { Libpq } from "./session/libpq.ts";
 import { loadCustom } from "./pg-restore.ts";
 import { loadPlain } from "./psql.ts";
 import { readArchive } from "./read-archive.ts";
 import { replaceContent } from "./databases/replace-content.ts";
-
-export type LoadOptions = Limits & {
-  /** Connections of pg_restore. */
-  readonly jobs: number;
-  readonly secrets: readonly string[];
-};
 
 /** pg_restore and psql of one release. */
 export function restoreTools(tools: ClientTools, libpq: Libpq, options: LoadOptions): RestoreTools {

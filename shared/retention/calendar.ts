@@ -26,17 +26,6 @@ export function calendarIn(timeZone: string): Calendar {
   };
 }
 
-export function isTimeZone(text: string): boolean {
-  // The first calendar loads those of the whole world, which takes half as long as a start; this one is the default.
-  if (text === "UTC") return true;
-  try {
-    calendarIn(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** A week belongs to the year that has its Thursday: 2027-01-01 lies in 2026-W53. */
 function isoWeek(date: string): string {
   const at = Date.parse(`${date}T00:00:00Z`);

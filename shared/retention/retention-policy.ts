@@ -1,3 +1,4 @@
+import type { RetentionConfig } from "../config/retention-config.ts";
 import type { ForeignEntry } from "../catalog/catalog.ts";
 import type { Oddity } from "./oddities.ts";
 
@@ -16,6 +17,20 @@ export type KeepPolicy = {
   /** Whether what Dormouse did not write counts and goes as well: CULL_LEGACY. */
   readonly legacy: boolean;
 };
+
+/** For a place that keeps the `newest` so many: of as many days it also keeps one, so that one busy day costs no other. */
+export function keepPolicy(config: RetentionConfig, newest: number): KeepPolicy {
+  return {
+    newest,
+    daily: config.KEEP_DAILY ?? newest,
+    weekly: config.KEEP_WEEKLY,
+    monthly: config.KEEP_MONTHLY,
+    yearly: config.KEEP_YEARLY,
+    withinDays: config.KEEP_WITHIN_DAYS,
+    timeZone: config.RETENTION_TZ,
+    legacy: config.CULL_LEGACY,
+  };
+}
 
 export type RetentionPolicy = KeepPolicy & {
   /** A drop by more makes the newest backup suspect; see `suspicion.ts`. */

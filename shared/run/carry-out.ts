@@ -1,15 +1,12 @@
-import { isLeftToOthers, type Run, type RunContext, type RunStep, type RunStore } from "./run.ts";
+import { isLeftToOthers, type Run, type RunContext, type RunStep } from "./run.ts";
 import { asDormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { recordOf } from "./record-run.ts";
+import { recordOf, type RecordDependencies } from "./record-run.ts";
 
 /** Does the work of a run; what it returns becomes the run's result. */
 export type Work = (context: RunContext) => Promise<unknown>;
 
-export type RunsDependencies = {
-  readonly store: RunStore;
-  readonly log: Log;
-  readonly now: () => Date;
+export type RunsDependencies = RecordDependencies & {
   /** Called for as long as a run is active: keeps the pod from being scaled away. */
   readonly whileActive?: ((signal: AbortSignal) => Promise<void>) | undefined;
 };

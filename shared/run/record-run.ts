@@ -1,6 +1,12 @@
-import type { Run, RunContext, RunStep } from "./run.ts";
+import type { Log } from "../log.ts";
+import type { Run, RunContext, RunStep, RunStore } from "./run.ts";
 import { DormouseError } from "../errors.ts";
-import type { RunsDependencies } from "./carry-out.ts";
+
+export type RecordDependencies = {
+  readonly store: RunStore;
+  readonly log: Log;
+  readonly now: () => Date;
+};
 
 type Given = { readonly tell: (step: RunStep) => void; readonly isTakenUp: boolean };
 
@@ -12,7 +18,7 @@ export type RunRecord = {
 };
 
 /** The record of a run as it grows: whatever is written is on the volume before it resolves. */
-export function recordOf(dependencies: RunsDependencies, recorded: Run, given: Given): RunRecord {
+export function recordOf(dependencies: RecordDependencies, recorded: Run, given: Given): RunRecord {
   const { store } = dependencies;
   let run = recorded;
   let isOurs = false;
@@ -42,7 +48,7 @@ type Place = {
 };
 
 function writesOf(
-  { store, log, now }: RunsDependencies,
+  { store, log, now }: RecordDependencies,
   { current, write, believe }: Place,
   { tell, isTakenUp }: Given,
 ): RunRecord["writes"] {

@@ -1,5 +1,6 @@
+import type { Problem } from "../errors.ts";
 import { resumption } from "./resume.ts";
-import type { Run, RunProblem, RunStore } from "./run.ts";
+import type { Run, RunStore } from "./run.ts";
 import type { Log } from "../log.ts";
 
 export type ResumeDependencies = {
@@ -7,7 +8,7 @@ export type ResumeDependencies = {
   readonly log: Log;
   readonly now: () => Date;
   /** Somebody must be told: nobody waits for the answer any more. */
-  readonly givenUp?: (run: Run, problem: RunProblem) => void;
+  readonly givenUp?: (run: Run, problem: Problem) => void;
   /** Why a run is not for its record to begin. */
   readonly notByRecord?: (run: Run) => string | undefined;
 };
@@ -37,7 +38,7 @@ export async function interruptedRuns(
       taken.push(next);
       continue;
     }
-    const problem: RunProblem = {
+    const problem: Problem = {
       code: "interrupted",
       message: `the run was interrupted and is not taken up: ${decision.why}`,
       hint: "find out what ends the pod: its memory limit, its node, its own log",

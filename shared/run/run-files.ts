@@ -3,14 +3,7 @@ import * as promises from "../catalog/volume/volume-calls.ts";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseRun } from "./run-record.ts";
-import {
-  isUnfinished,
-  type Admission,
-  type NewRun,
-  type Run,
-  type RunStore,
-  type Trigger,
-} from "./run.ts";
+import { isUnfinished, type Admission, type NewRun, type Run, type RunStore, type Trigger } from "./run.ts";
 import { DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import * as file from "../catalog/volume/files.ts";

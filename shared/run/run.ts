@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../errors.ts";
+import type { ErrorCode, Problem } from "../errors.ts";
 
 export const RUN_STATES = ["accepted", "running", "succeeded", "failed", "interrupted"] as const;
 /**
@@ -21,12 +21,6 @@ export type RunStep = {
   readonly step: string;
   readonly at: Date;
   readonly detail?: Readonly<Record<string, unknown>>;
-};
-
-export type RunProblem = {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint?: string | undefined;
 };
 
 export type KeptDatabase = { readonly database: string; readonly until: Date };
@@ -56,7 +50,7 @@ export type Run = {
   /** Present when `succeeded`. */
   readonly result?: unknown;
   /** Present when `failed` or `interrupted`. */
-  readonly problem?: RunProblem | undefined;
+  readonly problem?: Problem | undefined;
 };
 
 /** What an operation is told of the run that it works for. */

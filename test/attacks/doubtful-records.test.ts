@@ -4,12 +4,12 @@ import { rename, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { Finding, Report } from "../../shared/doctor/finding.ts";
-import { runDatabase } from "../../functions/restore/journal/journal.ts";
 import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
 import { preload, problemIn } from "../support/faulty.ts";
 import { spawnFunction, type FunctionProcess } from "../support/function-process.ts";
 import { REPLICAS, startRestoreCluster, type RestoreCluster } from "../support/restore-cluster.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
+import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 
 type Changes = Readonly<Record<string, string>>;
 

@@ -3,7 +3,6 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Report } from "../../shared/doctor/finding.ts";
-import { runDatabase } from "../../functions/restore/journal/journal.ts";
 import { preload, problemIn } from "../support/faulty.ts";
 import {
   manifestOf,
@@ -18,6 +17,7 @@ import {
   type RestoreCluster,
 } from "../support/restore-cluster.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
+import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 
 const PAST = "2026-01-01T00:00:00.000Z";
 const FORGED = `restore-${"a".repeat(24)}`;

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { checkAuth } from "../../shared/doctor/check-auth.ts";
 import { sendersCheck } from "../../shared/doctor/check-senders.ts";
 import { startFakeKubernetes } from "../support/fake-kubernetes.ts";
 import { pingRequest, spawnFunction, startFunction } from "../support/function-process.ts";
 import { eventReceiver } from "../support/event-receiver.ts";
 import { until } from "../support/faulty.ts";
 import { temporaryVolume } from "../support/volume.ts";
+import { checkAuth } from "../../shared/config/auth-config.ts";
 
 const DAILY = "system:serviceaccount:hets:dormouse-watch-oidc-sources.knative.dev-pingsource";
 const RESUME = "system:serviceaccount:hets:dormouse-restore-oidc-sources.knative.dev-pingsource";

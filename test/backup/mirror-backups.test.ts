@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { OutcomeEvent } from "../../shared/events/outcome-event.ts";
 import type { RunContext, RunStep } from "../../shared/run/run.ts";
 import { jsonLog } from "../../shared/log.ts";
 import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
@@ -11,6 +10,7 @@ import { mirrorBackups } from "../../shared/backup/mirror-backups.ts";
 import { KEEP_NOTHING } from "../support/backups.ts";
 import { embeddedStore, makeBucket, storeProxy, type OwnStore } from "../support/s3.ts";
 import { publish, temporaryVolume } from "../support/volume.ts";
+import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
 
 const never = new AbortController().signal;
 /** Far more than a loaded machine needs. */

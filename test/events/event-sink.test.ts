@@ -4,12 +4,16 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
-import type { OutcomeEvent } from "../../shared/events/outcome-event.ts";
 import { readEvent } from "../../shared/http/cloud-event.ts";
 import { aManifest } from "../support/backups.ts";
 import { ODD_NAMES } from "../support/odd-names.ts";
 import type { SinkConfig } from "../../shared/events/sink-config.ts";
-import { eventSink, httpEventSink, type SinkSettings } from "../../shared/events/event-sink.ts";
+import {
+  eventSink,
+  httpEventSink,
+  type SinkSettings,
+  type OutcomeEvent,
+} from "../../shared/events/event-sink.ts";
 
 const RUN = "backup-0123456789abcdef01234567";
 const NOW = new Date("2026-11-22T01:00:30Z");

@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import type { Run } from "../../shared/run/run.ts";
 import type { Files } from "../../shared/catalog/volume/files.ts";
-import { damageBook } from "../../functions/cull/damage-book.ts";
+import { damageBook } from "../../functions/cull/marks/damage-book.ts";
 import { runFiles } from "../../shared/run/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { jsonLog } from "../../shared/log.ts";

@@ -2,53 +2,122 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 import { cp, glob, mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "../support/volume.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** Each may import those before it; docs/architecture.md tells why. */
+const ROOMS = [
+  "config",
+  "kubernetes",
+  "postgres",
+  "catalog",
+  "retention",
+  "run",
+  "events",
+  "backup",
+  "doctor",
+  "http",
+  "function",
+];
+const FUNCTIONS = ["backup", "cull", "restore"];
+const PURE = ["shared/retention", "functions/cull/retention", "functions/restore/plan"];
 
-/** Where a line must not stand, and what lint says about it. */
-const FORBIDDEN: readonly (readonly [file: string, line: string, said: string])[] = [
-  ["shared/errors.ts", 'import "./log.ts";', "common words import nothing"],
-  ["shared/backup/rule.ts", 'import "../postgres/connection.ts";', "shared/backup is pure"],
-  ["shared/backup/rule.ts", 'import "node:fs";', "shared/backup is pure"],
-  ["shared/backup/rule.ts", "export const at = Date.now();", "no-restricted-properties"],
-  ["shared/backup/rule.ts", "export const x = fetch;", "no-restricted-globals"],
-  ["shared/operations/verb.ts", 'import "../catalog/files.ts";', "never adapters"],
-  ["shared/postgres/adapter.ts", 'import "../operations/take-backup.ts";', "an adapter imports"],
-  ["shared/catalog/adapter.ts", 'import "../postgres/connection.ts";', "an adapter imports"],
-  ["shared/runtime/part.ts", 'import "../operations/take-backup.ts";', "runtime imports"],
-  ["functions/backup/handler.ts", 'import "../../shared/catalog/volume/files.ts";', "a handler knows"],
-  ["functions/backup/config.ts", 'import "../../shared/catalog/volume/files.ts";', "a config knows"],
-  ["shared/runtime/part.ts", "export const a = process.env;", "no-process-env"],
-  ["shared/catalog/part.ts", "(async () => undefined)();", "no-floating-promises"],
+type Forbidden = readonly [folder: string, line: string, said: string];
+
+const againstTheOrder = ROOMS.flatMap((room, index) =>
+  ROOMS.slice(index + 1).flatMap((later): Forbidden[] => [
+    [`shared/${room}`, `import type { A } from "../${later}/a.ts";`, "no-restricted-imports"],
+    [`shared/${room}/part`, `import "../../${later}/a.ts";`, "no-restricted-imports"],
+  ]),
+);
+const intoFunctions = ROOMS.flatMap((room): Forbidden[] => [
+  [`shared/${room}`, 'import type { A } from "../../functions/cull/a.ts";', "no-restricted-imports"],
+  [`shared/${room}/part`, 'import "../../../functions/cull/a.ts";', "no-restricted-imports"],
+]);
+const betweenFunctions = FUNCTIONS.flatMap((own) =>
+  FUNCTIONS.filter((other) => other !== own).flatMap((other): Forbidden[] => [
+    [`functions/${own}`, `import type { A } from "../${other}/a.ts";`, "no-restricted-imports"],
+    [`functions/${own}/part`, `import "../../${other}/a.ts";`, "no-restricted-imports"],
+  ]),
+);
+const impure = PURE.flatMap((folder): Forbidden[] => [
+  [folder, 'import "node:fs";', "is pure"],
+  [folder, 'import "pg";', "is pure"],
+  [folder, "export const at = Date.now();", "no-restricted-properties"],
+  [folder, "export const x = fetch;", "no-restricted-globals"],
+]);
+const FORBIDDEN: readonly Forbidden[] = [
+  ["shared", 'import "./run/run.ts";', "no-restricted-imports"],
+  ["functions/cull/retention", 'import "../../restore/a.ts";', "is pure"],
+  ["functions/restore/plan", 'import "../../cull/a.ts";', "is pure"],
+  ["shared/retention", 'import "../run/run.ts";', "is pure"],
+  ...againstTheOrder,
+  ...intoFunctions,
+  ...betweenFunctions,
+  ...impure,
+  ["shared/http", "export const a = process.env;", "no-process-env"],
+  ["shared/catalog", "(async () => undefined)();", "no-floating-promises"],
 ];
 
-describe("the rules of the layers", () => {
-  for (const [file, line, said] of FORBIDDEN) {
-    it(`refuse ${line} in ${file}`, async () => {
-      await using folder = await temporaryFolder();
-      for (const name of [".oxlintrc.json", "tsconfig.json", "package.json"]) {
-        await cp(join(ROOT, name), join(folder.path, name));
-      }
-      await symlink(join(ROOT, "node_modules"), join(folder.path, "node_modules"));
+type Finding = {
+  readonly filename: string;
+  readonly code: string;
+  readonly message: string;
+  readonly help?: string;
+};
+
+describe("the rules of the house", () => {
+  let found: readonly Finding[];
+  const fileOf = (index: number) => `${FORBIDDEN[index]?.[0]}/forbidden-${index}.ts`;
+
+  before(async () => {
+    await using folder = await temporaryFolder();
+    for (const name of [".oxlintrc.json", "tsconfig.json", "package.json"])
+      await cp(join(ROOT, name), join(folder.path, name));
+    await symlink(join(ROOT, "node_modules"), join(folder.path, "node_modules"));
+    const write = async (file: string, text: string) => {
       await mkdir(dirname(join(folder.path, file)), { recursive: true });
-      await writeFile(join(folder.path, file), `${line}\nexport {};\n`);
-
-      const { exitCode, stdout } = await execa("node_modules/.bin/oxlint", [file], {
-        cwd: folder.path,
-        reject: false,
-      });
-
-      assert.notEqual(exitCode, 0);
-      assert.ok(stdout.replace(/\s+/g, " ").includes(said), stdout);
+      await writeFile(join(folder.path, file), text);
+    };
+    for (const [index, [, line]] of FORBIDDEN.entries()) await write(fileOf(index), `${line}\nexport {};\n`);
+    await write("shared/run/circle-a.ts", 'import type { B } from "./circle-b.ts";\nexport type A = B;\n');
+    await write("shared/run/circle-b.ts", 'import type { A } from "./circle-a.ts";\nexport type B = A[];\n');
+    const { stdout } = await execa("node_modules/.bin/oxlint", ["--format=json", "shared", "functions"], {
+      cwd: folder.path,
+      reject: false,
     });
-  }
+    found = (JSON.parse(stdout) as { readonly diagnostics: Finding[] }).diagnostics;
+  });
+
+  for (const [index, [folder, line, said]] of FORBIDDEN.entries())
+    it(`refuse ${line} in ${folder}`, () => {
+      const ofFile = found.filter(({ filename }) => filename === fileOf(index));
+
+      assert.ok(
+        ofFile.some(({ code, message, help }) => `${code} ${message} ${help}`.includes(said)),
+        JSON.stringify(ofFile),
+      );
+    });
+
+  it("refuse a circle that only types close", () => {
+    const circles = found.filter(({ code }) => code.includes("no-cycle")).map(({ filename }) => filename);
+
+    assert.deepEqual(circles.toSorted(), ["shared/run/circle-a.ts", "shared/run/circle-b.ts"]);
+  });
 
   it("leave each module able to load on its own", async () => {
     const modules = await Array.fromAsync(glob("shared/**/*.ts", { cwd: ROOT }));
     assert.notEqual(modules.length, 0);
     for (const module of modules) await import(join(ROOT, module));
+  });
+
+  it("leave at most fifteen files in a folder", async () => {
+    const files = await Array.fromAsync(glob("{functions,shared}/**/*.ts", { cwd: ROOT }));
+    const byFolder = Map.groupBy(files, (file) => dirname(file));
+    const full = [...byFolder].filter(([, each]) => each.length > 15).map(([folder]) => folder);
+
+    assert.deepEqual(full, []);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { calendarIn, isTimeZone } from "../../shared/retention/calendar.ts";
+import { calendarIn } from "../../shared/retention/calendar.ts";
 
 /** Instant, time zone, and the day, week, month and year that people there would name. */
 const GOLDEN: readonly (readonly [at: string, zone: string, day: string, week: string])[] = [
@@ -44,14 +44,4 @@ describe("calendarIn", () => {
       assert.deepEqual(periods, { day, week, month: day.slice(0, 7), year: day.slice(0, 4) });
     });
   }
-
-  it("knows time zones from what is none", () => {
-    assert.deepEqual(["UTC", "America/Vancouver", "Mars/Olympus", "", "Europe"].map(isTimeZone), [
-      true,
-      true,
-      false,
-      false,
-      false,
-    ]);
-  });
 });

@@ -1,13 +1,13 @@
 // Culls BACKUP_DIR once as the user DORMOUSE_TEST_UID, whose files it may then not all read, and prints what came of it.
-import { damageBook } from "../../functions/cull/damage-book.ts";
+import { damageBook } from "../../functions/cull/marks/damage-book.ts";
 import { runFiles } from "../../shared/run/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { asDormouseError } from "../../shared/errors.ts";
 import { jsonLog } from "../../shared/log.ts";
-import type { OutcomeEvent } from "../../shared/events/outcome-event.ts";
 import { cullPlaces } from "../../functions/cull/cull-places.ts";
 import { oneAtATime } from "../../functions/cull/exclusively.ts";
 import { KEEP_NOTHING } from "./backups.ts";
+import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
 
 const uid = Number(process.env["DORMOUSE_TEST_UID"]);
 process.setgroups?.([]);

@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
-import { runDatabase } from "../../functions/restore/journal/journal.ts";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import type { RestoreResult } from "../../functions/restore/journal/restore-result.ts";
 import {
@@ -16,6 +15,7 @@ import {
 import { sharedServer, type TestServer } from "./postgres.ts";
 import { createSample, fingerprint } from "./sample-database.ts";
 import { temporaryFolder } from "./volume.ts";
+import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 
 /** A database, one good backup of it, and restore functions. */
 export type RestoreStage = {

@@ -1,8 +1,9 @@
 import type { DatabaseMark } from "../../../shared/postgres/databases/mark-text.ts";
-import { isRunDatabase, parseJournal } from "./journal.ts";
+import { parseJournal } from "./journal.ts";
 import type { DoubtfulRecord } from "../../../shared/run/run.ts";
 import { workloadText } from "../workloads/workload.ts";
 import type { RestoreDependencies } from "../restore-dependencies.ts";
+import { isRunDatabase } from "../../../shared/postgres/databases/own-database.ts";
 
 export type Doubt = {
   readonly run: string;

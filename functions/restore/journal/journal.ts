@@ -71,24 +71,6 @@ export function parseJournal(journal: unknown): RestoreJournal | undefined {
   return journal === undefined ? undefined : journalSchema.parse(journal);
 }
 
-/** PostgreSQL cuts names at 63 bytes. */
-const MAX_NAME_BYTES = 63;
-/** Enough of a run's id that nobody else's database has the name. */
-const RUN_LENGTH = 12;
-
-export type NameRole = "restore" | "before" | "scratch";
-
-/** `hets__restore_0123456789ab`: the name of a database that belongs to one run. */
-export function runDatabase(database: string, role: NameRole, run: string): string {
-  const suffix = `__${role}_${run.slice(run.indexOf("-") + 1).slice(0, RUN_LENGTH)}`;
-  return cutToBytes(database, MAX_NAME_BYTES - suffix.length) + suffix;
-}
-
-/** Whether a database bears a name that some restore of `live` gives in that role. */
-export function isRunDatabase(name: string, live: string, role: NameRole): boolean {
-  return name === runDatabase(live, role, `restore-${name.slice(-RUN_LENGTH)}`);
-}
-
 const LOADED: Partial<Record<Strategy, OwnDatabase["role"]>> = {
   swap: "restore",
   beside: "restore",
@@ -102,15 +84,6 @@ export function ownDatabase(
 ): OwnDatabase | undefined {
   const role = LOADED[strategy];
   return role && { live: database, role, run };
-}
-
-function cutToBytes(text: string, limit: number): string {
-  let cut = "";
-  for (const character of text) {
-    if (new TextEncoder().encode(cut + character).length > limit) break;
-    cut += character;
-  }
-  return cut;
 }
 
 /** What the server says about the databases, and the transaction, that a journal names. */

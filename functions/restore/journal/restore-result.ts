@@ -1,4 +1,4 @@
-import type { Comparison } from "../../../shared/postgres/compare-rows.ts";
+import type { Comparison } from "../../../shared/postgres/databases/compare-rows.ts";
 import type { Strategy } from "./journal.ts";
 
 export type RestartedWorkload = {

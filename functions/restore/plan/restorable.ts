@@ -1,7 +1,7 @@
 import { parseArchiveName, type ArchiveName } from "../../../shared/catalog/archive-name.ts";
 import { newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import type { CatalogListing, LegacyFile } from "../../../shared/catalog/catalog.ts";
-import type { ArchiveFormat, BackupManifest } from "../../../shared/catalog/manifest.ts";
+import type { ArchiveSource } from "../../../shared/catalog/archives/archive-file.ts";
 import { nearestNames } from "../../../shared/nearest.ts";
 import { isOwn, originText, type Origin } from "../../../shared/catalog/origin.ts";
 import type { Suspicion } from "../../../shared/retention/suspicion.ts";
@@ -9,13 +9,8 @@ import { isUntrusted, untrusted } from "../../../shared/catalog/trusted-listing.
 import { DormouseError } from "../../../shared/errors.ts";
 
 /** What a restore can start from: a backup, or a file of the old pod, which has no manifest. */
-export type Restorable = {
-  readonly name: ArchiveName;
-  readonly database: string;
+export type Restorable = ArchiveSource & {
   readonly startedAt: Date;
-  readonly sizeBytes: number;
-  readonly format: ArchiveFormat;
-  readonly manifest: BackupManifest | undefined;
   /** Whose it is, where it is not one's own. */
   readonly elsewhere?: string | undefined;
   /** Why it may hold less than the operator hopes. */

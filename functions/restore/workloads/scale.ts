@@ -1,7 +1,13 @@
 import type { V1Scale } from "@kubernetes/client-node";
 import { type Workload, workloadText } from "./workload.ts";
 import { DormouseError } from "../../../shared/errors.ts";
-import { ApiRefusal, asJsonPatch, type CallCluster, type CallOptions, type Cluster } from "../../../shared/kubernetes/client.ts";
+import {
+  ApiRefusal,
+  asJsonPatch,
+  type CallCluster,
+  type CallOptions,
+  type Cluster,
+} from "../../../shared/kubernetes/client.ts";
 
 /** The scale subresource: all that we may see and change of a workload. */
 export type Scale = {

@@ -1,5 +1,16 @@
 import type { PlainDump } from "../../postgres/plain-dump/plain-dump.ts";
-import type { Restorable } from "../../../functions/restore/plan/restorable.ts";
+import type { ArchiveName } from "../archive-name.ts";
+import type { BackupManifest } from "../manifest.ts";
+import type { ArchiveFormat } from "../../postgres/dump.ts";
+
+/** An archive of the catalog, by its name; one that the old pod wrote has no manifest. */
+export type ArchiveSource = {
+  readonly name: ArchiveName;
+  readonly database: string;
+  readonly sizeBytes: number;
+  readonly format: ArchiveFormat;
+  readonly manifest: BackupManifest | undefined;
+};
 
 /**
  * A whole archive as a file that pg_restore can seek in: the one opening that was verified, whatever its name leads to
@@ -16,9 +27,9 @@ export type ArchiveFiles = {
    * Finds the archive and compares every byte with its manifest, where it has one. Throws `backup_not_found` unless it
    * is a regular file, and `archive_damaged`.
    */
-  open(backup: Restorable, signal: AbortSignal): Promise<ArchiveFile>;
+  open(backup: ArchiveSource, signal: AbortSignal): Promise<ArchiveFile>;
   /** Reads a file of the old pod to its end. Throws `archive_damaged` for what is cut short, broken or a bomb. */
-  readPlain(backup: Restorable, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump>;
+  readPlain(backup: ArchiveSource, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump>;
 };
 
 /** What the copies need by which an archive is restored, in the folder for them, and what is free there. */
@@ -32,5 +43,5 @@ export type CopiedArchives = ArchiveFiles & {
    */
   sweep(database: string, wanted: string | undefined): Promise<void>;
   /** What a sweep would free counts as free. */
-  room(backup: Restorable): Promise<CopyRoom>;
+  room(backup: ArchiveSource): Promise<CopyRoom>;
 };

@@ -3,9 +3,8 @@ import type { FileHandle } from "node:fs/promises";
 import { open as openFile } from "../volume/volume-calls.ts";
 import { join } from "node:path";
 import type { ArchiveName } from "../archive-name.ts";
-import type { ArchiveFile, ArchiveFiles } from "./archive-file.ts";
+import type { ArchiveFile, ArchiveFiles, ArchiveSource } from "./archive-file.ts";
 import type { PlainDump } from "../../postgres/plain-dump/plain-dump.ts";
-import type { Restorable } from "../../../functions/restore/plan/restorable.ts";
 import { DormouseError } from "../../errors.ts";
 import { bytesOf, digestOf, type Digest } from "../volume/digest.ts";
 import { codeOf } from "../volume/files.ts";
@@ -16,7 +15,7 @@ export function archiveFiles(backupDir: string): ArchiveFiles {
   return { open: (backup, signal) => open(backupDir, backup, signal), readPlain };
 }
 
-async function open(backupDir: string, backup: Restorable, signal: AbortSignal): Promise<ArchiveFile> {
+async function open(backupDir: string, backup: ArchiveSource, signal: AbortSignal): Promise<ArchiveFile> {
   const handle = await openRegular(backupDir, backup.name);
   try {
     if (backup.manifest !== undefined) assertDigest(backup, await digestOf(handle, signal));
@@ -44,7 +43,7 @@ export async function openRegular(backupDir: string, name: ArchiveName): Promise
 
 /** Throws `archive_damaged` unless the bytes of the archive were those. */
 export function assertDigest(
-  { name, manifest }: Pick<Restorable, "name" | "manifest">,
+  { name, manifest }: Pick<ArchiveSource, "name" | "manifest">,
   { sha256, sizeBytes }: Digest,
 ): void {
   if (sha256 === manifest?.archive.sha256 && sizeBytes === manifest.archive.sizeBytes) return;
@@ -61,7 +60,7 @@ export function otherThanDescribed(name: ArchiveName): DormouseError {
   );
 }
 
-async function readPlain(backup: Restorable, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump> {
+async function readPlain(backup: ArchiveSource, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump> {
   const read = await readLegacy(file.bytes(), backup, { signal });
   if ("contents" in read) return read.contents.dump;
   throw new DormouseError("archive_damaged", `${backup.name} ${read.damage}`, {

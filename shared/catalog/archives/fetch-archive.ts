@@ -2,11 +2,10 @@ import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import * as promises from "../volume/volume-calls.ts";
 import { join } from "node:path";
-import type { ArchiveFile, ArchiveFiles, CopiedArchives, CopyRoom } from "./archive-file.ts";
+import type { ArchiveFile, ArchiveFiles, ArchiveSource, CopiedArchives, CopyRoom } from "./archive-file.ts";
 import type { CheckSignature, Decrypt } from "../encryption.ts";
 import type { BackupManifest } from "../manifest.ts";
 import type { Mirror } from "../mirror.ts";
-import type { Restorable } from "../../../functions/restore/plan/restorable.ts";
 import { DormouseError } from "../../errors.ts";
 import { archiveFiles, archiveIn, assertDigest, openRegular, otherThanDescribed } from "./archive-files.ts";
 import { bytesOf, digestOf, hashing, writeAll, type Digest } from "../volume/digest.ts";
@@ -27,7 +26,7 @@ export type ArchivePlaces = {
 
 const NONE_NEEDED: CopyRoom = { neededBytes: 0, availableBytes: 0 };
 
-type Described = Restorable & { readonly manifest: BackupManifest };
+type Described = ArchiveSource & { readonly manifest: BackupManifest };
 type Task = {
   readonly places: ArchivePlaces;
   readonly volume: ArchiveFiles;

@@ -2,7 +2,6 @@ import * as promises from "../volume/volume-calls.ts";
 import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../archive-name.ts";
 import { isAbandoned } from "../catalog.ts";
-import { good, type Check } from "../../doctor/finding.ts";
 import { clearUp, lookAt, removeIfThere, temporaryName } from "../volume/files.ts";
 
 const COPY = /^(?:\.tmp-(?<copy>.+\.(?:bak|sql\.gz))-[0-9a-f]{8}|(?<fetched>.+\.(?:bak|sql\.gz))\.fetched)$/s;
@@ -43,27 +42,15 @@ async function leftIn(restoreDir: string, database: string, wanted = ""): Promis
     .map((name) => join(restoreDir, name));
 }
 
-/** What restores left there, of whichever database, and no restore has removed in a day. */
-export function restoreDirCheck(restoreDir: string, now: () => Date): Check {
-  return {
-    name: "restore-dir",
-    async look() {
-      const copies = (await promises.readdir(restoreDir)).filter((name) => databaseOf(name) !== undefined);
-      const found = await Promise.all(copies.map((name) => lookAt(promises, join(restoreDir, name))));
-      const left = found.filter(
-        (stats) => stats !== undefined && isAbandoned({ changedAt: stats.ctime }, now()),
-      );
-      if (left.length === 0) return [good(`no copy of an archive is left in RESTORE_DIR ${restoreDir}`)];
-      const bytes = left.reduce((sum, stats) => sum + (stats?.size ?? 0), 0);
-      return [
-        {
-          state: "warning",
-          detail: `${left.length} copies of archives, ${bytes} bytes, have been left in RESTORE_DIR ${restoreDir} for more than a day`,
-          fix: "the next restore of each database removes its own; remove by hand those of databases that are restored no more",
-        },
-      ];
-    },
-  };
+/** The copies that no restore has removed in a day, of whichever database. */
+export async function abandonedCopies(
+  restoreDir: string,
+  now: Date,
+): Promise<{ readonly count: number; readonly bytes: number }> {
+  const copies = (await promises.readdir(restoreDir)).filter((name) => databaseOf(name) !== undefined);
+  const found = await Promise.all(copies.map((name) => lookAt(promises, join(restoreDir, name))));
+  const left = found.filter((stats) => stats !== undefined && isAbandoned({ changedAt: stats.ctime }, now));
+  return { count: left.length, bytes: left.reduce((sum, stats) => sum + (stats?.size ?? 0), 0) };
 }
 
 /** Whose archive a file is a copy of; `undefined` for any other file. */

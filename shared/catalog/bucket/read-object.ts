@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
-import { giveBack } from "./give-back.ts";
+import { giveBack } from "./parts.ts";
 import { s3Error } from "./s3-errors.ts";
 
 export type Digest = { readonly sizeBytes: number; readonly sha256: string };

@@ -1,11 +1,5 @@
 import { readFileSync } from "node:fs";
-import type {
-  CheckSignature,
-  Decrypt,
-  Encryption,
-  JudgeSignature,
-  SignManifest,
-} from "../encryption.ts";
+import type { CheckSignature, Decrypt, Encryption, JudgeSignature, SignManifest } from "../encryption.ts";
 import { manifestSigner, signatureChecker, signatureJudge } from "./manifest-signature.ts";
 import { DormouseError } from "../../errors.ts";
 import type { DecryptionConfig, EncryptionConfig } from "../../config/encryption-config.ts";

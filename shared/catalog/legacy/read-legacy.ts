@@ -1,11 +1,11 @@
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { LegacyContents, LegacyFile } from "../catalog.ts";
-import type { ArchiveFormat } from "../manifest.ts";
 import { plainDumpScanner } from "../../postgres/plain-dump/plain-dump.ts";
 import { DormouseError } from "../../errors.ts";
 import { hashing } from "../volume/digest.ts";
 import { codeOf } from "../volume/files.ts";
+import type { ArchiveFormat } from "../../postgres/dump.ts";
 
 export type LegacyReading = { readonly contents: LegacyContents } | { readonly damage: string };
 

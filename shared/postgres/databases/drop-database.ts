@@ -1,6 +1,12 @@
 import pg from "pg";
-import type { Expired, ExpiredDatabases, OwnDatabase, RestoresDatabases } from "./own-database.ts";
-import { runDatabase, type NameRole } from "../../../functions/restore/journal/journal.ts";
+import {
+  type Expired,
+  type ExpiredDatabases,
+  type OwnDatabase,
+  type RestoresDatabases,
+  runDatabase,
+  type NameRole,
+} from "./own-database.ts";
 import { asDormouseError, DormouseError } from "../../errors.ts";
 import { withSession, type ConnectionSettings } from "../session/connection.ts";
 import { lookAtMarks, lookAtNamed, type MarkedDatabase } from "./database-mark.ts";

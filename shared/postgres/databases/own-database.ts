@@ -29,3 +29,30 @@ export type Expired = {
   /** For who holds the lock of the database. */
   drop(live: string, signal: AbortSignal): Promise<ExpiredDatabases>;
 };
+
+/** PostgreSQL cuts names at 63 bytes. */
+const MAX_NAME_BYTES = 63;
+/** Enough of a run's id that nobody else's database has the name. */
+const RUN_LENGTH = 12;
+
+export type NameRole = "restore" | "before" | "scratch";
+
+/** `hets__restore_0123456789ab`: the name of a database that belongs to one run. */
+export function runDatabase(database: string, role: NameRole, run: string): string {
+  const suffix = `__${role}_${run.slice(run.indexOf("-") + 1).slice(0, RUN_LENGTH)}`;
+  return cutToBytes(database, MAX_NAME_BYTES - suffix.length) + suffix;
+}
+
+function cutToBytes(text: string, limit: number): string {
+  let cut = "";
+  for (const character of text) {
+    if (new TextEncoder().encode(cut + character).length > limit) break;
+    cut += character;
+  }
+  return cut;
+}
+
+/** Whether a database bears a name that some restore of `live` gives in that role. */
+export function isRunDatabase(name: string, live: string, role: NameRole): boolean {
+  return name === runDatabase(live, role, `restore-${name.slice(-RUN_LENGTH)}`);
+}

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import pg from "pg";
-import { ROWS_DIFFER, WRITTEN_MEANWHILE } from "../compare-rows.ts";
+import { ROWS_DIFFER, WRITTEN_MEANWHILE } from "./compare-rows.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
 import type { ReplaceRequest, ReplacingSession } from "./restore-port.ts";
 import { DormouseError } from "../../errors.ts";

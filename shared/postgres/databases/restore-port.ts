@@ -1,10 +1,8 @@
-import type { ArchiveFile } from "../../catalog/archives/archive-file.ts";
 import type { TargetFacts } from "../properties/target-facts.ts";
 import type { DatabaseProperties, Settings } from "../properties/database-properties.ts";
-import type { TableCount } from "../compare-rows.ts";
+import type { TableCount } from "./compare-rows.ts";
 import type { DatabaseMark } from "./mark-text.ts";
-import type { ArchiveReading } from "../dump.ts";
-import type { ArchiveFormat } from "../../catalog/manifest.ts";
+import type { ArchiveFormat, ArchiveReading } from "../dump.ts";
 import type { OwnDatabase } from "./own-database.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
@@ -12,7 +10,7 @@ import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 export type LoadRequest = {
   readonly database: string;
   /** Verified to its end. */
-  readonly file: Pick<ArchiveFile, "fd" | "bytes">;
+  readonly file: { readonly fd: number; bytes(): AsyncIterable<Uint8Array> };
   readonly format: ArchiveFormat;
   /** What the sessions that load work under; see `settingsOfLoad` of the server. */
   readonly settings: Settings;

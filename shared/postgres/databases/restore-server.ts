@@ -1,18 +1,19 @@
 import pg from "pg";
-import { runDatabase } from "../../../functions/restore/journal/journal.ts";
 import type { RestoreServer } from "./restore-port.ts";
 import { DormouseError } from "../../errors.ts";
 import { findClientTools } from "../client-tools.ts";
 import { withSession, type ConnectionSettings } from "../session/connection.ts";
-import { countRows } from "../count-rows.ts";
+import { countRows } from "./count-rows.ts";
 import { copyProperties, createLike } from "../properties/read-properties.ts";
 import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
 import { ownDatabaseDropper } from "./drop-database.ts";
 import { endSessions, explained, limitLockWaits, reopen } from "./exchange.ts";
 import type { Libpq } from "../session/libpq.ts";
 import { settingsOfLoad } from "../properties/read-settings.ts";
-import { restoreTools, type LoadOptions } from "../restore-tools.ts";
+import { restoreTools } from "../restore-tools.ts";
 import { eventTriggersOfOthers, targetFacts } from "../properties/read-target-facts.ts";
+import { runDatabase } from "./own-database.ts";
+import type { LoadOptions } from "../load-tool.ts";
 
 type Place = { readonly binDir?: string | undefined; readonly searchPath: string };
 type Work<Result> = (client: pg.Client) => Promise<Result>;

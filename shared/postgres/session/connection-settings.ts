@@ -1,7 +1,7 @@
 import type { ConnectionSettings, SslMode } from "./connection.ts";
 
 /** The variables of the environment that say how the database is reached, once parsed. */
-type DatabaseVariables = {
+export type DatabaseVariables = {
   readonly DATABASE_SERVICE_NAME: string;
   readonly PGPORT: number;
   readonly POSTGRESQL_USER: string;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { giveBack } from "../../../shared/catalog/bucket/give-back.ts";
+import { giveBack } from "../../../shared/catalog/bucket/parts.ts";
 import { bufferPool } from "../../../shared/catalog/bucket/parts.ts";
 
 describe("memory that is given back", () => {

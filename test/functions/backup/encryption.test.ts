@@ -9,7 +9,12 @@ import { ageDecryption } from "../../../shared/catalog/encryption/age-encryption
 import { signatureChecker } from "../../../shared/catalog/encryption/manifest-signature.ts";
 import { ageKey, hasAge, type AgeKey } from "../../support/age.ts";
 import { listingOf } from "../../support/faulty.ts";
-import { backupEnvironment, manifestOf, spawnFunction, startFunction } from "../../support/function-process.ts";
+import {
+  backupEnvironment,
+  manifestOf,
+  spawnFunction,
+  startFunction,
+} from "../../support/function-process.ts";
 import { backupOf } from "../../../shared/catalog/backup.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
 import { createSample, fingerprint } from "../../support/sample-database.ts";

@@ -4,7 +4,12 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, existsSync, readdirSync, writeSync } from "node:fs";
 import { describe, it } from "node:test";
-import { childPipes, pipeReader, pipeWriter, type ChildPipe } from "../../../shared/postgres/process/pipes.ts";
+import {
+  childPipes,
+  pipeReader,
+  pipeWriter,
+  type ChildPipe,
+} from "../../../shared/postgres/process/pipes.ts";
 import { temporaryFolder } from "../../support/volume.ts";
 
 /** What `seq` prints, in writes of 777 bytes: no block of ours is a multiple. */

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { DatabaseProperties, Settings } from "../../../shared/postgres/properties/database-properties.ts";
+import type {
+  DatabaseProperties,
+  Settings,
+} from "../../../shared/postgres/properties/database-properties.ts";
 import { NO_NEEDS } from "../../../shared/postgres/plain-dump/script-needs.ts";
 import { connect } from "../../../shared/postgres/session/connection.ts";
 import { targetFacts } from "../../../shared/postgres/properties/read-target-facts.ts";

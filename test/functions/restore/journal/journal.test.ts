@@ -3,12 +3,12 @@ import { describe, it } from "node:test";
 import {
   nextStep,
   parseJournal,
-  runDatabase,
   type JournalPhase,
   type NextStep,
   type RestoreJournal,
   type Strategy,
 } from "../../../../functions/restore/journal/journal.ts";
+import { runDatabase } from "../../../../shared/postgres/databases/own-database.ts";
 
 const RUN = "restore-0123456789abcdef01234567";
 

@@ -1,8 +1,8 @@
-import * as promises from "../../shared/catalog/volume/volume-calls.ts";
+import * as promises from "../../../shared/catalog/volume/volume-calls.ts";
 import { join } from "node:path";
 import * as z from "zod";
-import type { DamageBook, KnownDamage } from "../../shared/retention/oddities.ts";
-import * as file from "../../shared/catalog/volume/files.ts";
+import type { DamageBook, KnownDamage } from "../../../shared/retention/oddities.ts";
+import * as file from "../../../shared/catalog/volume/files.ts";
 
 const START = "acknowledged-";
 const knownSchema = z.object({

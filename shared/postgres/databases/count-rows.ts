@@ -1,6 +1,6 @@
 import pg from "pg";
 import type { TableCount } from "./compare-rows.ts";
-import type { TableRows } from "./plain-dump/plain-dump.ts";
+import type { TableRows } from "../plain-dump/plain-dump.ts";
 
 type Session = <Result>(work: (client: pg.Client) => Promise<Result>) => Promise<Result>;
 

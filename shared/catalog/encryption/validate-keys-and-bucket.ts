@@ -1,17 +1,17 @@
 import { readFileSync } from "node:fs";
-import type { Log } from "../log.ts";
-import type { DecryptionConfig, EncryptionConfig } from "./encryption-config.ts";
-import { bucketSettings, type MirrorConfig } from "./mirror-config.ts";
+import type { Log } from "../../log.ts";
+import type { DecryptionConfig, EncryptionConfig } from "../../config/encryption-config.ts";
+import { bucketSettings, type MirrorConfig } from "../../config/mirror-config.ts";
 
 type Config = MirrorConfig & EncryptionConfig & Partial<DecryptionConfig>;
 
 /** Settings and keys that cannot be used are told before a function listens, not when the first backup is due. */
-export async function refuseMisfits(config: Config, log: Log): Promise<void> {
+export async function validateKeysAndBucket(config: Config, log: Log): Promise<void> {
   bucketSettings(config, (path) => readFileSync(path, "utf8"));
   const { AGE_RECIPIENTS, MANIFEST_SIGNING_KEY, AGE_IDENTITY_FILE, MANIFEST_PUBLIC_KEY } = config;
   const asked = [AGE_RECIPIENTS, MANIFEST_SIGNING_KEY, AGE_IDENTITY_FILE, MANIFEST_PUBLIC_KEY];
   if (asked.every((value) => value === undefined)) return;
-  const { accessOf, protectionOf } = await import("../catalog/encryption/protection.ts");
+  const { accessOf, protectionOf } = await import("./protection.ts");
   await Promise.all([protectionOf(config), accessOf(config)]);
   if (AGE_RECIPIENTS !== undefined && MANIFEST_SIGNING_KEY === undefined)
     log.warn("archives are encrypted, but nothing proves who made them: set MANIFEST_SIGNING_KEY");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compareRows, type TableCount } from "../../shared/postgres/compare-rows.ts";
-import { DormouseError } from "../../shared/errors.ts";
+import { compareRows, type TableCount } from "../../../shared/postgres/databases/compare-rows.ts";
+import { DormouseError } from "../../../shared/errors.ts";
 
 const table = (name: string, rows: number, schema = "hire") => ({ schema, name, rows });
 const counted = (name: string, rows: number, isConfiguration = false): TableCount => ({

@@ -1,11 +1,11 @@
-import type { ArchiveName } from "../../shared/catalog/archive-name.ts";
-import type { Catalog } from "../../shared/catalog/catalog.ts";
-import { isOwn, originText, ownOrigins } from "../../shared/catalog/origin.ts";
-import { odditiesIn, type DamageBook, type KnownDamage } from "../../shared/retention/oddities.ts";
-import type { BackupManifest, Marks } from "../../shared/catalog/manifest.ts";
-import type { RunContext } from "../../shared/run/run.ts";
-import { DormouseError } from "../../shared/errors.ts";
-import type { Exclusively } from "./exclusively.ts";
+import type { ArchiveName } from "../../../shared/catalog/archive-name.ts";
+import type { Catalog } from "../../../shared/catalog/catalog.ts";
+import { isOwn, originText, ownOrigins } from "../../../shared/catalog/origin.ts";
+import { odditiesIn, type DamageBook, type KnownDamage } from "../../../shared/retention/oddities.ts";
+import type { BackupManifest, Marks } from "../../../shared/catalog/manifest.ts";
+import type { RunContext } from "../../../shared/run/run.ts";
+import { DormouseError } from "../../../shared/errors.ts";
+import type { Exclusively } from "../exclusively.ts";
 
 export type MarkDependencies = {
   /** Of both places, where there is a bucket. */

@@ -1,5 +1,5 @@
-import { DormouseError } from "../errors.ts";
-import type { TableRows } from "./plain-dump/plain-dump.ts";
+import { DormouseError } from "../../errors.ts";
+import type { TableRows } from "../plain-dump/plain-dump.ts";
 
 export type TableCount = TableRows & {
   /** A table of an extension: CREATE EXTENSION fills it, and a dump holds only what users added. */

@@ -1,18 +1,19 @@
-import { needsOf, unmetNeeds, type Blocker } from "./blockers.ts";
-import { runDatabase, type Strategy } from "../journal/journal.ts";
-import type { PlacedListing } from "../../../shared/catalog/merged-catalog.ts";
-import type { CatalogListing } from "../../../shared/catalog/catalog.ts";
-import { copyRoomBlockers } from "./copy-room.ts";
-import { onVolume } from "../../../shared/catalog/origin.ts";
-import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "./restorable.ts";
-import { planRestore, type RestorePlan } from "./restore-plan.ts";
-import { unsafeTools } from "./unsafe-tools.ts";
-import type { ArchiveNeeds } from "../../../shared/postgres/plain-dump/script-needs.ts";
-import { suspectsIn } from "./suspects.ts";
-import { asDormouseError, DormouseError } from "../../../shared/errors.ts";
-import { doubtsOf, type Doubt } from "../journal/doubts-of.ts";
-import { originNow } from "../../../shared/backup/origin-now.ts";
-import type { RestoreDependencies, RestoreRequest } from "../restore-dependencies.ts";
+import { needsOf, unmetNeeds, type Blocker } from "./plan/blockers.ts";
+import type { Strategy } from "./journal/journal.ts";
+import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
+import type { CatalogListing } from "../../shared/catalog/catalog.ts";
+import { onVolume } from "../../shared/catalog/origin.ts";
+import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "./plan/restorable.ts";
+import { planRestore, type RestorePlan } from "./plan/restore-plan.ts";
+import { unsafeTools } from "./plan/unsafe-tools.ts";
+import type { ArchiveNeeds } from "../../shared/postgres/plain-dump/script-needs.ts";
+import { suspectsIn } from "./plan/suspects.ts";
+import { asDormouseError, DormouseError } from "../../shared/errors.ts";
+import { copyRoomBlockers } from "./plan/copy-room.ts";
+import { doubtsOf, type Doubt } from "./journal/doubts-of.ts";
+import { originNow } from "../../shared/backup/origin-now.ts";
+import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
+import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 
 /** What was asked for, found. */
 export type Found = {

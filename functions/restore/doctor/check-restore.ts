@@ -1,10 +1,10 @@
-import { blockersOf } from "./plan/blockers.ts";
-import { good, type Check, type Finding } from "../../shared/doctor/finding.ts";
-import { RESTORE_ROLE } from "./plan/restore-plan.ts";
-import { NO_NEEDS } from "../../shared/postgres/plain-dump/script-needs.ts";
-import { identifier } from "../../shared/postgres/sql-text.ts";
-import { doubtsOf } from "./journal/doubts-of.ts";
-import type { RestoreDependencies } from "./restore-dependencies.ts";
+import { blockersOf } from "../plan/blockers.ts";
+import { good, type Check, type Finding } from "../../../shared/doctor/finding.ts";
+import { RESTORE_ROLE } from "../plan/restore-plan.ts";
+import { NO_NEEDS } from "../../../shared/postgres/plain-dump/script-needs.ts";
+import { identifier } from "../../../shared/postgres/sql-text.ts";
+import { doubtsOf } from "../journal/doubts-of.ts";
+import type { RestoreDependencies } from "../restore-dependencies.ts";
 
 type Dependencies = Pick<RestoreDependencies, "server" | "settings" | "runs" | "expired">;
 type Found = readonly Omit<Finding, "check">[];

@@ -1,7 +1,7 @@
-import type { EventSink, OutcomeEvent } from "../events/outcome-event.ts";
-import type { RunContext } from "./run.ts";
+import type { RunContext } from "../run/run.ts";
 import { asDormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { EventSink, OutcomeEvent } from "./event-sink.ts";
 
 /**
  * Tells the world what became of a run, while the run goes on. That nobody listened is reported, and changes nothing of

@@ -1,5 +1,5 @@
 import { good, type Check, type Finding } from "../../../shared/doctor/finding.ts";
-import { workloadText, type Workload, type Workloads } from "./workload.ts";
+import { workloadText, type Workload, type Workloads } from "../workloads/workload.ts";
 
 /** Whether what is to be stopped and started is there, and what would interfere. */
 export function workloadsCheck(cluster: Workloads, workloads: readonly Workload[]): Check {

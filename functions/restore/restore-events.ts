@@ -1,0 +1,21 @@
+import type { Problem } from "../../shared/errors.ts";
+import type { RestoreResult } from "./journal/restore-result.ts";
+import type { RestorePlan } from "./plan/restore-plan.ts";
+
+/** What others hear of a restore. */
+export type RestoreEvent =
+  | {
+      readonly type: "dev.dormouse.restore.planned";
+      readonly subject: string;
+      readonly data: RestorePlan;
+    }
+  | {
+      readonly type: "dev.dormouse.restore.completed" | "dev.dormouse.restore.undone";
+      readonly subject: string;
+      readonly data: RestoreResult;
+    }
+  | {
+      readonly type: "dev.dormouse.restore.rolledback";
+      readonly subject: string;
+      readonly data: { readonly run: string; readonly database: string; readonly problem: Problem };
+    };

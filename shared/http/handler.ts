@@ -1,0 +1,27 @@
+import type { Report } from "../doctor/finding.ts";
+import type { Work } from "../run/carry-out.ts";
+import type { NewRun, Run } from "../run/run.ts";
+import type { Verb } from "./authorize.ts";
+import type { IncomingEvent } from "./cloud-event.ts";
+
+/** What a function does with its requests; the rest of HTTP is the same for all three. */
+export type Handler = {
+  readonly kind: NewRun["kind"];
+  /** The database that a request is about. */
+  readonly database: string;
+  /** A person's body as a request. Throws `request_invalid`. */
+  parseBody(body: unknown): NewRun["request"] | Promise<NewRun["request"]>;
+  /** An event as a request. Throws `event_unsupported`. */
+  parseEvent(event: IncomingEvent): NewRun["request"];
+  /** Takes an event that needs no run of its own: it answers whether it did. */
+  readonly onEvent?: (event: IncomingEvent) => Promise<boolean>;
+  /** The one of these runs of its kind and database that does for what an event asks for as well. */
+  readonly answeredBy?: (request: NewRun["request"], known: readonly Run[]) => Promise<Run | undefined>;
+  readonly work: Work;
+  /** What `GET /` answers, where there is something to show. */
+  readonly show?: (signal: AbortSignal) => Promise<unknown>;
+  /** What `GET /doctor` answers. */
+  readonly examine?: (signal: AbortSignal) => Promise<Report>;
+  /** The verbs that the caller of a POST must be allowed, each of them. Events are not asked: they say that it is time. */
+  verbsOf(body: unknown): readonly [Verb, ...Verb[]];
+};
