@@ -19,7 +19,7 @@ const CLONE = ["docs", "functions", "manifests", "node_modules", "package.json",
 const NPM = `#!/bin/bash
 case "$*" in
   ci | test | "run demo") exit ;;
-  "test -- "*) exec ls ${join(ROOT, "test")}/$3* ;;
+  "test -- "*) find ${join(ROOT, "test")} -path "*$3*" -name "*.test.ts" | grep . ; exit ;;
 esac
 path=\${PATH#*:}
 PATH=$path exec npm "$@"`;
