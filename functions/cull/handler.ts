@@ -1,5 +1,7 @@
 import * as z from "zod";
 import { parseArchiveName, type ArchiveName } from "../../shared/catalog/archive-name.ts";
+import type { Catalog } from "../../shared/catalog/catalog.ts";
+import { nearestBackup, offeringNearest } from "../../shared/catalog/offer-nearest.ts";
 import type { Verb } from "../../shared/http/authorize.ts";
 import { catalogOfBothPlaces } from "../../shared/catalog/merged-catalog.ts";
 import type { Run, RunContext } from "../../shared/run/run.ts";
@@ -24,6 +26,7 @@ const MARKS = {
   acknowledge: z.strictObject({ acknowledge: name, reason }),
 } as const;
 type Mark = keyof typeof MARKS;
+type MarkBody = { readonly [Key in Mark]: ArchiveName } & { readonly reason?: string };
 const OTHER_BODIES =
   "or be {pin, reason?}, {unpin} or {acknowledge, reason?}, each with the name of a backup";
 
@@ -55,7 +58,7 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
   return {
     kind: "cull" as const,
     database: ALL_DATABASES,
-    parseBody: (body: unknown): Request => parseBody(body),
+    parseBody: (body: unknown): Promise<Request> => parseBody(catalog, body),
     /**
      * Without a broker all that a backup says comes here. What starts no cull is taken, or it counts as undelivered; what
      * needs a person is said once more, in a log that outlives the pod of the backup.
@@ -105,14 +108,22 @@ function markOf(body: unknown): Mark | undefined {
   return typeof body === "object" && body !== null ? marks.find((mark) => mark in body) : undefined;
 }
 
-function parseBody(body: unknown): Request {
+async function parseBody(volume: Pick<Catalog, "list">, body: unknown): Promise<Request> {
   const action = markOf(body);
   if (action === undefined) return parseCull(body);
-  const schema: z.ZodObject = MARKS[action];
-  const { [action]: backup, reason: given } = readBody(schema, body) as { [Key in Mark]: ArchiveName } & {
-    reason?: string;
-  };
+  const { [action]: backup, reason: given } = await readMark(volume, action, body);
   return { action, backup, ...(given === undefined ? {} : { reason: given }) };
+}
+
+async function readMark(volume: Pick<Catalog, "list">, action: Mark, body: unknown): Promise<MarkBody> {
+  const schema: z.ZodObject = MARKS[action];
+  try {
+    return readBody(schema, body) as MarkBody;
+  } catch (error) {
+    const wanted = (body as Readonly<Record<string, unknown>>)[action];
+    if (typeof wanted !== "string" || name.safeParse(wanted).success) throw error;
+    throw await offeringNearest(error, volume, ({ backups }) => nearestBackup(backups, wanted));
+  }
 }
 
 function parseCull(body: unknown): Request {

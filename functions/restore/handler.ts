@@ -1,14 +1,13 @@
 import * as z from "zod";
 import type { Verb } from "../../shared/http/authorize.ts";
 import type { RunContext } from "../../shared/run/run.ts";
-import { nearestHint, parseWanted } from "./plan/restorable.ts";
-import { asDormouseError, DormouseError } from "../../shared/errors.ts";
+import { parseWanted } from "./plan/restorable.ts";
+import { nearestHint, offeringNearest } from "../../shared/catalog/offer-nearest.ts";
+import { DormouseError } from "../../shared/errors.ts";
 import { restore } from "./restore.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
 import { showRestores } from "./show-restores.ts";
 import { readBody } from "../../shared/http/read-body.ts";
-
-const LOOK_MS = 5_000;
 
 const databaseName = z
   .string()
@@ -82,16 +81,12 @@ async function parse(body: unknown, deps: RestoreDependencies): Promise<RestoreR
   return { kind: "restore", filename, dryRun, ...whose, ...strategyOf(strategy, into, database) };
 }
 
-/** With the names that it may have meant, unless the volume does not tell them soon. */
 async function refuseMisnamed({ volume, settings }: RestoreDependencies, filename: string): Promise<void> {
   const { database } = settings;
   try {
     parseWanted(filename, database);
   } catch (error) {
-    const { code, message, hint } = asDormouseError(error);
-    const listing = await volume.list(AbortSignal.timeout(LOOK_MS)).catch(() => undefined);
-    const nearest = listing === undefined ? undefined : nearestHint(listing, database, filename);
-    throw new DormouseError(code, message, { hint: nearest ?? hint, cause: error });
+    throw await offeringNearest(error, volume, (listing) => nearestHint(listing, database, filename));
   }
 }
 

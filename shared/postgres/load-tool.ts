@@ -5,7 +5,8 @@ import { DormouseError, type ErrorCode } from "../errors.ts";
 import { runTool, type Command, type Limits, type RunningTool } from "./process/child-process.ts";
 import type { ClientTools } from "./client-tools.ts";
 import type { Libpq } from "./session/libpq.ts";
-import { knownKind } from "./session/server-errors.ts";
+import { knownKind, SERVER_LOG } from "./session/server-errors.ts";
+import { identifier } from "./sql-text.ts";
 
 export type LoadOptions = Limits & {
   /** Connections of pg_restore. */
@@ -58,7 +59,12 @@ const NO_SESSION: ReadonlySet<ErrorCode> = new Set([
 const FIRST_ERROR = /error:|fatal:|backslash commands are restricted/i;
 
 /** The first error is the cause. Lines that quote rows (DETAIL, CONTEXT, the command) stay out: they hold people's data. */
-function explainLoad(tool: string, database: string, exit: string, stderr: readonly string[]): DormouseError {
+export function explainLoad(
+  tool: string,
+  database: string,
+  exit: string,
+  stderr: readonly string[],
+): DormouseError {
   const error = stderr.find((line) => FIRST_ERROR.test(line)) ?? exit;
   const why = error.replace(/^.*?(?:error|fatal):\s+(?:could not execute query: )?/i, "").slice(0, 500);
   if (why.startsWith(ROWS_DIFFER)) return rowsDiffer(why);
@@ -85,12 +91,15 @@ function hintFor(why: string, all: string): string {
   if (/backslash commands are restricted/.test(why))
     return "the file holds commands for psql: read it before you trust it";
   if (/No space left on device|disk full/i.test(why))
-    return "make room on the server's disk, then restore again";
-  if (/role ".*" does not exist/.test(why)) return "create the role on the server, then restore again";
+    return "make room on the server's disk, then restore again: databases named <database>__before_<run> are kept for an undo, for UNDO_HOURS";
+  const [, role] = /role "(.*)" does not exist/.exec(why) ?? [];
+  if (role !== undefined) return `CREATE ROLE ${identifier(role)} NOLOGIN, then restore again`;
   if (/permission denied|must be (?:owner|superuser|member)|must be able to SET ROLE/i.test(why))
-    return "restore as a role that may do this, usually the owner of all objects or a superuser";
-  if (/extension/.test(why)) return "install the extension on the server, then restore again";
+    return 'the plan ({"filename":...,"dryRun":true}) names each right that is missing with its SQL; docs/roles.md has those of a restore';
+  const [, extension] = /extension "([^"]+)"/.exec(why) ?? [];
+  if (extension !== undefined)
+    return `install the packages of the extension "${extension}" where the server runs; SELECT name FROM pg_available_extensions lists what it has`;
   if (/violates check constraint|PL\/pgSQL function|SQL function|has not been populated/.test(all))
     return "a function that reads other tables may need them first: restore by hand in another order, see docs/restore-by-hand.md";
-  return "the message is the server's own: look at its log for the same minute";
+  return `the message is the server's own; ${SERVER_LOG}; docs/restore-by-hand.md leaves out one object`;
 }

@@ -5,7 +5,7 @@ import { DormouseError } from "../errors.ts";
 import { runTool, type Limits } from "./process/child-process.ts";
 import type { ClientTools } from "./client-tools.ts";
 import type { Libpq } from "./session/libpq.ts";
-import { knownKind } from "./session/server-errors.ts";
+import { knownKind, SERVER_LOG } from "./session/server-errors.ts";
 
 export type DumpOptions = Limits & {
   /** How long pg_dump may wait for the lock of a table. */
@@ -77,7 +77,7 @@ function explainDump(database: string, exit: string, stderr: readonly string[]):
     kind?.code ?? "dump_failed",
     `pg_dump failed for ${JSON.stringify(database)}: ${why}`,
     {
-      hint: kind?.hint ?? "the message is pg_dump's own: look at the server's log for the same minute",
+      hint: kind?.hint ?? `the message is pg_dump's own; ${SERVER_LOG}`,
     },
   );
 }

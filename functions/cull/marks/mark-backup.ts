@@ -1,5 +1,6 @@
 import type { ArchiveName } from "../../../shared/catalog/archive-name.ts";
 import type { Catalog } from "../../../shared/catalog/catalog.ts";
+import { nearestBackup, offeringNearest } from "../../../shared/catalog/offer-nearest.ts";
 import { isOwn, originText, ownOrigins } from "../../../shared/catalog/origin.ts";
 import { odditiesIn, type DamageBook, type KnownDamage } from "../../../shared/retention/oddities.ts";
 import type { BackupManifest, Marks } from "../../../shared/catalog/manifest.ts";
@@ -81,7 +82,9 @@ async function assertOurs(
   signal: AbortSignal,
 ): Promise<void> {
   const backup = await catalog.find(name);
-  if (backup === undefined) throw notFound(name);
+  if (backup === undefined) {
+    throw await offeringNearest(notFound(name), catalog, ({ backups }) => nearestBackup(backups, name));
+  }
   if ((await volume.find(name)) !== undefined) return;
   const own = ownOrigins(namespace, (await volume.list(signal)).backups).get(backup.database);
   if (isOwn(own, { ...backup, places: ["bucket"] })) return;

@@ -2,7 +2,7 @@ import { parseArchiveName, type ArchiveName } from "../../../shared/catalog/arch
 import { newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import type { CatalogListing, LegacyFile } from "../../../shared/catalog/catalog.ts";
 import type { ArchiveSource } from "../../../shared/catalog/archives/archive-file.ts";
-import { nearestNames } from "../../../shared/nearest.ts";
+import { nearestHint } from "../../../shared/catalog/offer-nearest.ts";
 import { isOwn, originText, type Origin } from "../../../shared/catalog/origin.ts";
 import type { Suspicion } from "../../../shared/retention/suspicion.ts";
 import { isUntrusted, untrusted } from "../../../shared/catalog/trusted-listing.ts";
@@ -77,19 +77,6 @@ function absent(listing: CatalogListing, database: string, name: ArchiveName): D
   if (odd !== undefined && isUntrusted(odd)) return untrusted(name, odd.detail);
   const why = odd === undefined ? "" : `: what lies there ${odd.detail}`;
   return notFound(`there is no backup ${name}${why}`, nearestHint(listing, database, name));
-}
-
-/** What may have been meant, among the backups and the old pod's files of `database`. */
-export function nearestHint(
-  { backups, legacy }: Pick<CatalogListing, "backups" | "legacy">,
-  database: string,
-  wanted: string,
-): string | undefined {
-  const names = [...backups.toSorted(newestFirst), ...legacy]
-    .filter((each) => each.database === database)
-    .map(({ name }) => name);
-  const nearest = nearestNames(wanted, names);
-  return nearest.length === 0 ? undefined : `the nearest names are ${nearest.join(", ")}; GET / lists all`;
 }
 
 /**

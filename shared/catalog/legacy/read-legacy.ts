@@ -5,6 +5,7 @@ import { plainDumpScanner } from "../../postgres/plain-dump/plain-dump.ts";
 import { DormouseError } from "../../errors.ts";
 import { hashing } from "../volume/digest.ts";
 import { codeOf } from "../volume/files.ts";
+import { STORAGE } from "../volume/volume-calls.ts";
 import type { ArchiveFormat } from "../../postgres/dump.ts";
 
 export type LegacyReading = { readonly contents: LegacyContents } | { readonly damage: string };
@@ -86,7 +87,7 @@ function versionsIn(head: string): LegacyContents["versions"] {
 function unreadable(error: unknown): DormouseError {
   if (error instanceof DormouseError) return error;
   return new DormouseError("catalog_unreadable", `a legacy file cannot be read: ${String(error)}`, {
-    hint: "check the volume and its mount",
+    hint: STORAGE,
     cause: error,
   });
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { readFile } from "./volume-calls.ts";
+import { readFile, STORAGE } from "./volume-calls.ts";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -106,7 +106,7 @@ function lost(name: string): DormouseError {
     "volume_unwritable",
     `the change of ${name} took too long: another one came first`,
     {
-      hint: "ask again; if it happens often, look at how slow the volume is",
+      hint: `ask again; if it happens often, the volume takes seconds for a small file: ${STORAGE}`,
     },
   );
 }

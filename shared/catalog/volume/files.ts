@@ -2,7 +2,7 @@ import type { Stats } from "node:fs";
 import type * as promises from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { DormouseError, type ErrorCode } from "../../errors.ts";
-import { stat } from "./volume-calls.ts";
+import { STORAGE, stat } from "./volume-calls.ts";
 
 /** What this layer asks of the file system: a parameter, so that a test can let each call fail or be the last. */
 export type Files = Pick<
@@ -30,8 +30,8 @@ const KINDS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EROFS: ["volume_unwritable", "mount the volume read-write"],
   EACCES: ["volume_unwritable", FOR_THE_GROUP],
   EPERM: ["volume_unwritable", FOR_THE_GROUP],
-  EIO: ["volume_unwritable", "the storage failed: check the volume before you trust it"],
-  ESTALE: ["volume_unwritable", "the volume was detached: check its mount"],
+  EIO: ["volume_unwritable", `the storage failed, and other files may have: ${STORAGE}`],
+  ESTALE: ["volume_unwritable", `the volume was detached, kubectl delete pod mounts it anew: ${STORAGE}`],
 };
 
 export function codeOf(error: unknown): string {
@@ -53,7 +53,7 @@ export function unreadable(error: unknown, what: string): unknown {
   if (codeOf(error) === "" || error instanceof DormouseError) return error;
   const isDenied = ["EACCES", "EPERM"].includes(codeOf(error));
   return new DormouseError("catalog_unreadable", `${what} cannot be read: ${(error as Error).message}`, {
-    hint: isDenied ? FOR_THE_GROUP : "check the volume and its mount",
+    hint: isDenied ? FOR_THE_GROUP : STORAGE,
     cause: error,
   });
 }

@@ -8,6 +8,7 @@ import { DormouseError } from "../../errors.ts";
 import { damagedFiles, type Damage } from "../legacy/damaged-files.ts";
 import { fileFormat, MAGIC_BYTES } from "./file-format.ts";
 import { codeOf, type Files } from "./files.ts";
+import { STORAGE } from "./volume-calls.ts";
 
 /** Folders of the file system's own, and ours. */
 const IGNORED = new Set([".dormouse", "lost+found", ".snapshot"]);
@@ -51,7 +52,7 @@ export async function listVolume(
       "catalog_unreadable",
       `the catalog in ${backupDir} cannot be listed: ${String(error)}`,
       {
-        hint: "check the volume and its mount; nothing is culled while the list is incomplete",
+        hint: `nothing is culled while the list is incomplete: ${STORAGE}`,
         cause: error,
       },
     );

@@ -6,6 +6,7 @@ import { DormouseError } from "../../errors.ts";
 import { digestOf, writeAll, type Digest } from "./digest.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
+import { STORAGE } from "./volume-calls.ts";
 import { publishArchive } from "./publish-archive.ts";
 
 /** The design's publishing order; a crash between any two lines leaves nothing that counts as a backup. */
@@ -50,7 +51,7 @@ async function openFolder(files: Files, backupDir: string, folder: string): Prom
     if (file.codeOf(error) !== "EEXIST") throw error;
     if ((await files.lstat(folder)).isDirectory()) return;
     throw new DormouseError("volume_unwritable", `${folder} is not a folder`, {
-      hint: "move it away",
+      hint: `mv ${folder} ${folder}.aside, in a pod that mounts the volume; the next run makes the folder`,
       cause: error,
     });
   }
@@ -84,7 +85,7 @@ async function compare(
     const read = await digestOf(handle, signal);
     if (read.sha256 === written.sha256 && read.sizeBytes === written.sizeBytes) return;
     throw new DormouseError("archive_damaged", `${what} reads back otherwise than it was written`, {
-      hint: "the storage changed the bytes: check the volume before you trust it",
+      hint: `the storage changed the bytes: mend it before you trust a backup on it; ${STORAGE}`,
     });
   } finally {
     await handle.close();

@@ -92,6 +92,10 @@ export function volumeWatch(backupDir: string): () => DormouseError | undefined 
   };
 }
 
+/** How a person comes from the claim to the storage behind it. */
+export const STORAGE =
+  "kubectl describe pvc names the claim's volume, and kubectl describe pv the storage behind that";
+
 async function answered(what: string, ms: number, begin: () => Promise<unknown>): Promise<unknown> {
   const trouble = volumeTrouble();
   // What is open is closed in any case, whenever that may be.
@@ -111,6 +115,6 @@ async function answered(what: string, ms: number, begin: () => Promise<unknown>)
 
 function silent({ what }: Overdue, seconds: number): DormouseError {
   return new DormouseError("volume_silent", `the volume does not answer: ${what}, for ${seconds} s`, {
-    hint: "look at the volume and at the server behind it (NFS, CephFS, SMB); it goes on when that is back",
+    hint: `mend the server behind the volume (NFS, CephFS, SMB), and it goes on: ${STORAGE}`,
   });
 }

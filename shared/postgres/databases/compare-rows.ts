@@ -1,3 +1,4 @@
+import { SERVER_LOG } from "../session/server-errors.ts";
 import { DormouseError } from "../../errors.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
 
@@ -32,7 +33,7 @@ export function rowsDiffer(message: string): DormouseError {
     hint: IS_WRITTEN_MEANWHILE.test(message)
       ? "nothing was changed: a function that a CHECK, an index, a materialized view or an event trigger " +
         "calls writes there; let it write nothing in a backup, or restore by hand"
-      : "nothing was changed: look at the server's log, and try another backup",
+      : `nothing was changed: restore the backup before it, which GET / lists; ${SERVER_LOG}`,
   });
 }
 

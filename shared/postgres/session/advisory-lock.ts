@@ -8,7 +8,7 @@ import { connect, type ConnectionSettings } from "./connection.ts";
 import { connectionLimit, isolate, limitConnections } from "./connection-limit.ts";
 import { claim, exchange, fence, limitLockWaits, release, reopen } from "../databases/exchange.ts";
 import { refusePooler } from "./pooler.ts";
-import { serverError } from "./server-errors.ts";
+import { SERVER_LOG, serverError } from "./server-errors.ts";
 
 const HEARTBEAT_MS = 5_000;
 /** How long a heartbeat may take before the session counts as lost. */
@@ -179,7 +179,7 @@ function connectionLost(database: string, why: string): DormouseError {
     "connection_lost",
     `the lock of database ${JSON.stringify(database)} was lost: ${why}`,
     {
-      hint: "look at the server's log: was it restarted, or the session ended?",
+      hint: `was the server restarted, or the session ended? ${SERVER_LOG}`,
     },
   );
 }

@@ -1,6 +1,10 @@
 import { DormouseError, type ErrorCode } from "../../errors.ts";
 import { POOLER_HINT } from "./pooler.ts";
 
+/** How its log is read: of a pod, or where the image of the server writes it to files. */
+export const SERVER_LOG =
+  "the server's log says more: kubectl logs service/<DATABASE_SERVICE_NAME> --since=15m, or the file that SELECT pg_current_logfile() names";
+
 /** `$1` in a hint is what the server named. */
 type Kind = { readonly code: ErrorCode; readonly pattern: RegExp; readonly hint: string };
 
@@ -60,7 +64,7 @@ const KINDS: readonly Kind[] = [
     code: "connection_lost",
     pattern:
       /@(?:57P0[12]|08\w{3})|ECONNRESET|EPIPE|server closed the connection|terminating connection|Connection terminated|Connection reset|connection not open|no connection to the server|SSL SYSCALL|Query read timeout|could not receive data/i,
-    hint: "look at the server's log: was it restarted, or the session ended?",
+    hint: `was the server restarted, or the session ended? ${SERVER_LOG}`,
   },
   {
     code: "server_unreachable",
@@ -126,7 +130,7 @@ export function serverError(error: unknown, what: string): DormouseError {
   const text = textOf(error);
   const kind = knownKind(`${codeOf(error)} ${text} ${detailOf(error)}`);
   return new DormouseError(kind?.code ?? "query_failed", `${what} failed: ${text}`, {
-    hint: kind?.hint ?? "look at the server's log",
+    hint: kind?.hint ?? SERVER_LOG,
     cause: error,
   });
 }

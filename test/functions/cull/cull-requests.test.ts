@@ -107,6 +107,23 @@ describe("requests of the cull function", () => {
     assert.deepEqual(await contentOf(volume.path), before);
   });
 
+  it("offers the nearest names where the name of a mark is misspelt or unknown", async () => {
+    await using volume = await temporaryVolume();
+    const [first] = await fillVolume(volume.path, 4);
+    await using culler = await start(volume.path);
+    const name = first?.name ?? "";
+
+    for (const mark of ["pin", "unpin", "acknowledge"]) {
+      const misspelt = await problemIn(culler.post({ [mark]: name.replace(".bak", "bak") }));
+      const bare = await problemIn(culler.post({ [mark]: name.slice(name.indexOf("/") + 1) }));
+      const unknown = await problemIn(culler.post({ [mark]: name.replace(".bak", "-99.bak") }));
+
+      assert.deepEqual([misspelt.status, bare.status, unknown.status], [400, 400, 404]);
+      for (const { hint } of [misspelt, bare, unknown])
+        assert.ok(hint?.includes(`nearest names are ${name}`), `${mark}: ${hint}`);
+    }
+  });
+
   it("refuses a configuration that it cannot follow", async () => {
     await using folder = await temporaryFolder();
     await openVolume(folder.path);

@@ -14,4 +14,13 @@ describe("serverError", () => {
     assert.match(right.hint ?? "", /pg_read_all_data/);
     assert.match(policy.hint ?? "", /BYPASSRLS/);
   });
+
+  for (const message of ["something of a server's own", "Connection terminated unexpectedly"]) {
+    it(`says how the server's log is read: ${message}`, () => {
+      assert.match(
+        serverError(new Error(message), "counting").hint ?? "",
+        /kubectl logs .+pg_current_logfile/,
+      );
+    });
+  }
 });
