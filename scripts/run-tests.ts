@@ -1,6 +1,8 @@
 // Runs the tests: those whose path holds an argument, or all that need no cluster, against one PostgreSQL server. All of
 // them run the functions as they ship, bundled, which takes a third of the time to start; some run the sources.
-import { glob } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { chmod, glob, mkdtemp, statfs } from "node:fs/promises";
+import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
@@ -9,7 +11,7 @@ import { startPostgres } from "../test/support/postgres.ts";
 
 /** Of one test: some start a function a hundred times. */
 const TIMEOUT_MS = 600_000;
-const CONCURRENCY = 2;
+const CONCURRENCY = 3;
 /** What Node makes of the sources, for all test files and the next time. */
 const COMPILED = "node_modules/.cache/dormouse/compiled";
 /** These take the longest: begun last, one of them would run alone. */
@@ -20,6 +22,7 @@ async function main(wanted: readonly string[]): Promise<void> {
   if (files.length === 0) throw new Error(`no test file matches ${wanted.join(" ")}`);
   process.env["NODE_COMPILE_CACHE"] ??= COMPILED;
   if (wanted.length === 0) await bundle();
+  await workInMemory();
   await using server = await startPostgres({ max_connections: "200" });
   endOnSignals(() => server[Symbol.asyncDispose]());
   const { host, port, user, password, major, binDir } = server;
@@ -52,6 +55,24 @@ async function testFiles(wanted: readonly string[]): Promise<string[]> {
     .filter((file) => !file.startsWith("test/cluster/"))
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
     .toSorted((a, b) => Number(FIRST.test(b)) - Number(FIRST.test(a)) || (a < b ? -1 : 1));
+}
+
+const MEMORY = "/dev/shm";
+const MEMORY_BYTES = 4 * 2 ** 30;
+
+/**
+ * Puts servers and volumes into memory where that has room, for a third of a run would be waiting for the disk. The root
+ * folders of the matrix have their own place.
+ */
+async function workInMemory(): Promise<void> {
+  const { TMPDIR, DORMOUSE_TEST_PG_ROOT } = process.env;
+  const { bavail, bsize } = await statfs(MEMORY).catch(() => ({ bavail: 0, bsize: 0 }));
+  if ((TMPDIR ?? DORMOUSE_TEST_PG_ROOT) !== undefined || bavail * bsize < MEMORY_BYTES) return;
+  const folder = await mkdtemp(join(MEMORY, "dormouse-tests-"));
+  // As /tmp is: servers and some functions run as other users.
+  await chmod(folder, 0o1777);
+  process.env["TMPDIR"] = folder;
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 }
 
 async function bundle(): Promise<void> {
