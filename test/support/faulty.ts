@@ -5,10 +5,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import type { Problem } from "../../shared/http/problem.ts";
-import { backupEnvironment, manifestOf, startFunction, type FunctionProcess } from "./function-process.ts";
+import { backedUpSample } from "./backed-up.ts";
+import { backupEnvironment, startFunction, type FunctionProcess } from "./function-process.ts";
 import { sharedServer, type TestServer } from "./postgres.ts";
-import { createSample } from "./sample-database.ts";
-import { contentOf, temporaryFolder } from "./volume.ts";
+import { contentOf } from "./volume.ts";
 
 /** A database with something in it, a volume that has one good backup of it, and functions to be broken. */
 export type Stage = {
@@ -36,12 +36,8 @@ type Given = { readonly server?: TestServer; readonly path?: string };
 
 export async function setStage(given: Given = {}): Promise<Stage> {
   const server = given.server ?? (await sharedServer());
-  const folder = given.path === undefined ? await temporaryFolder() : undefined;
-  const path = given.path ?? folder?.path ?? "";
-  const database = await server.createDatabase();
-  const client = await server.connect(database);
-  await createSample(client);
-  await client.end();
+  const sample = await backedUpSample(server, { path: given.path });
+  const { database, path } = sample;
   const environment = backupEnvironment(server, database, path);
   const started: FunctionProcess[] = [];
 
@@ -61,9 +57,6 @@ export async function setStage(given: Given = {}): Promise<Stage> {
     return { backup, answer, release: () => end(holder) };
   }
 
-  const first = await start();
-  await manifestOf(await first.post({ label: "good" }));
-  await first.end("SIGTERM");
   const before = await contentOf(path);
 
   return {
@@ -80,8 +73,8 @@ export async function setStage(given: Given = {}): Promise<Stage> {
     },
     async [Symbol.asyncDispose]() {
       for (const backup of started) await backup[Symbol.asyncDispose]();
-      await server.dropDatabase(database).catch(() => undefined);
-      await folder?.[Symbol.asyncDispose]();
+      // Its server may have been stopped.
+      await sample[Symbol.asyncDispose]().catch(() => undefined);
     },
   };
 }

@@ -1,20 +1,13 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import type { RestoreResult } from "../../functions/restore/journal/restore-result.ts";
-import {
-  backupEnvironment,
-  manifestOf,
-  restoreEnvironment,
-  startFunction,
-  type FunctionProcess,
-} from "./function-process.ts";
+import { backedUpSample, type GivenSample } from "./backed-up.ts";
+import { restoreEnvironment, startFunction, type FunctionProcess } from "./function-process.ts";
 import { sharedServer, type TestServer } from "./postgres.ts";
-import { createSample, fingerprint } from "./sample-database.ts";
-import { temporaryFolder } from "./volume.ts";
+import { fingerprint } from "./sample-database.ts";
 import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 
 /** A database, one good backup of it, and restore functions. */
@@ -49,18 +42,12 @@ export type RestoreStage = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-type Given = {
-  readonly server?: TestServer;
-  /** What is there before the backup is taken, besides the sample; by a superuser. */
-  readonly prepare?: (server: TestServer, database: string) => Promise<unknown>;
-};
+type Given = { readonly server?: TestServer } & Pick<GivenSample, "prepare">;
 
 export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> {
   const server = given.server ?? (await sharedServer());
-  const folder = await temporaryFolder();
-  const { path } = folder;
-  const database = await server.createDatabase();
-  const owner = `owner_${randomBytes(4).toString("hex")}`;
+  const sample = await backedUpSample(server, given);
+  const { database, owner, path, backup } = sample;
   const environment = restoreEnvironment(server, database, path);
   const started: FunctionProcess[] = [];
 
@@ -80,14 +67,6 @@ export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> 
     return restore;
   };
 
-  await query("postgres", `CREATE ROLE ${owner} LOGIN PASSWORD '${owner}' NOCREATEDB`);
-  await query("postgres", `ALTER DATABASE :db OWNER TO ${owner}`);
-  const client = await server.connect(database);
-  await client.query(`SET ROLE ${owner}`);
-  await createSample(client);
-  await client.end();
-  await given.prepare?.(server, database);
-  const backup = await backUp(server, database, path);
   // The runs that a test looks at are its own.
   const runsBefore = new Set(await runFilesIn(path));
 
@@ -139,18 +118,9 @@ export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> 
     runs: async () => (await runFilesIn(path)).filter((name) => !runsBefore.has(name)),
     async [Symbol.asyncDispose]() {
       for (const restore of started) await restore[Symbol.asyncDispose]();
-      const sql = "SELECT datname FROM pg_database WHERE starts_with(datname, $1)";
-      const { rows } = await server.query("postgres", sql, [database]);
-      for (const { datname } of rows as { datname: string }[]) await server.dropDatabase(datname);
-      await query("postgres", `DROP ROLE ${owner}`);
-      await folder[Symbol.asyncDispose]();
+      await sample[Symbol.asyncDispose]();
     },
   };
-}
-
-async function backUp(server: TestServer, database: string, path: string): Promise<BackupManifest> {
-  await using backup = await startFunction("backup", backupEnvironment(server, database, path));
-  return await manifestOf(await backup.post({ label: "good" }));
 }
 
 async function runFilesIn(path: string): Promise<string[]> {

@@ -69,7 +69,7 @@ lines" VALUES ('\.'), ('COPY x FROM stdin;');
 INSERT INTO "Odd Names"."Größe" VALUES ('groß');
 INSERT INTO "Odd Names".no_columns DEFAULT VALUES;
 INSERT INTO "Odd Names".no_columns DEFAULT VALUES;
-SELECT lo_from_bytea(0, convert_to(repeat('large object ', 1000), 'UTF8'));
+SELECT lo_from_bytea(20001, convert_to(repeat('large object ', 1000), 'UTF8'));
 REFRESH MATERIALIZED VIEW hire.by_owner;
 `;
 
