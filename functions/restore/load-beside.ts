@@ -2,6 +2,7 @@ import { compareRows, type Comparison } from "../../shared/postgres/databases/co
 import type { TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
+import { progressOf } from "../../shared/run/progress.ts";
 import type { RunContext } from "../../shared/run/run.ts";
 import { ownDatabase } from "./journal/journal.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
@@ -110,11 +111,7 @@ async function watchSize(
     for (;;) {
       await pause(LOOK_EVERY_MS, signal);
       const bytes = await server.sizeBytes(database, signal);
-      const bytesPerSecond = Math.round((bytes * 1_000) / Math.max(1, now().getTime() - begunMs));
-      const leftBytes = expectedBytes === undefined ? undefined : Math.max(0, expectedBytes - bytes);
-      const remainingSeconds =
-        leftBytes === undefined || bytesPerSecond === 0 ? undefined : Math.ceil(leftBytes / bytesPerSecond);
-      progress({ loading: database, bytes, expectedBytes, bytesPerSecond, remainingSeconds });
+      progress({ loading: database, ...progressOf(bytes, expectedBytes, now().getTime() - begunMs) });
     }
   } catch {
     // Looking on is a courtesy: when it ends or fails, the load itself tells how it went.

@@ -7,7 +7,9 @@ import type { DatabaseInspection } from "../postgres/inspection.ts";
 import type { BackupManifest } from "../catalog/manifest.ts";
 import type { Origin } from "../catalog/origin.ts";
 import { DormouseError } from "../errors.ts";
+import { archiveBytesExpected } from "./space.ts";
 import { restoreByHand } from "../catalog/restore-by-hand.ts";
+import { toldProgress } from "../run/progress.ts";
 import type { RunContext } from "../run/run.ts";
 import type { BackupDependencies, BackupRequest } from "./backup-request.ts";
 
@@ -40,7 +42,8 @@ export async function dumpAndPublish(
   const reading = tool.read(dump.archive, children.signal);
   const encrypted = deps.encryption?.encrypt(reading.archive);
   const draft = { database: request.database, run: run.id, startedAt: begun.at };
-  const staged = await deps.catalog.stage(draft, encrypted?.archive ?? reading.archive, signal);
+  const archive = told(deps, request, context, preflight)(encrypted?.archive ?? reading.archive);
+  const staged = await deps.catalog.stage(draft, archive, signal);
   try {
     await step("dumped", { sizeBytes: staged.sizeBytes, sha256: staged.sha256 });
     const contents = await reading.contents;
@@ -58,6 +61,24 @@ export async function dumpAndPublish(
   } finally {
     await staged.discard();
   }
+}
+
+/** Tells who waits how far the dump is. */
+function told(
+  { monotonicMs }: BackupDependencies,
+  { database }: BackupRequest,
+  { progress }: RunContext,
+  preflight: Preflight,
+) {
+  const passing = { what: { dumping: database }, expectedBytes: expectedBytes(preflight), monotonicMs };
+  return (archive: AsyncIterable<Uint8Array>) => toldProgress(archive, passing, progress);
+}
+
+function expectedBytes({ inspection, newest }: Preflight): number | undefined {
+  if (newest === undefined) return undefined;
+  const { sizeBytes, manifest } = newest;
+  const last = { sizeBytes, databaseBytes: manifest.content.databaseBytes };
+  return archiveBytesExpected(inspection.databaseBytes, last);
 }
 
 /** Client tools must not outlive what they were started for, not even where nobody came to read them. */

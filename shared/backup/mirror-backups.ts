@@ -4,6 +4,7 @@ import { planMirror } from "./mirror-plan.ts";
 import type { Mirror } from "../catalog/mirror.ts";
 import type { KeepPolicy } from "../retention/retention-policy.ts";
 import { isOwn, ownOrigins } from "../catalog/origin.ts";
+import { toldProgress } from "../run/progress.ts";
 import type { RunContext } from "../run/run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -26,6 +27,7 @@ export type MirrorDependencies = {
   readonly events: EventSink;
   readonly log: Log;
   readonly now: () => Date;
+  readonly monotonicMs: () => number;
 };
 
 /**
@@ -51,7 +53,7 @@ type Progress = { copied: Backup["name"][]; rewritten: number; lacking: Backup["
 type Task = { readonly database: string; readonly context: RunContext; readonly progress: Progress };
 
 async function catchUp(
-  { catalog, installation, now }: MirrorDependencies,
+  { catalog, installation, now, monotonicMs }: MirrorDependencies,
   { mirror, keep, timeoutMs }: MirrorPolicy,
   { database, context, progress }: Task,
 ): Promise<void> {
@@ -79,8 +81,9 @@ async function catchUp(
   }
 
   async function copy(backup: Backup): Promise<void> {
-    context.progress({ mirroring: backup.name });
-    await mirror.copyIn(backup, () => catalog.open(backup.name), signal);
+    const passing = { what: { mirroring: backup.name }, expectedBytes: backup.sizeBytes, monotonicMs };
+    const open = async () => toldProgress(await catalog.open(backup.name), passing, context.progress);
+    await mirror.copyIn(backup, open, signal);
     progress.copied.push(backup.name);
     progress.lacking.splice(progress.lacking.indexOf(backup.name), 1);
   }

@@ -9,12 +9,16 @@ const GROWTH = 1.5;
 
 export type SpaceEstimate = { readonly neededBytes: number; readonly isEnough: boolean };
 
+type Last = { readonly sizeBytes: number; readonly databaseBytes: number };
+
+/** The last archive, scaled with the database. */
+export function archiveBytesExpected(databaseBytes: number, last: Last): number | undefined {
+  if (last.databaseBytes === 0) return undefined;
+  return Math.round(last.sizeBytes * (databaseBytes / last.databaseBytes));
+}
+
 /** What the next archive may need: half as much again as the last one, scaled with the database. */
-export function estimateSpace(
-  databaseBytes: number,
-  last: { readonly sizeBytes: number; readonly databaseBytes: number } | undefined,
-  space: Space,
-): SpaceEstimate {
+export function estimateSpace(databaseBytes: number, last: Last | undefined, space: Space): SpaceEstimate {
   const expected =
     last === undefined || last.databaseBytes === 0
       ? databaseBytes * FIRST_RATIO

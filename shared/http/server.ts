@@ -65,7 +65,7 @@ export function createApp(dependencies: AppDependencies): express.Express {
     answerRun(request, response, await takeRequest(dependencies, request, response)),
   );
   answerReads(app, dependencies);
-  app.all(["/", "/runs/:id", "/doctor"], (request, response) => {
+  app.all(["/", "/runs", "/runs/:id", "/doctor"], (request, response) => {
     const methods = allowed(request.path, handler);
     response.set("Allow", methods);
     throw new DormouseError("method_not_allowed", `${request.method} is not for ${request.path}`, {
@@ -118,7 +118,11 @@ function answerReads(app: express.Express, { runs, handler }: AppDependencies): 
       });
     response.json(run);
   });
-  const { show, examine } = handler;
+  const { show, examine, kind, database } = handler;
+  app.get(
+    "/runs",
+    shown(async () => ({ runs: await runs.latest(kind, database) })),
+  );
   if (show !== undefined) app.get("/", shown(show));
   if (examine !== undefined) app.get("/doctor", shown(examine));
 }

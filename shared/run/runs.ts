@@ -33,6 +33,8 @@ export type Runs = {
   /** Carries out a recorded run once more. */
   takeUp(run: Run, work: Work): StartedRun;
   find(id: string): Promise<Run | undefined>;
+  /** The newest that can be believed, newest first, without their journals and results. */
+  latest(kind: Run["kind"], database: string): Promise<readonly Run[]>;
   /** Waits `graceMs` for the runs that are active, then aborts them with `reason` and waits for their end. */
   settle(graceMs: number, reason: DormouseError): Promise<void>;
 };
@@ -48,6 +50,8 @@ type ActiveRun = {
 const POLL_MS = 1_000;
 /** Each has a session of the server, and a listing or a plan in memory: a pod of 512 MiB has room for these. */
 const MAX_RUNS = 16;
+/** Two months of daily work, or what a caller can look through. */
+const MAX_LATEST = 60;
 /** What comes without a token leaves room for a person. */
 export const MAX_RUNS_OF_EVENTS = 8;
 
@@ -88,12 +92,23 @@ export function runsOf(dependencies: RunsDependencies): Runs {
       return isNew || isTakenUp ? launch(run, work, isTakenUp) : watchElsewhere(store, run);
     },
     takeUp: (run, work) => launch(run, work, true),
-    find: (id) => store.find(id),
+    ...readsOf(store),
     async settle(graceMs, reason) {
       const ends = () => Promise.all([...active.values()].map(({ end }) => end));
       await Promise.race([ends(), pause(graceMs, undefined, { ref: false })]);
       stopping.abort(reason);
       await ends();
+    },
+  };
+}
+
+function readsOf(store: RunStore): Pick<Runs, "find" | "latest"> {
+  return {
+    find: (id) => store.find(id),
+    async latest(kind, database) {
+      const own = (await store.all(kind)).filter((run) => run.database === database);
+      const newest = own.toReversed().slice(0, MAX_LATEST);
+      return newest.map((run) => ({ ...run, journal: undefined }));
     },
   };
 }

@@ -32,6 +32,7 @@ describe("mirroring a catalog", () => {
     const deps = {
       catalog: volume.catalog,
       now: () => new Date(),
+      monotonicMs: () => performance.now(),
       installation: {},
       events: { send: async (event: OutcomeEvent) => void events.push(event) },
       log: jsonLog(

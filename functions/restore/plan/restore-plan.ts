@@ -24,6 +24,7 @@ export type RestorePlan = {
         readonly sizeBytes: number;
         readonly sha256?: string | undefined;
         readonly format: string;
+        readonly tables?: number | undefined;
         readonly rows?: number | undefined;
         readonly serverVersion?: string | undefined;
         readonly verification?: string | undefined;
@@ -84,6 +85,7 @@ function describe({ name, startedAt, sizeBytes, format, manifest, elsewhere }: R
     sizeBytes,
     sha256: manifest?.archive.sha256,
     format,
+    tables: manifest?.content.tables.length,
     rows: manifest?.content.rows,
     serverVersion: manifest?.versions.server,
     verification: manifest?.verification.level,
