@@ -27,7 +27,7 @@ describe("runs", () => {
       if (isTakenUp) return "done";
       throw new DormouseError("restore_unsettled", "the server is away");
     };
-    const signal = AbortSignal.timeout(5_000);
+    const signal = AbortSignal.timeout(60_000);
 
     const first = await (await runs.start(WANTED, work)).finished(signal);
     const again = await (await runs.start(WANTED, work)).finished(signal);
@@ -50,7 +50,7 @@ describe("runs", () => {
     };
 
     const { finished } = await runs.start(WANTED, work);
-    const ended = await finished(AbortSignal.timeout(5_000));
+    const ended = await finished(AbortSignal.timeout(60_000));
 
     assert.deepEqual([ended.state, ended.attempt, ended.result], ["succeeded", 2, "theirs"]);
   });
@@ -65,7 +65,7 @@ describe("runs", () => {
     };
 
     const { finished } = await runs.start(WANTED, work);
-    const waiting = finished(AbortSignal.timeout(5_000));
+    const waiting = finished(AbortSignal.timeout(60_000));
     await runs.settle(1_000, new DormouseError("interrupted", "the pod is told to stop"));
 
     assert.equal((await waiting).problem?.code, "run_elsewhere");

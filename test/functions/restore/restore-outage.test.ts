@@ -7,9 +7,6 @@ import { until } from "../../support/faulty.ts";
 import type { TestServer } from "../../support/postgres.ts";
 import { setRestoreStage } from "../../support/restore-stage.ts";
 
-/** No measurement, but what nobody would call seconds. */
-const ABSURD_MS = 60_000;
-
 describe("an application that is connected while its database is restored", () => {
   it("is thrown out once, comes back by itself, and reads what was restored", async (test) => {
     await using stage = await setRestoreStage();
@@ -30,7 +27,6 @@ describe("an application that is connected while its database is restored", () =
       true,
     );
     assert.notDeepEqual(errors, []);
-    assert.ok(outageMs() < ABSURD_MS);
     test.diagnostic(
       `outage as the application saw it: ${Math.round(outageMs())} ms, as the restore reports it: ${downtimeMs} ms; ` +
         `it saw ${[...new Set(errors)].join(" | ")}`,

@@ -191,20 +191,32 @@ describe("the restore function", () => {
 
 describe("a restore that loads for long", () => {
   it("tells a caller who listens how much is there, how fast it comes and how long it may take", async () => {
-    // Its index takes three seconds, and so does its restore.
-    const slow = `CREATE FUNCTION public.slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
-        'BEGIN PERFORM pg_sleep(3); RETURN 1; END';
+    // Its index is not made, and so it is not restored, as long as there is a session of this name.
+    const slow = (
+      database: string,
+    ) => `CREATE FUNCTION public.slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+      BEGIN
+        WHILE EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'holds ${database}') LOOP
+          PERFORM pg_sleep(0.05), pg_stat_clear_snapshot();
+        END LOOP;
+        RETURN 1;
+      END $$;
       CREATE TABLE public.slow AS SELECT 1 AS n; CREATE INDEX ON public.slow (public.slow(n))`;
     await using stage = await setRestoreStage({
-      prepare: (server, database) => server.query(database, slow),
+      prepare: (server, database) => server.query(database, slow(database)),
     });
+    const holder = await stage.server.connect();
+    await holder.query(`SET application_name = 'holds ${stage.database}'`);
     const restore = await stage.start();
 
-    const response = await restore.post(
-      { filename: "latest", into: "scratch" },
-      { accept: "application/x-ndjson" },
-    );
-    const lines = (await response.text()).trim().split("\n");
+    const body = { filename: "latest", into: "scratch" };
+    const response = await restore.post(body, { accept: "application/x-ndjson" });
+    let text = "";
+    for await (const part of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += part;
+      if (text.includes('"progress"')) await holder.end();
+    }
+    const lines = text.trim().split("\n");
 
     const steps = lines.map((line) => JSON.parse(line) as { step?: string; detail?: object });
     const { detail } = steps.find(({ step }) => step === "progress") ?? {};
