@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { Verb } from "../../shared/http/authorize.ts";
 import type { RunContext } from "../../shared/run/run.ts";
+import { choiceOf } from "../../shared/postgres/databases/load-choice.ts";
 import { parseWanted } from "./plan/restorable.ts";
 import { nearestHint, offeringNearest } from "../../shared/catalog/offer-nearest.ts";
 import { DormouseError } from "../../shared/errors.ts";
@@ -14,11 +15,27 @@ const databaseName = z
   .refine((name) => name !== "" && new TextEncoder().encode(name).length <= 63 && !name.includes("\0"));
 
 const flag = z.boolean().optional();
+/** All to the role that restores; entries of the archive that it does without. */
+const choice = {
+  owner: z.literal("current").optional().describe("current: all belongs to the role that restores"),
+  leaveOut: z
+    .array(
+      z
+        .string()
+        .min(1)
+        .max(1_000)
+        .regex(/^[^\r\n]+$/),
+    )
+    .max(100)
+    .optional()
+    .describe("a list of at most 100 entries of the archive, as pg_restore --list writes them"),
+};
 const restoreBody = z.strictObject({
   filename: z.string().min(1).max(300).describe("the name of a backup as GET / lists it, or latest"),
   strategy: z.enum(["swap", "in-place"]).optional().describe("swap or in-place"),
   into: databaseName.optional().describe("scratch, or the name of a database to make: 1 to 63 bytes"),
   fromElsewhere: flag.describe("true for a backup of another server or namespace"),
+  ...choice,
   dryRun: flag.describe("true or false"),
 });
 const undoBody = z.strictObject({
@@ -34,6 +51,7 @@ const requestSchema = z.discriminatedUnion("kind", [
     strategy: z.enum(["swap", "in-place", "rehearse", "beside"]),
     target: z.string().optional(),
     fromElsewhere: z.boolean().optional(),
+    ...choice,
     dryRun: z.boolean(),
   }),
   z.object({ kind: z.literal("undo"), run: z.string(), dryRun: z.boolean() }),
@@ -74,11 +92,19 @@ async function parse(body: unknown, deps: RestoreDependencies): Promise<RestoreR
     into,
     fromElsewhere,
     dryRun = false,
+    ...asked
   } = readBody(restoreBody, body, "or be {undo, dryRun?} with the id of a run");
   // Refused before a run is recorded: what is no name of ours never reaches the volume.
   await refuseMisnamed(deps, filename);
   const whose = fromElsewhere === undefined ? {} : { fromElsewhere };
-  return { kind: "restore", filename, dryRun, ...whose, ...strategyOf(strategy, into, database) };
+  return {
+    kind: "restore",
+    filename,
+    dryRun,
+    ...whose,
+    ...choiceOf(asked),
+    ...strategyOf(strategy, into, database),
+  };
 }
 
 async function refuseMisnamed({ volume, settings }: RestoreDependencies, filename: string): Promise<void> {

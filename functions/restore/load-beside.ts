@@ -1,5 +1,6 @@
 import { compareRows, type Comparison } from "../../shared/postgres/databases/compare-rows.ts";
 import type { TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
+import { choiceOf, expectedTables } from "../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
 import { progressOf } from "../../shared/run/progress.ts";
@@ -24,7 +25,8 @@ export async function loadBeside(
   tools: RestoreTools,
 ): Promise<void> {
   const { run, signal, step } = saga.context;
-  const { database, loaded, strategy } = saga.journal();
+  const { database, loaded, strategy, ...begun } = saga.journal();
+  const choice = choiceOf(begun);
   const own = ownDatabase(saga.journal(), run.id);
   if (own === undefined) throw new DormouseError("internal", `${strategy} loads no database of its own`);
   const likeness = { like: database, otherwise: backup.manifest?.properties };
@@ -34,11 +36,11 @@ export async function loadBeside(
     await deps.server.create(own, likeness, signal);
   };
   await makeEmpty();
-  await using verified = await verifyArchive(deps.files, backup, tools, saga.context);
-  const { file, tables, needs } = verified;
-  await refuseUnmet(deps, { strategy, backup, needs }, signal);
+  await using verified = await verifyArchive(deps.files, { backup, choice }, tools, saga.context);
+  const { file, demands } = verified;
+  await refuseUnmet(deps, { strategy, backup, demands }, signal);
   const settings = await deps.server.settingsOfLoad(database, backup.manifest?.settings, signal);
-  const request = { database: loaded, file, format: backup.format, settings };
+  const request = { database: loaded, file, format: backup.format, settings, choice };
   const expectedBytes = backup.manifest?.content.databaseBytes;
   const load = (isAlone: boolean) =>
     watched(deps, saga, expectedBytes, () => tools.load({ ...request, isAlone }, signal));
@@ -50,7 +52,7 @@ export async function loadBeside(
     await load(true);
   });
   await step("loaded", { database: loaded, bytes: await deps.server.sizeBytes(loaded, signal) });
-  const compared = await checkRows(deps, saga, tables);
+  const compared = await checkRows(deps, saga, expectedTables(verified.tables, choice));
   if (strategy !== "rehearse") await deps.server.copyProperties(likeness, loaded, signal);
   await saga.write({ phase: "loaded", compared });
 }

@@ -1,16 +1,19 @@
-import { needsOf, unmetNeeds, type Blocker } from "./plan/blockers.ts";
+import { unmetNeeds, type Blocker } from "./plan/blockers.ts";
 import type { Strategy } from "./journal/journal.ts";
 import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
+import { copyRoomBlockers } from "./plan/copy-room.ts";
 import { onVolume } from "../../shared/catalog/origin.ts";
+import { intolerable, type Lack } from "../../shared/postgres/inspection.ts";
+import { choiceOf, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
+import type { ArchiveDemands } from "../../shared/postgres/databases/restore-port.ts";
 import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "./plan/restorable.ts";
 import { planRestore, type RestorePlan } from "./plan/restore-plan.ts";
 import { unsafeTools } from "./plan/unsafe-tools.ts";
-import type { ArchiveNeeds } from "../../shared/postgres/plain-dump/script-needs.ts";
 import { suspectsIn } from "./plan/suspects.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
-import { copyRoomBlockers } from "./plan/copy-room.ts";
 import { doubtsOf, type Doubt } from "./journal/doubts-of.ts";
+import { lookAt } from "./look-at-archive.ts";
 import { originNow } from "../../shared/backup/origin-now.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
 import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
@@ -20,6 +23,7 @@ export type Found = {
   readonly strategy: Strategy;
   readonly backup: Restorable | undefined;
   readonly fromElsewhere: boolean;
+  readonly choice: LoadChoice;
   /** The run that an undo takes back, with the database that it kept. */
   readonly undone?: { readonly run: string; readonly kept: string } | undefined;
   readonly target: string;
@@ -44,7 +48,13 @@ export async function findWanted(
   const found = findIn(listing, () => findRestorable(listing, database, wanted, { origin, fromElsewhere }));
   const suspicion = suspectsIn(listing, { database, origin, dropPercent }).get(found.name);
   const backup = suspicion === undefined ? found : { ...found, suspicion };
-  return { strategy: request.strategy, backup, fromElsewhere, target: request.target ?? database };
+  return {
+    strategy: request.strategy,
+    backup,
+    fromElsewhere,
+    choice: choiceOf(request),
+    target: request.target ?? database,
+  };
 }
 
 function isIn({ backups, legacy }: CatalogListing, wanted: WantedBackup): boolean {
@@ -80,6 +90,7 @@ async function findUndone(deps: RestoreDependencies, id: string, signal: AbortSi
     strategy: "undo",
     backup: undefined,
     fromElsewhere: false,
+    choice: {},
     undone: { run: id, kept },
     target: database,
   };
@@ -94,27 +105,31 @@ function notUndone(message: string): DormouseError {
 /** Looks at everything that a restore would touch and touches nothing. */
 export async function planOf(
   deps: RestoreDependencies,
-  { strategy, backup, fromElsewhere, target }: Found,
+  { strategy, backup, fromElsewhere, choice, target }: Found,
   signal: AbortSignal,
 ): Promise<{ readonly plan: RestorePlan; readonly serverMajor: number }> {
   const { database } = deps.settings;
-  const needs = needsOf(backup);
-  const facts = await deps.server.inspect({ database, target, needs, noted: backup?.manifest }, signal);
+  const { facts, tools, demands, warnings } = await lookAt(deps, { backup, choice, target }, signal);
   const workloads = [];
   const stops = strategy !== "rehearse" && strategy !== "beside";
   for (const workload of stops ? deps.settings.workloads : [])
     workloads.push({ workload, state: await deps.workloads.read(workload, signal) });
-  const tools = backup === undefined ? undefined : await deps.server.tools(facts.serverMajor, signal);
   const { missing } = stops ? await deps.resumeSource.check(signal) : {};
-  const warnings = [
-    ...(tools?.warning === undefined ? [] : [tools.warning]),
-    ...(missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`]),
-  ];
-  const plan = planRestore({ strategy, database, backup, fromElsewhere, target, facts, workloads, warnings });
+  const unwoken =
+    missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`];
+  const lacks = strategy === "in-place" && facts.exists ? await lacksOf(deps, signal) : [];
+  const found = { strategy, database, backup, fromElsewhere, choice, target, facts, demands, lacks };
+  const plan = planRestore({ ...found, workloads, warnings: [...warnings, ...unwoken] });
   const doubtful = (await doubtsOf(deps, signal)).filter(({ stops: isStop }) => isStop).map(blockerOf);
   const around = [...doubtful, ...unsafeTools(backup, tools), ...(await withoutRoom(deps, backup))];
   const blockers = [...around, ...plan.blockers];
   return { plan: { ...plan, blockers }, serverMajor: facts.serverMajor };
+}
+
+/** The safety backup of a restore in place must hold all. */
+async function lacksOf(deps: RestoreDependencies, signal: AbortSignal): Promise<readonly Lack[]> {
+  const { lacks } = await deps.inspect(deps.settings.database, signal);
+  return intolerable(lacks, new Set());
 }
 
 async function withoutRoom(
@@ -129,16 +144,17 @@ function blockerOf({ run, detail, remedy }: Doubt): Blocker {
   return { kind: "record-doubtful", names: [run], detail, remedy };
 }
 
-/** For what only a script itself tells, once it has been read to its end: nothing has been touched by then. */
+/** For what the archive itself tells, once it has been read to its end: nothing has been touched by then. */
 export async function refuseUnmet(
   { server, settings: { database } }: RestoreDependencies,
-  given: { readonly strategy: Strategy; readonly backup: Restorable; readonly needs: ArchiveNeeds },
+  given: { readonly strategy: Strategy; readonly backup: Restorable; readonly demands: ArchiveDemands },
   signal: AbortSignal,
 ): Promise<void> {
-  const { strategy, backup, needs } = given;
-  if (Object.values(needs).every((names) => names.length === 0)) return;
-  const facts = await server.inspect({ database, target: database, needs }, signal);
-  refuseBlocked({ database, blockers: unmetNeeds(strategy, { facts, backup }) });
+  const { strategy, backup, demands } = given;
+  const { needs, makes } = demands;
+  const noted = backup.manifest;
+  const facts = await server.inspect({ database, target: database, needs, makes, noted }, signal);
+  refuseBlocked({ database, blockers: unmetNeeds(strategy, { facts, backup, demands }) });
 }
 
 /** Throws `restore_blocked` with every reason at once. */

@@ -3,6 +3,7 @@ import type { Catalog } from "../../shared/catalog/catalog.ts";
 import type { DatabaseLock, HeldDatabase } from "../../shared/postgres/database-lock.ts";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import type { Expired } from "../../shared/postgres/databases/own-database.ts";
+import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { RestoreServer } from "../../shared/postgres/databases/restore-port.ts";
 import type { RunContext, RunStore } from "../../shared/run/run.ts";
 import type { ResumeSource, Workload, Workloads } from "./workloads/workload.ts";
@@ -37,6 +38,8 @@ export type RestoreDependencies = {
   readonly server: RestoreServer;
   readonly systemIdentifier: BackupDependencies["systemIdentifier"];
   readonly installation: BackupDependencies["installation"];
+  /** What a dump by this role would lack. */
+  readonly inspect: BackupDependencies["inspect"];
   readonly workloads: Workloads;
   readonly resumeSource: ResumeSource;
   readonly expired: Expired;
@@ -49,7 +52,7 @@ export type RestoreDependencies = {
 };
 
 export type RestoreRequest =
-  | {
+  | (LoadChoice & {
       readonly kind: "restore";
       readonly filename: string;
       readonly strategy: "swap" | "in-place" | "rehearse" | "beside";
@@ -58,5 +61,5 @@ export type RestoreRequest =
       /** Lifts the blocker of a backup that another installation took. */
       readonly fromElsewhere?: boolean | undefined;
       readonly dryRun: boolean;
-    }
+    })
   | { readonly kind: "undo"; readonly run: string; readonly dryRun: boolean };

@@ -1,4 +1,5 @@
 import { comparisonOf } from "../../shared/postgres/databases/compare-rows.ts";
+import { expectedTables, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { HeldDatabase } from "../../shared/postgres/database-lock.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";
@@ -6,11 +7,16 @@ import type { RestoreTools } from "../../shared/postgres/databases/restore-port.
 import { beWoken, restart } from "./exchange-databases.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { downSince, stopWorkloads } from "./workloads/restart-workloads.ts";
+import { refuseUnmet } from "./plan-restore.ts";
 import type { Saga } from "./journal/saga.ts";
 import { resultOf } from "./journal/restore-result-of.ts";
 import { verifyArchive, type VerifiedArchive } from "./verify-archive.ts";
 
-type Given = { readonly backup: Restorable; readonly tools: RestoreTools };
+type Given = {
+  readonly backup: Restorable;
+  readonly tools: RestoreTools;
+  readonly choice: LoadChoice;
+};
 
 /** For a role that may not create databases: stop, safety backup, replace all content in one transaction, start. */
 export async function restoreInPlace(
@@ -20,10 +26,12 @@ export async function restoreInPlace(
   given: Given,
 ): Promise<RestoreResult> {
   const { database } = deps.settings;
-  const { backup, tools } = given;
-  await using verified = await verifyArchive(deps.files, backup, tools, saga.context);
+  const { backup, tools, choice } = given;
+  await using verified = await verifyArchive(deps.files, given, tools, saga.context);
+  await refuseUnmet(deps, { strategy: "in-place", backup, demands: verified.demands }, saga.context.signal);
   if (!saga.hasBegun())
     await saga.begin({
+      ...choice,
       strategy: "in-place",
       phase: "loaded",
       database,
@@ -48,12 +56,13 @@ async function replace(
 ): Promise<void> {
   const { signal, step } = saga.context;
   const { database } = saga.journal();
-  const { backup, tools } = given;
-  const { file, tables } = verified;
+  const { backup, tools, choice } = given;
+  const { file } = verified;
+  const tables = expectedTables(verified.tables, choice);
   const connectionLimit = saga.journal().connectionLimit ?? (await held.connectionLimit(database));
   await saga.write({ phase: "swapping", connectionLimit, safety, downSince: downSince(deps, saga) });
   const settings = await deps.server.settingsOfLoad(database, backup.manifest?.settings, signal);
-  const request = { database, file, format: backup.format, tables, settings };
+  const request = { database, file, format: backup.format, tables, settings, choice };
   await tools.replace(
     request,
     async ({ pid, transaction }) => {

@@ -1,4 +1,5 @@
 import type { HeldDatabase } from "../../shared/postgres/database-lock.ts";
+import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";
 import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
@@ -33,10 +34,11 @@ export async function carryOutRestore(
     return undo(deps, saga, held, { ...found.undone, liveExists: carried.liveExists });
   const tools = await deps.server.tools(serverMajor, saga.context.signal);
   const backup = restorableOf(found);
-  if (found.strategy === "in-place") return restoreInPlace(deps, saga, held, { backup, tools });
-  if (found.strategy === "rehearse") return rehearse(deps, saga, backup, tools);
-  if (found.strategy === "beside") return beside(deps, saga, { backup, target: found.target }, tools);
-  return swap(deps, saga, held, { backup, tools, liveExists: carried.liveExists });
+  const { choice } = found;
+  if (found.strategy === "in-place") return restoreInPlace(deps, saga, held, { backup, tools, choice });
+  if (found.strategy === "rehearse") return rehearse(deps, saga, { backup, choice }, tools);
+  if (found.strategy === "beside") return beside(deps, saga, { backup, choice, target: found.target }, tools);
+  return swap(deps, saga, held, { backup, choice, tools, liveExists: carried.liveExists });
 }
 
 function restorableOf({ backup }: Found): Restorable {
@@ -44,17 +46,19 @@ function restorableOf({ backup }: Found): Restorable {
   return backup;
 }
 
-type Swap = { readonly backup: Restorable; readonly tools: RestoreTools; readonly liveExists: boolean };
+type Load = { readonly backup: Restorable; readonly choice: LoadChoice };
+type Swap = Load & { readonly tools: RestoreTools; readonly liveExists: boolean };
 
 async function swap(
   deps: RestoreDependencies,
   saga: Saga,
   held: HeldDatabase,
-  { backup, tools, liveExists }: Swap,
+  { backup, choice, tools, liveExists }: Swap,
 ): Promise<RestoreResult> {
   const { run } = saga.context;
   const { database } = deps.settings;
   await saga.begin({
+    ...choice,
     strategy: "swap",
     phase: "loading",
     database,
@@ -90,16 +94,24 @@ async function undo(
 async function rehearse(
   deps: RestoreDependencies,
   saga: Saga,
-  backup: Restorable,
+  { backup, choice }: Load,
   tools: RestoreTools,
 ): Promise<RestoreResult> {
   const { run, signal, step } = saga.context;
   const { database } = deps.settings;
   const own = { live: database, role: "scratch", run: run.id } as const;
   const loaded = runDatabase(database, own.role, run.id);
-  await saga.begin({ strategy: "rehearse", phase: "loading", database, source: backup.name, loaded });
+  await saga.begin({
+    ...choice,
+    strategy: "rehearse",
+    phase: "loading",
+    database,
+    source: backup.name,
+    loaded,
+  });
   await loadBeside(deps, saga, backup, tools);
-  if (backup.manifest !== undefined) {
+  // What was left out is not proved.
+  if (backup.manifest !== undefined && choice.leaveOut === undefined) {
     const { sha256 } = backup.manifest.archive;
     const verification = { level: "compared", at: deps.now().toISOString() } as const;
     // Another backup may have come to have its name.
@@ -116,14 +128,22 @@ async function rehearse(
 async function beside(
   deps: RestoreDependencies,
   saga: Saga,
-  { backup, target }: { readonly backup: Restorable; readonly target: string },
+  { backup, choice, target }: Load & { readonly target: string },
   tools: RestoreTools,
 ): Promise<RestoreResult> {
   const { run, signal, step } = saga.context;
   const { database } = deps.settings;
   // Under a name of the run's until it is whole: what a crash leaves is then known to be ours.
   const loaded = runDatabase(database, "restore", run.id);
-  await saga.begin({ strategy: "beside", phase: "loading", database, source: backup.name, loaded, target });
+  await saga.begin({
+    ...choice,
+    strategy: "beside",
+    phase: "loading",
+    database,
+    source: backup.name,
+    loaded,
+    target,
+  });
   await loadBeside(deps, saga, backup, tools);
   await deps.server.rename(loaded, target, signal);
   await saga.write({ phase: "ended" });

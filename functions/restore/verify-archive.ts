@@ -1,17 +1,17 @@
+import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { ArchiveFile, ArchiveFiles } from "../../shared/catalog/archives/archive-file.ts";
 import type { TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
 import type { Restorable } from "./plan/restorable.ts";
-import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
+import type { ArchiveDemands, RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
 import type { RunContext } from "../../shared/run/run.ts";
-import { NO_NEEDS, type ArchiveNeeds } from "../../shared/postgres/plain-dump/script-needs.ts";
 import { DormouseError } from "../../shared/errors.ts";
 
 export type VerifiedArchive = {
   readonly file: ArchiveFile;
   /** As the archive itself has them. */
   readonly tables: readonly TableRows[];
-  /** What a script names; of an archive its manifest has told. */
-  readonly needs: ArchiveNeeds;
+  /** What it names and makes. */
+  readonly demands: ArchiveDemands;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -21,18 +21,21 @@ export type VerifiedArchive = {
  */
 export async function verifyArchive(
   files: ArchiveFiles,
-  backup: Restorable,
+  { backup, choice }: { readonly backup: Restorable; readonly choice: LoadChoice },
   tools: RestoreTools,
   { signal, step }: Pick<RunContext, "signal" | "step">,
 ): Promise<VerifiedArchive> {
   const file = await files.open(backup, signal);
   try {
-    const { tables, needs } =
+    const { tables, demands } =
       backup.format === "custom"
-        ? { tables: await readCustom(tools, file, backup, signal), needs: NO_NEEDS }
+        ? {
+            tables: await readCustom(tools, file, backup, signal),
+            demands: await tools.contents(() => file.bytes(), choice, signal),
+          }
         : await readPlain(files, file, backup, signal);
     await step("verified", { backup: backup.name, tables: tables.length, rows: rowsOf(tables) });
-    return { file, tables, needs, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
+    return { file, tables, demands, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
   } catch (error) {
     await file[Symbol.asyncDispose]();
     throw error;
@@ -40,8 +43,8 @@ export async function verifyArchive(
 }
 
 /**
- * Bytes that hash to what pg_restore read to its end when they were written need not be read by it again. A file of the
- * old pod has no manifest that says so.
+ * Bytes that hash to what pg_restore read to its end when they were written need not be read by it again; whoever cannot
+ * rely on that reads them now.
  */
 async function readCustom(
   tools: RestoreTools,
@@ -49,7 +52,8 @@ async function readCustom(
   { name, manifest }: Restorable,
   signal: AbortSignal,
 ): Promise<readonly TableRows[]> {
-  const tables = manifest?.content.tables ?? (await readToEnd(tools, file, signal));
+  const isRead = manifest !== undefined && manifest.verification.level !== "hashed";
+  const tables = isRead ? manifest.content.tables : await readAnew(tools, file, signal);
   const promised = manifest?.content.rows;
   if (promised === undefined || promised === rowsOf(tables)) return tables;
   throw new DormouseError(
@@ -59,7 +63,7 @@ async function readCustom(
   );
 }
 
-async function readToEnd(
+async function readAnew(
   tools: RestoreTools,
   file: ArchiveFile,
   signal: AbortSignal,
@@ -75,9 +79,9 @@ async function readPlain(
   file: ArchiveFile,
   backup: Restorable,
   signal: AbortSignal,
-): Promise<Pick<VerifiedArchive, "tables" | "needs">> {
-  const { metaCommands, tables, needs } = await files.readPlain(backup, file, signal);
-  if (metaCommands.length === 0) return { tables, needs };
+): Promise<Pick<VerifiedArchive, "tables" | "demands">> {
+  const { metaCommands, tables, needs, makes } = await files.readPlain(backup, file, signal);
+  if (metaCommands.length === 0) return { tables, demands: { needs, makes, unknownEntries: [] } };
   throw new DormouseError(
     "archive_damaged",
     `${backup.name} holds commands that psql would run: ${metaCommands.slice(0, 3).join(", ")}`,

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { LoadChoice } from "./databases/load-choice.ts";
 import type { LoadRequest } from "./databases/restore-port.ts";
 import { INHERITED } from "./process/child-process.ts";
 import { startLoad, type Loader } from "./load-tool.ts";
@@ -8,7 +9,7 @@ import { startLoad, type Loader } from "./load-tool.ts";
 /** Which entries of an archive pg_restore makes, in order; without a path all of them, as the archive has them. */
 export type UsedList = { readonly path: string | undefined };
 
-type Archive = Pick<LoadRequest, "database" | "file">;
+type Archive = Pick<LoadRequest, "database" | "file" | "choice">;
 
 export type EntryLists = {
   /** All but event triggers. */
@@ -28,33 +29,77 @@ const EVENT_TRIGGER = /^\d+; \d+ \d+ (?:EVENT TRIGGER|(?:COMMENT|SECURITY LABEL)
  * nothing left that they could fire for.
  */
 export async function entryLists(loader: Loader, archive: Archive, signal: AbortSignal): Promise<EntryLists> {
-  const lines = await listed(loader, archive, signal);
+  const all = await listed(loader, archive, signal);
+  const { lines } = withoutEntries(all, archive.choice);
   const isLast = (line: string) => EVENT_TRIGGER.test(line);
-  if (!lines.some(isLast)) {
-    const all = { path: undefined };
-    return { content: all, eventTriggers: undefined, inOrder: all, [Symbol.asyncDispose]: async () => {} };
+  if (lines.length === all.length && !lines.some(isLast)) {
+    const whole = { path: undefined };
+    return {
+      content: whole,
+      eventTriggers: undefined,
+      inOrder: whole,
+      [Symbol.asyncDispose]: async () => {},
+    };
   }
   const content = lines.filter((line) => !isLast(line));
   const eventTriggers = lines.filter(isLast);
   const folder = await mkdtemp(join(tmpdir(), "dormouse-list-"));
-  const write = async (name: string, entries: readonly string[]) => {
-    const file = join(folder, name);
-    await writeFile(file, `${entries.join("\n")}\n`, { encoding: "latin1" });
-    return { path: file };
-  };
+  const write = (name: string, entries: readonly string[]) => writeList(join(folder, name), entries);
   return {
     content: await write("content", content),
-    eventTriggers: await write("event-triggers", eventTriggers),
+    eventTriggers: eventTriggers.length === 0 ? undefined : await write("event-triggers", eventTriggers),
     inOrder: await write("all", [...content, ...eventTriggers]),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** The caller's choice as options of pg_restore. */
+export function chosen({ owner }: LoadChoice): string[] {
+  return owner === "current" ? ["--no-owner"] : [];
+}
+
+export async function writeList(path: string, entries: readonly string[]): Promise<UsedList> {
+  await writeFile(path, `${entries.join("\n")}\n`, { encoding: "latin1" });
+  return { path };
+}
+
+/** `3466; 2606 16391 FK CONSTRAINT public child child_fk app`; the errors of pg_restore have the same without the schema. */
+const ENTRY = /^(\d+; \d+ \d+) (.*)$/;
+/** pg_restore leaves subscriptions out when it is asked to, and before 18 forgets what is said about them. */
+const OF_SUBSCRIPTION = /^(?:COMMENT|SECURITY LABEL) - SUBSCRIPTION /;
+
+/** The lines of a list but those to be left out, by their numbers or by what stands behind, and which of these there are not. */
+export function withoutEntries(
+  lines: readonly string[],
+  { leaveOut = [] }: LoadChoice,
+): { readonly lines: readonly string[]; readonly unknown: readonly string[] } {
+  const unwanted = new Map(leaveOut.map((entry) => [keyOf(entry), entry]));
+  const found = new Set<string>();
+  const kept = lines.filter((line) => {
+    const [, numbers = "", entry = ""] = ENTRY.exec(line) ?? [];
+    const key = [numbers, entry].find((each) => unwanted.has(each));
+    if (key !== undefined) found.add(key);
+    return key === undefined && !OF_SUBSCRIPTION.test(entry);
+  });
+  return { lines: kept, unknown: [...unwanted].flatMap(([key, entry]) => (found.has(key) ? [] : [entry])) };
+}
+
+function keyOf(entry: string): string {
+  return ENTRY.exec(entry)?.[1] ?? Buffer.from(entry).toString("latin1");
+}
+
+/** What `pg_restore --list` prints, as lines; bytes stay bytes, since names are in whatever encoding the archive has. */
+export function listLines(printed: readonly Uint8Array[]): string[] {
+  return Buffer.concat(printed)
+    .toString("latin1")
+    .split("\n")
+    .filter((line) => line !== "");
 }
 
 export function usingList({ path }: UsedList): string[] {
   return path === undefined ? [] : [`--use-list=${path}`];
 }
 
-/** Names are in whatever encoding the archive has: bytes stay bytes. */
 async function listed(loader: Loader, { database, file }: Archive, signal: AbortSignal): Promise<string[]> {
   const running = startLoad(
     loader,
@@ -65,8 +110,5 @@ async function listed(loader: Loader, { database, file }: Archive, signal: Abort
   running.stdin.end();
   const chunks: Uint8Array[] = [];
   for await (const chunk of running.output) chunks.push(Uint8Array.from(chunk));
-  return Buffer.concat(chunks)
-    .toString("latin1")
-    .split("\n")
-    .filter((line) => line !== "");
+  return listLines(chunks);
 }

@@ -73,9 +73,18 @@ export function explainLoad(
   const isLost = kind !== undefined && NO_SESSION.has(kind.code);
   return new DormouseError(
     isLost ? kind.code : "restore_failed",
-    `${tool} failed for ${JSON.stringify(database)}${command}: ${exit}: ${why}`,
+    `${tool} failed for ${JSON.stringify(database)}${command}${entryOf(stderr, error)}: ${exit}: ${why}`,
     { hint: isLost ? kind.hint : hintFor(why, stderr.join("\n")) },
   );
+}
+
+/** `from TOC entry 3316; 2606 16405 FK CONSTRAINT child child_fk app`, which `leaveOut` takes; it names, and quotes no row. */
+const TOC_ENTRY = /from TOC entry (\d+; \d+ \d+ .{1,300})/;
+
+function entryOf(stderr: readonly string[], error: string): string {
+  const before = stderr.slice(0, Math.max(0, stderr.indexOf(error)));
+  const entry = before.map((line) => TOC_ENTRY.exec(line)?.[1]).findLast((each) => each !== undefined);
+  return entry === undefined ? "" : ` (TOC entry ${JSON.stringify(entry)})`;
 }
 
 /** What pg_restore was at, up to where people's data could begin; of a COPY the error itself names the table. */
@@ -101,5 +110,7 @@ function hintFor(why: string, all: string): string {
     return `install the packages of the extension "${extension}" where the server runs; SELECT name FROM pg_available_extensions lists what it has`;
   if (/violates check constraint|PL\/pgSQL function|SQL function|has not been populated/.test(all))
     return "a function that reads other tables may need them first: restore by hand in another order, see docs/restore-by-hand.md";
+  if (/from TOC entry/.test(all))
+    return `the message is the server's own; ${SERVER_LOG}; an entry that cannot be restored can be left out by "leaveOut", see docs/restore-by-hand.md`;
   return `the message is the server's own; ${SERVER_LOG}; docs/restore-by-hand.md leaves out one object`;
 }

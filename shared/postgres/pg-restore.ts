@@ -1,5 +1,5 @@
 import type { LoadRequest } from "./databases/restore-port.ts";
-import { entryLists, usingList, type UsedList } from "./archive-list.ts";
+import { chosen, entryLists, usingList, type UsedList } from "./archive-list.ts";
 import { INHERITED } from "./process/child-process.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 
@@ -17,7 +17,7 @@ export async function loadCustom(loader: Loader, request: LoadRequest, signal: A
 
 async function loadEntries(
   loader: Loader,
-  { database, file, settings, isAlone }: LoadRequest,
+  { database, file, settings, isAlone, choice }: LoadRequest,
   list: UsedList,
   signal: AbortSignal,
 ): Promise<void> {
@@ -33,6 +33,7 @@ async function loadEntries(
         "--no-subscriptions",
         "--enable-row-security",
         "--no-password",
+        ...chosen(choice),
         ...usingList(list),
         `--jobs=${isAlone === true ? 1 : options.jobs}`,
         `--dbname=${libpq.conninfo(database)}`,

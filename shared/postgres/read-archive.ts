@@ -49,8 +49,8 @@ export async function* printArchive(
   await fed;
 }
 
-function startReading(
-  { binDir }: ClientTools,
+export function startReading(
+  { binDir }: Pick<ClientTools, "binDir">,
   options: readonly string[],
   deadlineMs: number,
   signal: AbortSignal,
@@ -93,7 +93,7 @@ async function* passThrough(
 }
 
 /** Resolves when the chunk has left us, to false when nobody reads any more. */
-function feed(stdin: Writable, chunk: Uint8Array): Promise<boolean> {
+export function feed(stdin: Writable, chunk: Uint8Array): Promise<boolean> {
   return new Promise((resolve) =>
     stdin.write(chunk, (error) => resolve(error === null || error === undefined)),
   );

@@ -5,6 +5,7 @@ import type { Libpq } from "./session/libpq.ts";
 import { loadCustom } from "./pg-restore.ts";
 import { loadPlain } from "./psql.ts";
 import { readArchive } from "./read-archive.ts";
+import { readMakes } from "./plain-dump/archive-makes.ts";
 import { replaceContent } from "./databases/replace-content.ts";
 
 /** pg_restore and psql of one release. */
@@ -15,6 +16,7 @@ export function restoreTools(tools: ClientTools, libpq: Libpq, options: LoadOpti
     warning: tools.warning,
     unsafeBefore: tools.unsafeBefore,
     read: (archive, signal) => readArchive(tools, archive, options, signal),
+    contents: (begin, choice, signal) => readMakes(tools, begin, choice, signal),
     load: (request: LoadRequest, signal) =>
       request.format === "custom" ? loadCustom(given, request, signal) : loadPlain(given, request, signal),
     replace: (request, alone, signal) => replaceContent(given, request, alone, signal),

@@ -1,3 +1,4 @@
+import { NOTHING_FORBIDDEN } from "../../shared/postgres/properties/forbidden-kinds.ts";
 import type { TargetFacts } from "../../shared/postgres/properties/target-facts.ts";
 import { findRestorable, type Restorable } from "../../functions/restore/plan/restorable.ts";
 import { parseArchiveName } from "../../shared/catalog/archive-name.ts";
@@ -29,6 +30,11 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     subscriptions: [],
     missing: { roles: [], extensions: [], tablespaces: [], ...missing },
     lockTableSize: 6_400,
+    lockHolders: 100,
+    liveLargeObjects: 0,
+    liveObjects: 0,
+    undroppable: [],
+    forbidden: NOTHING_FORBIDDEN,
     targetTaken: false,
     forbiddenExtensions: [],
     forbiddenSettings: [],

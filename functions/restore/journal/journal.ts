@@ -42,6 +42,9 @@ const journalSchema = z.object({
   source: z.string(),
   /** The database that is loaded, or that an undo brings back. Ours by its name, which holds the run's. */
   loaded: z.string(),
+  /** What the caller asked of the load. */
+  owner: z.literal("current").optional(),
+  leaveOut: z.array(z.string()).readonly().optional(),
   /** What `beside` calls it in the end. */
   target: z.string().optional(),
   /** What the live database is called once it has been exchanged; absent when there was none. */

@@ -1,10 +1,12 @@
+import { choiceWarnings } from "../../../shared/postgres/databases/load-choice.ts";
 import type { RestoreResult } from "./restore-result.ts";
 import type { Exchanged } from "../exchange-databases.ts";
 import type { Saga } from "./saga.ts";
 
 /** The result of a saga that has ended, for this process or for one that finished another's. */
 export function resultOf(saga: Saga, { downtimeMs, workloads }: Exchanged): RestoreResult {
-  const { strategy, source, database, target, compared } = saga.journal();
+  const journal = saga.journal();
+  const { strategy, source, database, target, compared } = journal;
   const undo = undoOf(saga);
   return {
     run: saga.context.run.id,
@@ -16,9 +18,10 @@ export function resultOf(saga: Saga, { downtimeMs, workloads }: Exchanged): Rest
     downtimeMs,
     workloads,
     ...(undo === undefined ? {} : { undo }),
-    warnings: workloads.flatMap(({ workload, ready, why }) =>
-      ready ? [] : [`${workload} is not ready: ${why}`],
-    ),
+    warnings: [
+      ...choiceWarnings(journal),
+      ...workloads.flatMap(({ workload, ready, why }) => (ready ? [] : [`${workload} is not ready: ${why}`])),
+    ],
   };
 }
 

@@ -1,9 +1,11 @@
 import type { Strategy } from "../journal/journal.ts";
-import { BY_SQL, type Remedy } from "./remedies.ts";
+import { BY_SQL } from "./remedies.ts";
 import type { Restorable } from "./restorable.ts";
+import { LOADING, type Given, type Rule } from "./blocker-rule.ts";
+import { IN_PLACE_RULES } from "./in-place-blockers.ts";
+import { NEED_RULES } from "./need-blockers.ts";
 import type { ArchiveNeeds } from "../../../shared/postgres/plain-dump/script-needs.ts";
 import { nameOf } from "../../../shared/postgres/sql-text.ts";
-import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
 
 /** Something that would make the restore fail, found before anything was touched. */
 export type Blocker = {
@@ -13,28 +15,6 @@ export type Blocker = {
   readonly remedy: string;
 };
 
-/** Without a backup (an undo) nothing is loaded, and nothing of an archive can stand in the way. */
-type Given = {
-  readonly facts: TargetFacts;
-  readonly backup: Restorable | undefined;
-  /** Whether the caller has said that the backup is another's. */
-  readonly fromElsewhere?: boolean | undefined;
-};
-
-type Rule = {
-  readonly kind: string;
-  readonly strategies: readonly Strategy[];
-  readonly detail: string;
-  readonly remedy: string | Remedy;
-  /** What stands in the way, by name; `true` where there is nothing to name. */
-  readonly found: (given: Given) => readonly string[] | boolean;
-  /** Whether it is the backup that needs it. */
-  readonly isNeed?: true;
-};
-
-const LOADING: readonly Strategy[] = ["swap", "in-place", "rehearse", "beside"];
-/** What is there and what takes its place: a table, its TOAST table, and an index or sequence or two of each. */
-const LOCKS_PER_TABLE = 8;
 const EXCHANGING: readonly Strategy[] = ["swap", "undo"];
 
 const RULES: readonly Rule[] = [
@@ -104,30 +84,6 @@ const RULES: readonly Rule[] = [
     found: ({ facts }) => facts.subscriptions,
   },
   {
-    kind: "roles-missing",
-    strategies: LOADING,
-    detail: "roles that own or may use what the backup holds",
-    remedy: BY_SQL.createRoles,
-    found: ({ facts }) => facts.missing.roles,
-    isNeed: true,
-  },
-  {
-    kind: "extensions-missing",
-    strategies: LOADING,
-    detail: "extensions that this server does not have",
-    remedy: "install their packages on the server",
-    found: ({ facts }) => facts.missing.extensions,
-    isNeed: true,
-  },
-  {
-    kind: "extensions-forbidden",
-    strategies: LOADING,
-    detail: "extensions that only a superuser may create",
-    remedy: "restore as a superuser",
-    found: ({ facts }) => facts.forbiddenExtensions,
-    isNeed: true,
-  },
-  {
     kind: "settings-forbidden",
     strategies: ["swap", "beside"],
     detail: "settings of the database that this role may not give to another",
@@ -157,22 +113,6 @@ const RULES: readonly Rule[] = [
     found: ({ facts }) => facts.forbiddenOwner,
   },
   {
-    kind: "tablespaces-missing",
-    strategies: LOADING,
-    detail: "tablespaces that this server does not have",
-    remedy: BY_SQL.createTablespaces,
-    found: ({ facts }) => facts.missing.tablespaces,
-    isNeed: true,
-  },
-  {
-    kind: "tablespaces-forbidden",
-    strategies: LOADING,
-    detail: "tablespaces in which this role may not create",
-    remedy: BY_SQL.useTablespaces,
-    found: ({ facts }) => facts.forbiddenTablespaces,
-    isNeed: true,
-  },
-  {
     kind: "tablespaces-forbidden",
     strategies: ["swap", "rehearse", "beside"],
     detail: "the tablespace of the live database, in which this role may make no other",
@@ -198,29 +138,14 @@ const RULES: readonly Rule[] = [
       backup?.elsewhere === undefined || fromElsewhere === true ? [] : [backup.elsewhere],
   },
   {
-    kind: "large-objects-in-plain",
-    strategies: ["in-place"],
-    detail: "a file of the old pod commits its large objects by itself, so that not all of it can be undone",
-    remedy: "use the strategy swap",
-    found: ({ backup }) => backup !== undefined && backup.format !== "custom",
-  },
-  {
-    kind: "too-many-objects",
-    strategies: ["in-place"],
-    detail: "one transaction cannot lock this many tables with their indexes and sequences",
-    remedy: "raise max_locks_per_transaction, or use the strategy swap",
-    found: ({ facts, backup }) => {
-      const tables = backup?.manifest?.content.tables.length ?? 0;
-      return tables * LOCKS_PER_TABLE > facts.lockTableSize ? [`${tables} tables`] : [];
-    },
-  },
-  {
     kind: "name-taken",
     strategies: ["beside"],
     detail: "there is a database of that name",
     remedy: "choose another name",
     found: ({ facts }) => facts.targetTaken,
   },
+  ...IN_PLACE_RULES,
+  ...NEED_RULES,
 ];
 
 /** Each reason to refuse, by name and with what to do about it; empty when nothing stands in the way. */
@@ -230,11 +155,7 @@ export function blockersOf(strategy: Strategy, given: Given): Blocker[] {
 
 /** Those of them that the backup itself is the cause of. */
 export function unmetNeeds(strategy: Strategy, given: Given): Blocker[] {
-  return broken(
-    RULES.filter(({ isNeed }) => isNeed),
-    strategy,
-    given,
-  );
+  return broken(NEED_RULES, strategy, given);
 }
 
 function broken(rules: readonly Rule[], strategy: Strategy, given: Given): Blocker[] {
@@ -248,7 +169,7 @@ function broken(rules: readonly Rule[], strategy: Strategy, given: Given): Block
       return [
         {
           kind,
-          remedy: typeof remedy === "string" ? remedy : remedy(given.facts, names),
+          remedy: typeof remedy === "string" ? remedy : remedy(given.facts, names, given),
           names,
           detail: [rule.detail, ...(names.length === 0 ? [] : [names.join(", ")])].join(": "),
         },

@@ -1,7 +1,10 @@
 import { blockersOf, type Blocker } from "./blockers.ts";
 import type { Strategy } from "../journal/journal.ts";
+import type { Lack } from "../../../shared/postgres/inspection.ts";
+import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import type { Restorable } from "./restorable.ts";
+import type { ArchiveDemands } from "../../../shared/postgres/databases/restore-port.ts";
 import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
 import { workloadText, type Workload, type WorkloadState } from "../workloads/workload.ts";
 
@@ -47,6 +50,11 @@ export type PlanRequest = {
   readonly backup: Restorable | undefined;
   readonly target: string;
   readonly fromElsewhere?: boolean | undefined;
+  readonly choice?: LoadChoice | undefined;
+  /** What the archive itself holds, where it was looked at. */
+  readonly demands?: ArchiveDemands | undefined;
+  /** Rows that a safety backup by this role would not have. */
+  readonly lacks?: readonly Lack[] | undefined;
   readonly facts: TargetFacts;
   readonly workloads: readonly { readonly workload: Workload; readonly state: WorkloadState }[];
   readonly warnings: readonly string[];

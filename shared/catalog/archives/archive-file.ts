@@ -28,6 +28,8 @@ export type ArchiveFiles = {
    * is a regular file, and `archive_damaged`.
    */
   open(backup: ArchiveSource, signal: AbortSignal): Promise<ArchiveFile>;
+  /** The archive from its beginning on, in plain, for a look at its table of contents. Nothing is compared. */
+  beginning(backup: ArchiveSource, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Reads a file of the old pod to its end. Throws `archive_damaged` for what is cut short, broken or a bomb. */
   readPlain(backup: ArchiveSource, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump>;
 };

@@ -12,7 +12,11 @@ import { readLegacy } from "../legacy/read-legacy.ts";
 
 /** Archives that lie on the volume as they are. */
 export function archiveFiles(backupDir: string): ArchiveFiles {
-  return { open: (backup, signal) => open(backupDir, backup, signal), readPlain };
+  return {
+    open: (backup, signal) => open(backupDir, backup, signal),
+    beginning: (backup) => beginning(backupDir, backup.name),
+    readPlain,
+  };
 }
 
 async function open(backupDir: string, backup: ArchiveSource, signal: AbortSignal): Promise<ArchiveFile> {
@@ -28,6 +32,11 @@ async function open(backupDir: string, backup: ArchiveSource, signal: AbortSigna
 
 export function archiveIn(handle: FileHandle, dispose: () => Promise<void>): ArchiveFile {
   return { fd: handle.fd, bytes: () => bytesOf(handle), [Symbol.asyncDispose]: dispose };
+}
+
+async function* beginning(backupDir: string, name: ArchiveName): AsyncGenerator<Uint8Array> {
+  await using file = await openRegular(backupDir, name);
+  yield* bytesOf(file);
 }
 
 /** Neither a link nor a FIFO in the place of the file is followed or waited for. */

@@ -45,16 +45,49 @@ export function archivesOfBothPlaces(places: ArchivePlaces): CopiedArchives {
     sweep: (database, wanted) => sweepRestoreDir(places.restoreDir, database, wanted),
     room: async ({ manifest, ...backup }) =>
       manifest === undefined ? NONE_NEEDED : roomFor(places, { ...backup, manifest }),
+    beginning(backup, signal) {
+      const { manifest } = backup;
+      if (manifest !== undefined)
+        return beginning({ places, volume, backup: { ...backup, manifest }, signal });
+      refuseUnsigned(places, backup);
+      return volume.beginning(backup, signal);
+    },
     async open(backup, signal) {
       const { manifest } = backup;
       if (manifest !== undefined) return open({ places, volume, backup: { ...backup, manifest }, signal });
-      if (places.checkSignature === undefined) return volume.open(backup, signal);
-      const message = `${backup.name} is a file of the old pod, which signed nothing`;
-      throw new DormouseError("signature_invalid", message, {
-        hint: "restore it without MANIFEST_PUBLIC_KEY, if you know where it comes from",
-      });
+      refuseUnsigned(places, backup);
+      return volume.open(backup, signal);
     },
   };
+}
+
+function refuseUnsigned({ checkSignature }: ArchivePlaces, { name }: ArchiveSource): void {
+  if (checkSignature === undefined) return;
+  const message = `${name} is a file of the old pod, which signed nothing`;
+  throw new DormouseError("signature_invalid", message, {
+    hint: "restore it without MANIFEST_PUBLIC_KEY, if you know where it comes from",
+  });
+}
+
+async function* beginning({ places, volume, backup, signal }: Task): AsyncGenerator<Uint8Array> {
+  places.checkSignature?.(backup.manifest);
+  const decrypt = keyFor(places, backup);
+  const stored = storedBeginning({ places, volume, backup, signal });
+  yield* decrypt === undefined ? stored : decrypt(stored);
+}
+
+async function* storedBeginning({ places, volume, backup, signal }: Task): AsyncGenerator<Uint8Array> {
+  let isThere = false;
+  try {
+    for await (const chunk of volume.beginning(backup, signal)) {
+      isThere = true;
+      yield chunk;
+    }
+  } catch (error) {
+    const isLost = !isThere && error instanceof DormouseError && error.code === "backup_not_found";
+    if (!isLost || places.fetch === undefined) throw error;
+    yield* await places.fetch(backup.name, 0, signal);
+  }
 }
 
 async function open(task: Task): Promise<ArchiveFile> {

@@ -1,3 +1,4 @@
+import { MAKES_NOTHING } from "../../postgres/plain-dump/script-makes.ts";
 import { backupOf, type Backup } from "../backup.ts";
 import type { LegacyContents, LegacyFile } from "../catalog.ts";
 import type { BackupManifest } from "../manifest.ts";
@@ -86,6 +87,7 @@ export function asAdopted(file: LegacyFile, backups: readonly Backup[]): Backup 
     plainBytes: 0,
     largeObjects: 0,
     needs: NO_NEEDS,
+    makes: MAKES_NOTHING,
     metaCommands: [],
     isComplete: true,
   };

@@ -4,7 +4,7 @@ import { ROWS_DIFFER, WRITTEN_MEANWHILE } from "./compare-rows.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
 import type { ReplaceRequest, ReplacingSession } from "./restore-port.ts";
 import { DormouseError } from "../../errors.ts";
-import { entryLists, usingList, type UsedList } from "../archive-list.ts";
+import { chosen, entryLists, usingList, type UsedList } from "../archive-list.ts";
 import { INHERITED, type RunningTool } from "../process/child-process.ts";
 import { startLoad, type Loader } from "../load-tool.ts";
 import { PSQL } from "../psql.ts";
@@ -55,7 +55,7 @@ export async function replaceContent(
 
 function startScript(
   loader: Loader,
-  { database, file, settings }: ReplaceRequest,
+  { database, file, settings, choice }: ReplaceRequest,
   list: UsedList,
   signal: AbortSignal,
 ): RunningTool {
@@ -70,6 +70,7 @@ function startScript(
         "--exit-on-error",
         "--no-subscriptions",
         "--enable-row-security",
+        ...chosen(choice),
         ...usingList(list),
         "--file=-",
         INHERITED,
@@ -112,7 +113,7 @@ async function converse(
 /**
  * The rows of each table, looked at in the transaction itself: what differs never becomes visible. Tables of extensions
  * hold what CREATE EXTENSION put there besides what was dumped; rows of a partitioned table lie in those of its
- * partitions that the dump does not name.
+ * partitions that the dump does not name. Row security that is forced hides rows from an owner: it is lifted for the count.
  */
 function checkOf(tables: readonly TableRows[]): string {
   const expected = tables.map(({ schema, name, rows }) => ({
@@ -120,7 +121,7 @@ function checkOf(tables: readonly TableRows[]): string {
     rows,
   }));
   const body = `DECLARE wanted jsonb := ${pg.escapeLiteral(JSON.stringify(expected))};
-    item record; relation record; found bigint; part bigint;
+    item record; relation record; found bigint; part bigint; forced boolean;
   BEGIN
     FOR item IN SELECT name, sum(rows) AS rows, EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
         AND deptype = 'e' AND objid = name::regclass) AS is_configuration
@@ -130,7 +131,10 @@ function checkOf(tables: readonly TableRows[]): string {
         WHERE c.relkind <> 'p' AND (c.oid = item.name::regclass OR (
           c.relkind = 'r' AND c.oid IN (SELECT relid FROM pg_partition_tree(item.name::regclass))
           AND c.oid NOT IN (SELECT (each ->> 'name')::regclass FROM jsonb_array_elements(wanted) each))) LOOP
+        forced := row_security_active(relation.oid);
+        IF forced THEN EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', relation.oid::regclass); END IF;
         EXECUTE format('SELECT count(*) FROM ONLY %s', relation.oid::regclass) INTO part;
+        IF forced THEN EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', relation.oid::regclass); END IF;
         found := found + part;
       END LOOP;
       IF found < item.rows OR (found > item.rows AND NOT item.is_configuration) THEN

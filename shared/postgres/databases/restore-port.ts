@@ -3,9 +3,16 @@ import type { DatabaseProperties, Settings } from "../properties/database-proper
 import type { TableCount } from "./compare-rows.ts";
 import type { DatabaseMark } from "./mark-text.ts";
 import type { ArchiveFormat, ArchiveReading } from "../dump.ts";
+import type { LoadChoice } from "./load-choice.ts";
 import type { OwnDatabase } from "./own-database.ts";
-import type { TableRows } from "../plain-dump/plain-dump.ts";
+import type { PlainDump, TableRows } from "../plain-dump/plain-dump.ts";
+import type { ScriptMakes } from "../plain-dump/script-makes.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
+
+/** What an archive makes and needs, and which entries that are to be left out it does not have. */
+export type ArchiveDemands = Pick<PlainDump, "needs" | "makes"> & {
+  readonly unknownEntries: readonly string[];
+};
 
 export type LoadRequest = {
   readonly database: string;
@@ -16,6 +23,7 @@ export type LoadRequest = {
   readonly settings: Settings;
   /** One thing after the other, where several at once failed. */
   readonly isAlone?: boolean;
+  readonly choice: LoadChoice;
 };
 
 /** Where the properties of a database to make come from: one that is there, else what was noted of it. */
@@ -25,6 +33,8 @@ export type TargetRequest = {
   readonly database: string;
   readonly target: string;
   readonly needs: ArchiveNeeds;
+  /** What the archive itself holds, where that has been looked at. */
+  readonly makes?: ScriptMakes | undefined;
   /** What the manifest says of the database, and of the settings under which its dump was written. */
   readonly noted?:
     | { readonly properties?: DatabaseProperties | undefined; readonly settings?: Settings | undefined }
@@ -51,6 +61,12 @@ export type RestoreTools = {
   readonly unsafeBefore: string | undefined;
   /** Reads an archive of format `custom` to its end; see DumpTool. */
   read(archive: AsyncIterable<Uint8Array>, signal: AbortSignal): ArchiveReading;
+  /** What an archive of format `custom` makes and needs, by its beginning. Throws `archive_damaged`. */
+  contents(
+    begin: () => AsyncIterable<Uint8Array>,
+    choice: LoadChoice,
+    signal: AbortSignal,
+  ): Promise<ArchiveDemands>;
   /** Loads into an empty database and stops at the first error. Throws `restore_failed`. */
   load(request: LoadRequest, signal: AbortSignal): Promise<void>;
   /**

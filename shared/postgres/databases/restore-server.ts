@@ -9,9 +9,10 @@ import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
 import { ownDatabaseDropper } from "./drop-database.ts";
 import { endSessions, explained, limitLockWaits, reopen } from "./exchange.ts";
 import type { Libpq } from "../session/libpq.ts";
+import { liveContent } from "./live-content.ts";
 import { settingsOfLoad } from "../properties/read-settings.ts";
 import { restoreTools } from "../restore-tools.ts";
-import { eventTriggersOfOthers, targetFacts } from "../properties/read-target-facts.ts";
+import { targetFacts } from "../properties/read-target-facts.ts";
 import { runDatabase } from "./own-database.ts";
 import type { LoadOptions } from "../load-tool.ts";
 
@@ -47,8 +48,8 @@ function inspector(settings: ConnectionSettings): RestoreServer["inspect"] {
     );
     if (!facts.exists) return facts;
     // Who may not come in learns so from what the plan says of it.
-    const names = sessions(settings, request.database)(what, signal, eventTriggersOfOthers).catch(() => []);
-    return { ...facts, eventTriggersOfOthers: await names };
+    const content = sessions(settings, request.database)(what, signal, liveContent).catch(() => ({}));
+    return { ...facts, ...(await content) };
   };
 }
 

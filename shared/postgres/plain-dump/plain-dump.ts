@@ -1,5 +1,6 @@
 import { copyRows, type CopyRows } from "./copy-rows.ts";
 import { dumpEncoding, type ReadsName } from "./dump-encoding.ts";
+import { scriptMakes, type ScriptMakes } from "./script-makes.ts";
 import { scriptNeeds, type ArchiveNeeds } from "./script-needs.ts";
 import { scriptScanner, type ScriptListener } from "./sql-script.ts";
 
@@ -21,6 +22,8 @@ export type PlainDump = {
   readonly metaCommands: readonly string[];
   /** Roles, extensions and tablespaces that its statements name, and do not make themselves. */
   readonly needs: ArchiveNeeds;
+  /** What not every role may make. */
+  readonly makes: ScriptMakes;
 };
 
 type CopyTarget = Omit<TableRows, "rows">;
@@ -80,6 +83,7 @@ function dumpNotes(readName: ReadsName) {
   const metaCommands: string[] = [];
   const keys = new Map<string, string>();
   const needs = scriptNeeds(readName);
+  const makes = scriptMakes(readName);
   let largeObjects = 0;
   let hasTrailer = false;
   let schema = "";
@@ -92,6 +96,7 @@ function dumpNotes(readName: ReadsName) {
       target = copyTarget(text, schema, readName);
       if (OPEN_LARGE_OBJECT.test(text)) largeObjects++;
       needs.statement(text);
+      makes.statement(text);
     },
     comment(text) {
       if (text === TRAILER) hasTrailer = true;
@@ -105,7 +110,7 @@ function dumpNotes(readName: ReadsName) {
   };
   return {
     ...listener,
-    found: () => ({ metaCommands, largeObjects, needs: needs.needs() }),
+    found: () => ({ metaCommands, largeObjects, needs: needs.needs(), makes: makes.makes() }),
     hasTrailer: () => hasTrailer && keys.get("restrict") === keys.get("unrestrict"),
     takeCopyTarget() {
       const taken = target;

@@ -4,6 +4,8 @@ import type { DatabaseProperties } from "./database-properties.ts";
 import type { TargetRequest } from "../databases/restore-port.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 import { DormouseError } from "../../errors.ts";
+import { MAKES_NOTHING } from "../plain-dump/script-makes.ts";
+import { forbiddenBy } from "./find-forbidden.ts";
 import { needsOfMade, notedFacts } from "./noted-facts.ts";
 import { refusePooler } from "../session/pooler.ts";
 
@@ -26,21 +28,20 @@ export async function targetFacts(client: pg.Client, request: TargetRequest): Pr
       targetTaken:
         (await names(client, "SELECT datname::text AS name FROM pg_database WHERE datname = $1", target))
           .length > 0,
+      forbidden: await forbiddenBy(
+        client,
+        request.makes ?? MAKES_NOTHING,
+        (noted.live ?? request.noted?.properties)?.owner,
+      ),
       // That database itself tells, to whoever may come in.
       eventTriggersOfOthers: [],
+      undroppable: [],
+      liveLargeObjects: 0,
+      liveObjects: 0,
     };
   } finally {
     await client.query("ROLLBACK").catch(() => undefined);
   }
-}
-
-/** They belong to the database that is asked, and fire for whatever this role makes or drops in it. */
-export function eventTriggersOfOthers(client: pg.Client): Promise<string[]> {
-  return names(
-    client,
-    `SELECT evtname::text AS name FROM pg_event_trigger
-     WHERE evtenabled IN ('O', 'A') AND NOT pg_has_role(evtowner, 'USAGE')`,
-  );
 }
 
 async function ownRights(client: pg.Client, database: string) {
@@ -51,6 +52,7 @@ async function ownRights(client: pg.Client, database: string) {
        CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS bytes,
        pg_is_in_recovery() AS "isStandby", r.rolsuper AS "isSuperuser", r.rolcreatedb AS "canCreateDatabases",
        coalesce(pg_has_role(d.datdba, 'USAGE'), false) AS "ownsDatabase",
+       current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int AS "lockHolders",
        current_setting('max_locks_per_transaction')::int * (current_setting('max_connections')::int
          + current_setting('max_prepared_transactions')::int) AS "lockTableSize"
      FROM pg_roles r LEFT JOIN pg_database d ON d.datname = $1 WHERE r.rolname = current_user`,

@@ -1,4 +1,5 @@
 import type { DatabaseProperties } from "./database-properties.ts";
+import type { Forbidden } from "./forbidden-kinds.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 
 /** What the server says of the database that is to be restored. */
@@ -41,6 +42,13 @@ export type TargetFacts = {
   readonly forbiddenOwner: readonly string[];
   /** By which this server sorts text in the locale of the backup. */
   readonly collationVersion: string | undefined;
+  /** What of the archive this role may not make. */
+  readonly forbidden: Forbidden;
+  /** Whom else than this role, or nobody it may act for, the content to replace belongs to, with the first thing of each. */
+  readonly undroppable: readonly string[];
+  readonly liveLargeObjects: number;
+  /** Functions and types of the live database, each of which is locked when it is dropped. */
+  readonly liveObjects: number;
   /** Settings of the live database (or the one to make), or of roles in it, that this role may not give to the loaded one. */
   readonly forbiddenSettings: readonly string[];
   /** Tablespaces of the backup in which this role may not create; that of the database itself needs no right. */
@@ -49,6 +57,8 @@ export type TargetFacts = {
   readonly forbiddenHome: readonly string[];
   /** How many locks all transactions together may hold. */
   readonly lockTableSize: number;
+  /** Of these as many as there are locks for each. */
+  readonly lockHolders: number;
   /** Whether the database that `into` names is there already. */
   readonly targetTaken: boolean;
 };

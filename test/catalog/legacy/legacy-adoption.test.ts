@@ -1,3 +1,4 @@
+import { MAKES_NOTHING } from "../../../shared/postgres/plain-dump/script-makes.ts";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { archiveName } from "../../../shared/catalog/archive-name.ts";
@@ -21,7 +22,15 @@ function legacyFile(day: string, given: Partial<LegacyFile> = {}): LegacyFile {
 function adopted(file: LegacyFile, backups: readonly Backup[], metaCommands: string[] = []): Backup {
   const tables = [{ schema: "public", name: "t", rows: 3 }];
   const needs = { roles: ["jo", 'the "old" app'], extensions: ["citext"], tablespaces: [] };
-  const dump = { tables, largeObjects: 1, plainBytes: 99, isComplete: true, metaCommands, needs };
+  const dump = {
+    tables,
+    largeObjects: 1,
+    plainBytes: 99,
+    isComplete: true,
+    metaCommands,
+    needs,
+    makes: MAKES_NOTHING,
+  };
   const versions = { server: "9.6.1", pgDump: "9.6.2" };
   const contents = { sizeBytes: 10, sha256: "0".repeat(64), dump, versions };
   return backupOf(describeAdopted(file, contents, backups, { run: "cull-1", now, version: "1.0.0" }));

@@ -75,7 +75,14 @@ const ROWS: readonly Row[] = [
     LOADING,
   ],
   ["an older server", { serverMajor: 14 }, "server-too-old", LOADING],
-  ["few locks", { lockTableSize: 7 }, "too-many-objects", ["in-place"]],
+  ["few locks for tables", { lockTableSize: 7 }, "too-many-objects", ["in-place"]],
+  [
+    "few locks for large objects",
+    { lockTableSize: 100, liveLargeObjects: 201 },
+    "too-many-objects",
+    ["in-place"],
+  ],
+  ["few locks for functions", { lockTableSize: 100, liveObjects: 201 }, "too-many-objects", ["in-place"]],
   ["a taken name", { targetTaken: true }, "name-taken", ["beside"]],
 ];
 

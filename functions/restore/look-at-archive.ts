@@ -1,0 +1,79 @@
+import { needsOf } from "./plan/blockers.ts";
+import { within } from "../../shared/deadline.ts";
+import { choiceWarnings, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
+import type { Restorable } from "./plan/restorable.ts";
+import type { ArchiveDemands, RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
+import type { TargetFacts } from "../../shared/postgres/properties/target-facts.ts";
+import type { ArchiveNeeds } from "../../shared/postgres/plain-dump/script-needs.ts";
+import { asDormouseError, DormouseError } from "../../shared/errors.ts";
+import type { RestoreDependencies } from "./restore-dependencies.ts";
+
+/** A bucket may take its time; the table of contents is a few hundred kilobytes. */
+const BEGINNING_MS = 60_000;
+
+type Looked = {
+  readonly backup: Restorable | undefined;
+  readonly choice: LoadChoice;
+  readonly target: string;
+};
+
+/** At the server, for what the manifest says and for what the beginning of the archive holds. */
+export async function lookAt(
+  deps: RestoreDependencies,
+  { backup, choice, target }: Looked,
+  signal: AbortSignal,
+) {
+  const { database } = deps.settings;
+  const asked = { database, target, needs: needsOf(backup), noted: backup?.manifest };
+  const facts = await deps.server.inspect(asked, signal);
+  if (backup === undefined) return { facts, warnings: [] };
+  const tools = await deps.server.tools(facts.serverMajor, signal);
+  const demands = await demandsOf(deps, { backup, choice }, tools, signal);
+  const warnings = [...(tools.warning === undefined ? [] : [tools.warning]), ...choiceWarnings(choice)];
+  if (demands === undefined) return { facts, tools, warnings };
+  if ("unread" in demands) return { facts, tools, warnings: [...warnings, demands.unread] };
+  const { makes } = demands;
+  const needs = bothNeeds(asked.needs, demands.needs, choice);
+  const known = await deps.server.inspect({ ...asked, needs, makes }, signal);
+  return { facts: known, tools, demands, warnings: [...warnings, ...doubtWarnings(known)] };
+}
+
+/** Blockers are only what would surely fail. */
+function doubtWarnings({ forbidden: { doubtful } }: TargetFacts): string[] {
+  return doubtful.map(
+    (name) =>
+      `the server may refuse this role ${name}: restore as a superuser if it does, or send "owner": "current" or "leaveOut"`,
+  );
+}
+
+/** A manifest names all roles of a database; those that only own are needed no more where all is to be one role's. */
+function bothNeeds(noted: ArchiveNeeds, read: ArchiveNeeds, { owner, leaveOut }: LoadChoice): ArchiveNeeds {
+  if (owner === "current" || leaveOut !== undefined) return read;
+  const all = (kind: keyof ArchiveNeeds) => [...new Set([...noted[kind], ...read[kind]])];
+  return { roles: all("roles"), extensions: all("extensions"), tablespaces: all("tablespaces") };
+}
+
+/** What cannot be looked at here fails the verification of the whole archive, before anything is touched. */
+async function demandsOf(
+  { files }: RestoreDependencies,
+  { backup, choice }: { readonly backup: Restorable; readonly choice: LoadChoice },
+  tools: RestoreTools,
+  signal: AbortSignal,
+): Promise<ArchiveDemands | { readonly unread: string } | undefined> {
+  if (backup.format !== "custom") return undefined;
+  try {
+    return await within(
+      BEGINNING_MS,
+      signal,
+      (limited) => tools.contents(() => files.beginning(backup, limited), choice, limited),
+      (seconds, cause) =>
+        new DormouseError("volume_silent", `its beginning was not read within ${seconds} s`, { cause }),
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    const { message } = asDormouseError(error);
+    return {
+      unread: `the archive could not be looked at, so what this role may not make is not told here: ${message}`,
+    };
+  }
+}

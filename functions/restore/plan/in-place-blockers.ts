@@ -1,0 +1,63 @@
+import type { Given, Rule } from "./blocker-rule.ts";
+
+/** What is there and what takes its place: a table, its TOAST table, and an index or sequence or two of each. */
+const LOCKS_PER_TABLE = 8;
+/** A server without other work has shared memory for nearly twice as many locks as its settings say. */
+const SPARE = 2;
+
+/** What stands in the way of replacing all content in one transaction, after a safety backup of what is there. */
+export const IN_PLACE_RULES: readonly Rule[] = [
+  {
+    kind: "large-objects-in-plain",
+    strategies: ["in-place"],
+    detail: "a file of the old pod commits its large objects by itself, so that not all of it can be undone",
+    remedy: "use the strategy swap",
+    found: ({ backup }) => backup !== undefined && backup.format !== "custom",
+  },
+  {
+    kind: "safety-backup-incomplete",
+    strategies: ["in-place"],
+    detail: "the safety backup of what is there would lack rows that this role may not read",
+    remedy:
+      "where row security hides them, give the role BYPASSRLS or let ALTER TABLE ... NO FORCE ROW LEVEL SECURITY; else GRANT SELECT; or use the strategy swap",
+    found: ({ lacks = [] }) =>
+      lacks.flatMap(({ names, detail }) => names.map((name) => `${name} (${detail})`)),
+  },
+  {
+    kind: "content-of-others",
+    strategies: ["in-place"],
+    detail: "what is there belongs to roles that this role may not stand for, and cannot be dropped by it",
+    remedy:
+      "GRANT each of these roles to the role that restores, restore as a superuser, or use the strategy swap",
+    found: ({ facts }) => facts.undroppable,
+  },
+  {
+    kind: "too-many-objects",
+    strategies: ["in-place"],
+    detail: "one transaction cannot lock all that is dropped and made",
+    remedy: (_facts, _names, given) =>
+      `set max_locks_per_transaction = ${locksEach(given)} or more and restart the server, or use the strategy swap`,
+    found: (given) => {
+      const { tables, others } = locksOf(given);
+      const { lockTableSize } = given.facts;
+      const isTooMuch = tables > lockTableSize || others > lockTableSize * SPARE;
+      return isTooMuch ? [`${Math.max(tables, others)} locks, and there is room for ${lockTableSize}`] : [];
+    },
+  },
+];
+
+/** Tables are estimated, with what hangs on them; large objects, functions and types are counted, and keep their numbers. */
+function locksOf({ facts, demands, backup }: Given): { readonly tables: number; readonly others: number } {
+  const content = backup?.manifest?.content;
+  const made = demands?.makes ?? { locks: 0, largeObjects: 0 };
+  const largeObjects = Math.max(facts.liveLargeObjects, content?.largeObjects ?? 0, made.largeObjects);
+  return {
+    tables: (content?.tables.length ?? 0) * LOCKS_PER_TABLE,
+    others: largeObjects + facts.liveObjects + made.locks,
+  };
+}
+
+function locksEach(given: Given): number {
+  const { tables, others } = locksOf(given);
+  return Math.ceil(Math.max(tables, others) / given.facts.lockHolders);
+}

@@ -1,0 +1,79 @@
+import { LOADING, type Rule } from "./blocker-rule.ts";
+import { BY_SQL } from "./remedies.ts";
+
+/** What the backup itself needs of the server and of the role. */
+export const NEED_RULES: readonly Rule[] = [
+  {
+    kind: "roles-missing",
+    strategies: LOADING,
+    detail: "roles that own or may use what the backup holds",
+    remedy: BY_SQL.createRoles,
+    found: ({ facts }) => facts.missing.roles,
+  },
+  {
+    kind: "extensions-missing",
+    strategies: LOADING,
+    detail: "extensions that this server does not have",
+    remedy: "install their packages on the server",
+    found: ({ facts }) => facts.missing.extensions,
+  },
+  {
+    kind: "extensions-forbidden",
+    strategies: LOADING,
+    detail: "extensions that only a superuser may create",
+    remedy: "restore as a superuser",
+    found: ({ facts }) => facts.forbiddenExtensions,
+  },
+  {
+    kind: "tablespaces-missing",
+    strategies: LOADING,
+    detail: "tablespaces that this server does not have",
+    remedy: BY_SQL.createTablespaces,
+    found: ({ facts }) => facts.missing.tablespaces,
+  },
+  {
+    kind: "tablespaces-forbidden",
+    strategies: LOADING,
+    detail: "tablespaces in which this role may not create",
+    remedy: BY_SQL.useTablespaces,
+    found: ({ facts }) => facts.forbiddenTablespaces,
+  },
+  {
+    kind: "owners-forbidden",
+    strategies: LOADING,
+    detail: "what belongs to roles that this role may not stand for",
+    remedy: BY_SQL.standForOwners,
+    found: ({ facts }) => facts.forbidden.owners,
+  },
+  {
+    kind: "objects-forbidden",
+    strategies: LOADING,
+    detail: "what only a superuser may make",
+    remedy:
+      'restore as a superuser, or name their entries in "leaveOut", as pg_restore --list writes them: docs/restore-by-hand.md',
+    found: ({ facts }) => facts.forbidden.kinds,
+  },
+  {
+    kind: "function-settings-forbidden",
+    strategies: LOADING,
+    detail: "functions with settings that this role may not set",
+    remedy: "GRANT SET ON PARAMETER ... to the role (from 15 on), or restore as a superuser",
+    found: ({ facts }) => facts.forbidden.functionSettings,
+  },
+  {
+    kind: "choice-impossible",
+    strategies: LOADING,
+    detail:
+      "a file of SQL is loaded as it is: owner and leaveOut are for archives of pg_dump's custom format",
+    remedy: "restore it without them, or by hand: docs/restore-by-hand.md",
+    found: ({ backup, choice = {} }) =>
+      backup !== undefined && backup.format !== "custom" && Object.keys(choice).length > 0,
+  },
+  {
+    kind: "entries-unknown",
+    strategies: LOADING,
+    detail: "entries to leave out that the archive does not have",
+    remedy: "write them as pg_restore --list does, all that stands behind the three numbers",
+    found: ({ demands }) => demands?.unknownEntries ?? [],
+  },
+];

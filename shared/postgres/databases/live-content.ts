@@ -1,0 +1,49 @@
+import type pg from "pg";
+import type { TargetFacts } from "../properties/target-facts.ts";
+
+/** What the database itself says of what it holds, to whoever may come in. */
+export async function liveContent(
+  client: pg.Client,
+): Promise<Pick<TargetFacts, "eventTriggersOfOthers" | "undroppable" | "liveLargeObjects" | "liveObjects">> {
+  return {
+    eventTriggersOfOthers: await names(client, EVENT_TRIGGERS_OF_OTHERS),
+    undroppable: await names(client, UNDROPPABLE),
+    ...(await countObjects(client)),
+  };
+}
+
+/** They fire for whatever this role makes or drops. */
+const EVENT_TRIGGERS_OF_OTHERS = `
+  SELECT evtname::text AS name FROM pg_event_trigger
+  WHERE evtenabled IN ('O', 'A') AND NOT pg_has_role(evtowner, 'USAGE') ORDER BY name`;
+
+/** What is wiped by name and asks for its owner; what lies in a schema goes with that. */
+const UNDROPPABLE = `
+  SELECT format('SCHEMA %I of %I', nspname, pg_get_userbyid(nspowner)) AS name FROM pg_namespace n
+    WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND NOT pg_has_role(nspowner, 'USAGE')
+      AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+        WHERE d.classid = 'pg_namespace'::regclass AND d.objid = n.oid AND d.deptype = 'e'
+          AND pg_has_role(e.extowner, 'USAGE'))
+  UNION ALL SELECT format('PUBLICATION %I of %I', pubname, pg_get_userbyid(pubowner)) FROM pg_publication
+    WHERE NOT pg_has_role(pubowner, 'USAGE')
+  UNION ALL SELECT format('default privileges of %I', pg_get_userbyid(defaclrole)) FROM pg_default_acl
+    WHERE NOT pg_has_role(defaclrole, 'USAGE') GROUP BY defaclrole
+  UNION ALL SELECT format('%s large objects of %I', count(*), pg_get_userbyid(lomowner))
+    FROM pg_largeobject_metadata WHERE NOT pg_has_role(lomowner, 'USAGE') GROUP BY lomowner
+  ORDER BY name`;
+
+/** Functions and types of their own, not those of tables or arrays: each is locked once when it is dropped. */
+const COUNTED = `
+  SELECT (SELECT count(*) FROM pg_largeobject_metadata)::int AS "liveLargeObjects",
+    (SELECT count(*) FROM pg_proc WHERE oid >= 16384)::int
+    + (SELECT count(*) FROM pg_type WHERE oid >= 16384 AND typtype IN ('d', 'e', 'r'))::int AS "liveObjects"`;
+
+async function countObjects(client: pg.Client) {
+  const { rows } = await client.query<Pick<TargetFacts, "liveLargeObjects" | "liveObjects">>(COUNTED);
+  return rows[0] ?? { liveLargeObjects: 0, liveObjects: 0 };
+}
+
+async function names(client: pg.Client, sql: string): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(sql);
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,31 @@
+import type { TableRows } from "../plain-dump/plain-dump.ts";
+
+/** What the caller asks of a load besides the backup. */
+export type LoadChoice = {
+  /** All belongs to the role that restores, whoever owned it. */
+  readonly owner?: "current" | undefined;
+  /** Entries of the archive as `pg_restore --list` and its errors write them behind the numbers: `FK CONSTRAINT public child child_fk app`. */
+  readonly leaveOut?: readonly string[] | undefined;
+};
+
+/** Only those fields of a request or a journal. */
+export function choiceOf({ owner, leaveOut }: LoadChoice): LoadChoice {
+  return {
+    ...(owner === undefined ? {} : { owner }),
+    ...(leaveOut === undefined || leaveOut.length === 0 ? {} : { leaveOut: [...leaveOut] }),
+  };
+}
+
+/** The tables whose rows are to be there. */
+export function expectedTables(tables: readonly TableRows[], { leaveOut = [] }: LoadChoice): TableRows[] {
+  return tables.filter(
+    ({ schema, name }) => !leaveOut.some((entry) => entry.startsWith(`TABLE DATA ${schema} ${name} `)),
+  );
+}
+
+export function choiceWarnings({ owner, leaveOut = [] }: LoadChoice): string[] {
+  return [
+    ...(owner === "current" ? ["all belongs to the role that restores, whoever owned it in the backup"] : []),
+    ...leaveOut.map((entry) => `left out: ${entry}`),
+  ];
+}

@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { LoadChoice } from "../databases/load-choice.ts";
+import { plainDumpScanner } from "./plain-dump.ts";
+import type { ArchiveDemands } from "../databases/restore-port.ts";
+import { chosen, listLines, usingList, withoutEntries, writeList } from "../archive-list.ts";
+import type { ClientTools } from "../client-tools.ts";
+import { feed, startReading } from "../read-archive.ts";
+
+/** Of a pg_restore that prints no rows. */
+const PRINT_WITHIN_MS = 300_000;
+
+type Begin = () => AsyncIterable<Uint8Array>;
+
+/**
+ * What an archive makes and needs, by the script that pg_restore prints of its table of contents. That stands at its
+ * beginning: no more is read. Throws `archive_damaged`.
+ */
+export async function readMakes(
+  tools: Pick<ClientTools, "binDir">,
+  begin: Begin,
+  choice: LoadChoice,
+  signal: AbortSignal,
+): Promise<ArchiveDemands> {
+  const options = ["--section=pre-data", "--section=post-data", "--no-subscriptions", ...chosen(choice)];
+  if (choice.leaveOut === undefined)
+    return { ...(await readScript(tools, begin, options, signal)), unknownEntries: [] };
+  const printed: Uint8Array[] = [];
+  await print(tools, { begin, options: ["--list"], signal }, (piece) => printed.push(Uint8Array.from(piece)));
+  const { lines, unknown } = withoutEntries(listLines(printed), choice);
+  const folder = await mkdtemp(join(tmpdir(), "dormouse-list-"));
+  try {
+    const list = usingList(await writeList(join(folder, "content"), lines));
+    return { ...(await readScript(tools, begin, [...options, ...list], signal)), unknownEntries: unknown };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function readScript(
+  tools: Pick<ClientTools, "binDir">,
+  begin: Begin,
+  options: readonly string[],
+  signal: AbortSignal,
+) {
+  const script = plainDumpScanner();
+  await print(tools, { begin, options, signal }, (piece) => script.push(piece));
+  return script.end();
+}
+
+type Printing = {
+  readonly begin: Begin;
+  readonly options: readonly string[];
+  readonly signal: AbortSignal;
+};
+
+/** pg_restore leaves when it has read enough. */
+async function print(
+  tools: Pick<ClientTools, "binDir">,
+  { begin, options, signal }: Printing,
+  take: (piece: Uint8Array) => void,
+): Promise<void> {
+  const restore = startReading(tools, options, PRINT_WITHIN_MS, signal);
+  const fed = (async () => {
+    for await (const chunk of begin()) if (!(await feed(restore.stdin, chunk))) break;
+    restore.stdin.end();
+  })();
+  fed.catch((error: unknown) => restore.stop(error instanceof Error ? error : new Error(String(error))));
+  await restore.drain(take);
+  await fed;
+}

@@ -1,0 +1,87 @@
+import type pg from "pg";
+import { NOTHING_FORBIDDEN, type Forbidden } from "./forbidden-kinds.ts";
+import type { Owned, ScriptMakes } from "../plain-dump/script-makes.ts";
+
+/** What giving to another asks for: before 16 membership, since then the right to SET ROLE. */
+const MAY_STAND_FOR = `pg_has_role(o.oid, CASE WHEN current_setting('server_version_num')::int < 160000
+  THEN 'MEMBER' ELSE 'SET' END)`;
+/** Stands for whoever owns the database that it is asked in. */
+const DATABASE_OWNER = "pg_database_owner";
+
+/** What of an archive the role that asks may not make in a database that `databaseOwner` owns. */
+export async function forbiddenBy(
+  client: pg.Client,
+  makes: ScriptMakes,
+  databaseOwner: string | undefined,
+): Promise<Forbidden> {
+  const { rows } = await client.query<{ isSuperuser: boolean; version: number }>(
+    `SELECT rolsuper AS "isSuperuser", current_setting('server_version_num')::int / 10000 AS version
+     FROM pg_roles WHERE rolname = current_user`,
+  );
+  const [me] = rows;
+  if (me === undefined || me.isSuperuser) return NOTHING_FORBIDDEN;
+  return {
+    ...(await forbiddenOwners(client, makes)),
+    kinds: makes.ofSuperuser,
+    functionSettings: await forbiddenSettings(client, makes),
+    doubtful: [
+      ...(await doubtfulPlaces(client, makes, { databaseOwner, version: me.version })),
+      ...makes.doubtful,
+    ],
+  };
+}
+
+async function forbiddenOwners(client: pg.Client, { owned }: ScriptMakes) {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT o.rolname::text AS name FROM pg_roles o
+     WHERE o.rolname = ANY ($1) AND o.rolname <> $2 AND NOT (${MAY_STAND_FOR}) ORDER BY name`,
+    [owned.map(({ owner }) => owner), DATABASE_OWNER],
+  );
+  const owners = rows.map(({ name }) => {
+    const all = owned.filter(({ owner }) => owner === name);
+    const count = all.reduce((sum, each) => sum + each.count, 0);
+    const more = count - all.slice(0, 3).length;
+    const first = all.slice(0, 3).map(({ what }) => what);
+    return `${name} (${[...first, ...(more > 0 ? [`${more} more`] : [])].join(", ")})`;
+  });
+  return { owners, roles: rows.map(({ name }) => name) };
+}
+
+type Database = { readonly databaseOwner: string | undefined; readonly version: number };
+
+/** Grants come back last: until then only who owns a schema creates in it, and only the owner of the database there. */
+async function doubtfulPlaces(
+  client: pg.Client,
+  { owned, schemas }: ScriptMakes,
+  { databaseOwner, version }: Database,
+): Promise<string[]> {
+  const real = (role: string | undefined) => (role === DATABASE_OWNER ? databaseOwner : role);
+  const ofPublic = version < 15 ? undefined : DATABASE_OWNER;
+  const placeOwner = ({ schema }: Owned) =>
+    schema === null || schema === undefined
+      ? databaseOwner
+      : real(schemas[schema] ?? (schema === "public" ? ofPublic : undefined));
+  const pairs = owned
+    .filter(({ schema }) => schema !== undefined)
+    .map((each) => ({ owner: real(each.owner), place: placeOwner(each), what: each.what }));
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT format('%s of %s', pair.what, o.rolname) AS name
+     FROM json_to_recordset($1) AS pair (owner text, place text, what text)
+       JOIN pg_roles o ON o.rolname = pair.owner JOIN pg_roles p ON p.rolname = pair.place
+     WHERE o.rolname <> current_user AND ${MAY_STAND_FOR} AND NOT pg_has_role(o.oid, p.oid, 'USAGE') ORDER BY name`,
+    [JSON.stringify(pairs)],
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function forbiddenSettings(client: pg.Client, { functionSettings }: ScriptMakes): Promise<string[]> {
+  if (functionSettings.length === 0) return [];
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT format('%s (SET %s)', each.what, each.name) AS name
+     FROM json_to_recordset($1) AS each (name text, what text)
+       LEFT JOIN pg_settings known ON lower(known.name) = lower(each.name)
+     WHERE known.context IS DISTINCT FROM 'user' AND NOT has_parameter_privilege(each.name, 'SET') ORDER BY name`,
+    [JSON.stringify(functionSettings)],
+  );
+  return rows.map(({ name }) => name);
+}
