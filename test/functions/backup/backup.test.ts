@@ -194,8 +194,10 @@ describe("the backup function", () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
 
     assert.equal(response.headers.get("content-type"), "application/x-ndjson");
+    // Progress is told only of a dump that takes long.
+    const told = lines.map((line) => line["step"] ?? line["type"]);
     assert.deepEqual(
-      lines.map((line) => line["step"] ?? line["type"]),
+      told.filter((each) => each !== "progress"),
       ["run", "locked", "inspected", "dumped", "verified", "published", "result"],
     );
   });
