@@ -43,8 +43,8 @@ export async function verifyArchive(
 }
 
 /**
- * Bytes that hash to what pg_restore read to its end when they were written need not be read by it again; whoever cannot
- * rely on that reads them now.
+ * Bytes that hash to what pg_restore read to its end when they were written need not be read by it again. A file of the
+ * old pod has no manifest that says so.
  */
 async function readCustom(
   tools: RestoreTools,
@@ -52,8 +52,7 @@ async function readCustom(
   { name, manifest }: Restorable,
   signal: AbortSignal,
 ): Promise<readonly TableRows[]> {
-  const isRead = manifest !== undefined && manifest.verification.level !== "hashed";
-  const tables = isRead ? manifest.content.tables : await readAnew(tools, file, signal);
+  const tables = manifest?.content.tables ?? (await readToEnd(tools, file, signal));
   const promised = manifest?.content.rows;
   if (promised === undefined || promised === rowsOf(tables)) return tables;
   throw new DormouseError(
@@ -63,7 +62,7 @@ async function readCustom(
   );
 }
 
-async function readAnew(
+async function readToEnd(
   tools: RestoreTools,
   file: ArchiveFile,
   signal: AbortSignal,

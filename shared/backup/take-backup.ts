@@ -1,4 +1,4 @@
-import { newestFirst, isVerified, type Backup } from "../catalog/backup.ts";
+import { newestFirst, type Backup } from "../catalog/backup.ts";
 import { remedyFor } from "../postgres/grants.ts";
 import { intolerable, type DatabaseInspection } from "../postgres/inspection.ts";
 import type { BackupManifest } from "../catalog/manifest.ts";
@@ -118,9 +118,7 @@ function recentEnough(
   if (ifOlderThanMs === undefined) return undefined;
   const now = deps.now();
   const since = now.getTime() - ifOlderThanMs;
-  return known.find(
-    (backup) => isVerified(backup) && !isAhead(backup, { now }) && backup.startedAt.getTime() >= since,
-  );
+  return known.find((backup) => !isAhead(backup, { now }) && backup.startedAt.getTime() >= since);
 }
 
 async function backUp(

@@ -1,5 +1,5 @@
 import type { ArchiveName } from "./archive-name.ts";
-import { VERIFICATION_LEVELS, type BackupManifest, type VerificationLevel } from "./manifest.ts";
+import type { BackupManifest } from "./manifest.ts";
 
 /** One completed, restorable backup: it exists only if its manifest does. */
 export type Backup = {
@@ -36,8 +36,4 @@ export function newestFirst(a: Backup, b: Backup): number {
 /** A file of the old pod, to which a cull gave its manifest: Dormouse did not write it. */
 export function isAdopted({ manifest }: Backup): boolean {
   return manifest.archive.format !== "custom" || manifest.run.startsWith("cull-");
-}
-
-export function isVerified({ manifest }: Backup, level: VerificationLevel = "read"): boolean {
-  return VERIFICATION_LEVELS.indexOf(manifest.verification.level) >= VERIFICATION_LEVELS.indexOf(level);
 }

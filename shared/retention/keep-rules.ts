@@ -1,6 +1,5 @@
-import { isAdopted, isVerified, type Backup } from "../catalog/backup.ts";
+import { isAdopted, type Backup } from "../catalog/backup.ts";
 import { calendarIn, type Period } from "./calendar.ts";
-import type { VerificationLevel } from "../catalog/manifest.ts";
 import type { CullContext, KeepPolicy } from "./retention-policy.ts";
 
 export const KEEP_RULES = [
@@ -13,11 +12,10 @@ export const KEEP_RULES = [
   "within",
   // what no policy can take away
   "newest_verified",
-  "newest_restored",
+  "newest_compared",
   "only",
   "pinned",
   "in_use",
-  "unverified",
   "future",
   "legacy",
   "refused",
@@ -44,9 +42,9 @@ export function keepReasons(
     reasons.set(name, [...(reasons.get(name) ?? []), { rule, detail }]);
   };
   keepAlways(ordered, context, keep);
-  // Only what has been read to its end counts, and a stamp from the future says nothing about its day.
+  // A stamp from the future says nothing about its day.
   const counting = ordered.filter(
-    (backup) => isVerified(backup) && !isAhead(backup, context) && (policy.legacy || !isAdopted(backup)),
+    (backup) => !isAhead(backup, context) && (policy.legacy || !isAdopted(backup)),
   );
   if (!policy.legacy) for (const backup of ordered.filter(isAdopted)) keep(backup, "legacy", LEGACY);
   keepNewest(counting, policy, keep);
@@ -55,12 +53,11 @@ export function keepReasons(
 }
 
 function keepAlways(ordered: readonly Backup[], context: KeepContext, keep: Keep): void {
-  const keepNewestOf = (level: VerificationLevel, rule: KeepRule, detail: string) => {
-    const backup = ordered.find((each) => isVerified(each, level));
-    if (backup !== undefined) keep(backup, rule, detail);
-  };
-  keepNewestOf("read", "newest_verified", "the newest that was read to its end");
-  keepNewestOf("restored", "newest_restored", "the newest that was restored as a proof");
+  const [newest] = ordered;
+  if (newest !== undefined) keep(newest, "newest_verified", "the newest that was read to its end");
+  const proved = ordered.find(({ manifest }) => manifest.verification.level === "compared");
+  if (proved !== undefined)
+    keep(proved, "newest_compared", "the newest that a rehearsal loaded and compared");
   for (const backup of ordered) {
     if (ordered.length === 1) keep(backup, "only", "the only backup of its database");
     keepForItself(backup, context, keep);
@@ -72,7 +69,6 @@ function keepForItself(backup: Backup, context: KeepContext, keep: Keep): void {
   if (pin !== undefined) keep(backup, "pinned", `pinned by ${pin.by}: ${pin.reason ?? "no reason given"}`);
   const run = context.inUse.get(backup.name);
   if (run !== undefined) keep(backup, "in_use", `run ${run} needs it`);
-  if (!isVerified(backup)) keep(backup, "unverified", "never read to its end: it neither counts nor goes");
   if (isAhead(backup, context)) keep(backup, "future", "stamped in the future: it does not count yet");
 }
 

@@ -1,5 +1,5 @@
 import type { ArchiveName } from "../catalog/archive-name.ts";
-import { isAdopted, isVerified, newestFirst, type Backup } from "../catalog/backup.ts";
+import { isAdopted, newestFirst, type Backup } from "../catalog/backup.ts";
 import type { Oddity } from "./oddities.ts";
 
 export type Drop = {
@@ -65,7 +65,6 @@ function judged(
     }
     if (hasGap(previous ?? reference, backup, odd)) reference = undefined;
     previous = backup;
-    if (!isVerified(backup)) continue;
     const suspicion = compare(reference, backup, dropPercent);
     verdicts.push({ suspicion });
     if (suspicion === undefined) reference = backup;

@@ -12,6 +12,19 @@ describe("BackupManifest", () => {
     assert.deepEqual(parsed, manifest);
   });
 
+  for (const [noted, level] of [
+    ["hashed", "read"],
+    ["restored", "read"],
+    ["compared", "compared"],
+  ] as const) {
+    it(`is read with the verification level ${noted} of an older format`, () => {
+      const { name, verification, ...rest } = aManifest();
+      const json = JSON.stringify({ ...rest, name, verification: { ...verification, level: noted } });
+
+      assert.equal(parseManifest(name, json).verification.level, level);
+    });
+  }
+
   const broken: readonly (readonly [string, string, RegExp])[] = [
     ["no JSON", "{", /it is not JSON/],
     ["another format version", JSON.stringify({ ...aManifest(), formatVersion: 2 }), /formatVersion/],

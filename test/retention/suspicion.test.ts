@@ -88,15 +88,6 @@ describe("suspicionOf", () => {
       undefined,
     ],
     [
-      "against what was never verified",
-      history(
-        {},
-        { rows: { t: 2_000 }, verification: { level: "hashed", at: ACKNOWLEDGED.at } },
-        { rows: { t: 900 } },
-      ),
-      undefined,
-    ],
-    [
       "the first of ours against the last of the old pod",
       history(legacy(), { sequence: 1, rows: { t: 1 } }),
       /1 rows/,

@@ -1,5 +1,5 @@
 import { DormouseError } from "../../../shared/errors.ts";
-import { isVerified, newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
+import { newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import { isAhead, keepReasons, type KeepReason } from "../../../shared/retention/keep-rules.ts";
 import { hiding, type Oddity } from "../../../shared/retention/oddities.ts";
 import type { CullContext, RetentionPolicy } from "../../../shared/retention/retention-policy.ts";
@@ -11,7 +11,7 @@ export type RemovedBackup = { readonly backup: Backup; readonly reason: string }
 
 /** Why nothing at all may be removed. */
 export type CullRefusal = {
-  readonly rule: "newest_suspect" | "damaged" | "unreadable" | "nothing_verified";
+  readonly rule: "newest_suspect" | "damaged" | "unreadable";
   readonly detail: string;
 };
 
@@ -41,7 +41,7 @@ export function planCull(
   const reasons = keepReasons(ordered, policy, context);
   const odd = context.odd.filter((entry) => entry.database === context.database);
   const suspicion = suspicionOf(ordered, policy.suspectDropPercent, odd);
-  const refusal = refusalOf(ordered, suspicion, odd) ?? hiddenRefusal(ordered, context);
+  const refusal = refusalOf(suspicion, odd) ?? hiddenRefusal(ordered, context);
   const staleness = stalenessOf(ordered, policy.staleHours, context.now);
 
   const keep: KeptBackup[] = [];
@@ -101,28 +101,20 @@ function refuseOthers(backups: readonly Backup[], database: string): void {
   });
 }
 
-function refusalOf(
-  ordered: readonly Backup[],
-  suspicion: Suspicion | undefined,
-  odd: readonly Oddity[],
-): CullRefusal | undefined {
+function refusalOf(suspicion: Suspicion | undefined, odd: readonly Oddity[]): CullRefusal | undefined {
   if (suspicion !== undefined) {
     const { backup, against, detail } = suspicion;
     return { rule: "newest_suspect", detail: `${backup} is suspect against ${against}: ${detail}` };
   }
   const damaged = odd.filter(({ isDamage }) => isDamage);
   // What it was is unknown: the good ones that are left may be all that there is.
-  if (damaged.length > 0) {
-    const what = damaged.map(({ path, detail }) => `${path} ${detail}`).join("; ");
-    const names = [...new Set(damaged.map(({ name }) => name))].join(", ");
-    return {
-      rule: "damaged",
-      detail: `${what}. Mend or remove it, or acknowledge ${names} once it is known`,
-    };
-  }
-  // Without one that was read to its end, whatever goes may have been the last that could be restored.
-  if (ordered.length === 0 || ordered.some((backup) => isVerified(backup))) return undefined;
-  return { rule: "nothing_verified", detail: "no backup has been read to its end" };
+  if (damaged.length === 0) return undefined;
+  const what = damaged.map(({ path, detail }) => `${path} ${detail}`).join("; ");
+  const names = [...new Set(damaged.map(({ name }) => name))].join(", ");
+  return {
+    rule: "damaged",
+    detail: `${what}. Mend or remove it, or acknowledge ${names} once it is known`,
+  };
 }
 
 /** What may not be read and is older than the newest can hide no newer one: it stops nothing. */
@@ -130,7 +122,7 @@ function hiddenRefusal(
   ordered: readonly Backup[],
   { database, foreign = [], now }: CullContext,
 ): CullRefusal | undefined {
-  const newest = ordered.find((backup) => isVerified(backup) && !isAhead(backup, { now }));
+  const newest = ordered.find((backup) => !isAhead(backup, { now }));
   const hidden = hiding(foreign, database, newest?.startedAt);
   if (hidden.length === 0) return undefined;
   const what = hidden.map(({ path, detail }) => `${path} ${detail}`).join("; ");

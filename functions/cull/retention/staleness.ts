@@ -1,5 +1,5 @@
 import type { ArchiveName } from "../../../shared/catalog/archive-name.ts";
-import { isVerified, type Backup } from "../../../shared/catalog/backup.ts";
+import type { Backup } from "../../../shared/catalog/backup.ts";
 import { isAhead } from "../../../shared/retention/keep-rules.ts";
 
 /** A database of which there is no backup as young as there should be: whatever wakes the backup function may sleep. */
@@ -22,9 +22,9 @@ export function stalenessOf(
   now: Date,
 ): Staleness | undefined {
   if (staleHours === 0) return undefined;
-  const newest = ordered.find((backup) => isVerified(backup) && !isAhead(backup, { now }));
+  const newest = ordered.find((backup) => !isAhead(backup, { now }));
   if (ordered.length === 0) return { detail: "there is no backup of it" };
-  if (newest === undefined) return { detail: "no backup has been read to its end" };
+  if (newest === undefined) return { detail: "each backup is stamped in the future" };
   const ageMs = now.getTime() - newest.startedAt.getTime();
   if (ageMs <= staleHours * HOUR_MS) return undefined;
   const age = `${Math.floor(ageMs / HOUR_MS)} hours old, and ${staleHours} are allowed`;

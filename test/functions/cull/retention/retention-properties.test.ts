@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { archiveName } from "../../../../shared/catalog/archive-name.ts";
-import { isVerified, newestFirst, type Backup } from "../../../../shared/catalog/backup.ts";
+import { newestFirst, type Backup } from "../../../../shared/catalog/backup.ts";
 import type { RetentionPolicy } from "../../../../shared/retention/retention-policy.ts";
 import { planCatalog, type CullPlan } from "../../../../functions/cull/retention/retention.ts";
 import { aBackup, contentWith, KEEP_NOTHING } from "../../../support/backups.ts";
@@ -30,7 +30,7 @@ describe("the plans of random catalogs", () => {
   const histories = fc.array(
     fc.record({
       stepMinutes: fc.oneof(fc.integer({ min: 1, max: 60 * 24 * 20 }), fc.integer({ min: -3_000, max: 0 })),
-      level: fc.constantFrom("hashed", "read", "read", "read", "read", "compared" as const),
+      level: fc.constantFrom("read", "read", "read", "compared" as const),
       isPinned: fc.boolean().map((value) => value),
       rows: fc.constantFrom(1_000, 1_000, 1_000, 900, 100),
       isAcknowledged: fc.boolean(),
@@ -59,7 +59,7 @@ describe("the plans of random catalogs", () => {
         for (const backup of backups)
           if (backup.manifest.pin !== undefined) assert.ok(!gone.has(backup.name));
         for (const own of Map.groupBy(backups, ({ database }) => database).values()) {
-          const newest = own.toSorted(newestFirst).find((backup) => isVerified(backup));
+          const newest = own.toSorted(newestFirst)[0];
           assert.ok(newest === undefined || !gone.has(newest.name));
           assert.ok(
             own.some(({ name }) => !gone.has(name)),
@@ -70,13 +70,11 @@ describe("the plans of random catalogs", () => {
     );
   });
 
-  it("keep at least as many verified backups as NUM_BACKUPS asks for, or all of them", () => {
+  it("keep at least as many backups as NUM_BACKUPS asks for, or all of them", () => {
     fc.assert(
       fc.property(catalogs, policies, (backups, policy) => {
         for (const { keep, remove } of planCatalog(backups, policy, context)) {
-          const verified = (of: readonly { backup: Backup }[]) =>
-            of.filter(({ backup }) => isVerified(backup)).length;
-          assert.ok(verified(keep) >= Math.min(policy.newest, verified(keep) + verified(remove)));
+          assert.ok(keep.length >= Math.min(policy.newest, keep.length + remove.length));
         }
       }),
     );
@@ -120,27 +118,6 @@ describe("the plans of random catalogs", () => {
     );
   });
 
-  it("remove nothing more because of a backup that was never verified", () => {
-    fc.assert(
-      fc.property(catalogs, policies, fc.nat(), (backups, policy, pick) => {
-        const model = backups[pick % backups.length] ?? aBackup();
-        const startedAt = new Date(model.startedAt.getTime() + 60_000);
-        const unverified = aBackup({
-          database: model.database,
-          startedAt,
-          name: archiveName(model.database, startedAt, 77),
-          sequence: 1 + Math.max(...backups.map(({ sequence }) => sequence)),
-          verification: { level: "hashed", at: PIN.at },
-        });
-
-        const before = planCatalog(backups, policy, context);
-        const after = planCatalog([...backups, unverified], policy, context);
-
-        assert.deepEqual(names(after), names(before));
-      }),
-    );
-  });
-
   it("account for every backup once", () => {
     fc.assert(
       fc.property(catalogs, policies, (backups, policy) => {
@@ -156,7 +133,7 @@ describe("the plans of random catalogs", () => {
   });
 
   it("take no day's last good backup because of others within one day, culled after each or all at once", () => {
-    const extras = fc.array(fc.record({ minute: fc.integer({ min: 0, max: 1_439 }), isRead: fc.boolean() }), {
+    const extras = fc.array(fc.integer({ min: 0, max: 1_439 }), {
       minLength: 1,
       maxLength: 40,
     });
@@ -167,11 +144,12 @@ describe("the plans of random catalogs", () => {
         const busy = dayOf(model);
         const own = (of: readonly Backup[]) => of.filter(({ database }) => database === model.database);
         const last = Math.max(...own(all).map(({ sequence }) => sequence));
-        const added = burst.map(({ minute, isRead }, index) =>
-          extra(model.database, new Date(Date.parse(`${busy}T00:00:00Z`) + minute * 60_000), {
-            sequence: last + 1 + index,
-            isRead,
-          }),
+        const added = burst.map((minute, index) =>
+          extra(
+            model.database,
+            new Date(Date.parse(`${busy}T00:00:00Z`) + minute * 60_000),
+            last + 1 + index,
+          ),
         );
 
         const atOnce = left([...all, ...added], policy);
@@ -195,9 +173,9 @@ describe("the plans of random catalogs", () => {
     return backups.filter(({ name }) => !gone.has(name));
   }
 
-  /** The newest that was read to its end of each day, the last day first. */
+  /** The newest of each day, the last day first. */
   function lastGood(backups: readonly Backup[]): Backup[] {
-    const byDay = Map.groupBy(backups.filter((each) => isVerified(each)).toSorted(newestFirst), dayOf);
+    const byDay = Map.groupBy(backups.toSorted(newestFirst), dayOf);
     return [...byDay.keys()]
       .toSorted()
       .toReversed()
@@ -205,20 +183,19 @@ describe("the plans of random catalogs", () => {
   }
 
   let extras = 0;
-  function extra(database: string, startedAt: Date, given: { sequence: number; isRead: boolean }): Backup {
+  function extra(database: string, startedAt: Date, sequence: number): Backup {
     extras += 1;
     return aBackup({
       database,
       startedAt,
       name: archiveName(database, startedAt, 1_000 + extras),
-      sequence: given.sequence,
-      verification: { level: given.isRead ? "read" : "hashed", at: PIN.at },
+      sequence,
     });
   }
 
   type Step = {
     readonly stepMinutes: number;
-    readonly level: "hashed" | "read" | "compared";
+    readonly level: "read" | "compared";
     readonly isPinned: boolean;
     readonly rows: number;
     readonly isAcknowledged: boolean;

@@ -9,7 +9,6 @@ import { aBackup, contentWith, KEEP_NOTHING, type ManifestGiven } from "../../..
 const NOW = new Date("2027-06-01T00:00:00Z");
 const DAY_MS = 86_400_000;
 const PIN = { at: "2026-11-22T02:00:00Z", by: "ada", reason: "the audit" };
-const HASHED = { level: "hashed", at: "2026-11-22T02:00:00Z" } as const;
 
 function plan(
   backups: readonly Backup[],
@@ -93,26 +92,14 @@ describe("planCull", () => {
       ["the newest verified backup", daily(3), ["2026-11-03 newest_verified"]],
       ["the only backup", daily(1), ["2026-11-01 newest_verified,only"]],
       [
-        "the only backup though nothing proves it",
-        daily(1, () => ({ verification: HASHED })),
-        ["2026-11-01 only,unverified"],
-      ],
-      [
         "a pinned backup",
         daily(3, (index) => (index === 0 ? { pin: PIN } : {})),
         ["2026-11-03 newest_verified", "2026-11-01 pinned"],
       ],
       [
-        "the newest backup that a restore has proved",
-        daily(4, (index) =>
-          index <= 1 ? { verification: { level: index === 0 ? "compared" : "restored", at: PIN.at } } : {},
-        ),
-        ["2026-11-04 newest_verified", "2026-11-02 newest_restored"],
-      ],
-      [
-        "what was never read to its end, which does not count either",
-        daily(3, (index) => (index === 2 ? { verification: HASHED } : {})),
-        ["2026-11-03 unverified", "2026-11-02 newest_verified"],
+        "the newest backup that a rehearsal has proved",
+        daily(4, (index) => (index <= 1 ? { verification: { level: "compared", at: PIN.at } } : {})),
+        ["2026-11-04 newest_verified", "2026-11-02 newest_compared"],
       ],
       [
         "what bears a stamp from the future, and the newest that does not",
@@ -133,16 +120,6 @@ describe("planCull", () => {
 
       assert.deepEqual(kept(result).at(-1), "2026-11-01 in_use");
       assert.equal(result.keep.at(-1)?.reasons[0]?.detail, "run restore-1 needs it");
-    });
-
-    it("removes nothing when nothing was read to its end", () => {
-      const result = plan(
-        daily(3, () => ({ verification: HASHED })),
-        { newest: 1 },
-      );
-
-      assert.deepEqual(removed(result), []);
-      assert.equal(result.refusal?.rule, "nothing_verified");
     });
 
     it("removes nothing when the newest is suspect, and says against which and why", () => {
