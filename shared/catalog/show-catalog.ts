@@ -30,10 +30,14 @@ export async function showCatalog(
   return { listing: { ...listing, backups }, origin };
 }
 
-/** The list must be there on the day on which the server is not; then the volume says whose is whose. */
+/** Then the volume says whose is whose. */
 async function systemSoon({ systemIdentifier }: Where, signal: AbortSignal): Promise<string | undefined> {
-  const soon = AbortSignal.any([signal, AbortSignal.timeout(SERVER_MS)]);
-  return systemIdentifier(soon).catch(() => undefined);
+  return systemIdentifier(serverSoon(signal)).catch(() => undefined);
+}
+
+/** The list must be there on the day on which the server is not. */
+export function serverSoon(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(SERVER_MS)]);
 }
 
 const SERVER_MS = 3_000;

@@ -70,17 +70,19 @@ export function expiredDatabases(settings: ConnectionSettings): Expired {
 
 async function databasesOf(client: pg.Client, live: string): Promise<RestoresDatabases> {
   const now = await serverNow(client);
-  const kept = await namedLike(client, live, "before");
-  const isOver = ({ kept: by, underWay }: MarkedDatabase) =>
-    by !== undefined && underWay === undefined && by.until <= now;
+  const before = await namedLike(client, live, "before");
+  const kept = before.flatMap(({ name, kept: by, underWay }) =>
+    by === undefined || underWay !== undefined ? [] : [{ database: name, run: by.by, until: by.until }],
+  );
   const isUnmarked = (found: MarkedDatabase) => found.kept === undefined && found.underWay === undefined;
   const loaded = [
     ...(await namedLike(client, live, "restore")),
     ...(await namedLike(client, live, "scratch")),
   ];
   return {
-    over: kept.filter(isOver).map(({ name }) => name),
-    unmarked: kept.filter(isUnmarked).map(({ name }) => name),
+    kept: kept.toSorted((a, b) => b.until.getTime() - a.until.getTime()),
+    over: kept.filter(({ until }) => until <= now).map(({ database }) => database),
+    unmarked: before.filter(isUnmarked).map(({ name }) => name),
     loaded: loaded.map(({ name, run }) => ({ database: name, run })),
   };
 }

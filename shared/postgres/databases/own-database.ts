@@ -9,7 +9,9 @@ export type OwnDatabase = {
 
 /** The databases that bear a name which restores of a database give. */
 export type RestoresDatabases = {
-  /** Kept, and their time is over. */
+  /** Out of use, newest first, also those whose time is over: each can be brought back until it is dropped. */
+  readonly kept: readonly { readonly database: string; readonly run: string; readonly until: Date }[];
+  /** Those of them whose time is over. */
   readonly over: readonly string[];
   /** Named as if kept, and without the mark of a restore: an earlier version kept them, or anybody made them. */
   readonly unmarked: readonly string[];

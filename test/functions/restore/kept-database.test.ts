@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import type { RestoreOverview } from "../../../functions/restore/show-restores.ts";
 import { preload, problemIn } from "../../support/faulty.ts";
-import { manifestOf, minutesAgo, startFunction } from "../../support/function-process.ts";
+import {
+  manifestOf,
+  minutesAgo,
+  startFunction,
+  type FunctionProcess,
+} from "../../support/function-process.ts";
 import { setRestoreStage, type RestoreStage } from "../../support/restore-stage.ts";
 
 /** Of the pod; the server's own decides. */
@@ -9,6 +15,10 @@ const AHEAD = {
   ...preload("clock-preload.ts"),
   DORMOUSE_TEST_CLOCK_OFFSET_MS: String(3 * 86_400_000),
 };
+
+async function shownBy(restore: FunctionProcess): Promise<RestoreOverview> {
+  return (await (await restore.get("/")).json()) as RestoreOverview;
+}
 
 describe("the database that a restore keeps", () => {
   let stage: RestoreStage;
@@ -62,9 +72,31 @@ describe("the database that a restore keeps", () => {
     const ahead = await stage.start(AHEAD);
     await ahead.ping({ time: minutesAgo(-3 * 24 * 60) });
 
+    const { undo } = await shownBy(ahead);
     await stage.resultOf(ahead.post({ undo: run }));
 
+    assert.deepEqual(
+      undo.map((each) => [each.run, each.database]),
+      [[run, stage.before(run)]],
+    );
+
     assert.equal((await stage.databases()).length, 2);
+  });
+
+  it("is listed with its time until it is dropped, and not where the server does not tell", async () => {
+    const restore = await stage.start();
+    const [soon] = (await shownBy(restore)).undo;
+    await stage.letTimePass(run);
+    const [over] = (await shownBy(restore)).undo;
+    await stage.server.dropDatabase(stage.before(run));
+    const gone = await shownBy(restore);
+    await restore.end("SIGTERM");
+    const away = await shownBy(await stage.start({ PGPORT: "1" }));
+
+    assert.ok(Date.parse(String(soon?.until)) > Date.now());
+    assert.equal(over?.until, "1970-01-01T00:00:00.000Z");
+    assert.deepEqual([gone.undo, gone.undoProblem], [[], undefined]);
+    assert.deepEqual([away.undo, away.undoProblem?.code, away.backups.length], [[], "server_unreachable", 1]);
   });
 
   it("goes with a ping to the restore function, and cannot be asked for any more", async () => {
