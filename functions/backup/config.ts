@@ -1,8 +1,11 @@
 import * as z from "zod/mini";
 import { LACK_KINDS, type LackKind } from "../../shared/postgres/inspection.ts";
 import { authVariables, clusterVariables } from "../../shared/config/auth-config.ts";
-import { databaseVariables, intervalVariables, volumeVariables } from "../../shared/config/common-config.ts";
-import { integer, variable } from "../../shared/config/config.ts";
+import { commonVariables } from "../../shared/config/common-config.ts";
+import { databaseVariables } from "../../shared/config/database-config.ts";
+import { intervalVariables } from "../../shared/config/sink-config.ts";
+import { variable } from "../../shared/config/config.ts";
+import { wholeNumber } from "../../shared/config/rules.ts";
 import { encryptionVariables } from "../../shared/config/encryption-config.ts";
 import { mirrorVariables } from "../../shared/config/mirror-config.ts";
 import { retentionVariables } from "../../shared/config/retention-config.ts";
@@ -25,38 +28,38 @@ const lackKinds = z.pipe(
 /** The environment of the backup function. */
 export const backupConfig = z.object({
   ...databaseVariables,
-  ...volumeVariables,
+  ...commonVariables,
   ...encryptionVariables,
   ...mirrorVariables,
   ...retentionVariables,
   ...intervalVariables,
   ...authVariables,
   ...clusterVariables,
-  MIRROR_TIMEOUT_MINUTES: variable(z.prefault(integer(1, 10_080), "60"), {
-    description: "How long a run may take for what the bucket lacks; the next run goes on.",
-    allowed: "a whole number from 1 to 10080",
-  }),
+  MIRROR_TIMEOUT_MINUTES: wholeNumber(
+    { from: 1, to: 10_080, unset: 60 },
+    "How long a run may take for what the bucket lacks; the next run goes on. Raise it for a first upload of much by a slow line.",
+  ),
   ALLOW_INCOMPLETE: variable(z.optional(lackKinds), {
     description:
       "Kinds of data that a backup may lack because the role cannot read them. Unset: such a backup fails.",
     allowed: `a comma-separated list of ${DATA_LACKS.join(", ")}`,
   }),
-  DUMP_TIMEOUT_MINUTES: variable(z.prefault(integer(1, 10_080), "720"), {
-    description: "How long a dump may take.",
-    allowed: "a whole number from 1 to 10080",
-  }),
-  STALL_TIMEOUT_SECONDS: variable(z.prefault(integer(1, 86_400), "600"), {
-    description: "How long a dump may make no progress at all.",
-    allowed: "a whole number from 1 to 86400",
-  }),
-  LOCK_WAIT_SECONDS: variable(z.prefault(integer(1, 86_400), "60"), {
-    description: "How long pg_dump waits for the lock of a table.",
-    allowed: "a whole number from 1 to 86400",
-  }),
-  RETRY_SECONDS: variable(z.prefault(integer(0, 86_400), "300"), {
-    description: "How long faults that may pass are tried again within a run. 0: never.",
-    allowed: "a whole number from 0 to 86400",
-  }),
+  DUMP_TIMEOUT_MINUTES: wholeNumber(
+    { from: 1, to: 10_080, unset: 720 },
+    "How long a dump may take. Raise it for a database that takes longer.",
+  ),
+  STALL_TIMEOUT_SECONDS: wholeNumber(
+    { from: 1, to: 86_400, unset: 600 },
+    "How long a dump may make no progress at all. Raise it where pg_dump needs longer to look at very many tables.",
+  ),
+  LOCK_WAIT_SECONDS: wholeNumber(
+    { from: 1, to: 86_400, unset: 60 },
+    "How long pg_dump waits for the lock of a table. Raise it where a migration of the night holds one for longer.",
+  ),
+  RETRY_SECONDS: wholeNumber(
+    { from: 0, to: 86_400, unset: 300 },
+    "How long faults that may pass are tried again within a run. Raise it where the server restarts for longer. 0: never.",
+  ),
 });
 
 export type BackupConfig = z.output<typeof backupConfig>;

@@ -24,6 +24,9 @@ import { accessOf, protectionOf, type Access } from "../../shared/catalog/encryp
 import type { Surroundings } from "../../shared/function/run-function.ts";
 import type { RestoreConfig } from "./config.ts";
 
+/** How long taking back a failed restore is tried within its run. Then the next start, ping or request goes on. */
+const SETTLE_MS = 300_000;
+
 /** What the whole service has in common. */
 export type Wired = {
   readonly deps: RestoreDependencies;
@@ -104,7 +107,7 @@ function dependenciesOf(
       stopLimitMs: seconds(config.WORKLOAD_STOP_SECONDS),
       readyLimitMs: seconds(config.WORKLOAD_READY_SECONDS),
       busyForMs: seconds(config.BUSY_WAIT_SECONDS),
-      settleForMs: seconds(config.SETTLE_SECONDS),
+      settleForMs: SETTLE_MS,
     },
     server: restoreServer(connection, libpq, loadOptions(config), place),
     workloads: kubernetesWorkloads(call),

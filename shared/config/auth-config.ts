@@ -1,9 +1,8 @@
 import * as z from "zod/mini";
 import { DormouseError } from "../errors.ts";
 import { variable } from "./config.ts";
+import { path, text } from "./rules.ts";
 
-const text = z.string().check(z.minLength(1));
-const path = z.string().check(z.startsWith("/"));
 const subjects = z.pipe(
   z.string(),
   z.pipe(
@@ -21,7 +20,8 @@ export const authVariables = {
     allowed: `one of ${AUTH.join(", ")}`,
   }),
   AUTH_AUDIENCE: variable(z.prefault(text, "dormouse"), {
-    description: "With `AUTH=kubernetes`: whom a token must be meant for.",
+    description:
+      "With `AUTH=kubernetes`: whom a token must be meant for. Set another where tokens of one installation must not open the next.",
     allowed: "the audience of tokens, as `kubectl create token --audience` takes it",
   }),
   AUTH_TOKEN_FILE: variable(z.optional(path), {

@@ -27,17 +27,6 @@ export function variable<Schema extends Rule>(schema: Schema, about: About): Sch
   return rule;
 }
 
-/** A whole number in words of digits only: `1e3`, `0x10` and ` 7` are typing mistakes more often than wishes. */
-export function integer(min: number, max: number) {
-  return z.pipe(
-    z.string().check(
-      z.regex(/^\d{1,15}$/),
-      z.refine((digits) => Number(digits) >= min && Number(digits) <= max),
-    ),
-    z.transform(Number),
-  );
-}
-
 /**
  * Reads every variable of the schema, or throws one `configuration_invalid` that lists each mistake. An empty variable
  * counts as unset, as templates leave them; a bad value is an error and never the default.

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { variable } from "./config.ts";
+import { path, text } from "./rules.ts";
 
 const recipients = z.pipe(
   z.string().check(z.refine((list) => split(list).length > 0)),
@@ -9,8 +10,6 @@ const recipients = z.pipe(
 function split(list: string): string[] {
   return list.split(/[,\s]+/).filter((one) => one !== "");
 }
-
-const text = z.string().check(z.minLength(1));
 
 /** For whoever writes archives: public keys, and the key that signs. */
 export const encryptionVariables = {
@@ -29,7 +28,7 @@ export const encryptionVariables = {
 
 /** For whoever reads them. */
 export const decryptionVariables = {
-  AGE_IDENTITY_FILE: variable(z.optional(z.string().check(z.startsWith("/"))), {
+  AGE_IDENTITY_FILE: variable(z.optional(path), {
     description: "Private keys of age, as age-keygen writes them. Needed for encrypted archives only.",
     allowed: "the absolute path of a file",
     isFile: true,

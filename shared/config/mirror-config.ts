@@ -1,12 +1,11 @@
 import * as z from "zod/mini";
 import { DormouseError } from "../errors.ts";
-import { integer, variable } from "./config.ts";
+import { variable } from "./config.ts";
+import { httpUrl, text, wholeNumber } from "./rules.ts";
 import type { proxyVariables } from "./proxy-config.ts";
 
-const text = z.string().check(z.minLength(1));
 /** A line break at its end would only be found when a request is signed. */
 const key = z.string().check(z.regex(/^\S+$/));
-const url = z.url({ protocol: /^https?$/ });
 
 /** The bucket, for every function that works with it. The SDK's own names where it has some. */
 export const mirrorVariables = {
@@ -19,16 +18,17 @@ export const mirrorVariables = {
       "What the names of its objects begin with, before a slash: of each installation its own, like `hets-prod`. Goes with `S3_BUCKET`. `/`: the whole bucket is this installation's.",
     allowed: "text that neither begins nor ends with a slash, or / for the whole bucket",
   }),
-  AWS_ENDPOINT_URL_S3: variable(z.optional(url), {
+  AWS_ENDPOINT_URL_S3: variable(z.optional(httpUrl), {
     description: "The store, unless it is AWS.",
     allowed: "an http or https URL",
   }),
-  AWS_ENDPOINT_URL: variable(z.optional(url), {
+  AWS_ENDPOINT_URL: variable(z.optional(httpUrl), {
     description: "The same, where `AWS_ENDPOINT_URL_S3` is unset.",
     allowed: "an http or https URL",
   }),
   AWS_REGION: variable(z.optional(text), {
-    description: "Unset: `us-east-1` for other stores than AWS, which need one in signatures.",
+    description:
+      "Region of the bucket. Unset: `us-east-1` for other stores than AWS, which need one in signatures.",
     allowed: "the name of a region",
   }),
   AWS_ACCESS_KEY_ID: variable(z.optional(key), {
@@ -48,7 +48,7 @@ export const mirrorVariables = {
   }),
   S3_FORCE_PATH_STYLE: variable(z.optional(z.enum(["true", "false"])), {
     description:
-      "Whether the bucket stands in the path, not in the host. Unset: `false` for AWS, else `true`.",
+      "Whether the bucket stands in the path, not in the host. Set it where the store knows one of the two only. Unset: `false` for AWS, else `true`.",
     allowed: "true or false",
   }),
   S3_CA_FILE: variable(z.optional(text), {
@@ -58,26 +58,26 @@ export const mirrorVariables = {
   }),
   S3_CHECKSUMS: variable(z.optional(z.enum(["when-required", "when-supported"])), {
     description:
-      "Whether the store computes and keeps SHA-256 sums, so that nothing is read back. Unset: `when-supported` for AWS, else `when-required`.",
+      "Whether the store computes and keeps SHA-256 sums, so that nothing is read back. Set it for a store other than AWS that does, to save the traffic. Unset: `when-supported` for AWS, else `when-required`.",
     allowed: "when-required or when-supported",
   }),
   S3_STORAGE_CLASS: variable(z.optional(text), {
     description:
-      "Of new objects. One that must be thawed before it is read makes each backup fail its proof.",
+      "Of new objects, where another is cheaper. One that must be thawed before it is read makes each backup fail its proof.",
     allowed: "a class that the store knows, like `STANDARD_IA`",
   }),
   S3_SSE: variable(z.optional(z.enum(["AES256", "aws:kms", "aws:kms:dsse"])), {
     description: "How the store encrypts at rest. It is no protection against whoever may read the bucket.",
     allowed: "AES256, aws:kms or aws:kms:dsse",
   }),
-  S3_TIMEOUT_SECONDS: variable(z.prefault(integer(1, 3_600), "60"), {
-    description: "How long the store may say nothing.",
-    allowed: "a whole number from 1 to 3600",
-  }),
-  S3_NUM_BACKUPS: variable(z.optional(integer(1, 100_000)), {
-    description: "How many of the newest backups of each database the bucket keeps. Unset: as `NUM_BACKUPS`.",
-    allowed: "a whole number from 1 to 100000",
-  }),
+  S3_TIMEOUT_SECONDS: wholeNumber(
+    { from: 1, to: 3_600, unset: 60 },
+    "How long the store may say nothing. Raise it for one that takes long to put a large upload together.",
+  ),
+  S3_NUM_BACKUPS: wholeNumber(
+    { from: 1, to: 100_000 },
+    "How many of the newest backups of each database the bucket keeps, where that is not what the volume has room for. Unset: as `NUM_BACKUPS`.",
+  ),
 };
 
 export type MirrorConfig = z.output<z.ZodMiniObject<typeof mirrorVariables & typeof proxyVariables>>;

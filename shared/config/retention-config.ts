@@ -1,23 +1,31 @@
 import * as z from "zod/mini";
-import { integer, variable } from "./config.ts";
-
-const keepAllowed = "a whole number from 0 to 10000";
+import { variable } from "./config.ts";
+import { wholeNumber } from "./rules.ts";
 
 function keepCount(description: string) {
-  return variable(z.prefault(integer(0, 10_000), "0"), { description, allowed: keepAllowed });
+  return wholeNumber({ from: 0, to: 10_000, unset: 0 }, description);
 }
+
+/** The one count that the old pod had. */
+export const newestVariables = {
+  NUM_BACKUPS: wholeNumber(
+    { from: 1, to: 100_000, unset: 31 },
+    "How many of the newest backups of each database the cull function keeps.",
+  ),
+};
 
 /** What cull keeps on the volume and in the bucket, and so what backup sends to the bucket. */
 export const retentionVariables = {
-  KEEP_DAILY: variable(z.optional(integer(0, 10_000)), {
-    description:
-      "Of how many days the newest backup is kept besides. Unset: as many as newest ones are kept. 0: none.",
-    allowed: keepAllowed,
-  }),
+  KEEP_DAILY: wholeNumber(
+    { from: 0, to: 10_000 },
+    "Of how many days the newest backup is kept besides. Unset: as many as newest ones are kept. 0: none.",
+  ),
   KEEP_WEEKLY: keepCount("The same for weeks, which begin on Monday (ISO 8601). 0: none."),
   KEEP_MONTHLY: keepCount("The same for months."),
   KEEP_YEARLY: keepCount("The same for years."),
-  KEEP_WITHIN_DAYS: keepCount("All backups are kept that began within so many days before the newest."),
+  KEEP_WITHIN_DAYS: keepCount(
+    "All backups are kept that began within so many days before the newest: for several a day.",
+  ),
   CULL_LEGACY: variable(
     z.pipe(
       z.prefault(z.string().check(z.regex(/^(?:true|false)$/)), "false"),
@@ -37,11 +45,10 @@ export const retentionVariables = {
 
 /** For cull, which removes nothing then, and for restore, which names the backup before. */
 export const suspicionVariables = {
-  SUSPECT_DROP_PERCENT: variable(z.prefault(integer(1, 100), "50"), {
-    description:
-      "A newest backup that lost a table, or more than this of a table's rows or of its size, is suspect: it stops culling until it is acknowledged, and a restore warns of it. 100: nothing is suspect.",
-    allowed: "a whole number from 1 to 100",
-  }),
+  SUSPECT_DROP_PERCENT: wholeNumber(
+    { from: 1, to: 100, unset: 50 },
+    "A newest backup that lost a table, or more than this of a table's rows or of its size, is suspect: it stops culling until it is acknowledged, and a restore warns of it. Raise it where tables are emptied as a matter of course. 100: nothing is suspect.",
+  ),
 };
 
 export type RetentionConfig = z.output<z.ZodMiniObject<typeof retentionVariables>>;

@@ -15,7 +15,6 @@ export type ServeConfig = {
   readonly POD_NAMESPACE?: string | undefined;
   readonly ALLOWED_HOSTS?: readonly string[] | undefined;
   readonly TIMEOUT_SECONDS: number;
-  readonly HOLD_URL: string;
   readonly K_EVENT_PATH?: string | undefined;
 };
 
@@ -36,10 +35,9 @@ export type RunsInPod = {
 
 /** Runs that keep their pod while they are active, where there is somebody who takes it away: Knative. */
 export function runsInPod(config: ServeConfig, dependencies: RunsDependencies): RunsInPod {
-  const { K_SERVICE, K_EVENT_PATH, HOLD_URL, TIMEOUT_SECONDS } = config;
+  const { K_SERVICE, K_EVENT_PATH, TIMEOUT_SECONDS } = config;
   const isOnKnative = K_SERVICE !== undefined && K_EVENT_PATH === undefined;
   const settings = {
-    proxyUrl: HOLD_URL,
     timeoutMs: TIMEOUT_SECONDS * 1000,
     monotonicMs: () => performance.now(),
   };

@@ -8,8 +8,6 @@ import { DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 export type AwakeSettings = {
-  /** The pod's own queue-proxy. */
-  readonly proxyUrl: string;
   /** `timeoutSeconds` of the service: the limit of a request, and the time between the begin of a drain and SIGKILL. */
   readonly timeoutMs: number;
   readonly monotonicMs: () => number;
@@ -27,6 +25,8 @@ export type StayAwake = {
   readonly hold: { readonly path: string; readonly answer: RequestHandler };
 };
 
+/** Where the queue-proxy of each pod of Knative listens. */
+const QUEUE_PROXY_URL = "http://127.0.0.1:8012";
 const HOLD_PATH = "/internal/hold";
 const SECRET_HEADER = "Dormouse-Hold";
 /** However long a request may last: one that died unnoticed is followed by the next. */
@@ -66,7 +66,7 @@ export function stayAwake(settings: AwakeSettings, log: Log): StayAwake {
         idle = new AbortController();
         const over = AbortSignal.any([idle.signal, draining.signal]);
         void hold({ ...settings, secret, holdMs }, log, over);
-        void watch(settings, drained, over);
+        void watch(drained, over);
       }
       await aborted(signal);
       if (--active === 0) idle.abort();
@@ -89,11 +89,11 @@ export function stayAwake(settings: AwakeSettings, log: Log): StayAwake {
 type Holding = AwakeSettings & { readonly secret: string; readonly holdMs: number };
 
 /** One request after the other, as long as there is a reason. */
-async function hold({ proxyUrl, secret, holdMs }: Holding, log: Log, over: AbortSignal): Promise<void> {
+async function hold({ secret, holdMs }: Holding, log: Log, over: AbortSignal): Promise<void> {
   let hasWarned = false;
   while (!over.aborted) {
     try {
-      const status = await ask(new URL(HOLD_PATH, proxyUrl), {
+      const status = await ask(new URL(HOLD_PATH, QUEUE_PROXY_URL), {
         method: "POST",
         headers: { [SECRET_HEADER]: secret },
         signal: AbortSignal.timeout(holdMs + MAX_ENDING_MS),
@@ -107,10 +107,10 @@ async function hold({ proxyUrl, secret, holdMs }: Holding, log: Log, over: Abort
   }
 }
 
-async function watch({ proxyUrl }: AwakeSettings, drained: () => void, over: AbortSignal): Promise<void> {
+async function watch(drained: () => void, over: AbortSignal): Promise<void> {
   while (!over.aborted) {
     try {
-      const status = await ask(new URL(proxyUrl), {
+      const status = await ask(new URL(QUEUE_PROXY_URL), {
         headers: PROBE_HEADERS,
         signal: AbortSignal.timeout(WATCH_MS * 5),
       });

@@ -91,7 +91,7 @@ describe("a backup whose server fails", () => {
     await using stage = await setStage();
     await using proxy = await tcpProxy(stage.server.port);
     proxy.blackhole();
-    const backup = await stage.start({ PGPORT: `${proxy.port}`, CONNECT_TIMEOUT_SECONDS: "2" });
+    const backup = await stage.start({ PGPORT: `${proxy.port}` });
 
     const problem = await problemIn(backup.post());
 
@@ -102,7 +102,7 @@ describe("a backup whose server fails", () => {
   it("gives up on a server that falls silent in the middle", async () => {
     await using stage = await setStage();
     await using proxy = await tcpProxy(stage.server.port);
-    const changes = { PGPORT: `${proxy.port}`, STALL_TIMEOUT_SECONDS: "1", CONNECT_TIMEOUT_SECONDS: "2" };
+    const changes = { PGPORT: `${proxy.port}`, STALL_TIMEOUT_SECONDS: "1" };
     const { answer, release } = await stage.startHeld(changes);
     proxy.blackhole();
 

@@ -11,6 +11,7 @@ import {
 } from "../support/function-process.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
 import { type QueueProxy, startQueueProxy } from "../support/queue-proxy.ts";
+import { preload } from "../support/faulty.ts";
 import { contentOf, type Removed, temporaryFolder } from "../support/volume.ts";
 
 const TIMEOUT_SECONDS = 10;
@@ -50,7 +51,8 @@ describe("a function on Knative", () => {
     const started = await startFunction("backup", {
       ...backupEnvironment(server, database, volume.path),
       K_SERVICE: "backup",
-      HOLD_URL: queueProxy.url,
+      ...preload("queue-proxy-preload.ts"),
+      DORMOUSE_TEST_QUEUE_PROXY: new URL(queueProxy.url).port,
       TIMEOUT_SECONDS: `${TIMEOUT_SECONDS}`,
       // Nobody is there: all of this is within the pod, and goes by no proxy.
       NODE_USE_ENV_PROXY: "1",

@@ -81,7 +81,12 @@ export async function setStage(given: Given = {}): Promise<Stage> {
 
 /** The `NODE_OPTIONS` that load a module of this folder into a function. */
 export function preload(
-  file: "faults-preload.ts" | "clock-preload.ts" | "records-preload.ts" | "silent-volume-preload.ts",
+  file:
+    | "faults-preload.ts"
+    | "clock-preload.ts"
+    | "records-preload.ts"
+    | "silent-volume-preload.ts"
+    | "queue-proxy-preload.ts",
 ): {
   readonly NODE_OPTIONS: string;
 } {

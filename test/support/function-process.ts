@@ -176,5 +176,5 @@ function readLog(child: ChildProcess) {
 
 /** The environment of a restore function beside it, outside of a cluster. */
 export function restoreEnvironment(server: ServerAddress, database: string, backupDir: string): Environment {
-  return { ...backupEnvironment(server, database, backupDir), SETTLE_SECONDS: "30" };
+  return backupEnvironment(server, database, backupDir);
 }

@@ -52,8 +52,8 @@ export async function settleForSure(
   const { run, signal } = saga.context;
   const { code, message } = asDormouseError(cause);
   // Without the lock the record may be another's by now.
-  deps.log.warn("restore failed", { run: run.id, code, error: message });
   const begunMs = deps.now().getTime();
+  deps.log.warn("restore failed", { run: run.id, code, error: message });
   for (let attempted = 1; ; attempted++) {
     try {
       return await holdDatabase(deps, saga, (held, own) => settleOwn(deps, own, held, cause));

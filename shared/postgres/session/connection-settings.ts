@@ -1,4 +1,8 @@
-import type { ConnectionSettings, SslMode } from "./connection.ts";
+import type { SslMode } from "../../config/database-config.ts";
+import type { ConnectionSettings } from "./connection.ts";
+
+/** A server that is there answers at once; one that is not is asked again within the run. */
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** The variables of the environment that say how the database is reached, once parsed. */
 export type DatabaseVariables = {
@@ -11,7 +15,6 @@ export type DatabaseVariables = {
   readonly PGSSLCERT?: string | undefined;
   readonly PGSSLKEY?: string | undefined;
   readonly MAINTENANCE_DATABASE: string;
-  readonly CONNECT_TIMEOUT_SECONDS: number;
 };
 
 export function connectionSettings(variables: DatabaseVariables): ConnectionSettings {
@@ -25,6 +28,6 @@ export function connectionSettings(variables: DatabaseVariables): ConnectionSett
     sslCert: variables.PGSSLCERT,
     sslKey: variables.PGSSLKEY,
     maintenanceDatabase: variables.MAINTENANCE_DATABASE,
-    connectTimeoutMs: variables.CONNECT_TIMEOUT_SECONDS * 1000,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
   };
 }

@@ -2,11 +2,9 @@ import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { OF_EVERY_SESSION, pgOptions } from "../properties/session-settings.ts";
 import { unlessAborted } from "../../unless-aborted.ts";
+import type { SslMode } from "../../config/database-config.ts";
 import { DormouseError } from "../../errors.ts";
 import { serverError } from "./server-errors.ts";
-
-export const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const;
-export type SslMode = (typeof SSL_MODES)[number];
 
 /** The words are libpq's (https://www.postgresql.org/docs/current/libpq-connect.html). */
 export type ConnectionSettings = {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { spawnFunction } from "../../support/function-process.ts";
-import { problemIn, until } from "../../support/faulty.ts";
+import { preload, problemIn, until } from "../../support/faulty.ts";
 import {
   endedRestore,
   REPLICAS,
@@ -11,6 +13,9 @@ import {
   type RestoreCluster,
 } from "../../support/restore-cluster.ts";
 import { setRestoreStage, type RestoreStage } from "../../support/restore-stage.ts";
+
+/** Longer than taking back is tried. */
+const TEN_MINUTES_MS = 600_000;
 
 describe("a restore and the workloads of the application", () => {
   let stage: RestoreStage;
@@ -227,11 +232,15 @@ describe("a restore and the workloads of the application", () => {
 
   it("that was left unsettled is taken up by a ping, once", async () => {
     cluster.server.behave({ stopMs: "never" });
-    const restore = await start({ SETTLE_SECONDS: "1" });
+    const clock = join(stage.path, "clock");
+    await writeFile(clock, "0");
+    const restore = await start({ ...preload("clock-preload.ts"), DORMOUSE_TEST_CLOCK_FILE: clock });
     const answer = problemIn(restore.post({ filename: "latest" }));
     await until(() => cluster.server.replicas === 0);
     // Neither stopping nor taking back is possible, until the process gives up.
     cluster.kubernetes.deny("get deployments/scale");
+    await restore.logged("restore failed");
+    await writeFile(clock, `${TEN_MINUTES_MS}`);
     const problem = await answer;
     cluster.kubernetes.allow("get deployments/scale");
     cluster.server.endPods();

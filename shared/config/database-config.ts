@@ -1,0 +1,63 @@
+import * as z from "zod/mini";
+import { variable } from "./config.ts";
+import { path, text, wholeNumber } from "./rules.ts";
+
+/** PostgreSQL cuts longer ones off. */
+export const databaseName = text.check(z.maxLength(63));
+export const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const;
+export type SslMode = (typeof SSL_MODES)[number];
+
+/** How the database is reached: the names of the old pod, and libpq's for the rest. */
+export const databaseVariables = {
+  DATABASE_SERVICE_NAME: variable(text, {
+    description: "Host of the PostgreSQL server: usually the name of its Service.",
+    allowed: "a host name, an address or the folder of a socket",
+  }),
+  POSTGRESQL_USER: variable(text, {
+    description: "Role that backs up. `pg_read_all_data` is enough for most databases.",
+    allowed: "the name of a role",
+  }),
+  POSTGRESQL_PASSWORD: variable(text.check(z.regex(/^[^\r\n\0]*$/)), {
+    description: "Its password.",
+    allowed: "text without line breaks",
+    isSecret: true,
+  }),
+  POSTGRESQL_DATABASE: variable(databaseName, {
+    description: "Database to back up.",
+    allowed: "the name of a database, at most 63 bytes",
+  }),
+  PGPORT: wholeNumber(
+    { from: 1, to: 65_535, unset: 5_432 },
+    "Port of the PostgreSQL server. Set it where that is not 5432.",
+  ),
+  PGSSLMODE: variable(z.prefault(z.enum(SSL_MODES), "prefer"), {
+    description:
+      "As libpq reads it. Only `verify-full` proves who the server is: set it where the network is not yours alone.",
+    allowed: `one of ${SSL_MODES.join(", ")}`,
+  }),
+  PGSSLROOTCERT: variable(z.optional(text), {
+    description: "File with the certificates that sign the server's. `verify-ca` and `verify-full` need it.",
+    allowed: "a path, or `system`",
+    isFile: true,
+  }),
+  PGSSLCERT: variable(z.optional(text), {
+    description: "Client certificate, where the server asks for one.",
+    allowed: "a path",
+    isFile: true,
+  }),
+  PGSSLKEY: variable(z.optional(text), {
+    description: "Key of the client certificate.",
+    allowed: "a path",
+    isFile: true,
+  }),
+  MAINTENANCE_DATABASE: variable(z.prefault(text, "postgres"), {
+    description:
+      "Database on which locks are taken: the same for all functions, and not the one that is restored. Set it where there is no `postgres`, or that is what you restore.",
+    allowed: "the name of a database that the role may connect to",
+  }),
+  PG_BIN_DIR: variable(z.optional(path), {
+    description:
+      "Folder of pg_dump and pg_restore. Set it outside of the image, where they lie in no usual place. Unset: those of the server's major version are looked for.",
+    allowed: "an absolute path",
+  }),
+};
