@@ -2,6 +2,7 @@ import * as z from "zod";
 import { parseArchiveName, type ArchiveName } from "../../shared/catalog/archive-name.ts";
 import type { Catalog } from "../../shared/catalog/catalog.ts";
 import { nearestBackup, offeringNearest } from "../../shared/catalog/offer-nearest.ts";
+import type { RetentionPolicy } from "../../shared/retention/retention-policy.ts";
 import type { Verb } from "../../shared/http/authorize.ts";
 import { catalogOfBothPlaces } from "../../shared/catalog/merged-catalog.ts";
 import type { Run, RunContext } from "../../shared/run/run.ts";
@@ -19,7 +20,20 @@ const name = z
   .describe("the name of a backup as GET / of the backup function lists it, with its folder");
 const reason = z.string().min(1).max(200).optional().describe("text of 1 to 200 characters");
 
-const cullBody = z.strictObject({ dryRun: z.boolean().optional().describe("true or false") });
+const count = z.int().min(0).max(10_000).optional().describe("a whole number from 0 to 10000");
+/** Counts to try, by the names of the variables that would set them. */
+const trial = z.strictObject({
+  NUM_BACKUPS: z.int().min(1).max(10_000).optional().describe("a whole number from 1 to 10000"),
+  KEEP_DAILY: count,
+  KEEP_WEEKLY: count,
+  KEEP_MONTHLY: count,
+  KEEP_YEARLY: count,
+  KEEP_WITHIN_DAYS: count,
+});
+const cullBody = z.strictObject({
+  dryRun: z.boolean().optional().describe("true or false"),
+  keep: trial.optional().describe("the counts to try, like {NUM_BACKUPS: 7, KEEP_WEEKLY: 4}"),
+});
 const MARKS = {
   pin: z.strictObject({ pin: name, reason }),
   unpin: z.strictObject({ unpin: name }),
@@ -32,10 +46,16 @@ const OTHER_BODIES =
 
 /** As it lies in the record of a run, from where it may be taken up. */
 const requestSchema = z.discriminatedUnion("action", [
-  z.object({ action: z.literal("cull"), dryRun: z.boolean(), after: name.optional() }),
+  z.object({
+    action: z.literal("cull"),
+    dryRun: z.boolean(),
+    after: name.optional(),
+    keep: trial.optional(),
+  }),
   z.object({ action: z.enum(["pin", "unpin", "acknowledge"]), backup: name, reason }),
 ]);
 type Request = z.output<typeof requestSchema>;
+type Trial = z.output<typeof trial> | undefined;
 
 const NEWS = "dev.dormouse.backup.completed";
 const TYPES = [NEWS, "dev.knative.sources.ping"];
@@ -84,7 +104,11 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
     work: (context: RunContext): Promise<unknown> => {
       const request = requestSchema.parse(context.run.request);
       return request.action === "cull"
-        ? cullPlaces(deps, { ...settings, dryRun: request.dryRun }, context)
+        ? cullPlaces(
+            deps,
+            { ...settings, policy: tried(settings.policy, request), dryRun: request.dryRun },
+            context,
+          )
         : markBackup({ ...deps, catalog: bothPlaces, volume: catalog }, request, context);
     },
     verbsOf: (body: unknown): readonly [Verb] => [markOf(body) === undefined ? "cull" : "pin"],
@@ -127,6 +151,28 @@ async function readMark(volume: Pick<Catalog, "list">, action: Mark, body: unkno
 }
 
 function parseCull(body: unknown): Request {
-  const { dryRun = false } = readBody(cullBody, body, OTHER_BODIES);
-  return { action: "cull", dryRun };
+  const { dryRun = false, keep } = readBody(cullBody, body, OTHER_BODIES);
+  if (keep === undefined) return { action: "cull", dryRun };
+  if (dryRun) return { action: "cull", dryRun, keep };
+  throw new DormouseError("request_invalid", "keep is for a dry run: it says which counts to try", {
+    hint: "add dryRun: true; the variables of docs/configuration.md set the counts of a cull",
+  });
+}
+
+/** The counts of the configuration, but for those that a dry run tries. As many days as backups, as without KEEP_DAILY. */
+function tried(
+  policy: RetentionPolicy,
+  { dryRun, keep }: { dryRun: boolean; keep?: Trial },
+): RetentionPolicy {
+  if (!dryRun || keep === undefined) return policy;
+  const newest = keep.NUM_BACKUPS ?? policy.newest;
+  return {
+    ...policy,
+    newest,
+    daily: keep.KEEP_DAILY ?? (policy.daily === policy.newest ? newest : policy.daily),
+    weekly: keep.KEEP_WEEKLY ?? policy.weekly,
+    monthly: keep.KEEP_MONTHLY ?? policy.monthly,
+    yearly: keep.KEEP_YEARLY ?? policy.yearly,
+    withinDays: keep.KEEP_WITHIN_DAYS ?? policy.withinDays,
+  };
 }

@@ -33,6 +33,12 @@ echo c3RhbmQtaW4=
 const DOCKER = `#!/bin/bash
 case "$1" in login) cat >/dev/null ;; push) ;; *) exit 1 ;; esac
 `;
+/** What any function could have answered. */
+const CURL = `#!/bin/bash
+case "$*" in *retry*) exit ;; esac
+echo '{"databases":[],"backups":[{"name":"a"}],"name":"a","blockers":[],"warnings":[],"compared":{},"downtimeMs":0}'
+`;
+const TASKS = "docs/tasks.md";
 const STAND_INS = { kubectl: KUBECTL, oc: KUBECTL, docker: DOCKER, npm: "#!/bin/bash\n" };
 
 describe("what a page says to need a cluster, pasted where kubectl finds none", async () => {
@@ -62,7 +68,7 @@ describe("what a page says to need a cluster, pasted where kubectl finds none", 
       `has its variables, files and folders, and commands that kubectl knows: ${page}`,
       { skip },
       async () => {
-        await using shell = await machine.shell(STAND_INS);
+        await using shell = await machine.shell({ ...STAND_INS, ...(page === TASKS ? { curl: CURL } : {}) });
         for (const block of blocks) await shell.paste(block);
       },
     );

@@ -13,7 +13,13 @@ import { aMachine, type Machine } from "../support/pasted-shell.ts";
 import { startPostgres, type OwnServer } from "../support/postgres.ts";
 
 /** In this order: the others find the backups that the README's commands have made. */
-const PAGES = ["README.md", "docs/restore-by-hand.md", "docs/encryption.md", "docs/mirror.md"] as const;
+const PAGES = [
+  "README.md",
+  "docs/tasks.md",
+  "docs/restore-by-hand.md",
+  "docs/encryption.md",
+  "docs/mirror.md",
+] as const;
 /** As the pages have it. */
 const PASSWORD = "change-me";
 
@@ -62,6 +68,17 @@ describe("what a page says to work without a cluster, pasted as it stands", asyn
     assert.equal((restored as RestoreResult).compared?.rows, 1000);
     assert.equal((undone as RestoreResult).strategy, "undo");
     assert.equal(await rowsIn("hets"), 1000);
+  });
+
+  it("takes one table back from a copy, and leaves nothing of it: docs/tasks.md", { skip }, async () => {
+    await using shell = await machine.shell();
+    const said = [];
+    for (const block of await localBlocksOf("docs/tasks.md")) said.push(await shell.paste(block));
+
+    assert.match(said.join(""), /"rows": 1000/);
+    assert.match(said.join(""), /1 not encrypted/);
+    assert.equal(await rowsIn("hets"), 1000);
+    await assert.rejects(rowsIn("hets_yesterday"));
   });
 
   it("restores with PostgreSQL's own tools: docs/restore-by-hand.md", { skip }, async () => {

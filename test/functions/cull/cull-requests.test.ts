@@ -80,6 +80,26 @@ describe("requests of the cull function", () => {
     await assert.rejects(start(volume.path, { AUTH: "token" }), /AUTH=token needs AUTH_TOKEN_FILE/);
   });
 
+  it("tries other counts in a dry run, and in nothing else", async () => {
+    await using volume = await temporaryVolume();
+    await fillVolume(volume.path, 6);
+    await using culler = await start(volume.path);
+    const before = await contentOf(volume.path);
+
+    const plan = await reportOf(culler.post({ dryRun: true, keep: { NUM_BACKUPS: 4 } }));
+    const fewer = await reportOf(
+      culler.post({ dryRun: true, keep: { NUM_BACKUPS: 1, KEEP_WITHIN_DAYS: 2 } }),
+    );
+    const refused = await problemIn(culler.post({ keep: { NUM_BACKUPS: 4 } }));
+    const unknown = await problemIn(culler.post({ dryRun: true, keep: { KEEP_HOURLY: 4 } }));
+
+    assert.deepEqual(daysOf(plan.databases[0]?.remove ?? []), ["11-01", "11-02"]);
+    assert.deepEqual(daysOf(fewer.databases[0]?.remove ?? []), ["11-01", "11-02", "11-03"]);
+    assert.deepEqual([refused.code, unknown.code], ["request_invalid", "request_invalid"]);
+    assert.match(refused.detail, /for a dry run/);
+    assert.deepEqual(await contentOf(volume.path), before);
+  });
+
   it("refuses what it does not know, with every mistake, and changes nothing", async () => {
     await using volume = await temporaryVolume();
     const [first] = await fillVolume(volume.path, 4);
