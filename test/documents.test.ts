@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { STATUS } from "../shared/http/problem.ts";
 import { describeConfig, type ConfigRow, type ConfigSchema } from "../shared/config/config.ts";
+import { RULES } from "../functions/restore/plan/blockers.ts";
 import { version } from "../shared/version.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -62,6 +63,12 @@ describe("the documents", () => {
     for (const [code, status] of Object.entries(STATUS)) {
       assert.ok(page.includes(`| \`${code}\` | ${status} |`), code);
     }
+  });
+
+  it("list every kind of what blocks a restore", async () => {
+    const [, page = ""] = (await read("docs/errors.md")).split("## What blocks a restore");
+    const listed = new Set([...page.matchAll(/`([a-z-]+)`(?=.*\|)/g)].map(([, kind]) => kind));
+    for (const { kind } of RULES) assert.ok(listed.has(kind), kind);
   });
 
   it("name every event that goes out", async () => {

@@ -58,13 +58,17 @@ const NO_SESSION: ReadonlySet<ErrorCode> = new Set([
 /** psql has no such word for a command that it may not run. */
 const FIRST_ERROR = /error:|fatal:|backslash commands are restricted/i;
 
+/** What pg_restore tells when it is asked to tell all; names of objects there may read like errors. */
+const PROGRESS = /^pg_restore: (?!error: |fatal: |warning: |hint: |detail: |from TOC entry )/;
+
 /** The first error is the cause. Lines that quote rows (DETAIL, CONTEXT, the command) stay out: they hold people's data. */
 export function explainLoad(
   tool: string,
   database: string,
   exit: string,
-  stderr: readonly string[],
+  printed: readonly string[],
 ): DormouseError {
+  const stderr = printed.filter((line) => !PROGRESS.test(line));
   const error = stderr.find((line) => FIRST_ERROR.test(line)) ?? exit;
   const why = error.replace(/^.*?(?:error|fatal):\s+(?:could not execute query: )?/i, "").slice(0, 500);
   if (why.startsWith(ROWS_DIFFER)) return rowsDiffer(why);

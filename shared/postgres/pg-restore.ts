@@ -30,6 +30,8 @@ async function loadEntries(
       settings: { ...settings, ...BESIDE },
       arguments: [
         "--exit-on-error",
+        // Without it no error tells the entry that it is of.
+        "--verbose",
         "--no-subscriptions",
         "--enable-row-security",
         "--no-password",

@@ -17,7 +17,7 @@ export type Blocker = {
 
 const EXCHANGING: readonly Strategy[] = ["swap", "undo"];
 
-const RULES: readonly Rule[] = [
+export const RULES: readonly Rule[] = [
   {
     kind: "standby",
     strategies: [...LOADING, "undo"],
