@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseRun } from "./run-record.ts";
 import { isUnfinished, type Admission, type NewRun, type Run, type RunStore, type Trigger } from "./run.ts";
-import { DormouseError } from "../errors.ts";
+import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import * as file from "../catalog/volume/files.ts";
 import { runsFolder } from "../catalog/volume/open-volume.ts";
@@ -62,7 +62,7 @@ type Asked = Admission & { readonly wanted: NewRun; readonly at: Date };
 async function begin(records: RunRecords, { wanted, admit, answeredBy, at }: Asked): Promise<Begun> {
   const found = await records.each();
   const same = found.find(({ run, isOurs }) => isOurs && isSameTrigger(run, wanted))?.run;
-  const known = same === undefined ? await records.findOurs(runId(wanted)) : await records.find(same.id);
+  const known = same === undefined ? await namedAs(records, wanted) : await records.find(same.id);
   if (known !== undefined && sameRequest(known, wanted).state !== "failed")
     return { run: known, isNew: false };
   const alike = found.filter(({ run }) => run.kind === wanted.kind && run.database === wanted.database);
@@ -75,6 +75,30 @@ async function begin(records: RunRecords, { wanted, admit, answeredBy, at }: Ask
   if (await create(records, run)) return { run, isNew: true };
   const winner = await records.find(run.id);
   return { run: winner === undefined ? run : sameRequest(winner, wanted), isNew: winner === undefined };
+}
+
+async function namedAs(records: RunRecords, wanted: NewRun): Promise<Run | undefined> {
+  const found = await lookAtNamed(records, { ...wanted, id: runId(wanted) });
+  return found?.isOurs === true ? found.run : undefined;
+}
+
+/**
+ * What has the name that a run has by its database: ours only if it says that one. What cannot be read is nobody's;
+ * of a restore it throws, since in it may stand what an application needs back.
+ */
+async function lookAtNamed(
+  { folder, seal }: Written,
+  { id, kind, database }: Pick<Run, "id" | "kind" | "database">,
+): Promise<{ readonly run?: Run; readonly isOurs: boolean } | undefined> {
+  try {
+    const found = await lookAtRecord(folder, id, seal);
+    if (found === undefined) return undefined;
+    const { run, isOurs } = found;
+    return { run, isOurs: isOurs && run.database === database };
+  } catch (error) {
+    if (kind === "restore" || asDormouseError(error).code !== "catalog_unreadable") throw error;
+    return { isOurs: false };
+  }
 }
 
 /** A new record takes the place of the oldest of its kind and database, or of a failed one of its name. */
@@ -164,10 +188,11 @@ async function create({ folder, seal }: Written, run: Run): Promise<boolean> {
  * What is not ours must not keep a night from its backup: it stays under another name, to be looked at. In the record of
  * a restore may stand what an application needs back.
  */
-async function setAside({ folder, seal }: Written, { id, kind }: Run): Promise<void> {
-  const found = await lookAtRecord(folder, id, seal);
+async function setAside({ folder, seal }: Written, wanted: Run): Promise<void> {
+  const { id, kind } = wanted;
+  const found = await lookAtNamed({ folder, seal }, wanted);
   if (found?.isOurs !== false) return;
-  if (kind === "restore" && isUnfinished(found.run)) throw notSealed(id);
+  if (kind === "restore" && found.run !== undefined && isUnfinished(found.run)) throw notSealed(id);
   await promises.rename(recordPath(folder, id), join(folder, `${id}.unsealed`));
 }
 

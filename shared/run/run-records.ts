@@ -44,8 +44,6 @@ export type RunRecords = {
   ours(kind: Run["kind"]): Promise<readonly Run[]>;
   /** Throws `record_unsealed`. */
   find(id: string): Promise<Run | undefined>;
-  /** The same, and `undefined` for one that is not ours. */
-  findOurs(id: string): Promise<Run | undefined>;
   doubtful: RunStore["doubtful"];
   inUse: RunStore["inUse"];
 };
@@ -72,10 +70,6 @@ export function runRecords(folder: string, log: Log, seal: RunSeal | undefined):
       const found = await lookAtRecord(folder, id, seal);
       if (found?.isOurs === false) throw notSealed(id);
       return found?.run;
-    },
-    async findOurs(id) {
-      const found = await lookAtRecord(folder, id, seal);
-      return found?.isOurs === true ? found.run : undefined;
     },
     doubtful: (kind, database) => doubtful(folder, seal, kind, database),
     inUse: () => inUse(folder, ended),
