@@ -114,6 +114,28 @@ async function makeReadable(folder: string): Promise<void> {
   }
 }
 
+/** One file for a person's machine, which may have Node 20; it needs nothing else. */
+async function bundleProgram(): Promise<void> {
+  const outfile = "dist/kubectl-dormouse";
+  await build({
+    entryPoints: ["cli/index.ts"],
+    outfile,
+    bundle: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    platform: "node",
+    target: "node20",
+    // Without an extension Node takes it for CommonJS, wherever it is copied to; here because of the line below.
+    format: "cjs",
+    banner: { js: "#!/usr/bin/env node" },
+    legalComments: "eof",
+  });
+  await writeFile("dist/package.json", '{ "type": "commonjs" }\n');
+  await chmod(outfile, 0o755);
+}
+
+await bundleProgram();
+console.log("dist/kubectl-dormouse");
 for await (const entry of glob("functions/*/index.ts")) {
   const name = basename(dirname(entry));
   await bundle(name);

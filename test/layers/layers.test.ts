@@ -48,7 +48,12 @@ const impure = PURE.flatMap((folder): Forbidden[] => [
   [folder, "export const at = Date.now();", "no-restricted-properties"],
   [folder, "export const x = fetch;", "no-restricted-globals"],
 ]);
+const fromServer = ["../shared/run/run.ts", "../functions/cull/a.ts"].flatMap((path): Forbidden[] => [
+  ["cli", `import { a } from "${path}"; export const b = a;`, "nothing of the server's"],
+  ["cli/part", `import { a } from "../${path}"; export const b = a;`, "nothing of the server's"],
+]);
 const FORBIDDEN: readonly Forbidden[] = [
+  ...fromServer,
   ["shared", 'import "./run/run.ts";', "no-restricted-imports"],
   ["functions/cull/retention", 'import "../../restore/a.ts";', "is pure"],
   ["functions/restore/plan", 'import "../../cull/a.ts";', "is pure"],
@@ -82,12 +87,17 @@ describe("the rules of the house", () => {
       await writeFile(join(folder.path, file), text);
     };
     for (const [index, [, line]] of FORBIDDEN.entries()) await write(fileOf(index), `${line}\nexport {};\n`);
+    await write("cli/allowed.ts", 'import type { A } from "../shared/run/a.ts";\nexport type B = A;\n');
     await write("shared/run/circle-a.ts", 'import type { B } from "./circle-b.ts";\nexport type A = B;\n');
     await write("shared/run/circle-b.ts", 'import type { A } from "./circle-a.ts";\nexport type B = A[];\n');
-    const { stdout } = await execa("node_modules/.bin/oxlint", ["--format=json", "shared", "functions"], {
-      cwd: folder.path,
-      reject: false,
-    });
+    const { stdout } = await execa(
+      "node_modules/.bin/oxlint",
+      ["--format=json", "shared", "functions", "cli"],
+      {
+        cwd: folder.path,
+        reject: false,
+      },
+    );
     found = (JSON.parse(stdout) as { readonly diagnostics: Finding[] }).diagnostics;
   });
 
@@ -100,6 +110,13 @@ describe("the rules of the house", () => {
         JSON.stringify(ofFile),
       );
     });
+
+  it("let the program have the types of the protocol", () => {
+    assert.deepEqual(
+      found.filter(({ filename }) => filename === "cli/allowed.ts"),
+      [],
+    );
+  });
 
   it("refuse a circle that only types close", () => {
     const circles = found.filter(({ code }) => code.includes("no-cycle")).map(({ filename }) => filename);
@@ -114,7 +131,7 @@ describe("the rules of the house", () => {
   });
 
   it("leave at most fifteen files in a folder", async () => {
-    const files = await Array.fromAsync(glob("{functions,shared}/**/*.ts", { cwd: ROOT }));
+    const files = await Array.fromAsync(glob("{cli,functions,shared}/**/*.ts", { cwd: ROOT }));
     const byFolder = Map.groupBy(files, (file) => dirname(file));
     const full = [...byFolder].filter(([, each]) => each.length > 15).map(([folder]) => folder);
 

@@ -1,0 +1,120 @@
+import { EXIT, Failure, type Exit } from "../failure.ts";
+import type { Remote } from "../remote/client.ts";
+import { watched } from "../remote/watch.ts";
+import type { Session } from "../session.ts";
+import { showPlan } from "../text/plan-text.ts";
+import { durationText, plainText, plural, timeText } from "../text/units.ts";
+import type { Catalog, RestorePlan, RestoreResult } from "../wire.ts";
+import { confirmName } from "./confirm.ts";
+
+export type RestoreOptions = {
+  readonly inPlace?: true;
+  readonly into?: string;
+  readonly fromElsewhere?: true;
+  readonly yes?: string;
+};
+
+function bodyOf(filename: string, { inPlace, into, fromElsewhere }: RestoreOptions) {
+  return { filename, into, fromElsewhere, strategy: inPlace === true ? "in-place" : undefined };
+}
+
+export async function plan(session: Session, filename: string, options: RestoreOptions): Promise<Exit> {
+  const remote = await session.remote("restore");
+  const planned = await planOf(remote, bodyOf(filename, options));
+  if (session.output.isJson) session.output.json(planned);
+  else showPlan(session.output, planned);
+  return planned.blockers.length === 0 ? EXIT.good : EXIT.failed;
+}
+
+export async function restore(session: Session, filename: string, options: RestoreOptions): Promise<Exit> {
+  return confirmed(session, bodyOf(filename, options), options.yes);
+}
+
+/** The last restore, or the one that is named. */
+export async function undo(
+  session: Session,
+  run: string | undefined,
+  { yes }: RestoreOptions,
+): Promise<Exit> {
+  const wanted = run ?? (await lastUndo(await session.remote("restore")));
+  return confirmed(session, { undo: wanted }, yes);
+}
+
+async function lastUndo(remote: Remote): Promise<string> {
+  const { undo: kept } = await remote.get<Catalog>("/");
+  const [last] = kept;
+  if (last !== undefined) return last.run;
+  throw new Failure("there is no restore that can be taken back", {
+    code: "undo_unavailable",
+    hint: "the old database is kept for UNDO_HOURS; a restore in place is undone by restoring its safety backup",
+  });
+}
+
+/** A rehearsal touches nothing that lives, so nothing is asked. */
+export async function rehearse(session: Session, filename: string, options: RestoreOptions): Promise<Exit> {
+  const remote = await session.remote("restore");
+  const body = { ...bodyOf(filename, options), into: "scratch" };
+  return showResult(session, await watched<RestoreResult>(session, remote, body));
+}
+
+async function confirmed(
+  session: Session,
+  body: Readonly<Record<string, unknown>>,
+  yes: string | undefined,
+): Promise<Exit> {
+  const { output } = session;
+  const remote = await session.remote("restore");
+  const planned = await planOf(remote, body);
+  if (!output.isJson) showPlan(output, planned);
+  if (planned.blockers.length > 0) {
+    if (output.isJson) output.json(planned);
+    throw new Failure("the restore is blocked: nothing was touched", {
+      code: "restore_blocked",
+      hint: "do what the remedies say, and ask again",
+    });
+  }
+  if (planned.strategy !== "beside") await confirmName(session, planned.database, yes);
+  return showResult(session, await watched<RestoreResult>(session, remote, pinnedDown(body, planned)));
+}
+
+/** What the person saw is what is restored, also when a backup is completed meanwhile. */
+function pinnedDown(body: Readonly<Record<string, unknown>>, { backup }: RestorePlan) {
+  return backup === undefined ? body : { ...body, filename: backup.name };
+}
+
+function planOf(remote: Remote, body: Readonly<Record<string, unknown>>): Promise<RestorePlan> {
+  return remote.post<RestorePlan>({ ...body, dryRun: true });
+}
+
+function showResult(session: Session, result: RestoreResult): Exit {
+  const { output } = session;
+  if (output.isJson) return (output.json(result), EXIT.good);
+  const { compared, downtimeMs, workloads, undo: back, warnings, strategy } = result;
+  output.line(output.style("green", DONE[strategy]));
+  if (compared !== undefined)
+    output.line(
+      `  compared   ${plural(compared.rows, "row")} in ${plural(compared.tables, "table")}: all are as in the backup`,
+    );
+  if (downtimeMs !== undefined) output.line(`  downtime   ${durationText(downtimeMs)}`);
+  for (const { workload, replicas, ready } of workloads)
+    output.line(
+      plainText(`  ${ready ? "ready     " : "NOT READY "} ${workload}, ${plural(replicas, "replica")}`),
+    );
+  for (const warning of warnings) output.line(output.style("yellow", plainText(`  warning    ${warning}`)));
+  if (back !== undefined) output.line(`  undo       ${session.commandLine(undoCommand(back))}`);
+  return EXIT.good;
+}
+
+const DONE: Readonly<Record<RestoreResult["strategy"], string>> = {
+  swap: "Restored: the application runs on the data of the backup.",
+  "in-place": "Restored in place: the application runs on the data of the backup.",
+  rehearse: "Rehearsed: the backup can be restored.",
+  beside: "Restored beside the live database.",
+  undo: "Taken back: the application runs on the data from before.",
+};
+
+function undoCommand({ body, until }: NonNullable<RestoreResult["undo"]>): string {
+  const { undo: run, filename } = body;
+  const command = run === undefined ? `restore ${filename} --in-place` : `undo ${run}`;
+  return until === undefined ? command : `${command}   # until ${timeText(until)}`;
+}

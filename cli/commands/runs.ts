@@ -1,0 +1,72 @@
+import { EXIT, wrongUsage, type Exit } from "../failure.ts";
+import { table } from "../output.ts";
+import { watchedRun } from "../remote/watch.ts";
+import type { Session } from "../session.ts";
+import { stepText } from "../text/step-text.ts";
+import { agoText, durationText, plainText } from "../text/units.ts";
+import { FUNCTIONS, type FunctionName, type Run } from "../wire.ts";
+
+const SHOWN = 30;
+
+/** The latest of all functions that are there, newest first. */
+export async function runs(session: Session): Promise<Exit> {
+  const { output, ways } = session;
+  const names = await ways.known();
+  const lists = await Promise.all(
+    names.map(
+      async (name) => (await (await session.remote(name)).get<{ runs: readonly Run[] }>("/runs")).runs,
+    ),
+  );
+  const all = lists.flat().toSorted((a, b) => (a.acceptedAt < b.acceptedAt ? 1 : -1));
+  if (output.isJson) return (output.json({ runs: all }), EXIT.good);
+  const rows = all
+    .slice(0, SHOWN)
+    .map((run) => [run.id, what(run), run.state, agoText(run.acceptedAt, Date.now()), tookText(run)]);
+  for (const line of table([["RUN", "WHAT", "STATE", "BEGUN", "TOOK"], ...rows])) output.line(line);
+  return EXIT.good;
+}
+
+function what({ request }: Run): string {
+  const { strategy, action, kind, dryRun } = request;
+  const name = kind === "undo" ? kind : [strategy, action].find((each) => typeof each === "string");
+  return `${name ?? ""}${dryRun === true ? " (dry run)" : ""}`.trim() || "-";
+}
+
+function tookText({ acceptedAt, finishedAt }: Run): string {
+  return finishedAt === undefined ? "-" : durationText(Date.parse(finishedAt) - Date.parse(acceptedAt));
+}
+
+export async function run(
+  session: Session,
+  id: string,
+  { follow }: { readonly follow?: true },
+): Promise<Exit> {
+  const { output } = session;
+  const remote = await session.remote(functionOf(id));
+  if (follow === true) {
+    const result = await watchedRun<unknown>(session, remote, id);
+    if (output.isJson) output.json(result);
+    else output.line(`${id} has succeeded`);
+    return EXIT.good;
+  }
+  const found = await remote.get<Run>(`/runs/${id}`);
+  if (output.isJson) output.json(found);
+  else show(session, found);
+  return found.state === "failed" ? EXIT.failed : EXIT.good;
+}
+
+function functionOf(id: string): FunctionName {
+  const name = FUNCTIONS.find((each) => new RegExp(`^${each}-[0-9a-f]{24}$`).test(id));
+  if (name !== undefined) return name;
+  throw wrongUsage(`${JSON.stringify(id)} is not the id of a run`, "`runs` lists them, like restore-3f0c...");
+}
+
+function show({ output }: Session, { id, state, acceptedAt, steps, problem, attempt }: Run): void {
+  output.line(
+    output.style("bold", `${id}: ${state}, begun ${agoText(acceptedAt, Date.now())}, attempt ${attempt}`),
+  );
+  for (const step of steps) output.line(`  ${step.at.slice(11, 19)}  ${stepText(step)}`);
+  if (problem === undefined) return;
+  output.line(output.style("red", plainText(`  ${problem.code}: ${problem.message}`)));
+  if (problem.hint !== undefined) output.line(plainText(`  ${problem.hint}`));
+}

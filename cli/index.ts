@@ -1,0 +1,65 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { CommanderError } from "commander";
+import { EXIT, Failure, wrongUsage, type Exit } from "./failure.ts";
+import { outputTo, type Output } from "./output.ts";
+import { programOf, type GlobalOptions, type WithSession } from "./program.ts";
+import { directWays, sessionOf, type Ways } from "./session.ts";
+import { plainText } from "./text/units.ts";
+import { version } from "../shared/version.ts";
+
+const { env } = process;
+/** As a plugin of kubectl or oc the file is called kubectl-dormouse, and people call it otherwise. */
+const isPlugin = basename(process.argv[1] ?? "").startsWith("kubectl-");
+const program = isPlugin ? "kubectl dormouse" : "dormouse";
+
+let output: Output = outputTo(process, env, { json: false, quiet: false });
+
+const within: WithSession = async (options, work) => {
+  output = outputTo(process, env, { json: options.json === true, quiet: options.quiet === true });
+  await using ways = await waysOf(options);
+  process.exitCode = await work(sessionOf(output, ways, program));
+};
+
+async function waysOf(options: GlobalOptions): Promise<Ways> {
+  const { url } = options;
+  const file = env["DORMOUSE_TOKEN_FILE"];
+  const token = file === undefined || file === "" ? undefined : () => tokenIn(file);
+  if (url !== undefined) return directWays(url, token ?? (async () => undefined));
+  throw wrongUsage(
+    "it is not said where the functions are",
+    "--url backup=http://...,cull=http://...,restore=http://...",
+  );
+}
+
+async function tokenIn(path: string): Promise<string> {
+  const token = await readFile(path, "utf8").catch((error: unknown) => {
+    throw wrongUsage(`DORMOUSE_TOKEN_FILE names ${path}, which cannot be read`, String(error));
+  });
+  return token.trim();
+}
+
+function exitFor(error: unknown): Exit {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.good : EXIT.usage;
+  if (!(error instanceof Failure)) {
+    output.complain(
+      `this is a fault of the program itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+    return EXIT.failed;
+  }
+  const { message, code, hint, problem, exit } = error;
+  if (output.isJson) output.json(problem ?? { code, detail: message, hint });
+  output.complain(output.style("red", plainText(code === undefined ? message : `${code}: ${message}`)));
+  if (hint !== undefined) output.complain(plainText(hint));
+  return exit;
+}
+
+async function main(): Promise<void> {
+  try {
+    await programOf("dormouse", version, within).parseAsync();
+  } catch (error) {
+    process.exitCode = exitFor(error);
+  }
+}
+
+void main();

@@ -1,0 +1,94 @@
+import { wrongUsage } from "./failure.ts";
+import type { Output } from "./output.ts";
+import { remoteOf, requestsOf, type Remote, type Request, type Way } from "./remote/client.ts";
+import { durationText } from "./text/units.ts";
+import type { FunctionName } from "./wire.ts";
+
+/** The ways to the functions, however they were found. */
+export type Ways = AsyncDisposable & {
+  /** Throws `Failure` for a function that is not there. */
+  readonly to: (name: FunctionName) => Promise<Way>;
+  /** The functions that are there. */
+  readonly known: () => Promise<readonly FunctionName[]>;
+  /** How the same is reached by another call of this program: ` -n hets`. */
+  readonly options: string;
+  /** When the next ping comes to a function, where that can be told. */
+  readonly schedules?: () => Promise<readonly Schedule[]>;
+};
+
+export type Schedule = { readonly name: string; readonly cron: string; readonly timezone: string };
+
+/** One call of the program. */
+export type Session = {
+  readonly output: Output;
+  readonly ways: Ways;
+  readonly remote: (name: FunctionName) => Promise<Remote>;
+  /** A command line of this program that can be pasted. */
+  readonly commandLine: (command: string) => string;
+};
+
+const WAKING_AFTER_MS = 1_500;
+
+export function sessionOf(output: Output, ways: Ways, program: string): Session {
+  const remotes = new Map<FunctionName, Promise<Remote>>();
+  return {
+    output,
+    ways,
+    commandLine: (command) => `${program}${ways.options} ${command}`,
+    remote(name) {
+      const known =
+        remotes.get(name) ?? ways.to(name).then((way) => remoteOf(name, waking(name, way, output)));
+      remotes.set(name, known);
+      return known;
+    },
+  };
+}
+
+/** The first answer of a function that sleeps takes the time of a start: a person is told what is waited for. */
+function waking(name: FunctionName, way: Way, output: Output): Request {
+  const request = requestsOf(name, way);
+  if (!way.sleeps) return request;
+  let isAwake = false;
+  return async (...asked) => {
+    if (isAwake) return request(...asked);
+    const begun = Date.now();
+    const timer = setTimeout(() => output.note(`waking the function ${name}`), WAKING_AFTER_MS);
+    try {
+      const answer = await request(...asked);
+      const tookMs = Date.now() - begun;
+      if (tookMs > WAKING_AFTER_MS && !isAwake)
+        output.note(`${name} is awake, after ${durationText(tookMs)}`);
+      isAwake = true;
+      return answer;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+/** `backup=http://localhost:8080,restore=http://localhost:8082` */
+export function directWays(text: string, token: () => Promise<string | undefined>): Ways {
+  const bases = new Map<string, URL>();
+  for (const part of text.split(",")) {
+    const [, name = "", address = ""] = /^(backup|cull|restore)=(https?:\/\/.+)$/.exec(part.trim()) ?? [];
+    if (!URL.canParse(address))
+      throw wrongUsage(
+        `--url has ${JSON.stringify(part)}`,
+        "write it like backup=http://localhost:8080,restore=http://localhost:8082",
+      );
+    bases.set(name, new URL(address));
+  }
+  return {
+    async to(name) {
+      const base = bases.get(name);
+      if (base !== undefined) return { base, token, sleeps: false };
+      throw wrongUsage(
+        `this needs the function ${name}, and --url does not say where it is`,
+        `add ${name}=http://... to --url`,
+      );
+    },
+    known: async () => [...bases.keys()] as FunctionName[],
+    options: ` --url ${text}`,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}

@@ -1,0 +1,77 @@
+import type { Step } from "../wire.ts";
+import { bytesText, durationText, plainText, plural } from "./units.ts";
+
+type Detail = Readonly<Record<string, unknown>>;
+
+const number = (value: unknown) => (typeof value === "number" ? value : 0);
+const words = (value: unknown) => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
+
+/** Each step of a run in a person's words; one that is not known here is told by its name. */
+const SENTENCES: Readonly<Record<string, (detail: Detail) => string>> = {
+  locked: () => "nothing else works on the database",
+  waiting: (detail) => `waits for ${words(detail["for"])}`,
+  inspected: ({ databaseBytes, serverVersion }) =>
+    `the database has ${bytesText(number(databaseBytes))}, the server is PostgreSQL ${words(serverVersion)}`,
+  dumped: ({ sizeBytes }) => `dumped ${bytesText(number(sizeBytes))}`,
+  verified: ({ tables, rows }) => `the archive was read to its end: ${rowsText(tables, rows)}`,
+  published: ({ backup }) => `the backup is there: ${words(backup)}`,
+  found: ({ backup }) => `there is one that will do: ${words(backup)}`,
+  mirrored: ({ copied }) =>
+    `the bucket has ${plural(Array.isArray(copied) ? copied.length : 0, "backup")} more`,
+  unmirrored: ({ problem }) => `the bucket could not be brought up to date: ${messageOf(problem)}`,
+  retrying: ({ error, waitMs }) =>
+    `${words(error)}: tried again${waitMs === undefined ? "" : ` in ${durationText(number(waitMs))}`}`,
+  planned: ({ warnings }) =>
+    `planned, with ${plural(Array.isArray(warnings) ? warnings.length : 0, "warning")}`,
+  loaded: ({ bytes }) => `loaded ${bytesText(number(bytes))}`,
+  compared: ({ tables, rows }) => `compared: ${rowsText(tables, rows)} are as the backup has them`,
+  stopped: ({ workload }) => `${words(workload)} has stopped`,
+  fenced: ({ sessionsEnded }) =>
+    `the live database is closed, ${plural(number(sessionsEnded), "session")} ended`,
+  exchanged: () => "the restored database is live",
+  replaced: () => "the content of the live database is replaced",
+  started: ({ workload, ready, why }) =>
+    ready === true ? `${words(workload)} is ready` : `${words(workload)} is not ready: ${words(why)}`,
+  rehearsed: () => "the rehearsal is noted in the manifest",
+  named: ({ database }) => `it stands beside the live database as ${words(database)}`,
+  resumed: ({ phase }) => `another process goes on, from ${words(phase)}`,
+  rolledback: () => "everything is as it was",
+  failed: ({ error }) => `failed: ${words(error)}`,
+  unwatched: ({ why }) => `nothing would wake the function if its pod died: ${words(why)}`,
+};
+
+export function stepText({ step, detail = {} }: Step): string {
+  return plainText(
+    SENTENCES[step]?.(detail) ??
+      `${step}${Object.keys(detail).length === 0 ? "" : ` ${JSON.stringify(detail)}`}`,
+  );
+}
+
+function rowsText(tables: unknown, rows: unknown): string {
+  return `${plural(number(rows), "row")} in ${plural(number(tables), "table")}`;
+}
+
+function messageOf(problem: unknown): string {
+  return typeof problem === "object" && problem !== null && "message" in problem
+    ? words(problem.message)
+    : "";
+}
+
+const BAR = 24;
+
+/** `loading hets 1.2 GiB of 4.0 GiB [#####   ] 30 MiB/s, 1 min 35 s left` */
+export function progressText({ detail = {} }: Step): string {
+  const { bytes, expectedBytes, bytesPerSecond, remainingSeconds } = detail;
+  const [what = "working", whose = ""] =
+    Object.entries(detail).find(([, value]) => typeof value === "string") ?? [];
+  const rate = `${bytesText(number(bytesPerSecond))}/s`;
+  if (typeof expectedBytes !== "number" || expectedBytes === 0)
+    return plainText(`${what} ${words(whose)} ${bytesText(number(bytes))}, ${rate}`);
+  const filled = Math.round(BAR * Math.min(1, number(bytes) / expectedBytes));
+  const bar = `${"#".repeat(filled)}${" ".repeat(BAR - filled)}`;
+  const left =
+    remainingSeconds === undefined ? "" : `, ${durationText(number(remainingSeconds) * 1_000)} left`;
+  return plainText(
+    `${what} ${words(whose)} [${bar}] ${bytesText(number(bytes))} of about ${bytesText(expectedBytes)}, ${rate}${left}`,
+  );
+}
