@@ -15,7 +15,7 @@ import { resetLimit, settle, stepAfter } from "./journal/settle-restore.ts";
 import { resultOf } from "./journal/restore-result-of.ts";
 import { sweepLeftovers } from "../../shared/run/sweep-leftovers.ts";
 import { carryOutRestore } from "./strategies.ts";
-import type { RestoreEvent } from "./restore-events.ts";
+import type { RestoreEvent } from "./journal/restore-events.ts";
 import { announce } from "../../shared/events/announce.ts";
 
 /**

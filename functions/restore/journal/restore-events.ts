@@ -1,6 +1,6 @@
-import type { Problem } from "../../shared/errors.ts";
-import type { RestoreResult } from "./journal/restore-result.ts";
-import type { RestorePlan } from "./plan/restore-plan.ts";
+import type { Problem } from "../../../shared/errors.ts";
+import type { RestoreResult } from "./restore-result.ts";
+import type { RestorePlan } from "../plan/restore-plan.ts";
 
 /** What others hear of a restore. */
 export type RestoreEvent =
