@@ -1,4 +1,4 @@
-// Looks at Dormouse from outside: whether Knative would take its services, and whether what they need is there.
+// Looks at Dormouse from outside: whether Knative takes its services, and whether what they need is there.
 // Usage: npm run doctor -- --namespace hets                  what is installed in a namespace
 //        npm run doctor -- --namespace hets -k deploy        what a folder would install there, before it is applied
 // It asks with your own account, by kubectl, and changes nothing. Each function also looks at itself: GET /doctor.
@@ -65,8 +65,8 @@ async function refuseWithoutCluster(): Promise<void> {
   );
 }
 
-const kubectl: Kubectl = async (args) => {
-  const { stdout, stderr, failed } = await execa("kubectl", args, { reject: false });
+const kubectl: Kubectl = async (args, input = "") => {
+  const { stdout, stderr, failed } = await execa("kubectl", args, { reject: false, input });
   if (failed) {
     const hint = "kubectl must reach the cluster, and your account may see this: an administrator's does";
     throw new DormouseError("cluster_unreachable", stderr.trim(), { hint });

@@ -1,6 +1,6 @@
 import { good, type Check, type Finding } from "../../shared/doctor/finding.ts";
 import type { Kubectl, Manifest } from "./kubectl.ts";
-import { admitService } from "./admit-service.ts";
+import { admitted } from "./admission.ts";
 import { claimNeeded, secretsNeeded } from "./needs.ts";
 
 type Found = Omit<Finding, "check">;
@@ -22,10 +22,10 @@ export function clusterChecks(
   const services = manifests.filter(
     ({ apiVersion, kind }) => kind === "Service" && apiVersion.startsWith("serving.knative.dev/"),
   );
-  const inNamespace: Kubectl = (args) => kubectl([...args, "-n", namespace]);
+  const inNamespace: Kubectl = (args, input) => kubectl([...args, "-n", namespace], input);
   return [
     { name: "knative", look: () => resources(kubectl) },
-    { name: "admission", look: () => admission(services, kubectl) },
+    { name: "services", look: async () => countServices(services) },
     { name: "volume", look: () => claimNeeded(manifests, inNamespace) },
     { name: "secret", look: () => secretsNeeded(services, inNamespace) },
     ...(isInstalled
@@ -33,7 +33,10 @@ export function clusterChecks(
           { name: "readiness", look: () => readiness(inNamespace) },
           { name: "rights", look: () => rights(services, namespace, inNamespace) },
         ]
-      : [{ name: "rights", look: () => mayApply(manifests, inNamespace) }]),
+      : [
+          { name: "admission", look: () => admitted(manifests, inNamespace) },
+          { name: "rights", look: () => mayApply(manifests, inNamespace) },
+        ]),
   ];
 }
 
@@ -46,28 +49,10 @@ async function resources(kubectl: Kubectl): Promise<readonly Found[]> {
   );
 }
 
-async function admission(services: readonly Manifest[], kubectl: Kubectl): Promise<readonly Found[]> {
-  if (services.length === 0) {
-    return [{ state: "fault", detail: "there is no Knative Service of Dormouse", fix: "apply an overlay" }];
-  }
-  const [features, defaults] = [
-    await dataOf("config-features", kubectl),
-    await dataOf("config-defaults", kubectl),
-  ];
-  return services.flatMap((service) => {
-    const { name } = service.metadata;
-    const objections = admitService(service, { features, defaults });
-    if (objections.length === 0) return [good(`${name} is as Knative wants it`)];
-    return objections.map(({ kind, path, why, fix }): Found => {
-      const state = kind === "refused" ? "fault" : "warning";
-      return { state, detail: `${name}: ${path}: ${why}`, fix };
-    });
-  });
-}
-
-async function dataOf(name: string, kubectl: Kubectl): Promise<Readonly<Record<string, string>>> {
-  const json = await kubectl(["get", "configmap", name, "-n", "knative-serving", "-o", "json"]);
-  return (JSON.parse(json) as { data?: Record<string, string> }).data ?? {};
+function countServices(services: readonly Manifest[]): readonly Found[] {
+  if (services.length > 0)
+    return [good(`${services.map(({ metadata }) => metadata.name).join(", ")} are there`)];
+  return [{ state: "fault", detail: "there is no Knative Service of Dormouse", fix: "apply an overlay" }];
 }
 
 type Conditioned = Manifest & {

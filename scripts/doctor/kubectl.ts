@@ -5,5 +5,5 @@ export type Manifest = {
   readonly spec?: unknown;
 };
 
-/** Answers what kubectl prints; throws its words. */
-export type Kubectl = (args: readonly string[]) => Promise<string>;
+/** Answers what kubectl prints, given that on its standard input; throws its words. */
+export type Kubectl = (args: readonly string[], input?: string) => Promise<string>;

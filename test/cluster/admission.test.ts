@@ -1,36 +1,70 @@
 import assert from "node:assert/strict";
-import { before, describe, it } from "node:test";
-import { admitService } from "../../scripts/doctor/admit-service.ts";
-import type { ServingConfig } from "../../scripts/doctor/knative-service.ts";
-import { SERVICES } from "../support/knative-services.ts";
-import { kubectl, kubectlJson } from "./support/kubectl.ts";
+import { describe, it } from "node:test";
+import { execa } from "execa";
+import type { Kubectl } from "../../scripts/doctor/kubectl.ts";
+import { admitted } from "../../scripts/doctor/admission.ts";
+import { installable, render, type Manifest } from "../support/manifests.ts";
 
-describe("Knative's own webhook", () => {
-  let config: ServingConfig;
-  before(async () => {
-    config = { features: await dataOf("config-features"), defaults: await dataOf("config-defaults") };
-  });
+describe("Knative's own webhooks, as the doctor asks them,", async () => {
+  for (const folder of await installable()) {
+    it(`take what ${folder} installs`, async () => {
+      const found = await admitted(await render(folder), asking());
 
-  for (const [what, service] of SERVICES) {
-    it(`says of ${what} what our rules say of it`, async () => {
-      const objections = admitService(service, config).filter(({ kind }) => kind === "refused");
-
-      const said = await kubectl("create --dry-run=server -n default -f -", [], JSON.stringify(service)).then(
-        () => "admitted",
-        (error: unknown) => String(error),
+      assert.notEqual(found.length, 0);
+      assert.deepEqual(
+        found.filter(({ state }) => state !== "good"),
+        [],
       );
-
-      const told = `${JSON.stringify(objections)} against ${said}`;
-      assert.equal(said === "admitted", objections.length === 0, told);
-      if (said !== "admitted")
-        assert.match(said, /validation failed|strict decoding|unknown field|denied/, told);
     });
   }
+
+  const refused: readonly (readonly [what: string, service: Manifest, says: RegExp, fix: RegExp])[] = [
+    ["a feature without its flag", service({ hostAliases: [] }), /must not set|unknown field/, /./],
+    [
+      "a reserved variable",
+      service({}, { env: [{ name: "PORT", value: "1" }] }),
+      /"PORT" is a reserved/,
+      /docs/,
+    ],
+    ["a field that no Knative has", service({ terminationGracePeriodSeconds: 60 }), /unknown field/, /docs/],
+    ["a limit beyond the cluster's", service({ timeoutSeconds: 1e6 }), /expected 0 <= 1000000 <= /, /docs/],
+  ];
+  for (const [what, manifest, says, fix] of refused) {
+    it(`refuse ${what} in their own words`, async () => {
+      const [finding] = await admitted([manifest], asking());
+
+      assert.equal(finding?.state, "fault");
+      assert.match(finding.detail, says);
+      assert.match(finding.detail, /^Service dormouse: (?!Warning|Error)/);
+      assert.match(String(finding.fix), fix);
+    });
+  }
+
+  it("are not reached by an account that may not apply, nor in a namespace that is not there", async () => {
+    const [stranger] = await admitted([service()], asking("default", "--as=nobody-in-particular"));
+    const [nowhere] = await admitted([service()], asking("not-there"));
+
+    assert.match(String(stranger?.fix), /let an account apply it that may/);
+    assert.match(String(nowhere?.fix), /kubectl create namespace/);
+  });
 });
 
-async function dataOf(name: string): Promise<Readonly<Record<string, string>>> {
-  const map = await kubectlJson<{ data?: Record<string, string> }>(
-    `get configmap ${name} -n knative-serving`,
-  );
-  return map.data ?? {};
+function asking(namespace = "default", ...more: readonly string[]): Kubectl {
+  return async (args, input = "") => {
+    const { stdout, stderr, failed } = await execa("kubectl", [...args, "-n", namespace, ...more], {
+      reject: false,
+      input,
+    });
+    if (failed) throw new Error(stderr);
+    return stdout;
+  };
+}
+
+function service(pod: object = {}, container: object = {}): Manifest {
+  return {
+    apiVersion: "serving.knative.dev/v1",
+    kind: "Service",
+    metadata: { name: "dormouse" },
+    spec: { template: { spec: { containers: [{ image: "dormouse", ...container }], ...pod } } },
+  };
 }

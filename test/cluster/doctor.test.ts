@@ -30,7 +30,7 @@ describe("an examination of an installation", () => {
       return seen.text;
     });
 
-    for (const check of ["knative", "admission", "volume", "secret", "readiness", "rights"])
+    for (const check of ["knative", "services", "volume", "secret", "readiness", "rights"])
       assert.match(text, new RegExp(`^ok +${check}: `, "m"));
   });
 
@@ -70,6 +70,7 @@ describe("an examination of an installation", () => {
     await rm(folder, { recursive: true });
     assert.equal(exitCode, 1);
     assert.match(text, /^ok +rights: you may create a ClusterRoleBinding$/m);
+    assert.match(text, /^ok +admission: Service dormouse-backup is as Knative wants it$/m);
     const faults = [...text.matchAll(/^FAULT +(.*)$/gm)].map(([, fault]) => fault);
     assert.deepEqual(faults, [
       "volume: there is no claim dormouse-backups",

@@ -1,0 +1,47 @@
+import { good, type Finding } from "../../shared/doctor/finding.ts";
+import type { Kubectl, Manifest } from "./kubectl.ts";
+
+type Found = Omit<Finding, "check">;
+
+/** What the API server says, and what to change. The first that fits counts. */
+const FIXES: readonly (readonly [says: RegExp, fix: string])[] = [
+  [/namespaces ".*" not found/, "make it first: kubectl create namespace NAME"],
+  [/is forbidden: User/, "let an account apply it that may: Knative was not asked"],
+  [/no matches for kind/, "install what is missing of Knative"],
+  [
+    /failed calling webhook/,
+    "kubectl get pods -n knative-serving -n knative-eventing: the webhook must be there",
+  ],
+  [
+    /must not set the field|support is disabled/,
+    "set the feature flags in the ConfigMap config-features of knative-serving (docs/knative.md)",
+  ],
+  [/./, "change it so that Knative takes it; docs/knative.md says what the manifests need"],
+];
+
+/**
+ * Whether Knative takes what is to be applied: its own webhooks say, by a dry run on the server, which changes nothing.
+ * They know the release and the settings of this cluster.
+ */
+export async function admitted(manifests: readonly Manifest[], kubectl: Kubectl): Promise<readonly Found[]> {
+  const asked = manifests.filter(({ apiVersion }) => apiVersion.includes(".knative.dev/"));
+  return Promise.all(
+    asked.map(async (manifest): Promise<Found> => {
+      const name = `${manifest.kind} ${manifest.metadata.name}`;
+      try {
+        await kubectl(["apply", "--dry-run=server", "-f", "-"], JSON.stringify(manifest));
+        return good(`${name} is as Knative wants it`);
+      } catch (error) {
+        const why = refusalIn((error as Error).message);
+        const fix = FIXES.find(([says]) => says.test(why))?.[1];
+        return { state: "fault", detail: `${name}: ${why}`, ...(fix === undefined ? {} : { fix }) };
+      }
+    }),
+  );
+}
+
+/** Without the warnings before it, and without the name of the webhook. */
+function refusalIn(printed: string): string {
+  const lines = printed.split("\n").filter((line) => line !== "" && !line.startsWith("Warning: "));
+  return lines.join(" ").replace(/^.*(?:denied the request: |error when \w+ "STDIN": )/, "");
+}
