@@ -15,7 +15,7 @@ import type { Service } from "../../shared/function/service.ts";
 import { authorizeOf, eventAuthOf } from "../../shared/http/authorize-by.ts";
 import { sendersCheck } from "../../shared/doctor/check-senders.ts";
 import { backupDependencies } from "../../shared/backup/backup-dependencies.ts";
-import { mirrorOf } from "../../shared/catalog/bucket/open-mirror.ts";
+import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
 import { protectionOf } from "../../shared/catalog/encryption/protection.ts";
 import type { Surroundings } from "../../shared/function/run-function.ts";
 import type { BackupConfig } from "./config.ts";
@@ -74,7 +74,7 @@ function checksOf(config: BackupConfig, { inspect, now }: BackupDependencies, se
 }
 
 function mirroringOf(config: BackupConfig): MirrorPolicy | undefined {
-  const mirror = mirrorOf(config);
+  const mirror = openBucketCatalog(config);
   const keep = keepPolicy(config, config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS);
   return mirror && { mirror, keep, timeoutMs: config.MIRROR_TIMEOUT_MINUTES * 60_000 };
 }

@@ -1,11 +1,11 @@
-import type { Catalog, CatalogListing, LegacyFile } from "../../shared/catalog/catalog.ts";
+import type { CatalogListing, LegacyFile, VolumeCatalog } from "../../shared/catalog/catalog.ts";
 import { adoptable, describeAdopted } from "../../shared/catalog/legacy/legacy-adoption.ts";
 import type { RunContext } from "../../shared/run/run.ts";
 import { asDormouseError, type Problem } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 
 export type AdoptDependencies = {
-  readonly catalog: Pick<Catalog, "list" | "adopt">;
+  readonly catalog: Pick<VolumeCatalog, "list" | "adopt">;
   readonly log: Log;
   readonly now: () => Date;
   /** Of Dormouse. */

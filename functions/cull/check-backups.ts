@@ -1,7 +1,7 @@
 import { newestFirst } from "../../shared/catalog/backup.ts";
 import { good, type Check } from "../../shared/doctor/finding.ts";
 import { stalenessOf } from "./retention/staleness.ts";
-import { culledVolume } from "./cull-backups.ts";
+import { listOwn } from "./own-backups.ts";
 import type { CullPlacesDependencies } from "./cull-places.ts";
 
 /** Whether each database has a backup as young as it should be. A warning: this function does its work without one. */
@@ -10,7 +10,7 @@ export function backupsCheck(deps: CullPlacesDependencies, staleHours: number): 
     name: "backups",
     async look(signal) {
       if (staleHours === 0) return [];
-      const { backups } = await culledVolume(deps.catalog, deps.namespace).list(signal);
+      const { backups } = await listOwn({ ...deps, place: "volume", volume: deps.catalog }, signal);
       const ofDatabase = Map.groupBy(backups, ({ database }) => database);
       const databases = [...new Set([...ofDatabase.keys(), ...(deps.expected ?? [])])].toSorted();
       const stale = databases.flatMap((database) => {

@@ -1,35 +1,18 @@
 import type { Backup } from "../../shared/catalog/backup.ts";
-import type { Catalog, CatalogListing } from "../../shared/catalog/catalog.ts";
+import { listOwn, type OwnListing } from "./own-backups.ts";
 import { planOf, type CullOutcome, type CullReport } from "./cull-report.ts";
-import { isOwn, originText, ownOrigins, type Origin } from "../../shared/catalog/origin.ts";
+import { originText } from "../../shared/catalog/origin.ts";
 import { odditiesIn, type DamageBook } from "../../shared/retention/oddities.ts";
 import type { CullContext } from "../../shared/retention/retention-policy.ts";
 import { planLegacy } from "./retention/legacy-plan.ts";
 import { planCatalog, type CullPlan } from "./retention/retention.ts";
 import type { RunContext } from "../../shared/run/run.ts";
-import {
-  finishRemovals,
-  removePlanned,
-  type CulledCatalog,
-  type CulledPlace,
-  type CullRequest,
-} from "./remove-planned.ts";
+import { finishRemovals, removePlanned, type CulledPlace, type CullRequest } from "./remove-planned.ts";
 import type { EventSink } from "../../shared/events/event-sink.ts";
 import type { CullEvent } from "./cull-events.ts";
 import { announce } from "../../shared/events/announce.ts";
 
-export function culledVolume(catalog: Catalog, namespace: string | undefined): CulledCatalog {
-  return {
-    ...catalog,
-    async list(signal) {
-      const listing = await catalog.list(signal);
-      return withoutOthers(listing, ownOrigins(namespace, listing.backups));
-    },
-    remove: async (name, _signal, decided) => ((await catalog.remove(name, decided)) ? "removed" : "changed"),
-  };
-}
-
-/** One catalog, wherever it lies, and what culling it needs: nothing of the database. */
+/** One place, and what culling it needs: nothing of the database. */
 export type CullDependencies = CulledPlace & {
   readonly damage: DamageBook;
   readonly expected?: CullContext["expected"];
@@ -44,7 +27,7 @@ export async function cullBackups(
   context: RunContext,
 ): Promise<CullReport> {
   if (!request.dryRun) await finishRemovals(deps, context);
-  const listing = await deps.catalog.list(context.signal);
+  const listing = await listOwn(deps, context.signal);
   const planning = {
     now: deps.now(),
     expected: deps.expected,
@@ -70,19 +53,6 @@ export async function cullBackups(
   const data = { run: context.run.id, place, removed, bytesFreed, remaining, refused, kept };
   announce(deps, context, { type: "dev.dormouse.cull.completed", subject: place, data } satisfies CullEvent);
   return report;
-}
-
-/** Another's backups in the same place neither count nor go, whatever they are called. */
-export function withoutOthers<Listing extends CatalogListing>(
-  listing: Listing,
-  own: ReadonlyMap<string, Origin>,
-): Listing & { readonly elsewhere: readonly Backup[] } {
-  const isOurs = (backup: Backup) => isOwn(own.get(backup.database), backup);
-  return {
-    ...listing,
-    backups: listing.backups.filter(isOurs),
-    elsewhere: listing.backups.filter((backup) => !isOurs(backup)),
-  };
 }
 
 function othersOf(backups: readonly Backup[]): CullReport["elsewhere"] {
@@ -126,7 +96,7 @@ function tellStaleness(deps: CullDependencies, context: RunContext, { database, 
 }
 
 type Done = Pick<CullOutcome, "removed" | "remaining"> & {
-  readonly listing: Awaited<ReturnType<CulledCatalog["list"]>>;
+  readonly listing: OwnListing;
   readonly plans: readonly CullPlan[];
 };
 

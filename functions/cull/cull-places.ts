@@ -1,21 +1,29 @@
-import { backupOf, type Backup } from "../../shared/catalog/backup.ts";
-import type { Place, PlacedBackup } from "../../shared/catalog/merged-catalog.ts";
+import type { BucketCatalog, VolumeCatalog } from "../../shared/catalog/catalog.ts";
+import type { Place } from "../../shared/catalog/merged-catalog.ts";
 import type { CullReport, Removal } from "./cull-report.ts";
-import type { Mirror } from "../../shared/catalog/mirror.ts";
 import type { KeepPolicy } from "../../shared/retention/retention-policy.ts";
-import { ownOrigins } from "../../shared/catalog/origin.ts";
-import type { RunContext } from "../../shared/run/run.ts";
+import type { RunContext, RunStore } from "../../shared/run/run.ts";
+import { sweepLeftovers } from "../../shared/run/sweep-leftovers.ts";
 import { asDormouseError, type Problem } from "../../shared/errors.ts";
-import { cullBackups, withoutOthers } from "./cull-backups.ts";
+import { cullBackups, type CullDependencies } from "./cull-backups.ts";
 import { adoptLegacyFiles, type AdoptReport } from "./adopt-legacy-files.ts";
-import { cullVolume, type CullVolumeDependencies, type CullVolumeRequest } from "./cull-volume.ts";
-import { CullStopped, type CulledCatalog } from "./remove-planned.ts";
+import { CullStopped, type CullRequest } from "./remove-planned.ts";
 import type { CullEvent } from "./cull-events.ts";
 import { announce } from "../../shared/events/announce.ts";
 
-export type CullPlacesDependencies = CullVolumeDependencies & {
+export type CullPlacesDependencies = Omit<CullDependencies, "place" | "catalog" | "volume"> & {
+  readonly runs: Pick<RunStore, "find">;
+  /** Of the volume. */
+  readonly catalog: VolumeCatalog;
+  /** Of Dormouse. */
+  readonly version: string;
   /** Unset: there is no bucket. What it keeps goes by its own count. */
-  readonly bucket?: { readonly mirror: Mirror; readonly keep: KeepPolicy } | undefined;
+  readonly bucket?: { readonly catalog: BucketCatalog; readonly keep: KeepPolicy } | undefined;
+};
+
+export type CullPlacesRequest = CullRequest & {
+  /** How many files of the old pod a run may adopt. */
+  readonly adoptLimit: number;
 };
 
 /** Of a place that could not be culled, or not to the end: what went nevertheless. */
@@ -38,10 +46,14 @@ export type CullPlacesReport = CullReport & {
  */
 export async function cullPlaces(
   deps: CullPlacesDependencies,
-  request: CullVolumeRequest,
+  request: CullPlacesRequest,
   context: RunContext,
 ): Promise<CullPlacesReport> {
-  const volume = await tried(deps, context, "volume", () => cullVolume(deps, request, context));
+  const volume = await tried(deps, context, "volume", async () => {
+    // What an earlier attempt of this run left, and what runs that have ended left, makes room first.
+    await sweepLeftovers(deps, context.run, []);
+    return cullBackups({ ...deps, place: "volume", volume: deps.catalog }, request, context);
+  });
   const bucket = await cullBucket(deps, request, context);
   const mayAdopt = !request.dryRun && ("error" in volume || volume.report.legacyFiles > 0);
   const adoption = mayAdopt ? await adoptLegacyFiles(deps, request.adoptLimit, context) : undefined;
@@ -56,12 +68,12 @@ export async function cullPlaces(
 
 async function cullBucket(
   deps: CullPlacesDependencies,
-  request: CullVolumeRequest,
+  request: CullPlacesRequest,
   context: RunContext,
 ): Promise<BucketReport | undefined> {
   if (deps.bucket === undefined) return undefined;
-  const { mirror, keep } = deps.bucket;
-  const bucket = { ...deps, place: "bucket", catalog: culledBucket(deps, mirror) } as const;
+  const { catalog, keep } = deps.bucket;
+  const bucket = { ...deps, place: "bucket", catalog, volume: deps.catalog } as const;
   const policy = { ...request.policy, ...keep };
   const done = await tried(deps, context, "bucket", () =>
     cullBackups(bucket, { ...request, policy }, context),
@@ -91,31 +103,4 @@ async function tried(
     announce(deps, context, { type: "dev.dormouse.cull.failed", subject: place, data } satisfies CullEvent);
     return { error, told };
   }
-}
-
-/**
- * What the volume knows counts in the bucket: whose backups are one's own, and the pins, which reach the bucket with the
- * next backup run.
- */
-function culledBucket({ catalog: volume, namespace }: CullPlacesDependencies, mirror: Mirror): CulledCatalog {
-  return {
-    ...mirror,
-    async list(signal) {
-      const [listing, local] = await Promise.all([mirror.list(signal), volume.list(signal)]);
-      const byName = new Map(local.backups.map((backup) => [backup.name, backup]));
-      const backups = listing.backups.map((each) => asOnVolume(byName.get(each.name), each));
-      return withoutOthers({ ...listing, backups }, ownOrigins(namespace, local.backups));
-    },
-    async find(name, signal) {
-      const found = await mirror.find(name, signal);
-      return found && asOnVolume(await volume.find(name), found);
-    },
-  };
-}
-
-function asOnVolume(local: Backup | undefined, backup: Backup): PlacedBackup {
-  const { pin, archive } = local?.manifest ?? {};
-  const isSame = archive?.sha256 === backup.manifest.archive.sha256;
-  const manifest = isSame && pin !== undefined ? { ...backup.manifest, pin } : backup.manifest;
-  return { ...backupOf(manifest), places: isSame ? ["volume", "bucket"] : ["bucket"] };
 }

@@ -4,7 +4,7 @@ import type { Catalog } from "../../shared/catalog/catalog.ts";
 import { nearestBackup, offeringNearest } from "../../shared/catalog/offer-nearest.ts";
 import type { RetentionPolicy } from "../../shared/retention/retention-policy.ts";
 import type { Verb } from "../../shared/http/authorize.ts";
-import { catalogOfBothPlaces } from "../../shared/catalog/merged-catalog.ts";
+import { mergedCatalog } from "../../shared/catalog/merged-catalog.ts";
 import type { Run, RunContext } from "../../shared/run/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import { cullPlaces, type CullPlacesDependencies } from "./cull-places.ts";
@@ -68,13 +68,15 @@ type Settings = Omit<CullRequest, "dryRun"> & {
   readonly minIntervalMs: number;
 };
 
+const never = new AbortController().signal;
+
 /** Which database a run is about: all that have backups on the volume. */
 export const ALL_DATABASES = "*";
 
 /** Turns requests and events into culls of the volume and the bucket, and marks single backups. */
 export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...settings }: Settings) {
   const { catalog, bucket } = deps;
-  const bothPlaces = bucket === undefined ? catalog : catalogOfBothPlaces(catalog, bucket.mirror);
+  const bothPlaces = bucket === undefined ? catalog : mergedCatalog(catalog, bucket.catalog);
   return {
     kind: "cull" as const,
     database: ALL_DATABASES,
@@ -93,7 +95,7 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
       const asked = requestSchema.parse(request);
       if (asked.action !== "cull") return undefined;
       const recently = {
-        find: (wanted: ArchiveName) => catalog.find(wanted),
+        find: (wanted: ArchiveName) => catalog.find(wanted, never),
         now: deps.now(),
         minIntervalMs,
       };

@@ -1,32 +1,16 @@
-import type { Backup } from "../../shared/catalog/backup.ts";
-import type { CatalogListing } from "../../shared/catalog/catalog.ts";
-import type { BackupManifest } from "../../shared/catalog/manifest.ts";
-import type { Mirror } from "../../shared/catalog/mirror.ts";
 import type { Log } from "../../shared/log.ts";
 import type { RetentionPolicy } from "../../shared/retention/retention-policy.ts";
 import type { Exclusively } from "./exclusively.ts";
-import { parseArchiveName, type ArchiveName } from "../../shared/catalog/archive-name.ts";
+import { parseArchiveName } from "../../shared/catalog/archive-name.ts";
+import { findOwn, type OwnPlace } from "./own-backups.ts";
 import { readCullJournal, type CullJournal } from "./cull-journal.ts";
 import { removalOf, type CullOutcome, type Removal } from "./cull-report.ts";
 import { mayStillGo, type CullPlan, type RemovedBackup } from "./retention/retention.ts";
 import type { RunContext, RunStore } from "../../shared/run/run.ts";
 import { asDormouseError, DormouseError, type ErrorCode } from "../../shared/errors.ts";
 
-/** What culling asks of a catalog: one's own backups of a volume or a bucket. */
-export type CulledCatalog = Pick<Mirror, "find" | "finishRemoval"> & {
-  list(signal: AbortSignal): Promise<CatalogListing & { readonly elsewhere: readonly Backup[] }>;
-  /** `changed`: its manifest is not the `decided` one any more, and nothing was removed. */
-  remove(
-    name: ArchiveName,
-    signal: AbortSignal,
-    decided: BackupManifest,
-  ): Promise<Awaited<ReturnType<Mirror["remove"]>> | "changed">;
-};
-
-/** One catalog, wherever it lies, and what removing from it needs. */
-export type CulledPlace = {
-  readonly place: CullOutcome["place"];
-  readonly catalog: CulledCatalog;
+/** One place, and what removing from it needs. */
+export type CulledPlace = OwnPlace & {
   readonly runs: Pick<RunStore, "inUse">;
   readonly log: Log;
   readonly exclusively: Exclusively;
@@ -102,11 +86,12 @@ const HELD = {
 
 /** Why it was not removed, if so. Pins and runs are looked at once more, right before the manifest goes. */
 async function removeOne(
-  { place, catalog, runs }: CulledPlace,
+  deps: CulledPlace,
   { backup: { name }, backup }: RemovedBackup,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const found = await catalog.find(name, signal);
+  const { place, catalog, runs } = deps;
+  const found = await findOwn(deps, name, signal);
   if (found === undefined) return GONE;
   const decision = mayStillGo(backup, found, await runs.inUse());
   if (!decision.may) return decision.why;

@@ -20,7 +20,7 @@ import type { Service } from "../../shared/function/service.ts";
 import { version } from "../../shared/version.ts";
 import { authorizeOf, eventAuthOf } from "../../shared/http/authorize-by.ts";
 import { sendersCheck } from "../../shared/doctor/check-senders.ts";
-import { mirrorOf } from "../../shared/catalog/bucket/open-mirror.ts";
+import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
 import type { Surroundings } from "../../shared/function/run-function.ts";
 import { backupsCheck } from "./check-backups.ts";
 import type { CullConfig } from "./config.ts";
@@ -95,10 +95,10 @@ function notByRecord({ request }: Run): string | undefined {
 }
 
 function bucketOf(config: CullConfig, judge: JudgeSignature | undefined) {
-  const mirror = mirrorOf(config);
+  const catalog = openBucketCatalog(config);
   return (
-    mirror && {
-      mirror: trusting(mirror, judge),
+    catalog && {
+      catalog: trusting(catalog, judge),
       keep: keepPolicy(config, config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS),
     }
   );

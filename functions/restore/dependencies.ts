@@ -1,7 +1,7 @@
 import { availableParallelism, tmpdir } from "node:os";
 import type { CopiedArchives } from "../../shared/catalog/archives/archive-file.ts";
-import { catalogOfBothPlaces } from "../../shared/catalog/merged-catalog.ts";
-import type { Mirror } from "../../shared/catalog/mirror.ts";
+import { mergedCatalog } from "../../shared/catalog/merged-catalog.ts";
+import type { Catalog } from "../../shared/catalog/catalog.ts";
 import { trusting } from "../../shared/catalog/trusted-listing.ts";
 import type { KeepPolicy } from "../../shared/retention/retention-policy.ts";
 import type { DatabaseLock, HeldDatabase } from "../../shared/postgres/database-lock.ts";
@@ -19,7 +19,7 @@ import { connectionSettings } from "../../shared/postgres/session/connection-set
 import { openLibpq, type Libpq } from "../../shared/postgres/session/libpq.ts";
 import { restoreServer } from "../../shared/postgres/databases/restore-server.ts";
 import { backupDependencies } from "../../shared/backup/backup-dependencies.ts";
-import { mirrorOf } from "../../shared/catalog/bucket/open-mirror.ts";
+import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
 import { accessOf, protectionOf, type Access } from "../../shared/catalog/encryption/protection.ts";
 import type { Surroundings } from "../../shared/function/run-function.ts";
 import type { RestoreConfig } from "./config.ts";
@@ -71,12 +71,12 @@ type Parts = { readonly libpq: Libpq; readonly call: CallCluster; readonly backu
 /** The volume, the bucket, and both as one. What one of them has forged hides nothing of the other. */
 function placesOf(config: RestoreConfig, { judge }: Access) {
   const volume = trusting(volumeCatalog(config.BACKUP_DIR), judge);
-  const bucket = mirrorOf(config);
+  const bucket = openBucketCatalog(config);
   const mirror = bucket && trusting(bucket, judge);
-  return { volume, mirror, catalog: mirror === undefined ? volume : catalogOfBothPlaces(volume, mirror) };
+  return { volume, mirror, catalog: mirror === undefined ? volume : mergedCatalog(volume, mirror) };
 }
 
-function filesOf(config: RestoreConfig, mirror: Mirror | undefined, access: Access): CopiedArchives {
+function filesOf(config: RestoreConfig, mirror: Catalog | undefined, access: Access): CopiedArchives {
   return archivesOfBothPlaces({
     backupDir: config.BACKUP_DIR,
     restoreDir: restoreDirOf(config),

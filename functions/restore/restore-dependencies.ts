@@ -1,5 +1,6 @@
 import type { CopiedArchives } from "../../shared/catalog/archives/archive-file.ts";
-import type { Catalog } from "../../shared/catalog/catalog.ts";
+import type { VolumeCatalog } from "../../shared/catalog/catalog.ts";
+import type { MergedCatalog } from "../../shared/catalog/merged-catalog.ts";
 import type { DatabaseLock, HeldDatabase } from "../../shared/postgres/database-lock.ts";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import type { Expired } from "../../shared/postgres/databases/own-database.ts";
@@ -30,8 +31,8 @@ export type RestoreSettings = {
 export type RestoreDependencies = {
   readonly settings: RestoreSettings;
   /** Of both places, where there is a bucket. */
-  readonly catalog: Catalog;
-  readonly volume: Pick<Catalog, "list" | "leftovers" | "sweep">;
+  readonly catalog: MergedCatalog;
+  readonly volume: Pick<VolumeCatalog, "list" | "leftovers" | "sweep">;
   readonly files: CopiedArchives;
   readonly runs: RunStore;
   readonly lock: DatabaseLock;

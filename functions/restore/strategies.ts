@@ -1,3 +1,4 @@
+import type { ChangeMarks } from "../../shared/catalog/catalog.ts";
 import type { HeldDatabase } from "../../shared/postgres/database-lock.ts";
 import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./plan/restorable.ts";
@@ -115,9 +116,9 @@ async function rehearse(
     const { sha256 } = backup.manifest.archive;
     const verification = { level: "compared", at: deps.now().toISOString() } as const;
     // Another backup may have come to have its name.
-    await deps.catalog.mark(backup.name, (manifest) =>
-      manifest.archive.sha256 === sha256 ? { ...manifest, verification } : manifest,
-    );
+    const change: ChangeMarks = (manifest) =>
+      manifest.archive.sha256 === sha256 ? { ...manifest, verification } : manifest;
+    await deps.catalog.mark(backup.name, change, signal);
   }
   await saga.write({ phase: "ended" });
   await deps.server.drop(own, signal);

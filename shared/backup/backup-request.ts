@@ -1,4 +1,4 @@
-import type { Catalog } from "../catalog/catalog.ts";
+import type { VolumeCatalog } from "../catalog/catalog.ts";
 import type { DatabaseLock } from "../postgres/database-lock.ts";
 import type { FindDumpTool } from "../postgres/dump.ts";
 import type { Encryption, SignManifest } from "../catalog/encryption.ts";
@@ -12,7 +12,7 @@ import type { EventSink } from "../events/event-sink.ts";
 
 /** The ports and clocks that taking a backup needs. */
 export type BackupDependencies = {
-  readonly catalog: Catalog;
+  readonly catalog: VolumeCatalog;
   readonly runs: RunStore;
   readonly lock: DatabaseLock;
   readonly inspect: InspectDatabase;

@@ -1,7 +1,6 @@
 import type { Backup } from "../catalog/backup.ts";
-import type { Catalog } from "../catalog/catalog.ts";
+import type { BucketCatalog, Catalog } from "../catalog/catalog.ts";
 import { planMirror } from "./mirror-plan.ts";
-import type { Mirror } from "../catalog/mirror.ts";
 import type { KeepPolicy } from "../retention/retention-policy.ts";
 import { isOwn, ownOrigins } from "../catalog/origin.ts";
 import { toldProgress } from "../run/progress.ts";
@@ -14,7 +13,7 @@ import { announce } from "../events/announce.ts";
 
 /** Where backups are mirrored, which of them, and how long a run may take for it. */
 export type MirrorPolicy = {
-  readonly mirror: Mirror;
+  readonly mirror: BucketCatalog;
   readonly keep: KeepPolicy;
   readonly timeoutMs: number;
 };
@@ -68,7 +67,7 @@ async function catchUp(
     progress.lacking.splice(0, Infinity, ...[...plan.copy, ...plan.conflicts].map(({ name }) => name));
     const wanted = new Set(plan.copy.map(({ name }) => name));
     const over = new Set(onVolume.map(({ name }) => name).filter((name) => !wanted.has(name)));
-    await mirror.sweep(database, { wanted, over }, signal);
+    await mirror.sweepUploads(database, { wanted, over }, signal);
 
     const problems: unknown[] = plan.conflicts.map(conflict);
     for (const backup of plan.copy) await copy(backup).catch(goOn(problems));
@@ -82,7 +81,8 @@ async function catchUp(
 
   async function copy(backup: Backup): Promise<void> {
     const passing = { what: { mirroring: backup.name }, expectedBytes: backup.sizeBytes, monotonicMs };
-    const open = async () => toldProgress(await catalog.open(backup.name), passing, context.progress);
+    const open = async () =>
+      toldProgress(await catalog.open(backup.name, 0, signal), passing, context.progress);
     await mirror.copyIn(backup, open, signal);
     progress.copied.push(backup.name);
     progress.lacking.splice(progress.lacking.indexOf(backup.name), 1);

@@ -1,5 +1,5 @@
 import type { Backup } from "../catalog/backup.ts";
-import { ANSWER_MS } from "../catalog/mirror.ts";
+import { ANSWER_MS } from "../catalog/bucket/silent-bucket.ts";
 import { isOwn, type Origin } from "../catalog/origin.ts";
 import type { RunContext } from "../run/run.ts";
 import { asDormouseError } from "../errors.ts";

@@ -98,38 +98,56 @@ export function isAbandoned({ changedAt }: Pick<Leftover, "changedAt">, now: Dat
 
 export type ChangeMarks = (manifest: BackupManifest) => Marks;
 
-/** All backups below one folder or bucket. Names from callers are parsed, never joined to a path. */
+/**
+ * What became of a backup that should go. `changed`: its manifest is not the decided one any more, and nothing was
+ * removed. `locked`: an object lock or a legal hold keeps it, and nothing was removed. `hidden`: the bucket keeps old
+ * versions, so it is out of sight, but its bytes are still there.
+ */
+export type RemoveOutcome = "removed" | "changed" | "locked" | "hidden";
+
+/**
+ * All backups below one folder or in one bucket, under the same names. Names from callers are parsed, never joined to a
+ * path. A volume has a limit of its own for each of its calls, and passes over the signal where it reads one small file.
+ */
 export type Catalog = {
-  /** Complete, or it throws `catalog_unreadable`: a partial list would make old backups look like the newest. */
-  list(signal: AbortSignal): Promise<CatalogListing>;
+  /**
+   * Complete, or it throws: a partial list would make old backups look like the newest. With `answerWithinMs` a bucket
+   * that has said nothing by then is `mirror_unreachable`; one that has may take its time.
+   */
+  list(signal: AbortSignal, answerWithinMs?: number): Promise<CatalogListing>;
   /** The backup of that name as it stands now; `undefined` unless both its files are there and agree. */
-  find(name: ArchiveName): Promise<Backup | undefined>;
+  find(name: ArchiveName, signal: AbortSignal): Promise<Backup | undefined>;
+  /**
+   * The archive as stored, from byte number `fromByte` on, in pieces of which each is good until the next one is asked
+   * for; legacy files too. Throws `backup_not_found` unless it is there, and no link or device.
+   */
+  open(name: ArchiveName, fromByte: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Changes the marks of an existing backup, as one durable step: compare-and-set, so that of two at once, from
+   * whichever processes, none is lost; in a bucket where the store can (If-Match), else the last one wins. `change` may
+   * be called more than once, each time with the manifest as it stands. Answers with what stands then. Throws
+   * `backup_not_found`.
+   */
+  mark(name: ArchiveName, change: ChangeMarks, signal: AbortSignal): Promise<BackupManifest>;
+  /**
+   * Removes the manifest first, so that a half-removed backup is never offered for a restore. A volume compares its
+   * manifest with the `decided` one in the same step. Throws `backup_not_found` for what is no backup of ours.
+   */
+  remove(name: ArchiveName, signal: AbortSignal, decided?: BackupManifest): Promise<RemoveOutcome>;
+  /**
+   * Removes the archive of that size whose manifest a `remove` had removed when its process died, and the folder if it
+   * is empty. Answers whether the archive was there; one with a manifest, or of another size, is left alone.
+   */
+  finishRemoval(name: ArchiveName, sizeBytes: number, signal: AbortSignal): Promise<boolean>;
+};
+
+/** The primary place: backups are taken there, and files of the old pod lie there. */
+export type VolumeCatalog = Catalog & {
   /**
    * Writes `archive` to a temporary file, syncs it, reads it back and compares the hash. Throws `disk_full`,
    * `volume_unwritable` or `archive_damaged`, and whatever `archive` throws, with the file removed.
    */
   stage(draft: ArchiveDraft, archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StagedArchive>;
-  /**
-   * The archive as stored, legacy files too, in pieces of which each is good until the next one is asked for. Throws
-   * `backup_not_found` unless it is a regular file.
-   */
-  open(name: ArchiveName): Promise<AsyncIterable<Uint8Array>>;
-  /**
-   * Changes the marks of an existing backup, as one durable step: compare-and-set, so that of two at once, from
-   * whichever processes, none is lost. `change` may be called more than once, each time with the manifest as it stands.
-   * Answers with what stands then. Throws `backup_not_found`.
-   */
-  mark(name: ArchiveName, change: ChangeMarks): Promise<BackupManifest>;
-  /**
-   * Removes the manifest first, so that a half-removed backup is never offered for a restore; nothing, and answers
-   * false, if its manifest is not the `decided` one any more. Throws `backup_not_found` for what is no backup of ours.
-   */
-  remove(name: ArchiveName, decided?: BackupManifest): Promise<boolean>;
-  /**
-   * Removes the archive of that size whose manifest a `remove` had removed when its process died, and the folder if it
-   * is empty. Answers whether the archive was there; one with a manifest, or of another size, is left alone.
-   */
-  finishRemoval(name: ArchiveName, sizeBytes: number): Promise<boolean>;
   /**
    * Makes a backup of a legacy file: reads it to its end and writes the manifest that `describe` makes of what was
    * read. A file that is damaged, or does not end as a dump ends, stays as it is and is listed with its `damage` from
@@ -148,4 +166,27 @@ export type Catalog = {
    */
   sweep(run: string): Promise<void>;
   space(): Promise<Space>;
+};
+
+/** What the volume says of uploads, by the names of their archives. */
+export type KnownUploads = {
+  /** They go on. */
+  readonly wanted: ReadonlySet<ArchiveName>;
+  /** They are of backups that need not be sent any more. What is neither may be another installation's. */
+  readonly over: ReadonlySet<ArchiveName>;
+};
+
+/** The same backups in a bucket: a second place, and no more than a copy. */
+export type BucketCatalog = Catalog & {
+  /**
+   * Copies the archive, then the manifest, and proves that the bucket holds both, byte for byte. An archive that is
+   * there and equal is not sent again; one that was sent in part goes on where it stopped, if the store allows.
+   * Throws `archive_damaged` when `open` gives other bytes than the manifest says, `mirror_unequal` when the bucket
+   * keeps other bytes than it was given, `mirror_unreachable` or `mirror_refused`.
+   */
+  copyIn(backup: Backup, open: () => Promise<AsyncIterable<Uint8Array>>, signal: AbortSignal): Promise<void>;
+  /** Replaces the manifest of a backup that the bucket has by that of the volume. */
+  rewrite(manifest: BackupManifest, signal: AbortSignal): Promise<void>;
+  /** Ends uploads of `database` that were begun and that nobody goes on with; answers how many. */
+  sweepUploads(database: string, uploads: KnownUploads, signal: AbortSignal): Promise<number>;
 };

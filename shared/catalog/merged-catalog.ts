@@ -2,7 +2,7 @@ import { asDormouseError, type Problem } from "../errors.ts";
 import { newestFirst, type Backup } from "./backup.ts";
 import type { Catalog, CatalogListing, ForeignEntry } from "./catalog.ts";
 import { within } from "../deadline.ts";
-import { ANSWER_MS, silentBucket, type Mirror } from "./mirror.ts";
+import { ANSWER_MS, silentBucket } from "./bucket/silent-bucket.ts";
 
 export type Place = "volume" | "bucket";
 export type PlacedBackup = Backup & { readonly places: readonly Place[] };
@@ -14,8 +14,11 @@ export type PlacedListing = Omit<CatalogListing, "backups" | "foreign"> & {
   readonly bucketProblem?: Problem | undefined;
 };
 
+/** The backups of both places, for a caller that reads them or marks one. */
+export type MergedCatalog = Pick<Catalog, "list" | "find" | "mark">;
+
 /**
- * Volume and bucket as one catalog. Of two backups with one name and other content the volume's counts, since nothing
+ * Of two backups with one name and other content the volume's counts, since nothing
  * of the bucket ever replaces it; the bucket's is reported.
  */
 export function inBothPlaces(volume: CatalogListing, bucket: CatalogListing | undefined): PlacedListing {
@@ -55,31 +58,28 @@ const ONE_MS = 60_000;
  * For whoever reads. A bucket that cannot be asked is no reason to refuse what the volume has, and is told in the
  * listing; where the volume has nothing, it is the error.
  */
-export function catalogOfBothPlaces(volume: Catalog, mirror: Mirror): Catalog {
-  const never = new AbortController().signal;
-  async function list(signal: AbortSignal): Promise<PlacedListing> {
-    const local = await volume.list(signal);
-    const isEmpty = local.backups.length === 0 && local.legacy.length === 0;
-    if (isEmpty) return inBothPlaces(local, await mirror.list(signal));
-    try {
-      const ask = (limited: AbortSignal) => mirror.list(limited, ANSWER_MS);
-      return inBothPlaces(local, await within(WHOLE_MS, signal, ask, silentBucket));
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const { code, message, hint } = asDormouseError(error);
-      return { ...inBothPlaces(local, undefined), bucketProblem: { code, message, hint } };
-    }
-  }
+export function mergedCatalog(volume: Catalog, bucket: Catalog): MergedCatalog {
   return {
-    ...volume,
-    list,
-    find: async (name) =>
-      (await volume.find(name)) ??
-      within(ONE_MS, never, (limited) => mirror.find(name, limited), silentBucket),
-    async mark(name, change) {
+    async list(signal): Promise<PlacedListing> {
+      const local = await volume.list(signal);
+      const isEmpty = local.backups.length === 0 && local.legacy.length === 0;
+      if (isEmpty) return inBothPlaces(local, await bucket.list(signal));
+      try {
+        const ask = (limited: AbortSignal) => bucket.list(limited, ANSWER_MS);
+        return inBothPlaces(local, await within(WHOLE_MS, signal, ask, silentBucket));
+      } catch (error) {
+        if (signal.aborted) throw error;
+        const { code, message, hint } = asDormouseError(error);
+        return { ...inBothPlaces(local, undefined), bucketProblem: { code, message, hint } };
+      }
+    },
+    find: async (name, signal) =>
+      (await volume.find(name, signal)) ??
+      within(ONE_MS, signal, (limited) => bucket.find(name, limited), silentBucket),
+    async mark(name, change, signal) {
       // The next backup run sends a manifest that changed on the volume; what only the bucket has is changed there.
-      if ((await volume.find(name)) !== undefined) return volume.mark(name, change);
-      return within(ONE_MS, never, (limited) => mirror.mark(name, change, limited), silentBucket);
+      if ((await volume.find(name, signal)) !== undefined) return volume.mark(name, change, signal);
+      return within(ONE_MS, signal, (limited) => bucket.mark(name, change, limited), silentBucket);
     },
   };
 }

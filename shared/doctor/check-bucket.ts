@@ -10,7 +10,8 @@ import { good, type Check, type Finding } from "./finding.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { openBucket, type Bucket, type BucketSettings } from "../catalog/bucket/bucket.ts";
 import { listSizes } from "../catalog/bucket/list-bucket.ts";
-import { digestOf, proveObject } from "../catalog/bucket/prove-object.ts";
+import { digestOfBytes } from "../catalog/digest.ts";
+import { proveObject } from "../catalog/bucket/prove-object.ts";
 import { isDenied, isMissing, isUnsupported, s3Error } from "../catalog/bucket/s3-errors.ts";
 import { putBytes } from "../catalog/bucket/upload-archive.ts";
 
@@ -130,7 +131,7 @@ async function prove(place: Place): Promise<void> {
   const { bucket, key, signal } = place;
   for (let attempt = 1; ; attempt++) {
     try {
-      await proveObject(bucket, key, digestOf(Buffer.from(key)), signal);
+      await proveObject(bucket, key, digestOfBytes(Buffer.from(key)), signal);
       return;
     } catch (error) {
       if (!isMissing(causeOf(error)) || attempt === ATTEMPTS) throw await withRemoval(place, error);

@@ -8,6 +8,7 @@ import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import * as file from "../catalog/volume/files.ts";
 import { runsFolder } from "../catalog/volume/open-volume.ts";
+import { replaceFile, writeDurably } from "../catalog/volume/write-durably.ts";
 import {
   type FoundRecord,
   lookAtRecord,
@@ -169,19 +170,17 @@ async function takeAway(folder: string, failed: Run): Promise<void> {
 }
 
 async function create({ folder, seal }: Written, run: Run): Promise<boolean> {
-  const temporary = join(folder, file.temporaryName(run.id));
   const path = recordPath(folder, run.id);
-  try {
-    await file.writeNew(promises, temporary, await sealedText(run, seal));
-    await setAside({ folder, seal }, run);
-    const isFirst =
-      (await file.moveWithoutClobbering(promises, temporary, path)) || (await replaceEmpty(temporary, path));
-    if (!isFirst) await file.removeIfThere(promises, temporary);
-    await file.syncFolder(promises, folder);
-    return isFirst;
-  } catch (error) {
-    throw file.volumeError(error, `record of run ${run.id}`);
-  }
+  return writeDurably(promises, path, await sealedText(run, seal), {
+    writer: run.id,
+    what: `record of run ${run.id}`,
+    async move(temporary) {
+      await setAside({ folder, seal }, run);
+      return (
+        (await file.moveWithoutClobbering(promises, temporary, path)) || (await replaceEmpty(temporary, path))
+      );
+    },
+  });
 }
 
 /**
@@ -211,15 +210,8 @@ async function replaceEmpty(temporary: string, path: string): Promise<boolean> {
 }
 
 async function replace({ folder, seal }: Written, run: Run): Promise<void> {
-  const temporary = join(folder, file.temporaryName(run.id));
-  try {
-    await file.writeNew(promises, temporary, await sealedText(run, seal));
-    await promises.rename(temporary, recordPath(folder, run.id));
-    await file.syncFolder(promises, folder);
-  } catch (error) {
-    await file.clearUp(() => file.removeIfThere(promises, temporary));
-    throw file.volumeError(error, `record of run ${run.id}`);
-  }
+  const writing = { writer: run.id, what: `record of run ${run.id}` };
+  await replaceFile(promises, recordPath(folder, run.id), await sealedText(run, seal), writing);
 }
 
 async function prune(folder: string, records: readonly Run[]): Promise<void> {

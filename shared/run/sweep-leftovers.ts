@@ -1,10 +1,10 @@
-import { isAbandoned, type Catalog, type Leftover } from "../catalog/catalog.ts";
+import { isAbandoned, type Leftover, type VolumeCatalog } from "../catalog/catalog.ts";
 import { isUnfinished, type Run, type RunStore } from "./run.ts";
 import { asDormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 type Dependencies = {
-  readonly catalog: Pick<Catalog, "leftovers" | "sweep">;
+  readonly catalog: Pick<VolumeCatalog, "leftovers" | "sweep">;
   readonly runs: Pick<RunStore, "find">;
   readonly log: Log;
   readonly now: () => Date;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import { aBackupOf, LARGE } from "../contracts/mirror.ts";
 import { ableStore } from "../support/able-store.ts";
 import { makeBucket, storeProxy, type Fault, type OwnStore, type Seen } from "../support/s3.ts";
@@ -34,11 +34,11 @@ describe("an answer that is no list", () => {
 
   async function setUp(prefix = "") {
     const [proxy, bucket] = await Promise.all([storeProxy(store.port), makeBucket(store, { prefix })]);
-    await s3Mirror(bucket.settings).copyIn(small, async () => pieces("PGDMP"), never);
+    await bucketCatalog(bucket.settings).copyIn(small, async () => pieces("PGDMP"), never);
     return {
       proxy,
       bucket,
-      mirror: s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint }),
+      mirror: bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint }),
       answer: (meets: (request: Seen) => boolean, fault: Fault) =>
         proxy.set((request) => (meets(request) ? fault : undefined)),
       async [Symbol.asyncDispose]() {
@@ -103,7 +103,7 @@ describe("an answer that is no list", () => {
         isNoAnswer,
       );
 
-      const { backups } = await s3Mirror(given.bucket.settings).list(never);
+      const { backups } = await bucketCatalog(given.bucket.settings).list(never);
       assert.deepEqual(backups, [small]);
     });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import { cull, cullEnvironment, daysOf, fillVolume } from "../support/culled.ts";
 import { startFunction } from "../support/function-process.ts";
 import {
@@ -25,7 +25,7 @@ describe("a backup that is damaged in the bucket alone", () => {
   /** Four nights of two databases, in both places. */
   async function setUp() {
     const [bucket, volume] = await Promise.all([makeBucket(store), temporaryVolume()]);
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
     const backups = [];
     for (const database of DATABASES)
       backups.push(...(await fillVolume(volume.path, 4, () => ({ database, origin: ORIGIN }))));

@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { backupOf } from "../../shared/catalog/backup.ts";
 import { parseManifest, serialiseManifest } from "../../shared/catalog/manifest.ts";
 import { manifestSigner } from "../../shared/catalog/encryption/manifest-signature.ts";
-import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import { cull, cullEnvironment, daysOf, DAY_MS, fillVolume, FIRST_AT } from "../support/culled.ts";
 import { startFunction } from "../support/function-process.ts";
 import { embeddedStore, makeBucket, mirrorEnvironment } from "../support/s3.ts";
@@ -52,7 +52,7 @@ describe("manifests that somebody forged", () => {
     }));
     const theirs = await fillVolume(others.path, 3, () => ({ origin: other }));
     for (const { name, manifest } of theirs)
-      await s3Mirror(bucket.settings).copyIn(
+      await bucketCatalog(bucket.settings).copyIn(
         backupOf(sign(manifest)),
         async () => pieces(`PGDMP ${name}`),
         never,

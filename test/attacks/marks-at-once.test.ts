@@ -30,10 +30,14 @@ describe("marks that two processes set at once", () => {
 
   it("all stand", async () => {
     for (const { name } of await list()) {
-      const rehearsed = volume.catalog.mark(name, (manifest) => ({
-        ...manifest,
-        verification: { level: "compared", at: "2026-11-23T00:00:00.000Z" },
-      }));
+      const rehearsed = volume.catalog.mark(
+        name,
+        (manifest) => ({
+          ...manifest,
+          verification: { level: "compared", at: "2026-11-23T00:00:00.000Z" },
+        }),
+        never,
+      );
       await Promise.all([okay(one.post({ pin: name })), okay(two.post({ acknowledge: name })), rehearsed]);
     }
 

@@ -9,7 +9,7 @@ import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
 import { serialiseManifest, type BackupManifest } from "../../shared/catalog/manifest.ts";
 import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
 import { manifestSigner } from "../../shared/catalog/encryption/manifest-signature.ts";
-import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import { problemIn } from "../support/faulty.ts";
 import { backupEnvironment, manifestOf, startFunction } from "../support/function-process.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
@@ -72,7 +72,7 @@ describe("the latest where a key is set, and newer manifests bear no signature o
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, bytes);
     await writeFile(`${path}.json`, serialiseManifest(manifest));
-    await s3Mirror(bucket.settings).copyIn(
+    await bucketCatalog(bucket.settings).copyIn(
       backupOf(manifest),
       async () => pieces(bytes),
       new AbortController().signal,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { RunContext, RunStep } from "../../shared/run/run.ts";
 import { jsonLog } from "../../shared/log.ts";
-import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import { mirrorBackups } from "../../shared/backup/mirror-backups.ts";
 import { KEEP_NOTHING } from "../support/backups.ts";
 import { embeddedStore, makeBucket, storeProxy, type OwnStore } from "../support/s3.ts";
@@ -27,7 +27,7 @@ describe("mirroring a catalog", () => {
       makeBucket(store),
       temporaryVolume(),
     ]);
-    const mirror = s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint });
+    const mirror = bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint });
     const events: OutcomeEvent[] = [];
     const deps = {
       catalog: volume.catalog,
@@ -69,7 +69,7 @@ describe("mirroring a catalog", () => {
           startedAt: new Date(`2026-11-${day}T01:00:00Z`),
         }),
       mirrored: async () =>
-        (await s3Mirror(bucket.settings).list(never)).backups.map(({ sequence }) => sequence),
+        (await bucketCatalog(bucket.settings).list(never)).backups.map(({ sequence }) => sequence),
       problem: () => (events[0]?.data as { problem?: { code: string } } | undefined)?.problem?.code,
       async [Symbol.asyncDispose]() {
         for (const each of [bucket, proxy, volume]) await each[Symbol.asyncDispose]();
@@ -83,10 +83,14 @@ describe("mirroring a catalog", () => {
     await given.publish(14, Buffer.from("PGDMP"), "other");
     const oldest = (await given.volume.catalog.list(never)).backups.at(-1)?.manifest;
     if (oldest !== undefined)
-      await given.volume.catalog.mark(oldest.name, (manifest) => ({
-        ...manifest,
-        pin: { at: oldest.startedAt, by: "test" },
-      }));
+      await given.volume.catalog.mark(
+        oldest.name,
+        (manifest) => ({
+          ...manifest,
+          pin: { at: oldest.startedAt, by: "test" },
+        }),
+        never,
+      );
 
     await given.run();
 
@@ -100,7 +104,7 @@ describe("mirroring a catalog", () => {
     await given.run();
     const sent = given.proxy.seen.length;
     const pin = { at: manifest.startedAt, by: "test" };
-    await given.volume.catalog.mark(manifest.name, (before) => ({ ...before, pin }));
+    await given.volume.catalog.mark(manifest.name, (before) => ({ ...before, pin }), never);
 
     await given.run();
 
@@ -164,13 +168,13 @@ describe("mirroring a catalog", () => {
       bytes: Buffer.from("PGDMP two"),
       startedAt: new Date("2026-11-12T01:00:00Z"),
     });
-    await given.volume.catalog.remove(twin.name);
+    await given.volume.catalog.remove(twin.name, never);
     await given.publish(12, Buffer.from("PGDMP two"));
 
     await given.run();
 
     assert.equal(given.problem(), "mirror_unfinished");
-    const mirror = s3Mirror(given.bucket.settings);
+    const mirror = bucketCatalog(given.bucket.settings);
     const bytes = Buffer.concat(await Array.fromAsync(await mirror.open(twin.name, 0, never)));
     assert.equal(String(bytes), "PGDMP one");
   });

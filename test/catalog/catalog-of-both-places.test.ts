@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { catalogOfBothPlaces } from "../../shared/catalog/merged-catalog.ts";
-import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
+import { mergedCatalog } from "../../shared/catalog/merged-catalog.ts";
+import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import { embeddedStore, makeBucket, type OwnStore } from "../support/s3.ts";
 import { publish, temporaryVolume } from "../support/volume.ts";
 
@@ -28,11 +28,11 @@ describe("volume and bucket as one catalog, for whoever writes a manifest", () =
     });
     const inBoth = await publish(volume.catalog, on(22));
     const inBucket = await publish(elsewhere.catalog, on(21));
-    const mirror = s3Mirror(bucket.settings);
-    await mirror.copyIn(inBoth, () => volume.catalog.open(inBoth.name), never);
-    await mirror.copyIn(inBucket, () => elsewhere.catalog.open(inBucket.name), never);
+    const mirror = bucketCatalog(bucket.settings);
+    await mirror.copyIn(inBoth, () => volume.catalog.open(inBoth.name, 0, never), never);
+    await mirror.copyIn(inBucket, () => elsewhere.catalog.open(inBucket.name, 0, never), never);
     return {
-      catalog: catalogOfBothPlaces(volume.catalog, mirror),
+      catalog: mergedCatalog(volume.catalog, mirror),
       volume: volume.catalog,
       mirror,
       inBoth,
@@ -48,18 +48,18 @@ describe("volume and bucket as one catalog, for whoever writes a manifest", () =
     const { name, manifest } = given.inBucket;
     await given.mirror.rewrite({ ...manifest, pin: PIN }, never);
 
-    assert.deepEqual((await given.catalog.find(name))?.manifest.pin, PIN);
+    assert.deepEqual((await given.catalog.find(name, never))?.manifest.pin, PIN);
   });
 
   it("writes on the volume what that has, and in the bucket only what it alone has", async () => {
     await using given = await setUp();
     const pinIn = async (name: typeof given.inBoth.name) => [
-      (await given.volume.find(name))?.manifest.pin,
+      (await given.volume.find(name, never))?.manifest.pin,
       (await given.mirror.find(name, never))?.manifest.pin,
     ];
 
     for (const { manifest } of [given.inBoth, given.inBucket])
-      await given.catalog.mark(manifest.name, (before) => ({ ...before, pin: PIN }));
+      await given.catalog.mark(manifest.name, (before) => ({ ...before, pin: PIN }), never);
 
     assert.deepEqual(await pinIn(given.inBoth.name), [PIN, undefined]);
     assert.deepEqual(await pinIn(given.inBucket.name), [undefined, PIN]);

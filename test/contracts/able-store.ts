@@ -10,7 +10,7 @@ import {
 } from "@aws-sdk/client-s3";
 import type { BucketSettings } from "../../shared/catalog/bucket/bucket.ts";
 import type { ChangeMarks } from "../../shared/catalog/catalog.ts";
-import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import { until } from "../support/faulty.ts";
 import { collect } from "../support/postgres-adapter.ts";
 import { beginUpload, makeBucket, uploadsIn, type Store, type TestBucket } from "../support/s3.ts";
@@ -32,7 +32,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
       stop.abort(new Error("enough"));
       yield LARGE.subarray(17 << 20);
     }
-    const copy = s3Mirror(settings).copyIn(aBackupOf(LARGE), async () => half(), stop.signal);
+    const copy = bucketCatalog(settings).copyIn(aBackupOf(LARGE), async () => half(), stop.signal);
     await assert.rejects(copy, /enough/);
   }
 
@@ -49,7 +49,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
       await interrupted(bucket, bucket.settings);
       assert.equal((await uploadsIn(bucket)).length, 1);
       const backup = aBackupOf(LARGE);
-      const mirror = s3Mirror(bucket.settings);
+      const mirror = bucketCatalog(bucket.settings);
       using sdk = watchSdk();
 
       await mirror.copyIn(backup, async () => pieces(LARGE), never);
@@ -63,7 +63,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
     await using bucket = await makeBucket(storeOf());
     await interrupted(bucket, bucket.settings);
     const others = randomBytes(LARGE.length);
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
 
     await mirror.copyIn(aBackupOf(others), async () => pieces(others), never);
 
@@ -77,7 +77,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
     await interruptedLater(bucket);
     using sdk = watchSdk();
 
-    await s3Mirror(bucket.settings).copyIn(backup, async () => pieces(LARGE), never);
+    await bucketCatalog(bucket.settings).copyIn(backup, async () => pieces(LARGE), never);
 
     assert.equal(sdk.seen().filter(({ path }) => path.includes("partNumber")).length, 2);
   });
@@ -95,14 +95,14 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
     const { name } = aBackupOf(LARGE);
     for (const key of [name, "2026-11-22/other2026-11-22-01-00.bak", "notes.txt"])
       await beginUpload(bucket, key);
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
 
     const [none, one] = [new Set<never>(), new Set([name])];
-    assert.equal(await mirror.sweep("hets", { wanted: one, over: none }, never), 0);
-    assert.equal(await mirror.sweep("nobody", { wanted: none, over: one }, never), 0);
+    assert.equal(await mirror.sweepUploads("hets", { wanted: one, over: none }, never), 0);
+    assert.equal(await mirror.sweepUploads("nobody", { wanted: none, over: one }, never), 0);
     // It may be another installation's, which has just begun.
-    assert.equal(await mirror.sweep("hets", { wanted: none, over: none }, never), 0);
-    assert.equal(await mirror.sweep("hets", { wanted: none, over: one }, never), 1);
+    assert.equal(await mirror.sweepUploads("hets", { wanted: none, over: none }, never), 0);
+    assert.equal(await mirror.sweepUploads("hets", { wanted: none, over: one }, never), 1);
 
     const left = (await uploadsIn(bucket)).map(({ Key }) => Key);
     assert.deepEqual(left, ["2026-11-22/other2026-11-22-01-00.bak", "notes.txt"]);
@@ -141,7 +141,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
       const backup = aBackupOf(bytes, bytes === LARGE ? 23 : 22);
       using sdk = watchSdk();
 
-      await s3Mirror(bucket.settings).copyIn(backup, async () => pieces(bytes), never);
+      await bucketCatalog(bucket.settings).copyIn(backup, async () => pieces(bytes), never);
 
       const reads = sdk
         .seen()
@@ -153,7 +153,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
   it("loses none of the marks that several set at once", async () => {
     await using bucket = await makeBucket(storeOf());
     const backup = aBackupOf(Buffer.from("PGDMP"));
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
     await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
     const [at, by] = ["2026-11-23T00:00:00.000Z", "test"];
     const changes: readonly ChangeMarks[] = [
@@ -162,7 +162,9 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
       (manifest) => ({ ...manifest, verification: { level: "compared", at } }),
     ];
 
-    await Promise.all(changes.map((change) => s3Mirror(bucket.settings).mark(backup.name, change, never)));
+    await Promise.all(
+      changes.map((change) => bucketCatalog(bucket.settings).mark(backup.name, change, never)),
+    );
 
     const { pin, acknowledged, verification } = (await mirror.find(backup.name, never))?.manifest ?? {};
     assert.deepEqual([pin?.by, acknowledged?.by, verification?.level], [by, by, "compared"]);
@@ -173,7 +175,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
     const VersioningConfiguration = { Status: "Enabled" } as const;
     const { client, settings } = bucket;
     await client.send(new PutBucketVersioningCommand({ Bucket: settings.bucket, VersioningConfiguration }));
-    const mirror = s3Mirror(settings);
+    const mirror = bucketCatalog(settings);
     const backup = aBackupOf(Buffer.from("PGDMP"));
     await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
 
@@ -185,7 +187,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
   it("leaves a backup alone that a lock or a legal hold keeps, and removes it when the hold is lifted", async () => {
     await using bucket = await makeBucket(storeOf(), {}, { ObjectLockEnabledForBucket: true });
     const { client, settings } = bucket;
-    const mirror = s3Mirror(settings);
+    const mirror = bucketCatalog(settings);
     const [held, retained] = [aBackupOf(Buffer.from("PGDMP"), 21), aBackupOf(Buffer.from("PGDMP"), 22)];
     for (const backup of [held, retained]) await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
     const hold = (Status: "ON" | "OFF") =>

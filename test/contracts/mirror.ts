@@ -4,7 +4,7 @@ import { it } from "node:test";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { backupOf } from "../../shared/catalog/backup.ts";
 import type { BucketSettings } from "../../shared/catalog/bucket/bucket.ts";
-import { s3Mirror } from "../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import { aManifest } from "../support/backups.ts";
 import { collect } from "../support/postgres-adapter.ts";
 import { makeBucket, type Store } from "../support/s3.ts";
@@ -22,7 +22,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
   it("lists nothing in an empty bucket", async () => {
     await using bucket = await makeBucket(storeOf(), changes);
 
-    const listing = await s3Mirror(bucket.settings).list(never);
+    const listing = await bucketCatalog(bucket.settings).list(never);
 
     assert.deepEqual(listing, { backups: [], legacy: [], foreign: [] });
   });
@@ -36,7 +36,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
   })) {
     it(`gives back an archive of ${size}, also from its middle`, async () => {
       await using bucket = await makeBucket(storeOf(), changes);
-      const mirror = s3Mirror(bucket.settings);
+      const mirror = bucketCatalog(bucket.settings);
       const backup = aBackupOf(bytes);
 
       await mirror.copyIn(backup, async () => pieces(bytes), never);
@@ -53,7 +53,9 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
 
   it("keeps to its prefix, and does not take a sibling for its own", async () => {
     await using bucket = await makeBucket(storeOf(), changes);
-    const [mine, sibling] = ["hets", "hets-old"].map((prefix) => s3Mirror({ ...bucket.settings, prefix }));
+    const [mine, sibling] = ["hets", "hets-old"].map((prefix) =>
+      bucketCatalog({ ...bucket.settings, prefix }),
+    );
     const bytes = Buffer.from("PGDMP");
     await sibling?.copyIn(aBackupOf(bytes, 21), async () => pieces(bytes), never);
 
@@ -68,7 +70,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
 
   it("reports what is no backup, and never counts it", async () => {
     await using bucket = await makeBucket(storeOf(), changes);
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
     const whole = aBackupOf(Buffer.from("PGDMP"));
     await mirror.copyIn(whole, async () => pieces("PGDMP"), never);
     const put = (Key: string, Body: string) =>
@@ -94,7 +96,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
 
   it("refuses an archive that the volume has changed, and shows nothing of it", async () => {
     await using bucket = await makeBucket(storeOf(), changes);
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
     const rotten = Buffer.from(LARGE);
     rotten[rotten.length - 1] = (rotten.at(-1) ?? 0) ^ 1;
 
@@ -117,7 +119,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
 
   it("sends no archive that is there and equal, and replaces one that is there in part", async () => {
     await using bucket = await makeBucket(storeOf(), changes);
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
     const backup = aBackupOf(Buffer.from("PGDMP"));
     const put = (Body: string) =>
       bucket.client.send(new PutObjectCommand({ Bucket: bucket.settings.bucket, Key: backup.name, Body }));
@@ -133,7 +135,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
 
   it("replaces a manifest that has changed", async () => {
     await using bucket = await makeBucket(storeOf(), changes);
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
     const backup = aBackupOf(Buffer.from("PGDMP"));
     await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
     const pinned = { ...backup.manifest, pin: { at: "2026-11-23T00:00:00.000Z", by: "test" } };
@@ -145,7 +147,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
 
   it("removes both objects of a backup and nothing else", async () => {
     await using bucket = await makeBucket(storeOf(), changes);
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
     const [one, other] = [aBackupOf(Buffer.from("PGDMP"), 21), aBackupOf(Buffer.from("PGDMP"), 22)];
     for (const backup of [one, other]) await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
 
@@ -157,7 +159,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
 
   it("finds one backup as it is now, and none of which an object is missing", async () => {
     await using bucket = await makeBucket(storeOf(), changes);
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
     const [one, half, none] = [21, 22, 23].map((day) => aBackupOf(Buffer.from("PGDMP"), day));
     assert.ok(one && half && none);
     for (const backup of [one, half]) await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
@@ -171,7 +173,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
 
   it("finishes a removal only where the manifest is gone and the archive is the one meant", async () => {
     await using bucket = await makeBucket(storeOf(), changes);
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
     const [whole, half] = [21, 22].map((day) => aBackupOf(Buffer.from("PGDMP"), day));
     assert.ok(whole && half);
     for (const backup of [whole, half]) await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
@@ -195,7 +197,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
       yield LARGE.subarray(9 << 20);
     }
 
-    const copy = s3Mirror(bucket.settings).copyIn(aBackupOf(LARGE), async () => slow(), stop.signal);
+    const copy = bucketCatalog(bucket.settings).copyIn(aBackupOf(LARGE), async () => slow(), stop.signal);
 
     await assert.rejects(copy, /enough/);
     assert.deepEqual(await bucket.keys(), []);

@@ -12,7 +12,7 @@ import { damageBook } from "../../functions/cull/marks/damage-book.ts";
 import { runFiles } from "../../shared/run/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { jsonLog } from "../../shared/log.ts";
-import { cullBackups, culledVolume, type CullDependencies } from "../../functions/cull/cull-backups.ts";
+import { cullBackups, type CullDependencies } from "../../functions/cull/cull-backups.ts";
 import { oneAtATime } from "../../functions/cull/exclusively.ts";
 import { KEEP_NOTHING } from "../support/backups.ts";
 import { cull, cullEnvironment, daysOf, fillVolume, reportOf } from "../support/culled.ts";
@@ -39,9 +39,12 @@ async function cullWith(path: string, files: Partial<Files>) {
     trigger: { source: "test", id: `${Math.random()}` },
     request: {},
   });
+  const catalog = volumeCatalog(path, { ...promises, ...files });
   const deps: CullDependencies = {
     place: "volume",
-    catalog: culledVolume(volumeCatalog(path, { ...promises, ...files }), undefined),
+    catalog,
+    volume: catalog,
+    namespace: undefined,
     runs,
     damage: damageBook(path),
     events: { send: async () => undefined },
@@ -292,7 +295,11 @@ describe("culls that meet others", () => {
       if (!isPlanned) {
         isPlanned = true;
         const pin = { at: now().toISOString(), by: "ada" };
-        await volume.catalog.mark(backups[2]?.name ?? assert.fail(), (manifest) => ({ ...manifest, pin }));
+        await volume.catalog.mark(
+          backups[2]?.name ?? assert.fail(),
+          (manifest) => ({ ...manifest, pin }),
+          never,
+        );
         const request = { filename: second?.name };
         const trigger = { source: "http", id: "restore" };
         await runs.begin({ kind: "restore", database: "hets", trigger, request });

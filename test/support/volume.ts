@@ -5,7 +5,7 @@ import { execa } from "execa";
 import type { TestContext } from "node:test";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { openVolume } from "../../shared/catalog/volume/open-volume.ts";
-import type { Catalog } from "../../shared/catalog/catalog.ts";
+import type { VolumeCatalog } from "../../shared/catalog/catalog.ts";
 import type { Backup } from "../../shared/catalog/backup.ts";
 import { aManifest, type ManifestGiven } from "./backups.ts";
 
@@ -17,7 +17,7 @@ export async function temporaryFolder(): Promise<Removed> {
 }
 
 /** An empty volume with its catalog. */
-export async function temporaryVolume(): Promise<Removed & { readonly catalog: Catalog }> {
+export async function temporaryVolume(): Promise<Removed & { readonly catalog: VolumeCatalog }> {
   const folder = await temporaryFolder();
   await openVolume(folder.path);
   return { ...folder, catalog: volumeCatalog(folder.path) };
@@ -64,7 +64,7 @@ export async function* pieces(...chunks: readonly (Uint8Array | string)[]): Asyn
 }
 
 /** Puts a backup into a catalog without a database. */
-export async function publish(catalog: Catalog, given: ManifestGiven = {}): Promise<Backup> {
+export async function publish(catalog: VolumeCatalog, given: ManifestGiven = {}): Promise<Backup> {
   const bytes = given.bytes ?? Buffer.from("PGDMP");
   const startedAt = given.startedAt ?? new Date("2026-11-22T01:00:00Z");
   const draft = { database: given.database ?? "hets", run: "backup-0123456789abcdef01234567", startedAt };

@@ -2,7 +2,7 @@ import * as promises from "../../../shared/catalog/volume/volume-calls.ts";
 import { join } from "node:path";
 import * as z from "zod";
 import type { DamageBook, KnownDamage } from "../../../shared/retention/oddities.ts";
-import * as file from "../../../shared/catalog/volume/files.ts";
+import { replaceFile } from "../../../shared/catalog/volume/write-durably.ts";
 
 const START = "acknowledged-";
 const knownSchema = z.object({
@@ -41,14 +41,8 @@ async function read(path: string): Promise<readonly KnownDamage[]> {
 }
 
 async function write(folder: string, damage: KnownDamage): Promise<void> {
-  const temporary = join(folder, file.temporaryName("acknowledged"));
   const name = `${START}${damage.place}-${damage.path.replace("/", "-").replace(/(?:\.json)?$/, ".json")}`;
-  try {
-    await file.writeNew(promises, temporary, `${JSON.stringify({ formatVersion: 1, ...damage }, null, 2)}\n`);
-    await promises.rename(temporary, join(folder, name));
-    await file.syncFolder(promises, folder);
-  } catch (error) {
-    await file.clearUp(() => file.removeIfThere(promises, temporary));
-    throw file.volumeError(error, `.dormouse/${name}`);
-  }
+  const text = `${JSON.stringify({ formatVersion: 1, ...damage }, null, 2)}\n`;
+  const writing = { writer: "acknowledged", what: `.dormouse/${name}` };
+  await replaceFile(promises, join(folder, name), text, writing);
 }

@@ -42,13 +42,13 @@ export async function markBackup(
     const damage = await acknowledgeDamage(deps, request, { by, signal });
     if (damage.length > 0) {
       await step(DONE[action], { backup: name, by, damage });
-      if ((await deps.catalog.find(name)) === undefined) return { damage };
+      if ((await deps.catalog.find(name, signal)) === undefined) return { damage };
     }
   }
   const mark = { at: deps.now().toISOString(), by };
   const manifest = await deps.exclusively(async () => {
     await assertOurs(deps, name, signal);
-    return deps.catalog.mark(name, (before) => marked(before, request, mark));
+    return deps.catalog.mark(name, (before) => marked(before, request, mark), signal);
   });
   await step(DONE[action], { backup: name, by });
   return manifest;
@@ -81,11 +81,11 @@ async function assertOurs(
   name: ArchiveName,
   signal: AbortSignal,
 ): Promise<void> {
-  const backup = await catalog.find(name);
+  const backup = await catalog.find(name, signal);
   if (backup === undefined) {
     throw await offeringNearest(notFound(name), catalog, ({ backups }) => nearestBackup(backups, name));
   }
-  if ((await volume.find(name)) !== undefined) return;
+  if ((await volume.find(name, signal)) !== undefined) return;
   const own = ownOrigins(namespace, (await volume.list(signal)).backups).get(backup.database);
   if (isOwn(own, { ...backup, places: ["bucket"] })) return;
   const message = `${name} in the bucket comes from elsewhere: ${originText(backup)}`;

@@ -5,10 +5,12 @@ import { join } from "node:path";
 import type { ArchiveFile, ArchiveFiles, ArchiveSource, CopiedArchives, CopyRoom } from "./archive-file.ts";
 import type { CheckSignature, Decrypt } from "../encryption.ts";
 import type { BackupManifest } from "../manifest.ts";
-import type { Mirror } from "../mirror.ts";
+import type { Catalog } from "../catalog.ts";
 import { DormouseError } from "../../errors.ts";
-import { archiveFiles, archiveIn, assertDigest, openRegular, otherThanDescribed } from "./archive-files.ts";
-import { bytesOf, digestOf, hashing, writeAll, type Digest } from "../volume/digest.ts";
+import { archiveFiles, archiveIn } from "./archive-files.ts";
+import { assertDescribed, hashing, otherThanDescribed, type Digest } from "../digest.ts";
+import { bytesOf, digestOf, writeAll } from "../volume/file-digest.ts";
+import { openArchive } from "../volume/open-regular.ts";
 import { lookAt, removeIfThere, volumeError } from "../volume/files.ts";
 import { copyName, fetchedName, sweepRestoreDir, sweptBytes } from "./restore-dir.ts";
 
@@ -17,7 +19,7 @@ export type ArchivePlaces = {
   /** Scratch: what is fetched and decrypted. */
   readonly restoreDir: string;
   /** Unset: there is no bucket. */
-  readonly fetch?: Mirror["open"] | undefined;
+  readonly fetch?: Catalog["open"] | undefined;
   /** Unset: there is no key. */
   readonly decrypt?: Decrypt | undefined;
   /** Unset: signatures are not looked at. */
@@ -128,11 +130,13 @@ function isCopied({ checkSignature }: ArchivePlaces, { manifest }: Described): b
 /** Where signatures are asked for, those who may write to the volume are not trusted: nor is the file that they can still change. */
 async function copied(task: Task): Promise<ArchiveFile> {
   const { places, backup } = task;
-  await using source = await openRegular(places.backupDir, backup.name);
+  await using source = await openArchive(promises, places.backupDir, backup.name);
   const { size } = await source.stat();
   if (size !== backup.manifest.archive.sizeBytes) throw otherThanDescribed(backup.name);
   await assertRoom(places.restoreDir, size);
-  return await copyOf(task, bytesOf(source), (copy) => assertDigest(backup, copy));
+  return await copyOf(task, bytesOf(source), (copy) =>
+    assertDescribed(backup.name, copy, backup.manifest.archive),
+  );
 }
 
 async function openEncrypted(task: Task, decrypt: Decrypt): Promise<ArchiveFile> {
@@ -169,7 +173,7 @@ async function fetched(task: Task): Promise<ArchiveFile> {
     throw volumeError(error, what);
   }
   try {
-    assertDigest(backup, await digestOf(handle, signal));
+    assertDescribed(backup.name, await digestOf(handle, signal), backup.manifest.archive);
     return copyIn(handle, path);
   } catch (error) {
     await copyIn(handle, path)[Symbol.asyncDispose]();
@@ -190,13 +194,12 @@ async function append({ places, backup, signal }: Task, handle: FileHandle, had:
 /** What is decrypted is once more what its manifest says: it may have been overwritten since it was looked at. */
 async function decrypted(task: Task, decrypt: Decrypt, stored: ArchiveFile): Promise<ArchiveFile> {
   const { places, backup } = task;
-  const { decrypted: expected } = backup.manifest.archive;
+  const described = backup.manifest.archive;
   await assertRoom(places.restoreDir, decryptedBytes(backup));
   const source = hashing(stored.bytes());
-  return copyOf(task, decrypt(source.bytes), ({ sha256, sizeBytes }) => {
-    assertDigest(backup, source.digest());
-    if (expected !== undefined && (expected.sha256 !== sha256 || expected.sizeBytes !== sizeBytes))
-      throw otherThanDescribed(backup.name);
+  return copyOf(task, decrypt(source.bytes), (copy) => {
+    assertDescribed(backup.name, source.digest(), described);
+    if (described.decrypted !== undefined) assertDescribed(backup.name, copy, described.decrypted);
   });
 }
 

@@ -1,18 +1,23 @@
 import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from "@aws-sdk/client-s3";
-import { parseArchiveName, type ArchiveName } from "../archive-name.ts";
-import { backupOf, newestFirst, type Backup } from "../backup.ts";
-import type { CatalogListing, ForeignEntry } from "../catalog.ts";
+import type { ArchiveName } from "../archive-name.ts";
+import type { Backup } from "../backup.ts";
+import type { CatalogListing } from "../catalog.ts";
+import {
+  classifyBackup,
+  classifyName,
+  listingOf,
+  MAX_MANIFEST_BYTES,
+  tooLarge,
+  type Classified,
+} from "../classify.ts";
 import { within } from "../../deadline.ts";
-import { parseManifest } from "../manifest.ts";
-import { silentBucket } from "../mirror.ts";
+import { sideBySide } from "../side-by-side.ts";
+import { silentBucket } from "./silent-bucket.ts";
 import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { readObject } from "./read-object.ts";
 import { isGone, s3Error } from "./s3-errors.ts";
 
-type Found = { readonly backup: Backup } | { readonly foreign: ForeignEntry };
-
-const MAX_MANIFEST_BYTES = 32 << 20;
 const AT_ONCE = 8;
 
 /** Every page and every manifest, or an error. */
@@ -24,16 +29,8 @@ export async function listBucket(
   try {
     const sizes = await listSizes(bucket, signal, "", answerWithinMs);
     const paths = [...sizes.keys()];
-    const found: Found[] = [];
-    for (let at = 0; at < paths.length; at += AT_ONCE) {
-      const some = paths.slice(at, at + AT_ONCE).map((path) => classify(bucket, path, sizes, signal));
-      found.push(...(await Promise.all(some)).filter((entry) => entry !== undefined));
-    }
-    return {
-      backups: found.flatMap((entry) => ("backup" in entry ? [entry.backup] : [])).toSorted(newestFirst),
-      legacy: [],
-      foreign: found.flatMap((entry) => ("foreign" in entry ? [entry.foreign] : [])),
-    };
+    const found = await sideBySide(paths, AT_ONCE, (path) => classify(bucket, path, sizes, signal));
+    return listingOf(found.filter((entry) => entry !== undefined));
   } catch (error) {
     throw s3Error(error, `listing the bucket ${bucket.name}`, signal);
   }
@@ -113,15 +110,10 @@ async function classify(
   path: string,
   sizes: ReadonlyMap<string, number>,
   signal: AbortSignal,
-): Promise<Found | undefined> {
-  const name = parseArchiveName(path.replace(/\.json$/, ""))?.name;
-  if (name === undefined)
-    return { foreign: { path, reason: "unknown_file", detail: "is not named as a backup" } };
-  const isManifest = path !== name;
-  if (isManifest && sizes.has(name)) return readBackup(bucket, name, sizes, signal);
-  if (isManifest)
-    return { foreign: { path, reason: "manifest_without_archive", detail: "its archive is gone" } };
-  if (sizes.has(`${name}.json`)) return undefined;
+): Promise<Classified | undefined> {
+  const named = classifyName(path, (other) => sizes.has(other));
+  if (named === undefined || "foreign" in named) return named;
+  if ("whole" in named) return readBackup(bucket, named.whole.name, sizes, signal);
   return {
     foreign: { path, reason: "archive_without_manifest", detail: "was sent in part, or half removed" },
   };
@@ -132,29 +124,18 @@ async function readBackup(
   name: ArchiveName,
   sizes: ReadonlyMap<string, number>,
   signal: AbortSignal,
-): Promise<Found | undefined> {
+): Promise<Classified | undefined> {
   const path = `${name}.json`;
-  const unreadable = (detail: string): Found => ({
-    foreign: { path, reason: "manifest_unreadable", detail },
-  });
-  if ((sizes.get(path) ?? 0) > MAX_MANIFEST_BYTES) return unreadable("is too large for a manifest");
-  const json = await readManifest(bucket, path, signal);
+  if ((sizes.get(path) ?? 0) > MAX_MANIFEST_BYTES) return tooLarge(name);
+  const manifest = await readManifest(bucket, path, signal);
   // Removed since the pages were read.
-  if (json === undefined) return undefined;
-  try {
-    const backup = backupOf(parseManifest(name, json));
-    if (backup.sizeBytes === sizes.get(name)) return { backup };
-    const detail = `has ${sizes.get(name)} bytes, its manifest says ${backup.sizeBytes}`;
-    return { foreign: { path: name, reason: "archive_size_differs", detail } };
-  } catch (error) {
-    return unreadable((error as Error).message);
-  }
+  return manifest && classifyBackup(name, sizes.get(name), manifest);
 }
 
-async function readManifest(bucket: Bucket, path: string, signal: AbortSignal): Promise<string | undefined> {
+async function readManifest(bucket: Bucket, path: string, signal: AbortSignal): Promise<Buffer | undefined> {
   try {
     const chunks = await Array.fromAsync(readObject(bucket, bucket.prefix + path, 0, signal));
-    return Buffer.concat(chunks).toString("utf8");
+    return Buffer.concat(chunks);
   } catch (error) {
     if (isGone((error as Error).cause)) return undefined;
     throw error;

@@ -3,8 +3,9 @@ import type { ArchiveName } from "../archive-name.ts";
 import type { ChangeMarks } from "../catalog.ts";
 import { parseManifest, serialiseManifest, withMarks, type BackupManifest } from "../manifest.ts";
 import { DormouseError } from "../../errors.ts";
+import { digestOfBytes } from "../digest.ts";
 import type { Bucket } from "./bucket.ts";
-import { digestOf, proveObject } from "./prove-object.ts";
+import { proveObject } from "./prove-object.ts";
 import { isMissing, isUnmatched, isUnsupported, s3Error } from "./s3-errors.ts";
 import { putBytes } from "./upload-archive.ts";
 
@@ -24,7 +25,7 @@ export async function markObject(
       const marked = withMarks(manifest, change(manifest));
       const bytes = Buffer.from(serialiseManifest(marked));
       if (await replace(bucket, key, { bytes, etag, isLast: attempt === ATTEMPTS }, signal)) {
-        await proveObject(bucket, key, digestOf(bytes), signal);
+        await proveObject(bucket, key, digestOfBytes(bytes), signal);
         return marked;
       }
     }

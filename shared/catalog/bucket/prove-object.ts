@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { HeadObjectCommand } from "@aws-sdk/client-s3";
+import { isSame, type Digest } from "../digest.ts";
 import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
-import { digestObject, type Digest } from "./read-object.ts";
+import { digestObject } from "./read-object.ts";
 import { isMissing, s3Error } from "./s3-errors.ts";
 
 export type Expected = Digest & {
@@ -22,7 +22,7 @@ export async function proveObject(
 ): Promise<void> {
   if (await isVouchedFor(bucket, key, expected, signal)) return;
   const found = await digestObject(bucket, key, signal);
-  if (found.sizeBytes === expected.sizeBytes && found.sha256 === expected.sha256) return;
+  if (isSame(found, expected)) return;
   const sizes = `${found.sizeBytes} bytes instead of ${expected.sizeBytes}`;
   const how = found.sizeBytes === expected.sizeBytes ? "other bytes of the same number" : sizes;
   throw new DormouseError("mirror_unequal", `the bucket keeps ${how} for ${key}`, {
@@ -61,13 +61,9 @@ export async function isThere(
       { abortSignal: signal },
     );
     if (ContentLength !== expected.sizeBytes) return false;
-    return (await digestObject(bucket, key, signal)).sha256 === expected.sha256;
+    return isSame(await digestObject(bucket, key, signal), expected);
   } catch (error) {
     if (isMissing(error)) return false;
     throw s3Error(error, `looking for ${key}`, signal);
   }
-}
-
-export function digestOf(bytes: Buffer): Digest {
-  return { sizeBytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
 }

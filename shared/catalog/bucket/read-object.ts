@@ -1,12 +1,10 @@
-import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
+import { hashing, type Digest } from "../digest.ts";
 import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { giveBack } from "./parts.ts";
 import { s3Error } from "./s3-errors.ts";
-
-export type Digest = { readonly sizeBytes: number; readonly sha256: string };
 
 /** In a row, each without a single byte. */
 const ATTEMPTS = 4;
@@ -113,12 +111,7 @@ async function* whole(stream: Readable, expected: Expected, signal: AbortSignal)
 
 /** What the bucket gives back, to the last byte. */
 export async function digestObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<Digest> {
-  const hash = createHash("sha256");
-  let sizeBytes = 0;
-  for await (const chunk of readObject(bucket, key, 0, signal)) {
-    hash.update(chunk);
-    sizeBytes += chunk.length;
-    giveBack(chunk);
-  }
-  return { sizeBytes, sha256: hash.digest("hex") };
+  const { bytes, digest } = hashing(readObject(bucket, key, 0, signal));
+  for await (const chunk of bytes) giveBack(chunk);
+  return digest();
 }

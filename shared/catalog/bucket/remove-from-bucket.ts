@@ -1,6 +1,6 @@
 import { DeleteObjectCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
 import type { ArchiveName } from "../archive-name.ts";
-import type { Removal } from "../mirror.ts";
+import type { RemoveOutcome } from "../catalog.ts";
 import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { listSizes } from "./list-bucket.ts";
@@ -11,7 +11,7 @@ export async function removeFromBucket(
   bucket: Bucket,
   name: ArchiveName,
   signal: AbortSignal,
-): Promise<Removal> {
+): Promise<RemoveOutcome> {
   const key = bucket.prefix + name;
   try {
     if (await isLocked(bucket, key, signal)) return "locked";

@@ -8,7 +8,8 @@ import {
   type CompletedPart,
 } from "@aws-sdk/client-s3";
 import type { Backup } from "../backup.ts";
-import { asDormouseError, DormouseError } from "../../errors.ts";
+import { assertDescribed, digestOfBytes, hashing, otherThanDescribed } from "../digest.ts";
+import { asDormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { bufferPool, parallelFor, partBytesFor, partsOf, type Part } from "./parts.ts";
 import { s3Error } from "./s3-errors.ts";
@@ -53,12 +54,13 @@ async function putWhole(upload: Upload): Promise<string | undefined> {
   // One byte of room: an archive that grew must not look whole.
   const room = backup.sizeBytes + 1;
   for await (const { bytes } of partsOf(await open(), room, bufferPool(1, room))) {
-    const hash = createHash("sha256").update(bytes).digest();
-    if (hash.toString("hex") !== backup.manifest.archive.sha256) break;
+    const found = digestOfBytes(bytes);
+    // Rot must not be copied as if it were a backup.
+    assertDescribed(backup.name, found, backup.manifest.archive);
     await putBytes(bucket, key, bytes, { signal });
-    return bucket.attributes.ChecksumAlgorithm && hash.toString("base64");
+    return bucket.attributes.ChecksumAlgorithm && Buffer.from(found.sha256, "hex").toString("base64");
   }
-  throw notAsWritten(backup.name);
+  throw otherThanDescribed(backup.name);
 }
 
 /** A buffer of known length, never a stream: streams are framed, and some stores keep the frames as content. */
@@ -115,21 +117,20 @@ async function sendParts(upload: Upload, begun: BegunUpload): Promise<CompletedP
   const failure = new AbortController();
   const pool = bufferPool(parallelFor(partBytes), partBytes);
   const either = AbortSignal.any([signal, failure.signal]);
-  const hash = createHash("sha256");
+  const source = hashing(await open());
   const sending: Promise<CompletedPart>[] = [];
   const fail = (error: unknown) => {
     failure.abort(error);
     pool.end(error);
   };
   try {
-    for await (const part of partsOf(await open(), partBytes, pool)) {
+    for await (const part of partsOf(source.bytes, partBytes, pool)) {
       either.throwIfAborted();
-      hash.update(part.bytes);
       const sent = sendPart({ ...upload, signal: either }, begun, part).finally(part.release);
       sent.catch(fail);
       sending.push(sent);
     }
-    if (hash.digest("hex") !== backup.manifest.archive.sha256) throw notAsWritten(backup.name);
+    assertDescribed(backup.name, source.digest(), backup.manifest.archive);
     const sent = await Promise.all(sending);
     pool.free();
     return sent;
@@ -180,11 +181,4 @@ function compositeOf(parts: readonly CompletedPart[]): string | undefined {
     hash.update(Buffer.from(ChecksumSHA256, "base64"));
   }
   return `${hash.digest("base64")}-${parts.length}`;
-}
-
-/** Rot must not be copied as if it were a backup. */
-function notAsWritten(name: string): DormouseError {
-  return new DormouseError("archive_damaged", `archive ${name} on the volume is not what its manifest says`, {
-    hint: "distrust the volume, and take another backup",
-  });
 }

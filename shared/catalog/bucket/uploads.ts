@@ -6,7 +6,7 @@ import {
   type Part as SdkPart,
 } from "@aws-sdk/client-s3";
 import { parseArchiveName } from "../archive-name.ts";
-import type { KnownUploads } from "../mirror.ts";
+import type { KnownUploads } from "../catalog.ts";
 import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { isMissing, isUnsupported, s3Error } from "./s3-errors.ts";

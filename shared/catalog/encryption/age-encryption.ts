@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { ReadableStream } from "node:stream/web";
 import { Decrypter, Encrypter } from "age-encryption";
+import { hashing } from "../digest.ts";
 import type { Decrypt, Encryption } from "../encryption.ts";
 import { DormouseError } from "../../errors.ts";
 
@@ -11,17 +11,9 @@ export function ageEncryption(recipients: readonly string[]): Encryption {
   return {
     recipients,
     encrypt(archive) {
-      const hash = createHash("sha256");
-      let sizeBytes = 0;
-      async function* plain(): AsyncGenerator<Uint8Array> {
-        for await (const chunk of archive) {
-          hash.update(chunk);
-          sizeBytes += chunk.length;
-          yield chunk;
-        }
-      }
-      const encrypted = through(plain(), (stream) => encrypterFor(recipients).encrypt(stream));
-      return { archive: encrypted, plain: () => ({ sizeBytes, sha256: hash.copy().digest("hex") }) };
+      const plain = hashing(archive);
+      const encrypted = through(plain.bytes, (stream) => encrypterFor(recipients).encrypt(stream));
+      return { archive: encrypted, plain: plain.digest };
     },
   };
 }

@@ -1,4 +1,4 @@
-import { constants, type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { backupOf, type Backup } from "../backup.ts";
 import type { LegacyContents, LegacyFile } from "../catalog.ts";
@@ -6,6 +6,8 @@ import { serialiseManifest, type BackupManifest } from "../manifest.ts";
 import { rememberDamage } from "./damaged-files.ts";
 import * as file from "../volume/files.ts";
 import type { Files } from "../volume/files.ts";
+import { openRegular } from "../volume/open-regular.ts";
+import { writeDurably } from "../volume/write-durably.ts";
 import { READ_BYTES, readLegacy, type PrintArchive } from "./read-legacy.ts";
 
 type Adopted = { readonly backup: Backup } | { readonly damage: string };
@@ -45,34 +47,17 @@ export async function adoptLegacy(
 /** pg_restore's words for an archive that a newer release of it can read: the next image may have that. */
 const TOO_NEW = /unsupported version/;
 
-/** Neither a link nor a FIFO that took the file's place is followed or waited for. */
-async function openRegular(files: Files, path: string) {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const handle = await files.open(path, flags).catch((error: unknown) => {
-    if (["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"].includes(file.codeOf(error))) return undefined;
-    throw error;
-  });
-  if (handle === undefined || (await handle.stat()).isFile()) return handle;
-  await handle.close();
-  return undefined;
-}
-
 function isSame(before: Stats, after: Stats): boolean {
   return before.size === after.size && before.mtimeMs === after.mtimeMs && after.nlink > 0;
 }
 
 /** Without clobbering: where two runs adopt one file, the first manifest stands. */
 async function writeManifest(files: Files, path: string, manifest: BackupManifest): Promise<Backup> {
-  const folder = join(path, "..");
-  const temporary = join(folder, file.temporaryName(manifest.run, file.OF_MANIFEST));
-  try {
-    await file.writeNew(files, temporary, serialiseManifest(manifest));
-    await file.moveWithoutClobbering(files, temporary, `${path}.json`);
-    await file.syncFolder(files, folder);
-    return backupOf(manifest);
-  } catch (error) {
-    throw file.volumeError(error, `manifest of ${manifest.name}`);
-  } finally {
-    await file.clearUp(() => file.removeIfThere(files, temporary));
-  }
+  await writeDurably(files, `${path}.json`, serialiseManifest(manifest), {
+    writer: manifest.run,
+    end: file.OF_MANIFEST,
+    what: `manifest of ${manifest.name}`,
+    move: (temporary) => file.moveWithoutClobbering(files, temporary, `${path}.json`),
+  });
+  return backupOf(manifest);
 }

@@ -1,8 +1,8 @@
 import { readFile } from "../volume/volume-calls.ts";
 import { join } from "node:path";
 import * as z from "zod";
-import * as file from "../volume/files.ts";
 import type { Files } from "../volume/files.ts";
+import { replaceFile } from "../volume/write-durably.ts";
 
 const damageSchema = z.object({ sizeBytes: z.number(), modifiedMs: z.number(), why: z.string() });
 const pageSchema = z.object({ formatVersion: z.literal(1), files: z.record(z.string(), damageSchema) });
@@ -32,14 +32,9 @@ export async function rememberDamage(
   name: string,
   damage: Damage,
 ): Promise<void> {
-  const path = join(backupDir, ...PATH);
-  const temporary = join(path, "..", file.temporaryName("damaged"));
   const page = { formatVersion: 1, files: { ...(await damagedFiles(backupDir)), [name]: damage } };
-  try {
-    await file.writeNew(files, temporary, `${JSON.stringify(page, null, 2)}\n`);
-    await files.rename(temporary, path);
-  } catch (error) {
-    await file.clearUp(() => file.removeIfThere(files, temporary));
-    throw file.volumeError(error, `.dormouse/damaged.json`);
-  }
+  await replaceFile(files, join(backupDir, ...PATH), `${JSON.stringify(page, null, 2)}\n`, {
+    writer: "damaged",
+    what: PATH.join("/"),
+  });
 }

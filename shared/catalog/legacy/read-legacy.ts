@@ -3,7 +3,7 @@ import { createGunzip } from "node:zlib";
 import type { LegacyContents, LegacyFile } from "../catalog.ts";
 import { plainDumpScanner } from "../../postgres/plain-dump/plain-dump.ts";
 import { DormouseError } from "../../errors.ts";
-import { hashing } from "../volume/digest.ts";
+import { hashing } from "../digest.ts";
 import { codeOf } from "../volume/files.ts";
 import { STORAGE } from "../volume/volume-calls.ts";
 import type { ArchiveFormat } from "../../postgres/dump.ts";

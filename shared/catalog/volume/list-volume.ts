@@ -1,30 +1,35 @@
-import { constants, type Dirent } from "node:fs";
+import type { Dirent, Stats } from "node:fs";
 import { join } from "node:path";
-import { parseArchiveName, type ArchiveNameParts } from "../archive-name.ts";
-import { backupOf, newestFirst, type Backup } from "../backup.ts";
+import type { ArchiveNameParts } from "../archive-name.ts";
 import type { CatalogListing, ForeignEntry, LegacyFile } from "../catalog.ts";
-import { parseManifest } from "../manifest.ts";
+import {
+  classifyBackup,
+  classifyName,
+  foreignName,
+  listingOf,
+  MAX_MANIFEST_BYTES,
+  type Classified,
+} from "../classify.ts";
+import { sideBySide } from "../side-by-side.ts";
 import { DormouseError } from "../../errors.ts";
 import { damagedFiles, type Damage } from "../legacy/damaged-files.ts";
 import { fileFormat, MAGIC_BYTES } from "./file-format.ts";
-import { codeOf, type Files } from "./files.ts";
+import { codeOf, lookAt, type Files } from "./files.ts";
+import { openRegular } from "./open-regular.ts";
 import { STORAGE } from "./volume-calls.ts";
 
 /** Folders of the file system's own, and ours. */
 const IGNORED = new Set([".dormouse", "lost+found", ".snapshot"]);
-const MAX_MANIFEST_BYTES = 32 << 20;
 /** Entries looked at side by side: enough for a network file system, few enough for its handles. */
 const AT_ONCE = 16;
 const DAYS_AT_ONCE = 8;
 const ATTEMPTS = 5;
 
-type Found =
-  | { readonly backup: Backup }
-  | { readonly legacy: LegacyFile; readonly modifiedMs: number }
-  | { readonly foreign: ForeignEntry };
+type FoundLegacy = { readonly legacy: LegacyFile; readonly modifiedMs?: number };
+type Found = Classified | FoundLegacy;
 
 /** Thrown when an entry went away between two looks: the folder is read again. */
-class Vanished extends Error {}
+export class Vanished extends Error {}
 
 export async function listVolume(
   files: Files,
@@ -32,19 +37,13 @@ export async function listVolume(
   signal: AbortSignal,
 ): Promise<CatalogListing> {
   try {
-    const found: Found[] = [];
-    const entries = await readFolder(files, backupDir);
     // Most days have one backup: days, too, are looked at side by side.
-    for (let at = 0; at < entries.length; at += DAYS_AT_ONCE) {
+    const found = await sideBySide(await readFolder(files, backupDir), DAYS_AT_ONCE, async (entry) => {
       signal.throwIfAborted();
-      const some = entries
-        .slice(at, at + DAYS_AT_ONCE)
-        .map((entry) =>
-          unlessForbidden(files, backupDir, entry.name, () => listEntry(files, backupDir, entry)),
-        );
-      for (const each of await Promise.all(some)) found.push(...each);
-    }
-    return sorted(found, await damagedFiles(backupDir));
+      return unlessForbidden(files, backupDir, entry.name, () => listEntry(files, backupDir, entry));
+    });
+    const damaged = await damagedFiles(backupDir);
+    return listingOf(found.flat().map((each) => ("legacy" in each ? withDamage(each, damaged) : each)));
   } catch (error) {
     // What says by itself what is wrong, as a volume that is silent.
     if (signal.aborted || error instanceof DormouseError) throw error;
@@ -70,26 +69,11 @@ export function isDate(name: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(name);
 }
 
-function sorted(found: readonly Found[], damaged: Readonly<Record<string, Damage>>): CatalogListing {
-  const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-  return {
-    backups: found.flatMap((entry) => ("backup" in entry ? [entry.backup] : [])).toSorted(newestFirst),
-    legacy: found
-      .flatMap((entry) => ("legacy" in entry ? [withDamage(entry, damaged[entry.legacy.name])] : []))
-      .toSorted((a, b) => b.minuteAt.getTime() - a.minuteAt.getTime() || text(a.name, b.name)),
-    foreign: found
-      .flatMap((entry) => ("foreign" in entry ? [entry.foreign] : []))
-      .toSorted((a, b) => text(a.path, b.path)),
-  };
-}
-
 /** A file that was found to be damaged is so until it changes. */
-function withDamage(
-  { legacy, modifiedMs }: { readonly legacy: LegacyFile; readonly modifiedMs: number },
-  damage: Damage | undefined,
-): LegacyFile {
+function withDamage({ legacy, modifiedMs }: FoundLegacy, damaged: Readonly<Record<string, Damage>>): Found {
+  const damage = damaged[legacy.name];
   const isThat = damage?.sizeBytes === legacy.sizeBytes && damage.modifiedMs === modifiedMs;
-  return isThat ? { ...legacy, damage: damage.why } : legacy;
+  return { legacy: isThat ? { ...legacy, damage: damage.why } : legacy };
 }
 
 /** A cull may remove files meanwhile; then the day is read once more. */
@@ -108,35 +92,28 @@ async function listFolder(files: Files, backupDir: string, date: string): Promis
     if (codeOf(error) === "ENOENT") return [];
     throw error;
   });
-  const names = new Set(entries.map(({ name }) => name));
-  const found: Found[] = [];
-  for (let at = 0; at < entries.length; at += AT_ONCE) {
-    const some = entries
-      .slice(at, at + AT_ONCE)
-      .map((entry) => classify(files, backupDir, date, { entry, names }));
-    for (const result of await Promise.all(some)) if (result !== undefined) found.push(result);
-  }
-  return found;
+  const paths = new Set(entries.map(({ name }) => `${date}/${name}`));
+  const found = await sideBySide(entries, AT_ONCE, (entry) =>
+    classify(files, backupDir, entry, { path: `${date}/${entry.name}`, paths }),
+  );
+  return found.filter((entry) => entry !== undefined);
 }
 
 async function classify(
   files: Files,
   backupDir: string,
-  date: string,
-  { entry, names }: { readonly entry: Dirent; readonly names: ReadonlySet<string> },
+  entry: Dirent,
+  { path, paths }: { readonly path: string; readonly paths: ReadonlySet<string> },
 ): Promise<Found | undefined> {
-  const path = `${date}/${entry.name}`;
   if (entry.name.startsWith(".nfs")) return undefined;
   if (!entry.isFile()) return { foreign: foreignEntry(entry, path) };
-  const parts = parseArchiveName(path.replace(/\.json$/, ""));
-  if (parts === undefined) return { foreign: foreignEntry(entry, path) };
-
-  const isManifest = path !== parts.name;
-  if (isManifest) return names.has(entry.name.replace(/\.json$/, "")) ? undefined : { foreign: orphan(path) };
-  const hasManifest = names.has(`${entry.name}.json`);
-  const [found] = await unlessForbidden(files, backupDir, hasManifest ? `${path}.json` : path, async () => [
-    await (hasManifest ? readBackup(files, backupDir, parts) : readLegacy(files, backupDir, parts)),
-  ]);
+  const named = classifyName(path, (other) => paths.has(other));
+  if (named === undefined || "foreign" in named) return named;
+  const [blocked, read] =
+    "whole" in named
+      ? [`${path}.json`, () => readBackup(files, backupDir, named.whole)]
+      : [path, () => readLegacy(files, backupDir, named.bare)];
+  const [found] = await unlessForbidden(files, backupDir, blocked, async () => [await read()]);
   return found;
 }
 
@@ -159,33 +136,23 @@ async function unlessForbidden(
   }
 }
 
-/** The backup behind a name of which both files are there; a manifest that cannot be believed makes it foreign. */
 export async function readBackup(
   files: Files,
   backupDir: string,
   { name }: ArchiveNameParts,
-): Promise<Found> {
+): Promise<Classified> {
   const path = join(backupDir, name);
-  const archive = await vanishing(files.lstat(path));
+  const archive = await statOf(files, path);
   if (!archive.isFile())
     return { foreign: { path: name, reason: "special_file", detail: "is not a regular file" } };
-  const manifestText = await readSmall(files, `${path}.json`, MAX_MANIFEST_BYTES);
-  try {
-    const backup = backupOf(parseManifest(name, manifestText.toString("utf8")));
-    if (backup.sizeBytes === archive.size) return { backup };
-    const detail = `has ${archive.size} bytes, its manifest says ${backup.sizeBytes}`;
-    return { foreign: { path: name, reason: "archive_size_differs", detail } };
-  } catch (error) {
-    return {
-      foreign: { path: `${name}.json`, reason: "manifest_unreadable", detail: (error as Error).message },
-    };
-  }
+  const manifest = await readSmall(files, `${path}.json`, MAX_MANIFEST_BYTES + 1);
+  return classifyBackup(name, archive.size, manifest);
 }
 
 async function readLegacy(files: Files, backupDir: string, parts: ArchiveNameParts): Promise<Found> {
   const { name, database, minuteAt } = parts;
   const path = join(backupDir, name);
-  const { size, mtimeMs } = await vanishing(files.lstat(path));
+  const { size, mtimeMs } = await statOf(files, path);
   const format = fileFormat(await readSmall(files, path, MAGIC_BYTES));
   if (format === "gzip" || format === "plain-sql" || format === "custom") {
     const known = { name, database, minuteAt, sizeBytes: size };
@@ -195,10 +162,10 @@ async function readLegacy(files: Files, backupDir: string, parts: ArchiveNamePar
   return { foreign: { path: name, reason: "archive_without_manifest", detail } };
 }
 
-/** The first `limit` bytes. Neither a link nor a FIFO that took the file's place is followed or waited for. */
+/** The first `limit` bytes. */
 async function readSmall(files: Files, path: string, limit: number): Promise<Buffer> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const handle = await vanishing(files.open(path, flags));
+  const handle = await openRegular(files, path);
+  if (handle === undefined) throw new Vanished(`${path} went away`);
   try {
     const { size } = await handle.stat();
     const buffer = Buffer.alloc(Math.min(size, limit));
@@ -209,25 +176,19 @@ async function readSmall(files: Files, path: string, limit: number): Promise<Buf
   }
 }
 
-async function vanishing<Result>(call: Promise<Result>): Promise<Result> {
-  return call.catch((error: unknown) => {
-    throw codeOf(error) === "ENOENT" ? new Vanished("a file went away", { cause: error }) : error;
-  });
+async function statOf(files: Files, path: string): Promise<Stats> {
+  const found = await lookAt(files, path);
+  if (found === undefined) throw new Vanished(`${path} went away`);
+  return found;
 }
 
 async function readFolder(files: Files, path: string): Promise<Dirent[]> {
   return files.readdir(path, { withFileTypes: true });
 }
 
-function orphan(path: string): ForeignEntry {
-  return { path, reason: "manifest_without_archive", detail: "its archive is gone" };
-}
-
 function foreignEntry(entry: Dirent, path: string): ForeignEntry {
   if (entry.isDirectory()) return { path, reason: "folder", detail: "is a folder" };
   if (entry.isSymbolicLink()) return { path, reason: "link", detail: "is a symbolic link" };
   if (!entry.isFile()) return { path, reason: "special_file", detail: "is not a regular file" };
-  if (entry.name.startsWith(".tmp-"))
-    return { path, reason: "temporary", detail: "is being written, or was left" };
-  return { path, reason: "unknown_file", detail: "is not named as a backup" };
+  return foreignName(path);
 }

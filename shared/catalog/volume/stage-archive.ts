@@ -3,7 +3,8 @@ import type { ArchiveName } from "../archive-name.ts";
 import type { ArchiveDraft, StagedArchive } from "../catalog.ts";
 import type { BackupManifest } from "../manifest.ts";
 import { DormouseError } from "../../errors.ts";
-import { digestOf, writeAll, type Digest } from "./digest.ts";
+import { isSame, type Digest } from "../digest.ts";
+import { digestOf, writeAll } from "./file-digest.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
 import { STORAGE } from "./volume-calls.ts";
@@ -82,8 +83,7 @@ async function compare(
 ): Promise<void> {
   const handle = await files.open(path, "r");
   try {
-    const read = await digestOf(handle, signal);
-    if (read.sha256 === written.sha256 && read.sizeBytes === written.sizeBytes) return;
+    if (isSame(await digestOf(handle, signal), written)) return;
     throw new DormouseError("archive_damaged", `${what} reads back otherwise than it was written`, {
       hint: `the storage changed the bytes: mend it before you trust a backup on it; ${STORAGE}`,
     });

@@ -1,11 +1,12 @@
-import { constants } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArchiveName } from "../archive-name.ts";
 import { parseManifest, type BackupManifest } from "../manifest.ts";
-import { digestOf } from "./digest.ts";
+import { isSame } from "../digest.ts";
+import { digestOf } from "./file-digest.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
 import { isDate } from "./list-volume.ts";
+import { openRegular } from "./open-regular.ts";
 import { runsFolder } from "./open-volume.ts";
 
 const never = new AbortController().signal;
@@ -62,7 +63,7 @@ async function giveNamesBack(files: Files, backupDir: string, temporary: string)
 /** `undefined` for what is no manifest, and for one that was not written to its end: nothing had been named by it. */
 async function readPrepared(files: Files, path: string): Promise<BackupManifest | undefined> {
   if (!path.endsWith(file.OF_BACKUP) && !path.endsWith(file.OF_MANIFEST)) return undefined;
-  const handle = await unlessGone(files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+  const handle = await openRegular(files, path);
   if (handle === undefined) return undefined;
   try {
     return parsePrepared(await handle.readFile("utf8"));
@@ -86,10 +87,10 @@ async function isOurs(files: Files, path: string, { archive }: BackupManifest): 
   if (found?.isFile() !== true) return false;
   if (found.size === 0) return true;
   if (found.size !== archive.sizeBytes) return false;
-  const handle = await unlessGone(files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+  const handle = await openRegular(files, path);
   if (handle === undefined) return false;
   try {
-    return (await digestOf(handle, never)).sha256 === archive.sha256;
+    return isSame(await digestOf(handle, never), archive);
   } finally {
     await handle.close();
   }

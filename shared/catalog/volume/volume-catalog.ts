@@ -1,35 +1,37 @@
-import { constants } from "node:fs";
 import * as promises from "./volume-calls.ts";
-import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../archive-name.ts";
 import type { Backup } from "../backup.ts";
-import type { Catalog, ChangeMarks, Space } from "../catalog.ts";
+import type { ChangeMarks, Space, VolumeCatalog } from "../catalog.ts";
 import { lookTogether } from "./look-together.ts";
 import { serialiseManifest, withMarks, type BackupManifest } from "../manifest.ts";
-import { DormouseError } from "../../errors.ts";
 import { adoptLegacy } from "../legacy/adopt-legacy.ts";
 import { changing, type AssertHeld } from "./change-lock.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
 import { listLeftovers } from "./leftovers.ts";
-import { listVolume, readBackup } from "./list-volume.ts";
+import { listVolume, readBackup, Vanished } from "./list-volume.ts";
+import { notFound, openArchive, piecesOf } from "./open-regular.ts";
 import type { PrintArchive } from "../legacy/read-legacy.ts";
 import { finishRemoval, removeBackup } from "./remove-backup.ts";
 import { stageArchive } from "./stage-archive.ts";
 import { sweepRun } from "./sweep-run.ts";
-
-const READ_BYTES = 1 << 18;
+import { writeDurably } from "./write-durably.ts";
 
 /** The catalog on a mounted volume: the primary one. Only what adopts has to `print` archives. */
-export function volumeCatalog(backupDir: string, files: Files = promises, print?: PrintArchive): Catalog {
+export function volumeCatalog(
+  backupDir: string,
+  files: Files = promises,
+  print?: PrintArchive,
+): VolumeCatalog {
   return {
     list: lookTogether((signal) => listVolume(files, backupDir, signal)),
     find: (name) => find(files, backupDir, name),
     stage: (draft, archive, signal) => stageArchive(files, backupDir, draft, { archive, signal }),
-    open: (name) => open(files, backupDir, name),
+    open: async (name, fromByte) => piecesOf(await openArchive(files, backupDir, name), fromByte),
     mark: (name, change) => mark(files, backupDir, name, change),
-    remove: (name, decided) => remove(files, backupDir, name, decided),
+    remove: async (name, _signal, decided) =>
+      (await remove(files, backupDir, name, decided)) ? "removed" : "changed",
     // Alone with it, and so that the lock of the one that died goes as well.
     finishRemoval: (name, sizeBytes) =>
       changing(files, backupDir, name, () => finishRemoval(files, backupDir, name, sizeBytes)),
@@ -42,13 +44,13 @@ export function volumeCatalog(backupDir: string, files: Files = promises, print?
 
 async function find(files: Files, backupDir: string, name: ArchiveName): Promise<Backup | undefined> {
   const parts = parseArchiveName(name);
-  if (parts === undefined || !(await isFolder(files, join(backupDir, parts.date)))) return undefined;
+  const folder = parts && (await file.lookAt(files, join(backupDir, parts.date)));
+  if (parts === undefined || folder?.isDirectory() !== true) return undefined;
   try {
     const found = await readBackup(files, backupDir, parts);
     return "backup" in found ? found.backup : undefined;
   } catch (error) {
-    if (["EACCES", "EPERM"].includes(file.codeOf(error))) return undefined;
-    if (file.codeOf(error) === "ENOENT" || file.codeOf((error as Error).cause) === "ENOENT") return undefined;
+    if (error instanceof Vanished || ["EACCES", "EPERM"].includes(file.codeOf(error))) return undefined;
     throw error;
   }
 }
@@ -57,32 +59,6 @@ async function existing(files: Files, backupDir: string, name: ArchiveName): Pro
   const found = await find(files, backupDir, name);
   if (found === undefined) throw notFound(name);
   return found.manifest;
-}
-
-async function open(files: Files, backupDir: string, name: ArchiveName): Promise<AsyncIterable<Uint8Array>> {
-  const parts = parseArchiveName(name);
-  if (parts === undefined || !(await isFolder(files, join(backupDir, parts.date)))) throw notFound(name);
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const handle = await files.open(join(backupDir, name), flags).catch((error: unknown) => {
-    throw ["ENOENT", "ELOOP", "ENXIO"].includes(file.codeOf(error)) ? notFound(name) : error;
-  });
-  if ((await handle.stat()).isFile()) return piecesOf(handle);
-  await handle.close();
-  throw notFound(name);
-}
-
-/** Each piece is good until the next is asked for: all of them come in the same memory. */
-async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
-  const memory = Buffer.allocUnsafeSlow(READ_BYTES);
-  try {
-    for (;;) {
-      const { bytesRead } = await handle.read(memory, 0, memory.length, null);
-      if (bytesRead === 0) return;
-      yield memory.subarray(0, bytesRead);
-    }
-  } finally {
-    await handle.close();
-  }
 }
 
 async function mark(
@@ -107,17 +83,15 @@ async function rewrite(
   manifest: BackupManifest,
   assertHeld: AssertHeld,
 ): Promise<void> {
-  const folder = join(path, "..");
-  const temporary = join(folder, file.temporaryName("rewrite"));
-  try {
-    await file.writeNew(files, temporary, serialiseManifest(manifest));
-    await assertHeld();
-    await files.rename(temporary, `${path}.json`);
-    await file.syncFolder(files, folder);
-  } catch (error) {
-    await file.clearUp(() => file.removeIfThere(files, temporary));
-    throw file.volumeError(error, `manifest of ${manifest.name}`);
-  }
+  await writeDurably(files, `${path}.json`, serialiseManifest(manifest), {
+    writer: "rewrite",
+    what: `manifest of ${manifest.name}`,
+    async move(temporary) {
+      await assertHeld();
+      await files.rename(temporary, `${path}.json`);
+      return true;
+    },
+  });
 }
 
 async function remove(
@@ -139,19 +113,4 @@ async function space(files: Files, backupDir: string): Promise<Space> {
   const { bavail, bsize, files: inodes, ffree } = await files.statfs(backupDir);
   // Some file systems make inodes as they need them, and say that they have none.
   return { availableBytes: bavail * bsize, availableInodes: inodes === 0 ? Number.MAX_SAFE_INTEGER : ffree };
-}
-
-async function isFolder(files: Files, path: string): Promise<boolean> {
-  try {
-    return (await files.lstat(path)).isDirectory();
-  } catch (error) {
-    if (file.codeOf(error) === "ENOENT") return false;
-    throw error;
-  }
-}
-
-function notFound(name: string): DormouseError {
-  return new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)}`, {
-    hint: "GET / lists the catalog",
-  });
 }

@@ -8,7 +8,7 @@ import { ageDecryption, ageEncryption } from "../../../shared/catalog/encryption
 import { archivesOfBothPlaces, type ArchivePlaces } from "../../../shared/catalog/archives/fetch-archive.ts";
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
 import { DormouseError } from "../../../shared/errors.ts";
-import { s3Mirror } from "../../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { ageKey, type AgeKey } from "../../support/age.ts";
 import { aManifest } from "../../support/backups.ts";
 import { embeddedStore, makeBucket, storeProxy, type OwnStore } from "../../support/s3.ts";
@@ -36,8 +36,8 @@ describe("the file of an archive", () => {
       storeProxy(store.port),
     ]);
     const backup = await publishArchive(volume.path, isEncrypted);
-    const mirror = s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint });
-    if (inBucket) await mirror.copyIn(backup, () => volume.catalog.open(backup.name), never);
+    const mirror = bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint });
+    if (inBucket) await mirror.copyIn(backup, () => volume.catalog.open(backup.name, 0, never), never);
     if (!onVolume) await rm(join(volume.path, backup.name));
     const files = (changes: Partial<ArchivePlaces> = {}) =>
       archivesOfBothPlaces({

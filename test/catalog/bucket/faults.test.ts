@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { backupOf } from "../../../shared/catalog/backup.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
 import type { BucketSettings } from "../../../shared/catalog/bucket/bucket.ts";
-import { s3Mirror } from "../../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { ableStore } from "../../support/able-store.ts";
 import { aManifest } from "../../support/backups.ts";
 import { collect } from "../../support/postgres-adapter.ts";
@@ -36,7 +36,7 @@ describe("a mirror whose store or network fails", () => {
   async function setUp(changes: Partial<BucketSettings> = {}) {
     const proxy = await storeProxy(store.port);
     const bucket = await makeBucket(store);
-    const mirror = s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint, ...changes });
+    const mirror = bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint, ...changes });
     const backup = backupOf(aManifest({ bytes: LARGE }));
     return {
       proxy,
@@ -45,7 +45,7 @@ describe("a mirror whose store or network fails", () => {
       backup,
       copy: () => mirror.copyIn(backup, async () => pieces(LARGE), never),
       /** With all the patience that a busy machine needs. */
-      catchUp: () => s3Mirror(bucket.settings).copyIn(backup, async () => pieces(LARGE), never),
+      catchUp: () => bucketCatalog(bucket.settings).copyIn(backup, async () => pieces(LARGE), never),
       async [Symbol.asyncDispose]() {
         await bucket[Symbol.asyncDispose]();
         await proxy[Symbol.asyncDispose]();
@@ -118,7 +118,7 @@ describe("a mirror whose store or network fails", () => {
         return true;
       });
       given.proxy.set(() => undefined);
-      const { backups } = await s3Mirror(given.bucket.settings).list(never);
+      const { backups } = await bucketCatalog(given.bucket.settings).list(never);
       assert.deepEqual(backups, []);
       await given.catchUp();
 
@@ -132,7 +132,7 @@ describe("a mirror whose store or network fails", () => {
     const backup = await publish(volume.catalog, { bytes: LARGE });
     given.proxy.set(({ method }) => (method === "POST" ? { answer: 403, code: "AccessDenied" } : undefined));
 
-    const copying = given.mirror.copyIn(backup, () => volume.catalog.open(backup.name), never);
+    const copying = given.mirror.copyIn(backup, () => volume.catalog.open(backup.name, 0, never), never);
     await assert.rejects(copying, { code: "mirror_refused" });
 
     assert.deepEqual(await openBelow(volume.path), []);
@@ -158,7 +158,11 @@ describe("a mirror whose store or network fails", () => {
     await using able = await ableStore();
     await using proxy = await storeProxy(able.port);
     await using bucket = await makeBucket(able);
-    const mirror = s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint, checksums: "when-supported" });
+    const mirror = bucketCatalog({
+      ...bucket.settings,
+      endpoint: proxy.endpoint,
+      checksums: "when-supported",
+    });
     const backup = backupOf(aManifest({ bytes: Buffer.from("PGDMP") }));
     await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
     proxy.set((request) => (isGet(request) ? { corrupt: true } : undefined));
@@ -170,7 +174,11 @@ describe("a mirror whose store or network fails", () => {
     await using able = await ableStore();
     await using proxy = await storeProxy(able.port);
     await using bucket = await makeBucket(able);
-    const mirror = s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint, checksums: "when-supported" });
+    const mirror = bucketCatalog({
+      ...bucket.settings,
+      endpoint: proxy.endpoint,
+      checksums: "when-supported",
+    });
     const backup = backupOf(aManifest({ bytes: Buffer.from("PGDMP") }));
     const headers = { "content-length": "5", "x-amz-checksum-sha256": digestOf("PGDMX") };
     const wasSent = () => proxy.seen.some(({ method }) => method === "PUT");
@@ -256,7 +264,7 @@ describe("a mirror whose store or network fails", () => {
   }))
     it(`names ${what}`, async () => {
       await using bucket = await makeBucket(store);
-      const mirror = s3Mirror({ ...bucket.settings, ...change(bucket) });
+      const mirror = bucketCatalog({ ...bucket.settings, ...change(bucket) });
 
       await assert.rejects(mirror.list(never), (error: { code: string; message: string }) => {
         assert.equal(error.code, "mirror_refused", error.message);

@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import type { DormouseError } from "../../../shared/errors.ts";
 import type { BucketSettings } from "../../../shared/catalog/bucket/bucket.ts";
 import { bucketCheck } from "../../../shared/doctor/check-bucket.ts";
-import { s3Mirror } from "../../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { aBackupOf } from "../../contracts/mirror.ts";
 import { ableStore } from "../../support/able-store.ts";
 import { makeBucket, storeProxy, type Fault, type OwnStore, type Seen } from "../../support/s3.ts";
@@ -70,7 +70,7 @@ describe("what a store refuses", () => {
       settings,
       /** What a backup run does with the bucket. */
       async work(): Promise<void> {
-        const mirror = s3Mirror(settings);
+        const mirror = bucketCatalog(settings);
         await mirror.list(never);
         await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
         await mirror.list(never);
@@ -121,7 +121,7 @@ describe("what a store refuses", () => {
     await using given = await setUp();
     const endpoint = given.proxy.endpoint.replace("http:", "https:");
 
-    await assert.rejects(s3Mirror({ ...given.settings, endpoint }).list(never), {
+    await assert.rejects(bucketCatalog({ ...given.settings, endpoint }).list(never), {
       hint: /http:\/\//,
     });
   });

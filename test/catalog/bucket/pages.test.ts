@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { UploadPartCommand } from "@aws-sdk/client-s3";
-import { s3Mirror } from "../../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { aBackupOf, LARGE } from "../../contracts/mirror.ts";
 import { ableStore } from "../../support/able-store.ts";
 import { beginUpload, embeddedStore, makeBucket, storeProxy } from "../../support/s3.ts";
@@ -20,7 +20,7 @@ it("ends every unwanted upload, on whatever page the store tells of it", async (
   for (const key of [second, second, second, first, third]) await beginUpload(bucket, key);
   const uploads = { wanted: new Set<never>(), over: new Set([first, second, third]) };
 
-  assert.equal(await s3Mirror(bucket.settings).sweep("hets", uploads, never), 5);
+  assert.equal(await bucketCatalog(bucket.settings).sweepUploads("hets", uploads, never), 5);
 });
 
 it("goes on with an upload whose parts the store tells of on several pages", async () => {
@@ -35,7 +35,7 @@ it("goes on with an upload whose parts the store tells of on several pages", asy
   }
   using sdk = watchSdk();
 
-  await s3Mirror(bucket.settings).copyIn(backup, async () => pieces(LARGE), never);
+  await bucketCatalog(bucket.settings).copyIn(backup, async () => pieces(LARGE), never);
 
   assert.equal(sdk.seen().filter(({ path }) => path.includes("partNumber")).length, 1);
 });
@@ -44,7 +44,7 @@ it("gets the list of a store that first answers 500, also where it is waited for
   await using store = await embeddedStore();
   await using proxy = await storeProxy(store.port);
   await using bucket = await makeBucket(store);
-  const mirror = s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint });
+  const mirror = bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint });
   const backup = aBackupOf(LARGE);
   await mirror.copyIn(backup, async () => pieces(LARGE), never);
   const isList = ({ path }: { readonly path: string }) => path.includes("list-type=2");

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
-import { s3Mirror } from "../../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { aBackupOf } from "../../contracts/mirror.ts";
 import { certified } from "../../support/certificate.ts";
 import { forwardProxy } from "../../support/forward-proxy.ts";
@@ -36,10 +36,10 @@ describe("a mirror behind a proxy", () => {
     const settings = { ...bucket.settings, ca: tls.ca, proxies };
     const backup = aBackupOf(Buffer.from("PGDMP"));
 
-    const far = s3Mirror({ ...settings, endpoint: "https://sink.test" });
+    const far = bucketCatalog({ ...settings, endpoint: "https://sink.test" });
     await far.copyIn(backup, async () => pieces("PGDMP"), never);
     const byProxy = proxy.seen.length;
-    const near = s3Mirror({ ...settings, endpoint: `https://localhost:${port}` });
+    const near = bucketCatalog({ ...settings, endpoint: `https://localhost:${port}` });
     const listed = await near.list(never);
     front.closeAllConnections();
     front.close();

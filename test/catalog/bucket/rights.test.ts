@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import type { Mirror } from "../../../shared/catalog/mirror.ts";
-import { s3Mirror } from "../../../shared/catalog/bucket/s3-mirror.ts";
+import type { BucketCatalog } from "../../../shared/catalog/catalog.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { aBackupOf, LARGE } from "../../contracts/mirror.ts";
 import { ableStore } from "../../support/able-store.ts";
 import { collect } from "../../support/postgres-adapter.ts";
@@ -22,11 +22,11 @@ const never = new AbortController().signal;
 const BY_HEADER = ["s3:GetObjectLegalHold", "s3:GetObjectRetention"];
 
 /** Everything that a function asks of a bucket that has a large backup of the 21st, and a small one of the 22nd. */
-const WORK: Readonly<Record<Function, (mirror: Mirror) => Promise<unknown>>> = {
+const WORK: Readonly<Record<Function, (mirror: BucketCatalog) => Promise<unknown>>> = {
   async backup(mirror) {
     const next = aBackupOf(LARGE, 23);
     await mirror.list(never);
-    await mirror.sweep(
+    await mirror.sweepUploads(
       "hets",
       { wanted: new Set([next.name]), over: new Set([aBackupOf(LARGE, 20).name]) },
       never,
@@ -62,7 +62,7 @@ describe("the rights that the document gives", () => {
     it(`are what the ${name} function needs, and no more`, async () => {
       await using proxy = await storeProxy(store.port);
       await using bucket = await makeBucket(store, { prefix: "hets" });
-      const owner = s3Mirror(bucket.settings);
+      const owner = bucketCatalog(bucket.settings);
       await owner.copyIn(aBackupOf(LARGE, 21), async () => pieces(LARGE), never);
       await owner.copyIn(aBackupOf(Buffer.from("PGDMP"), 22), async () => pieces("PGDMP"), never);
       await beginUpload(bucket, `hets/${aBackupOf(LARGE, 20).name}`);
@@ -75,7 +75,7 @@ describe("the rights that the document gives", () => {
         return allows(policy, action, resource) ? undefined : { answer: 403, code: "AccessDenied" };
       });
 
-      await WORK[name](s3Mirror({ ...bucket.settings, endpoint: proxy.endpoint }));
+      await WORK[name](bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint }));
 
       const given = policy.Statement.flatMap(({ Action }) => Action).filter(
         (one) => !BY_HEADER.includes(one),

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import { s3Mirror } from "../../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { aBackupOf, LARGE } from "../../contracts/mirror.ts";
 import { embeddedStore, makeBucket, storeProxy, type OwnStore } from "../../support/s3.ts";
 import { pieces, temporaryFolder } from "../../support/volume.ts";
@@ -24,7 +24,7 @@ describe("a mirror's settings", () => {
     const given = { storageClass: "STANDARD_IA", sse: "AES256", endpoint: proxy.endpoint };
     const backup = aBackupOf(LARGE);
 
-    await s3Mirror({ ...bucket.settings, ...given }).copyIn(backup, async () => pieces(LARGE), never);
+    await bucketCatalog({ ...bucket.settings, ...given }).copyIn(backup, async () => pieces(LARGE), never);
 
     const begun = proxy.seen.filter(
       ({ method, path }) =>
@@ -47,16 +47,19 @@ describe("a mirror's settings", () => {
     const settings = { ...bucket.settings, endpoint: tls.endpoint };
     const backup = aBackupOf(Buffer.from("PGDMP"));
 
-    await assert.rejects(s3Mirror(settings).list(never), {
+    await assert.rejects(bucketCatalog(settings).list(never), {
       code: "mirror_unreachable",
       message: /certificate/,
       hint: /S3_CA_FILE/,
     });
     const otherName = tls.endpoint.replace("127.0.0.1", "localhost");
-    await assert.rejects(s3Mirror({ ...settings, endpoint: otherName, ca: tls.certificate }).list(never), {
-      hint: /AWS_ENDPOINT_URL_S3 to a name that the store's certificate has/,
-    });
-    const mirror = s3Mirror({ ...settings, ca: tls.certificate });
+    await assert.rejects(
+      bucketCatalog({ ...settings, endpoint: otherName, ca: tls.certificate }).list(never),
+      {
+        hint: /AWS_ENDPOINT_URL_S3 to a name that the store's certificate has/,
+      },
+    );
+    const mirror = bucketCatalog({ ...settings, ca: tls.certificate });
     await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
 
     assert.deepEqual((await mirror.list(never)).backups, [backup]);

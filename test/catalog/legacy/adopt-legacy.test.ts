@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { archiveName } from "../../../shared/catalog/archive-name.ts";
-import type { Catalog, LegacyContents, LegacyFile } from "../../../shared/catalog/catalog.ts";
+import type { VolumeCatalog, LegacyContents, LegacyFile } from "../../../shared/catalog/catalog.ts";
 import { describeAdopted } from "../../../shared/catalog/legacy/legacy-adoption.ts";
 import type { Files } from "../../../shared/catalog/volume/files.ts";
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
@@ -42,7 +42,7 @@ async function put(path: string, bytes: Uint8Array | string): Promise<void> {
   await writeFile(join(path, name), bytes);
 }
 
-async function adopt(catalog: Catalog, file: LegacyFile, seen: LegacyContents[] = []) {
+async function adopt(catalog: VolumeCatalog, file: LegacyFile, seen: LegacyContents[] = []) {
   const adoption = { run: "cull-0123456789abcdef01234567", now: at, version: "1.0.0" };
   return catalog.adopt(
     file,
@@ -54,7 +54,7 @@ async function adopt(catalog: Catalog, file: LegacyFile, seen: LegacyContents[] 
   );
 }
 
-async function onlyLegacy(catalog: Catalog): Promise<LegacyFile> {
+async function onlyLegacy(catalog: VolumeCatalog): Promise<LegacyFile> {
   const { legacy } = await catalog.list(never);
   assert.equal(legacy.length, 1);
   return legacy[0] ?? assert.fail();
@@ -176,10 +176,10 @@ describe("finishing a removal", () => {
     await writeFile(join(volume.path, other), "PGDMP");
     await writeFile(join(volume.path, `${other}.json`), "{}");
 
-    const wrongSize = await volume.catalog.finishRemoval(name, size + 1);
-    const withManifest = await volume.catalog.finishRemoval(other, size);
-    const missing = await volume.catalog.finishRemoval(archiveName("hets", at, 3), size);
-    const finished = await volume.catalog.finishRemoval(name, size);
+    const wrongSize = await volume.catalog.finishRemoval(name, size + 1, never);
+    const withManifest = await volume.catalog.finishRemoval(other, size, never);
+    const missing = await volume.catalog.finishRemoval(archiveName("hets", at, 3), size, never);
+    const finished = await volume.catalog.finishRemoval(name, size, never);
 
     assert.deepEqual([wrongSize, withManifest, missing, finished], [false, false, false, true]);
     assert.deepEqual(Object.keys(await contentOf(volume.path)), [other, `${other}.json`]);

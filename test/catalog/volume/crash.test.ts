@@ -3,7 +3,7 @@ import { mkdir, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import type { Catalog, LegacyFile } from "../../../shared/catalog/catalog.ts";
+import type { VolumeCatalog, LegacyFile } from "../../../shared/catalog/catalog.ts";
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
 import { aManifest } from "../../support/backups.ts";
 import { dyingFiles } from "../../support/dying-files.ts";
@@ -38,7 +38,7 @@ for (const withLinks of [true, false]) {
 
         const { backups, foreign } = await volume.catalog.list(never);
         assert.deepEqual(foreign, [], `death ${deaths + 1}`);
-        if (backups.length === 2) await volume.catalog.remove(`${NAME}-3.bak`);
+        if (backups.length === 2) await volume.catalog.remove(`${NAME}-3.bak`, never);
         assert.deepEqual(await contentOf(volume.path), before, `death ${deaths + 1}`);
         if (!isDead()) break;
       }
@@ -89,7 +89,7 @@ describe("a sweep", () => {
 
 /** A sweep may be killed as well: the next one goes on. */
 async function sweepWithDeaths(
-  { path, catalog }: { readonly path: string; readonly catalog: Catalog },
+  { path, catalog }: { readonly path: string; readonly catalog: VolumeCatalog },
   run: string,
   withLinks: boolean,
 ): Promise<void> {
@@ -103,7 +103,7 @@ async function sweepWithDeaths(
   await catalog.sweep(run);
 }
 
-async function adopt(catalog: Catalog, legacy: LegacyFile) {
+async function adopt(catalog: VolumeCatalog, legacy: LegacyFile) {
   return catalog.adopt(
     legacy,
     ({ sizeBytes, sha256 }) => {

@@ -41,7 +41,7 @@ describe("volumeCatalog", () => {
     assert.deepEqual(Object.keys(await contentOf(volume.path)), [backup.name, `${backup.name}.json`]);
     assert.equal((await stat(join(volume.path, backup.name))).mode & 0o777, 0o660);
     assert.equal((await stat(join(volume.path, "2026-11-22"))).mode & 0o777, 0o770);
-    assert.deepEqual(await volume.catalog.find(backup.name), backup);
+    assert.deepEqual(await volume.catalog.find(backup.name, never), backup);
   });
 
   it("gives each backup of one minute a name of its own, whatever took the others", async () => {
@@ -68,7 +68,7 @@ describe("volumeCatalog", () => {
       const [listed] = (await volume.catalog.list(never)).backups;
       assert.equal(listed?.database, database);
       assert.deepEqual(await readdir(volume.path), [".dormouse", "2026-11-22"]);
-      assert.equal((await collect(await volume.catalog.open(name))).toString(), "PGDMP");
+      assert.equal((await collect(await volume.catalog.open(name, 0, never))).toString(), "PGDMP");
     });
   }
 
@@ -77,13 +77,13 @@ describe("volumeCatalog", () => {
     const first = await publish(volume.catalog, { startedAt });
     const second = await publish(volume.catalog, { startedAt, sequence: 2 });
 
-    await volume.catalog.remove(first.name);
+    await volume.catalog.remove(first.name, never);
     const left = (await volume.catalog.list(never)).backups;
-    await volume.catalog.remove(second.name);
+    await volume.catalog.remove(second.name, never);
 
     assert.deepEqual(left, [second]);
     assert.deepEqual(await readdir(volume.path), [".dormouse"]);
-    await assert.rejects(volume.catalog.remove(second.name), { code: "backup_not_found" });
+    await assert.rejects(volume.catalog.remove(second.name, never), { code: "backup_not_found" });
   });
 
   it("marks a backup, changes nothing else of it, and never brings back what was removed", async () => {
@@ -92,12 +92,12 @@ describe("volumeCatalog", () => {
     const pinned = { ...manifest, pin: { at: startedAt.toISOString(), by: "test" } };
     const pin = () => ({ ...pinned, sequence: 99, restoreByHand: "rm -rf /" });
 
-    await volume.catalog.mark(name, pin);
-    const found = await volume.catalog.find(name);
-    await volume.catalog.remove(name);
+    await volume.catalog.mark(name, pin, never);
+    const found = await volume.catalog.find(name, never);
+    await volume.catalog.remove(name, never);
 
     assert.deepEqual(found?.manifest, pinned);
-    await assert.rejects(volume.catalog.mark(name, pin), { code: "backup_not_found" });
+    await assert.rejects(volume.catalog.mark(name, pin, never), { code: "backup_not_found" });
     assert.deepEqual(await contentOf(volume.path), {});
   });
 
@@ -169,10 +169,10 @@ describe("volumeCatalog", () => {
       ],
     );
     for (const { path } of foreign) {
-      await assert.rejects(volume.catalog.remove(path as ArchiveName), { code: "backup_not_found" });
+      await assert.rejects(volume.catalog.remove(path as ArchiveName, never), { code: "backup_not_found" });
     }
     for (const path of ["02-00", "03-00", "04-00", "05-00"]) {
-      const opened = volume.catalog.open(`2026-11-22/hets2026-11-22-${path}.bak`);
+      const opened = volume.catalog.open(`2026-11-22/hets2026-11-22-${path}.bak`, 0, never);
       await assert.rejects(opened, { code: "backup_not_found" });
     }
   });
@@ -251,7 +251,7 @@ describe("volumeCatalog", () => {
     const lstat = async (path: string) => {
       if (isFirst && path.endsWith(gone.name)) {
         isFirst = false;
-        await volume.catalog.remove(gone.name);
+        await volume.catalog.remove(gone.name, never);
       }
       return promises.lstat(path);
     };
@@ -282,7 +282,7 @@ describe("volumeCatalog", () => {
           const catalog = volumeCatalog(volume.path, failingHandles(call, code, failingCall));
           const expected = code === "EIO" ? "volume_unwritable" : "disk_full";
           const isReached = await publish(catalog, { startedAt }).then(
-            async ({ name }) => volume.catalog.remove(name).then(() => false),
+            async ({ name }) => volume.catalog.remove(name, never).then(() => false),
             (error: { code?: string }) => error.code === expected,
           );
 
@@ -318,7 +318,7 @@ describe("volumeCatalog", () => {
     await execa("mount", ["-o", "remount,ro", small.path]);
 
     await assert.rejects(publish(catalog, { startedAt }), { code: "volume_unwritable" });
-    await assert.rejects(catalog.remove(name), { code: "volume_unwritable" });
+    await assert.rejects(catalog.remove(name, never), { code: "volume_unwritable" });
 
     assert.equal((await catalog.list(never)).backups.length, 1);
   });

@@ -3,7 +3,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Run } from "../../../shared/run/run.ts";
-import { s3Mirror } from "../../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { eventReceiver } from "../../support/event-receiver.ts";
 import { listingOf, until } from "../../support/faulty.ts";
 import {
@@ -57,7 +57,7 @@ describe("a backup function with a bucket", () => {
       proxy,
       volume,
       sink,
-      mirrored: async () => (await s3Mirror(bucket.settings).list(never)).backups,
+      mirrored: async () => (await bucketCatalog(bucket.settings).list(never)).backups,
       async start(changes: Readonly<Record<string, string>> = {}) {
         const s3 = mirrorEnvironment(bucket, proxy.endpoint);
         const backup = await startFunction("backup", { ...environment, ...s3, ...changes });
@@ -89,7 +89,7 @@ describe("a backup function with a bucket", () => {
       mirrored.map(({ manifest }) => manifest),
       [newer, older],
     );
-    const bytes = await collect(await s3Mirror(given.bucket.settings).open(newer.name, 0, never));
+    const bytes = await collect(await bucketCatalog(given.bucket.settings).open(newer.name, 0, never));
     assert.ok(bytes.equals(await readFile(join(given.volume.path, newer.name))));
     assert.deepEqual((await stepsOf(backup)).at(-1)?.detail, {
       copied: [newer.name, older.name],

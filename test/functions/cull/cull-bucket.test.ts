@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { CullReport } from "../../../functions/cull/cull-report.ts";
 import { serialiseManifest } from "../../../shared/catalog/manifest.ts";
-import { s3Mirror } from "../../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import type { CullPlacesReport } from "../../../functions/cull/cull-places.ts";
 import type { ManifestGiven } from "../../support/backups.ts";
 import { cull, cullEnvironment, daysOf, fillVolume } from "../../support/culled.ts";
@@ -47,7 +47,7 @@ describe("a cull function with a bucket", () => {
       eventReceiver(),
     ]);
     await fillVolume(volume.path, onVolume, () => ({ origin: ORIGIN }));
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
     const backups = await fillVolume(elsewhere.path, inBucket, (index) => ({
       origin: ORIGIN,
       ...given(index),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
-import { s3Mirror } from "../../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { cull, cullEnvironment, daysOf, fillVolume } from "../../support/culled.ts";
 import { problemIn } from "../../support/faulty.ts";
 import { startFunction } from "../../support/function-process.ts";
@@ -28,7 +28,7 @@ describe("a mark on a backup", () => {
     const [onVolume] = await fillVolume(volume.path, 1, () => ({ origin: ORIGIN }));
     const [, first, second] = await fillVolume(elsewhere.path, 3, () => ({ origin: ORIGIN }));
     assert.ok(onVolume && first && second);
-    const mirror = s3Mirror(bucket.settings);
+    const mirror = bucketCatalog(bucket.settings);
     for (const backup of [onVolume, first, second])
       await mirror.copyIn(backup, async () => pieces(`PGDMP ${backup.name}`), never);
     const environment = { NUM_BACKUPS: "1", ...mirrorEnvironment(bucket, proxy.endpoint) };

@@ -11,6 +11,8 @@ import {
 import { sharedServer } from "../../support/postgres.ts";
 import { temporaryVolume } from "../../support/volume.ts";
 
+const never = new AbortController().signal;
+
 const keys = generateKeyPairSync("ed25519");
 const MANIFEST_SIGNING_KEY = keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 const MANIFEST_PUBLIC_KEY = keys.publicKey.export({ type: "spki", format: "pem" }).toString();
@@ -41,7 +43,7 @@ describe("a signed backup", () => {
     ];
     const told = await Promise.all(answers.map((answer) => answer.text()));
     const report = (await (await cull.post({ dryRun: true })).json()) as Readonly<Record<string, unknown>>;
-    const marked = await volume.catalog.find(name);
+    const marked = await volume.catalog.find(name, never);
     for (const each of [`${database}_2`, database]) await server.dropDatabase(each);
 
     assert.deepEqual(

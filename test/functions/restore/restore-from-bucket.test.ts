@@ -6,7 +6,7 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { PlacedListing } from "../../../shared/catalog/merged-catalog.ts";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
-import { s3Mirror } from "../../../shared/catalog/bucket/s3-mirror.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { ageKey, type AgeKey } from "../../support/age.ts";
 import { problemIn } from "../../support/faulty.ts";
 import { backupEnvironment, manifestOf, startFunction } from "../../support/function-process.ts";
@@ -133,7 +133,7 @@ describe("a restore with nothing but the bucket", () => {
     await stage.destroyData();
     const destroyed = await stage.fingerprint();
     const forged = { ...signed, content: { ...signed.content, rows: 0 } };
-    await s3Mirror(bucket.settings).rewrite(forged, new AbortController().signal);
+    await bucketCatalog(bucket.settings).rewrite(forged, new AbortController().signal);
     const restore = await start({ MANIFEST_PUBLIC_KEY });
 
     for (const filename of [signed.name, stage.backup.name])

@@ -1,18 +1,19 @@
 import type { Backup } from "../backup.ts";
+import type { BucketCatalog } from "../catalog.ts";
 import { serialiseManifest, type BackupManifest } from "../manifest.ts";
-import type { Mirror } from "../mirror.ts";
+import { digestOfBytes } from "../digest.ts";
 import { openBucket, type Bucket, type BucketSettings } from "./bucket.ts";
 import { findInBucket, listBucket } from "./list-bucket.ts";
 import { markObject } from "./mark-object.ts";
-import { digestOf, isThere, proveObject } from "./prove-object.ts";
+import { isThere, proveObject } from "./prove-object.ts";
 import { readObject } from "./read-object.ts";
 import { finishRemoval, removeFromBucket } from "./remove-from-bucket.ts";
 import { s3Error } from "./s3-errors.ts";
 import { putBytes, uploadArchive } from "./upload-archive.ts";
 import { sweepUploads } from "./uploads.ts";
 
-/** The mirror in a bucket of any store that speaks S3. Loading this module loads the SDK. */
-export function s3Mirror(settings: BucketSettings): Mirror {
+/** The catalog in a bucket of any store that speaks S3. Loading this module loads the SDK. */
+export function bucketCatalog(settings: BucketSettings): BucketCatalog {
   const bucket = openBucket(settings);
   return {
     list: (signal, answerWithinMs) => listBucket(bucket, signal, answerWithinMs),
@@ -23,7 +24,7 @@ export function s3Mirror(settings: BucketSettings): Mirror {
     find: (name, signal) => findInBucket(bucket, name, signal),
     remove: (name, signal) => removeFromBucket(bucket, name, signal),
     finishRemoval: (name, sizeBytes, signal) => finishRemoval(bucket, name, sizeBytes, signal),
-    sweep: (database, uploads, signal) => sweepUploads(bucket, { database, ...uploads }, signal),
+    sweepUploads: (database, uploads, signal) => sweepUploads(bucket, { database, ...uploads }, signal),
   };
 }
 
@@ -51,5 +52,5 @@ async function rewrite(bucket: Bucket, manifest: BackupManifest, signal: AbortSi
   } catch (error) {
     throw s3Error(error, `sending the manifest of ${manifest.name}`, signal);
   }
-  await proveObject(bucket, key, digestOf(bytes), signal);
+  await proveObject(bucket, key, digestOfBytes(bytes), signal);
 }

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-
-export type Digest = { readonly sizeBytes: number; readonly sha256: string };
+import type { Digest } from "../digest.ts";
 
 const READ_BYTES = 1 << 20;
 const PIECE_BYTES = 1 << 18;
@@ -31,20 +30,6 @@ async function writeWhole(file: FileHandle, chunk: Uint8Array): Promise<void> {
     const { bytesWritten } = await file.write(chunk, at);
     at += bytesWritten;
   }
-}
-
-/** What is read of `source` by somebody else; its digest when that has come to the end. */
-export function hashing(source: AsyncIterable<Uint8Array>) {
-  const hash = createHash("sha256");
-  let sizeBytes = 0;
-  async function* bytes(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of source) {
-      hash.update(chunk);
-      sizeBytes += chunk.length;
-      yield chunk;
-    }
-  }
-  return { bytes: bytes(), digest: (): Digest => ({ sizeBytes, sha256: hash.digest("hex") }) };
 }
 
 /** A file from its beginning, in pieces that are the reader's to keep; it stays open, and several may read it. */

@@ -1,0 +1,67 @@
+import { parseArchiveName, type ArchiveName, type ArchiveNameParts } from "./archive-name.ts";
+import { backupOf, newestFirst, type Backup } from "./backup.ts";
+import type { CatalogListing, ForeignEntry, LegacyFile } from "./catalog.ts";
+import { parseManifest } from "./manifest.ts";
+
+export const MAX_MANIFEST_BYTES = 32 << 20;
+
+export type Classified = { readonly backup: Backup } | { readonly foreign: ForeignEntry };
+
+/** What a name says: a `whole` backup has both its names, a `bare` archive lacks its manifest. */
+export type Named =
+  | { readonly whole: ArchiveNameParts }
+  | { readonly bare: ArchiveNameParts }
+  | { readonly foreign: ForeignEntry };
+
+/** `undefined` for a manifest whose archive is there: that archive tells of both. */
+export function classifyName(path: string, isThere: (path: string) => boolean): Named | undefined {
+  const parts = parseArchiveName(path.replace(/\.json$/, ""));
+  if (parts === undefined) return { foreign: foreignName(path) };
+  if (path === parts.name) return isThere(`${path}.json`) ? { whole: parts } : { bare: parts };
+  if (isThere(parts.name)) return undefined;
+  return { foreign: { path, reason: "manifest_without_archive", detail: "its archive is gone" } };
+}
+
+export function foreignName(path: string): ForeignEntry {
+  return path.slice(path.lastIndexOf("/") + 1).startsWith(".tmp-")
+    ? { path, reason: "temporary", detail: "is being written, or was left" }
+    : { path, reason: "unknown_file", detail: "is not named as a backup" };
+}
+
+/** The backup behind a name of which both are there; a manifest that cannot be believed makes it foreign. */
+export function classifyBackup(
+  name: ArchiveName,
+  archiveBytes: number | undefined,
+  manifest: Uint8Array,
+): Classified {
+  if (manifest.length > MAX_MANIFEST_BYTES) return tooLarge(name);
+  try {
+    const backup = backupOf(parseManifest(name, Buffer.from(manifest).toString("utf8")));
+    if (backup.sizeBytes === archiveBytes) return { backup };
+    const detail = `has ${archiveBytes} bytes, its manifest says ${backup.sizeBytes}`;
+    return { foreign: { path: name, reason: "archive_size_differs", detail } };
+  } catch (error) {
+    return unreadableManifest(name, (error as Error).message);
+  }
+}
+
+export function tooLarge(name: ArchiveName): Classified {
+  return unreadableManifest(name, "is too large for a manifest");
+}
+
+function unreadableManifest(name: ArchiveName, detail: string): Classified {
+  return { foreign: { path: `${name}.json`, reason: "manifest_unreadable", detail } };
+}
+
+export function listingOf(found: readonly (Classified | { readonly legacy: LegacyFile })[]): CatalogListing {
+  const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+  return {
+    backups: found.flatMap((entry) => ("backup" in entry ? [entry.backup] : [])).toSorted(newestFirst),
+    legacy: found
+      .flatMap((entry) => ("legacy" in entry ? [entry.legacy] : []))
+      .toSorted((a, b) => b.minuteAt.getTime() - a.minuteAt.getTime() || text(a.name, b.name)),
+    foreign: found
+      .flatMap((entry) => ("foreign" in entry ? [entry.foreign] : []))
+      .toSorted((a, b) => text(a.path, b.path)),
+  };
+}

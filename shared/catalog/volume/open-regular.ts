@@ -1,0 +1,51 @@
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArchiveName } from "../archive-name.ts";
+import { DormouseError } from "../../errors.ts";
+import { codeOf, lookAt, type Files } from "./files.ts";
+
+const READ_BYTES = 1 << 18;
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const NONE = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"];
+
+/** For reading. `undefined` unless it is a regular file: neither a link nor a FIFO in its place is followed or waited for. */
+export async function openRegular(files: Files, path: string): Promise<FileHandle | undefined> {
+  const handle = await files.open(path, FLAGS).catch((error: unknown) => {
+    if (NONE.includes(codeOf(error))) return undefined;
+    throw error;
+  });
+  if (handle === undefined || (await handle.stat()).isFile()) return handle;
+  await handle.close();
+  return undefined;
+}
+
+/** The archive of that name, in a folder that is no link. Throws `backup_not_found` unless it is a regular file. */
+export async function openArchive(files: Files, backupDir: string, name: string): Promise<FileHandle> {
+  const parts = parseArchiveName(name);
+  const folder = parts && (await lookAt(files, join(backupDir, parts.date)));
+  const handle = folder?.isDirectory() === true ? await openRegular(files, join(backupDir, name)) : undefined;
+  if (handle !== undefined) return handle;
+  throw notFound(name);
+}
+
+export function notFound(name: string): DormouseError {
+  return new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)}`, {
+    hint: "GET / lists the catalog",
+  });
+}
+
+/** Closes it in the end. Each piece is good until the next is asked for: all of them come in the same memory. */
+export async function* piecesOf(handle: FileHandle, fromByte: number): AsyncGenerator<Uint8Array> {
+  const memory = Buffer.allocUnsafeSlow(READ_BYTES);
+  try {
+    for (let at = fromByte; ;) {
+      const { bytesRead } = await handle.read(memory, 0, memory.length, at);
+      if (bytesRead === 0) return;
+      yield memory.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+  } finally {
+    await handle.close();
+  }
+}

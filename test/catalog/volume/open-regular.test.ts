@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import * as files from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { execa } from "execa";
+import { openRegular } from "../../../shared/catalog/volume/open-regular.ts";
+import { temporaryVolume } from "../../support/volume.ts";
+
+const RUN = "backup-0123456789abcdef01234567";
+const DAY = "2026-11-22";
+
+/** What may lie in the place of a file. A FIFO would keep its opener waiting for a writer. */
+const IN_ITS_PLACE: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+  nothing: async () => undefined,
+  "a FIFO": (path) => execa("mkfifo", [path]),
+  "a folder": (path) => mkdir(path),
+  "a link to a file": async (path) => {
+    await writeFile(`${path}.target`, "secret");
+    await symlink(`${path}.target`, path);
+  },
+  "a link to a FIFO": async (path) => {
+    await execa("mkfifo", [`${path}.target`]);
+    await symlink(`${path}.target`, path);
+  },
+};
+
+describe("what stands in the place of a regular file", () => {
+  for (const [what, put] of Object.entries(IN_ITS_PLACE))
+    it(`is neither followed nor waited for: ${what}`, { timeout: 60_000 }, async () => {
+      await using volume = await temporaryVolume();
+      const path = join(volume.path, "file");
+      await put(path);
+
+      assert.equal(await openRegular(files, path), undefined);
+    });
+
+  for (const [what, put] of Object.entries(IN_ITS_PLACE).filter(([name]) => name !== "nothing"))
+    it(`keeps no sweep from its end: ${what}`, { timeout: 60_000 }, async () => {
+      await using volume = await temporaryVolume();
+      await mkdir(join(volume.path, DAY));
+      const temporary = `.tmp-${RUN}-00000000.backup.json`;
+      await put(join(volume.path, DAY, temporary));
+
+      await volume.catalog.sweep(RUN).catch((error: NodeJS.ErrnoException) => {
+        // A folder is not removed: it is none of ours.
+        assert.equal(what, "a folder");
+        assert.match(error.code ?? "", /EISDIR|EPERM/);
+      });
+
+      const left: readonly string[] = await readdir(join(volume.path, DAY)).catch(() => []);
+      assert.equal(left.includes(temporary), what === "a folder");
+    });
+});
