@@ -80,7 +80,8 @@ async function readPlain(
   signal: AbortSignal,
 ): Promise<Pick<VerifiedArchive, "tables" | "demands">> {
   const { metaCommands, tables, needs, makes } = await files.readPlain(backup, file, signal);
-  if (metaCommands.length === 0) return { tables, demands: { needs, makes, unknownEntries: [] } };
+  if (metaCommands.length === 0)
+    return { tables, demands: { needs, makes, unknownEntries: [], oneDatabaseEntries: [] } };
   throw new DormouseError(
     "archive_damaged",
     `${backup.name} holds commands that psql would run: ${metaCommands.slice(0, 3).join(", ")}`,

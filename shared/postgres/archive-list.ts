@@ -77,7 +77,7 @@ export function withoutEntries(
   const found = new Set<string>();
   const kept = lines.filter((line) => {
     const [, numbers = "", entry = ""] = ENTRY.exec(line) ?? [];
-    const key = [numbers, entry].find((each) => unwanted.has(each));
+    const key = [numbers, entry.trimEnd()].find((each) => unwanted.has(each));
     if (key !== undefined) found.add(key);
     return key === undefined && !OF_SUBSCRIPTION.test(entry);
   });
@@ -85,7 +85,14 @@ export function withoutEntries(
 }
 
 function keyOf(entry: string): string {
-  return ENTRY.exec(entry)?.[1] ?? Buffer.from(entry).toString("latin1");
+  return ENTRY.exec(entry)?.[1] ?? Buffer.from(entry.trimEnd()).toString("latin1");
+}
+
+/** A line of a list as `leaveOut` takes it. */
+export function entryIn(line: string): string {
+  return Buffer.from(ENTRY.exec(line)?.[2] ?? "", "latin1")
+    .toString("utf8")
+    .trimEnd();
 }
 
 /** What `pg_restore --list` prints, as lines; bytes stay bytes, since names are in whatever encoding the archive has. */

@@ -36,6 +36,7 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     undroppable: [],
     forbidden: NOTHING_FORBIDDEN,
     targetTaken: false,
+    homes: {},
     forbiddenExtensions: [],
     forbiddenSettings: [],
     forbiddenTablespaces: [],

@@ -4,7 +4,9 @@ import type { Restorable } from "./restorable.ts";
 import { LOADING, type Given, type Rule } from "./blocker-rule.ts";
 import { IN_PLACE_RULES } from "./in-place-blockers.ts";
 import { NEED_RULES } from "./need-blockers.ts";
+import { ONE_DATABASE_RULES } from "./one-database-blocker.ts";
 import type { ArchiveNeeds } from "../../../shared/postgres/plain-dump/script-needs.ts";
+import { STAYING_WORKERS } from "../../../shared/postgres/properties/one-database.ts";
 import { nameOf } from "../../../shared/postgres/sql-text.ts";
 
 /** Something that would make the restore fail, found before anything was touched. */
@@ -16,6 +18,11 @@ export type Blocker = {
 };
 
 const EXCHANGING: readonly Strategy[] = ["swap", "undo"];
+
+const WORKERS = "background workers of extensions are in the live database";
+const STOP_WORKERS =
+  "stop them for the restore as the manual of their extension says, or start the server without its library";
+const mayStay = (worker: string) => STAYING_WORKERS.some((kind) => worker.startsWith(`${kind} `));
 
 export const RULES: readonly Rule[] = [
   {
@@ -62,11 +69,20 @@ export const RULES: readonly Rule[] = [
   },
   {
     kind: "background-workers",
-    strategies: [...EXCHANGING, "in-place"],
-    detail: "background workers of extensions are in the live database",
-    remedy:
-      "stop them for the restore as the manual of their extension says, or start the server without its library",
+    strategies: EXCHANGING,
+    detail: WORKERS,
+    remedy: (_facts, names) =>
+      names.every(mayStay)
+        ? "use the strategy in-place, in which they may stay; or start the server without their library"
+        : STOP_WORKERS,
     found: ({ facts }) => facts.backgroundWorkers,
+  },
+  {
+    kind: "background-workers",
+    strategies: ["in-place"],
+    detail: WORKERS,
+    remedy: STOP_WORKERS,
+    found: ({ facts }) => facts.backgroundWorkers.filter((name) => !mayStay(name)),
   },
   {
     kind: "active-slots",
@@ -146,6 +162,7 @@ export const RULES: readonly Rule[] = [
   },
   ...IN_PLACE_RULES,
   ...NEED_RULES,
+  ...ONE_DATABASE_RULES,
 ];
 
 /** Each reason to refuse, by name and with what to do about it; empty when nothing stands in the way. */
@@ -155,7 +172,7 @@ export function blockersOf(strategy: Strategy, given: Given): Blocker[] {
 
 /** Those of them that the backup itself is the cause of. */
 export function unmetNeeds(strategy: Strategy, given: Given): Blocker[] {
-  return broken(NEED_RULES, strategy, given);
+  return broken([...NEED_RULES, ...ONE_DATABASE_RULES], strategy, given);
 }
 
 function broken(rules: readonly Rule[], strategy: Strategy, given: Given): Blocker[] {

@@ -14,7 +14,7 @@ const LOCK_WAIT = "10s";
 
 /** Autovacuum has no role, and ends by itself when a database is renamed or dropped. */
 const OTHERS = `FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND pid <> $2
-  AND usesysid IS NOT NULL`;
+  AND usesysid IS NOT NULL AND coalesce(backend_type, '') <> ALL ($3)`;
 const SESSIONS = `SELECT pid, usename AS who, application_name AS program ${OTHERS}`;
 /** The kind of a session is hidden from whoever may end it by pg_signal_backend alone. */
 const TERMINATE = `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended ${OTHERS}
@@ -34,20 +34,28 @@ export async function fence(client: pg.Client, database: string): Promise<number
   });
 }
 
+/** One session, and background workers of these kinds. */
+type Spared = { readonly pid?: number | undefined; readonly workers?: readonly string[] };
+
 /**
- * Ends every session of a database, but that of `spared`, and waits until they are gone; new ones may come unless it is
+ * Ends every session of a database, but those that are spared, and waits until they are gone; new ones may come unless it is
  * fenced. Answers how many.
  */
-export async function endSessions(client: pg.Client, database: string, spared = 0): Promise<number> {
+export async function endSessions(
+  client: pg.Client,
+  database: string,
+  { pid = 0, workers = [] }: Spared = {},
+): Promise<number> {
   let ended = 0;
   for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
     const { rows } = await client.query<{ pid: number; who: string; program: string }>(SESSIONS, [
       database,
-      spared,
+      pid,
+      workers,
     ]);
     if (rows.length === 0) return ended;
     if (waitedMs >= LEAVE_WITHIN_MS) throw sessionsRemain(database, rows);
-    const { rows: counts } = await client.query<{ ended: number }>(TERMINATE, [database, spared]);
+    const { rows: counts } = await client.query<{ ended: number }>(TERMINATE, [database, pid, workers]);
     ended = Math.max(ended, counts[0]?.ended ?? 0);
     await pause(LOOK_EVERY_MS);
   }

@@ -9,9 +9,12 @@ import type { PlainDump, TableRows } from "../plain-dump/plain-dump.ts";
 import type { ScriptMakes } from "../plain-dump/script-makes.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 
-/** What an archive makes and needs, and which entries that are to be left out it does not have. */
+/** What an archive makes and needs. */
 export type ArchiveDemands = Pick<PlainDump, "needs" | "makes"> & {
+  /** Those to be left out that it does not have. */
   readonly unknownEntries: readonly string[];
+  /** Those of extensions that can be in one database only. */
+  readonly oneDatabaseEntries: readonly string[];
 };
 
 export type LoadRequest = {

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import type { LoadChoice } from "../databases/load-choice.ts";
 import { plainDumpScanner } from "./plain-dump.ts";
 import type { ArchiveDemands } from "../databases/restore-port.ts";
-import { chosen, listLines, usingList, withoutEntries, writeList } from "../archive-list.ts";
+import { chosen, entryIn, listLines, usingList, withoutEntries, writeList } from "../archive-list.ts";
 import type { ClientTools } from "../client-tools.ts";
+import { entriesOfOneDatabase, oneDatabaseOnly } from "../properties/one-database.ts";
 import { feed, startReading } from "../read-archive.ts";
 
 /** Of a pg_restore that prints no rows. */
@@ -24,18 +25,36 @@ export async function readMakes(
   signal: AbortSignal,
 ): Promise<ArchiveDemands> {
   const options = ["--section=pre-data", "--section=post-data", "--no-subscriptions", ...chosen(choice)];
-  if (choice.leaveOut === undefined)
-    return { ...(await readScript(tools, begin, options, signal)), unknownEntries: [] };
-  const printed: Uint8Array[] = [];
-  await print(tools, { begin, options: ["--list"], signal }, (piece) => printed.push(Uint8Array.from(piece)));
-  const { lines, unknown } = withoutEntries(listLines(printed), choice);
+  const list = async () => withoutEntries(await readList(tools, begin, signal), choice);
+  if (choice.leaveOut === undefined) {
+    const script = await readScript(tools, begin, options, signal);
+    const { lines } = isOfOneDatabase(script) ? await list() : { lines: [] };
+    return { ...script, unknownEntries: [], oneDatabaseEntries: entriesOfOneDatabase(lines.map(entryIn)) };
+  }
+  const { lines, unknown } = await list();
   const folder = await mkdtemp(join(tmpdir(), "dormouse-list-"));
   try {
-    const list = usingList(await writeList(join(folder, "content"), lines));
-    return { ...(await readScript(tools, begin, [...options, ...list], signal)), unknownEntries: unknown };
+    const used = usingList(await writeList(join(folder, "content"), lines));
+    const script = await readScript(tools, begin, [...options, ...used], signal);
+    const entries = isOfOneDatabase(script) ? lines.map(entryIn) : [];
+    return { ...script, unknownEntries: unknown, oneDatabaseEntries: entriesOfOneDatabase(entries) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function isOfOneDatabase({ needs }: Pick<ArchiveDemands, "needs">): boolean {
+  return oneDatabaseOnly(needs.extensions).length > 0;
+}
+
+async function readList(
+  tools: Pick<ClientTools, "binDir">,
+  begin: Begin,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const printed: Uint8Array[] = [];
+  await print(tools, { begin, options: ["--list"], signal }, (piece) => printed.push(Uint8Array.from(piece)));
+  return listLines(printed);
 }
 
 async function readScript(

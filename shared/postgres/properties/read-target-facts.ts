@@ -7,6 +7,7 @@ import { DormouseError } from "../../errors.ts";
 import { MAKES_NOTHING } from "../plain-dump/script-makes.ts";
 import { forbiddenBy } from "./find-forbidden.ts";
 import { needsOfMade, notedFacts } from "./noted-facts.ts";
+import { OF_ONE_DATABASE } from "./one-database.ts";
 import { refusePooler } from "../session/pooler.ts";
 
 /** Looks at the database that is to be restored from outside of it, as the role that will restore. */
@@ -23,6 +24,7 @@ export async function targetFacts(client: pg.Client, request: TargetRequest): Pr
       ...(await sessionsOf(client, database)),
       ...(await holdersOf(client, database)),
       missing: await missingOf(client, needs),
+      homes: await homesOf(client),
       ...(await forbiddenTo(client, database, needs)),
       forbiddenSettings: await forbiddenSettings(client, noted.live ?? request.noted?.properties),
       targetTaken:
@@ -117,6 +119,16 @@ async function missingOf(client: pg.Client, needs: ArchiveNeeds): Promise<Archiv
     extensions: await lacking(needs.extensions, "SELECT name::text FROM pg_available_extensions"),
     tablespaces: await lacking(needs.tablespaces, "SELECT spcname::text FROM pg_tablespace"),
   };
+}
+
+/** Such a setting is hidden from most roles, and is not there without the library. */
+async function homesOf(client: pg.Client): Promise<TargetFacts["homes"]> {
+  const { rows } = await client.query<{ name: string; setting: string }>(
+    "SELECT name, setting FROM pg_settings WHERE name = ANY ($1)",
+    [[...OF_ONE_DATABASE.values()].map(({ setting }) => setting)],
+  );
+  const found = new Map(rows.map(({ name, setting }) => [name, setting]));
+  return Object.fromEntries([...OF_ONE_DATABASE].map(([name, { setting }]) => [name, found.get(setting)]));
 }
 
 /** What a superuser alone may do: the whole load would be for nothing if it were found out at its end. */

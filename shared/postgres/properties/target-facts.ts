@@ -30,6 +30,8 @@ export type TargetFacts = {
   readonly missing: ArchiveNeeds;
   /** Extensions of the backup that only a superuser may create, unless the role is one. */
   readonly forbiddenExtensions: readonly string[];
+  /** The one database in which such an extension can be, by its name; `undefined` where the server does not say it. */
+  readonly homes: Readonly<Record<string, string | undefined>>;
   /** The properties of the live database; without one, those that the manifest notes are what is made. */
   readonly live: DatabaseProperties | undefined;
   /** Settings under which the dump was written and that this server cannot take. */

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { STAYING_WORKERS } from "../properties/one-database.ts";
 import { endSessions, exists, explained } from "../databases/exchange.ts";
 
 export async function connectionLimit(client: pg.Client, database: string): Promise<number> {
@@ -25,6 +26,6 @@ export async function limitConnections(client: pg.Client, database: string, limi
 export async function isolate(client: pg.Client, database: string, pid: number | undefined): Promise<void> {
   await limitConnections(client, database, pid === undefined ? 0 : 1);
   await explained(`fence around database ${JSON.stringify(database)}`, () =>
-    endSessions(client, database, pid),
+    endSessions(client, database, { pid, workers: STAYING_WORKERS }),
   );
 }

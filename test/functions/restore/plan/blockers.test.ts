@@ -45,9 +45,15 @@ const ROWS: readonly Row[] = [
   ],
   [
     "a worker of an extension",
-    { backgroundWorkers: ["pg_cron launcher (pid 7)"] },
+    { backgroundWorkers: ["TimescaleDB Background Worker Scheduler (pid 7)"] },
     "background-workers",
     ["swap", "in-place", "undo"],
+  ],
+  [
+    "a worker that may stay",
+    { backgroundWorkers: ["pg_cron launcher (pid 7)"] },
+    "background-workers",
+    ["swap", "undo"],
   ],
   ["an active slot", { activeSlots: ["debezium"] }, "active-slots", ["swap", "undo"]],
   ["a subscription", { subscriptions: ["news"] }, "subscriptions", ["swap", "in-place", "undo"]],
