@@ -77,6 +77,7 @@ export type ErrorCode =
   | "cluster_unreachable"
   // the world around
   | "event_undelivered"
+  | "notification_failed"
   // the run
   | "interrupted"
   | "internal";

@@ -17,6 +17,7 @@ import { interruptedRuns } from "../../shared/run/resume-runs.ts";
 import { namespaceOf } from "../../shared/kubernetes/namespace.ts";
 import { runsInPod } from "../../shared/function/service.ts";
 import type { Service } from "../../shared/function/service.ts";
+import { both, notifier } from "../../shared/events/notify/notifier.ts";
 import { version } from "../../shared/version.ts";
 import { authorizeOf, eventAuthOf } from "../../shared/http/authorize-by.ts";
 import { sendersCheck } from "../../shared/doctor/check-senders.ts";
@@ -42,7 +43,7 @@ export async function cullService(config: CullConfig, { log, searchPath }: Surro
     catalog: trusting(volumeCatalog(config.BACKUP_DIR, undefined, printing(searchPath)), judge),
     expected: database === undefined ? [] : [database],
     runs: store,
-    events: eventSink(config, "/dormouse/cull", now),
+    events: both(eventSink(config, "/dormouse/cull", now), notifier(config)),
     log,
     now,
     damage: damageBook(config.BACKUP_DIR),

@@ -3,6 +3,7 @@ import { runFiles } from "../run/run-files.ts";
 import { runSeal } from "../run/run-seal.ts";
 import { volumeCatalog } from "../catalog/volume/volume-catalog.ts";
 import { eventSink } from "../events/event-sink.ts";
+import { both, notifier, type NotifyConfig } from "../events/notify/notifier.ts";
 import type { SinkConfig } from "../events/sink-config.ts";
 import type { Log } from "../log.ts";
 import type { BackupDependencies } from "./backup-request.ts";
@@ -25,6 +26,7 @@ type InstallationSettings = {
 /** What a function that takes backups is told by its environment. */
 type Settings = InstallationSettings &
   SinkConfig &
+  NotifyConfig &
   DatabaseVariables & {
     readonly BACKUP_DIR: string;
     readonly POSTGRESQL_DATABASE: string;
@@ -62,7 +64,7 @@ export function backupDependencies(
     installation: installationOf(config),
     findDumpTool: dumpToolFinder(libpq, options, { binDir: config.PG_BIN_DIR, searchPath }),
     expired: expiredDatabases(connection),
-    events: eventSink(config, source, now),
+    events: both(eventSink(config, source, now), notifier(config)),
     log,
     now,
     monotonicMs: () => performance.now(),

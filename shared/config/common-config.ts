@@ -1,5 +1,6 @@
 import { variable } from "./config.ts";
 import { knativeVariables } from "./knative-config.ts";
+import { notifyVariables } from "./notify-config.ts";
 import { proxyVariables } from "./proxy-config.ts";
 import { newestVariables } from "./retention-config.ts";
 import { path, wholeNumber } from "./rules.ts";
@@ -28,5 +29,6 @@ export const commonVariables = {
   ...newestVariables,
   ...knativeVariables,
   ...sinkVariables,
+  ...notifyVariables,
   ...proxyVariables,
 };

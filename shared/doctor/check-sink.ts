@@ -2,7 +2,7 @@ import { good, type Check } from "./finding.ts";
 import { DormouseError } from "../errors.ts";
 import type { SinkConfig } from "../events/sink-config.ts";
 import { failureOf, refusalOf } from "../events/sink-fault.ts";
-import type { SinkAnswer } from "../events/sink-request.ts";
+import type { HttpAnswer } from "../events/http-ask.ts";
 
 /**
  * Whether something answers at K_SINK, asked as an event is sent. OPTIONS changes nothing, and wakes what sleeps there;
@@ -29,7 +29,7 @@ export function sinkCheck(config: SinkConfig): Check {
   };
 }
 
-async function asked(config: SinkConfig, host: string, signal: AbortSignal): Promise<SinkAnswer> {
+async function asked(config: SinkConfig, host: string, signal: AbortSignal): Promise<HttpAnswer> {
   const { askSink } = await import("../events/sink-request.ts");
   try {
     return await askSink(config, { method: "OPTIONS", headers: {} }, signal);

@@ -9,7 +9,7 @@ import type { EventSink, OutcomeEvent } from "./event-sink.ts";
  */
 export function announce(
   { events, log }: { readonly events: EventSink; readonly log: Log },
-  { run, meanwhile }: Pick<RunContext, "run" | "meanwhile">,
+  { run, meanwhile, step }: Pick<RunContext, "run" | "meanwhile"> & Partial<Pick<RunContext, "step">>,
   event: OutcomeEvent,
 ): void {
   meanwhile(async (signal) => {
@@ -18,6 +18,8 @@ export function announce(
     } catch (error) {
       const { code, message, hint } = asDormouseError(error);
       log.warn("event not delivered", { run: run.id, type: event.type, code, error: message, hint });
+      if (code === "notification_failed")
+        await step?.("notification_failed", { type: event.type, error: message });
     }
   });
 }

@@ -5,7 +5,7 @@ import { DormouseError } from "../errors.ts";
 import { encodeHeaderValue } from "./header-value.ts";
 import type { SinkConfig } from "./sink-config.ts";
 import { failureOf, refusalOf, type SinkFault } from "./sink-fault.ts";
-import type { SinkRequest } from "./sink-request.ts";
+import type { HttpRequest } from "./http-ask.ts";
 
 /** What became of a run, as others hear of it. Each feature declares its own. */
 export type OutcomeEvent = {
@@ -50,7 +50,7 @@ const OWN = new Set([
   "schemaurl",
 ]);
 
-/** The sink that K_SINK names; without it nobody listens. */
+/** The sink that K_SINK names; without it no event goes out. */
 export function eventSink(config: SinkConfig, source: string, now: () => Date): EventSink {
   if (config.K_SINK === undefined) return { send: async () => undefined };
   return httpEventSink(config, { source, timeoutMs: TIMEOUT_MS, retryDelaysMs: RETRY_DELAYS_MS }, now);
@@ -118,7 +118,7 @@ function encoded(headers: Headers): Record<string, string> {
 
 async function attempt(
   config: SinkConfig,
-  request: SinkRequest,
+  request: HttpRequest,
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<SinkFault | undefined> {
   // Loaded by the first event: most of a day is without one.

@@ -1,4 +1,4 @@
-import type { SinkAnswer } from "./sink-request.ts";
+import type { HttpAnswer } from "./http-ask.ts";
 
 /** Why an event is not delivered. What may pass is tried again. */
 export type SinkFault = { readonly why: string; readonly hint: string; readonly mayPass: boolean };
@@ -16,7 +16,7 @@ const HINTS: readonly (readonly [code: RegExp, hint: string])[] = [
 ];
 
 /** Delivered is what that URL itself took with 2xx: an answer of elsewhere, like the page of a login, took nothing. */
-export function refusalOf({ status, redirectsTo }: SinkAnswer): SinkFault | undefined {
+export function refusalOf({ status, redirectsTo }: HttpAnswer): SinkFault | undefined {
   if (status >= 200 && status < 300) return undefined;
   if (redirectsTo !== undefined) {
     const hint = "let K_SINK name the address that takes events itself: redirects are not followed";

@@ -4,6 +4,8 @@ import { DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { RunsDependencies } from "../run/carry-out.ts";
 import { runsOf, type Runs, type StartedRun } from "../run/runs.ts";
+import type { Proxies } from "../events/http-ask.ts";
+import { heartbeat } from "./heartbeat.ts";
 import { stayAwake, type StayAwake } from "./stay-awake.ts";
 import type { Handler } from "../http/handler.ts";
 
@@ -16,7 +18,8 @@ export type ServeConfig = {
   readonly ALLOWED_HOSTS?: readonly string[] | undefined;
   readonly TIMEOUT_SECONDS: number;
   readonly K_EVENT_PATH?: string | undefined;
-};
+  readonly HEARTBEAT_URL?: string | undefined;
+} & Proxies;
 
 /** What is known before the first connection is accepted. */
 export type Entrance = {
@@ -42,7 +45,8 @@ export function runsInPod(config: ServeConfig, dependencies: RunsDependencies): 
     monotonicMs: () => performance.now(),
   };
   const awake = isOnKnative ? stayAwake(settings, dependencies.log) : undefined;
-  return { runs: runsOf({ ...dependencies, whileActive: awake?.whileActive }), awake };
+  const monitor = heartbeat(config, dependencies.log);
+  return { runs: runsOf({ ...dependencies, whileActive: awake?.whileActive, monitor }), awake };
 }
 
 /** A function, wired: what is left is to answer, to take up what was interrupted, and to end in order. */

@@ -71,6 +71,7 @@ export const STATUS = {
   workload_not_ready: 503,
   cluster_unreachable: 503,
   event_undelivered: 503,
+  notification_failed: 503,
   interrupted: 503,
   internal: 500,
 } as const satisfies Record<ErrorCode, number>;

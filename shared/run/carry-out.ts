@@ -9,7 +9,11 @@ export type Work = (context: RunContext) => Promise<unknown>;
 export type RunsDependencies = RecordDependencies & {
   /** Called for as long as a run is active: keeps the pod from being scaled away. */
   readonly whileActive?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Hears of each run's begin and end. Neither rejects; the pod is kept until the second has resolved. */
+  readonly monitor?: RunMonitor | undefined;
 };
+
+export type RunMonitor = { begun(run: Run): Promise<void>; ended(run: Run): Promise<void> };
 
 type CarriedOut = {
   readonly tell: (step: RunStep) => void;
@@ -26,13 +30,14 @@ export async function carryOut(
   work: Work,
   { tell, recorded, signal, isTakenUp }: CarriedOut,
 ): Promise<Run> {
-  const { log, now, whileActive } = dependencies;
+  const { log, now, whileActive, monitor } = dependencies;
   const record = recordOf(dependencies, begun, { tell, isTakenUp });
   const active = new AbortController();
   void whileActive?.(active.signal).catch((error: unknown) =>
     log.warn("pod not held", { error: String(error) }),
   );
 
+  const begunTold = monitor?.begun(begun);
   const aside = oneAfterAnother(signal);
   let run: Run;
   try {
@@ -52,6 +57,8 @@ export async function carryOut(
   }
   recorded(run);
   await aside.ended();
+  await begunTold;
+  await monitor?.ended(run);
   active.abort();
   logEnd(log, run);
   return run;

@@ -81,6 +81,14 @@ describe("what a page says to work without a cluster, pasted as it stands", asyn
     await assert.rejects(rowsIn("hets_yesterday"));
   });
 
+  it("shows what a monitor hears: docs/telling.md", { skip }, async () => {
+    await using shell = await machine.shell();
+    const said = [];
+    for (const block of await localBlocksOf("docs/telling.md")) said.push(await shell.paste(block));
+
+    assert.match(said.join(""), /POST \/check\/start\nPOST \/check$/m);
+  });
+
   it("restores with PostgreSQL's own tools: docs/restore-by-hand.md", { skip }, async () => {
     await using shell = await machine.shell();
     for (const block of await localBlocksOf("docs/restore-by-hand.md")) await shell.paste(block);

@@ -1,0 +1,44 @@
+import type { Beat } from "../events/notify/heartbeat.ts";
+import type { Proxies } from "../events/http-ask.ts";
+import type { Log } from "../log.ts";
+import type { RunMonitor } from "../run/carry-out.ts";
+import type { Run } from "../run/run.ts";
+
+type HeartbeatConfig = Proxies & { readonly HEARTBEAT_URL?: string | undefined };
+
+/** In all, so that a monitor that is silent keeps no pod. */
+const TELL_WITHIN_MS = 20_000;
+
+/** Tells the monitor at HEARTBEAT_URL of each run that does the function's work: no plan, no mark. It costs a run nothing. */
+export function heartbeat(config: HeartbeatConfig, log: Log): RunMonitor | undefined {
+  const { HEARTBEAT_URL: url } = config;
+  if (url === undefined) return undefined;
+  const tell = async (run: Run, what: Beat) => {
+    try {
+      const { beat } = await import("../events/notify/heartbeat.ts");
+      await beat(url, what, config, AbortSignal.timeout(TELL_WITHIN_MS));
+    } catch (error) {
+      log.warn("heartbeat not sent", { run: run.id, state: what.state, error: messageOf(error) });
+    }
+  };
+  return {
+    async begun(run) {
+      if (isWork(run)) await tell(run, { state: "start" });
+    },
+    async ended(run) {
+      if (!isWork(run)) return;
+      if (run.state === "succeeded") await tell(run, { state: "success" });
+      if (run.state === "failed" && run.problem !== undefined)
+        await tell(run, { state: "fail", problem: run.problem });
+    },
+  };
+}
+
+function isWork({ request }: Run): boolean {
+  const { dryRun, action = "cull" } = request;
+  return dryRun !== true && action === "cull";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { after, before, describe, it } from "node:test";
+import { postTo, readTarget, type ChatKind } from "../../shared/events/notify/chat.ts";
+import { describeEvent } from "../../shared/events/notify/message.ts";
+import { notifier } from "../../shared/events/notify/notifier.ts";
+import { beat } from "../../shared/events/notify/heartbeat.ts";
+import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
+import { temporaryFolder } from "../support/volume.ts";
+
+const problem = {
+  code: "dump_failed",
+  message: "pg_dump ended with 1: it says <no> & nothing",
+  hint: "look at its log",
+};
+const failed: OutcomeEvent = {
+  type: "dev.dormouse.backup.failed",
+  subject: "hets",
+  data: { run: "backup-1", database: "hets", problem },
+};
+const completed: OutcomeEvent = {
+  type: "dev.dormouse.restore.completed",
+  subject: "2026-11-22/hets2026-11-22-01-00.bak",
+  data: { run: "restore-1", compared: { tables: 3, rows: 1000 }, downtimeMs: 95, undo: {} },
+};
+
+type Heard = {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingMessage["headers"];
+  body: string;
+};
+
+describe("telling people", () => {
+  const heard: Heard[] = [];
+  let answer: (request: IncomingMessage, response: ServerResponse) => void;
+  let server: Server;
+  let url: string;
+
+  before(async () => {
+    server = createServer((request, response) => {
+      const each = {
+        method: request.method ?? "",
+        path: request.url ?? "",
+        headers: request.headers,
+        body: "",
+      };
+      heard.push(each);
+      request.setEncoding("utf8").on("data", (text: string) => (each.body += text));
+      request.on("end", () => answer(request, response));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  after(() => server.close());
+
+  const take = (status = 200, headers = {}) => {
+    heard.length = 0;
+    answer = (_, response) => void response.writeHead(status, headers).end();
+  };
+  const send = async (folder: string, targets: readonly string[], event: OutcomeEvent) =>
+    notifier({ BACKUP_DIR: folder, NOTIFY_URL: targets, POD_NAMESPACE: "prod" })?.send(
+      event,
+      "run",
+      AbortSignal.timeout(60_000),
+    );
+
+  it("posts what each kind of chat takes", async () => {
+    await using folder = await temporaryFolder();
+    take();
+    for (const kind of [
+      "slack",
+      "mattermost",
+      "rocketchat",
+      "teams",
+      "discord",
+      "googlechat",
+      "ntfy",
+      "json",
+    ])
+      await send(folder.path, [`${kind}+${url}/${kind}`], completed);
+
+    const bodies = new Map(heard.map(({ path, body }) => [path.slice(1), body]));
+    const text = (kind: string, field: string) =>
+      String((JSON.parse(bodies.get(kind) ?? "{}") as Record<string, unknown>)[field]);
+    const head = "News: restore from 2026-11-22/hets2026-11-22-01-00.bak is complete (prod)";
+    for (const [kind, field] of [
+      ["slack", "text"],
+      ["mattermost", "text"],
+      ["rocketchat", "text"],
+      ["googlechat", "text"],
+      ["discord", "content"],
+    ] as const)
+      assert.match(
+        text(kind, field),
+        new RegExp(
+          `^${head.replace("(prod)", "\\(prod\\)")}\\ncompared: 3 tables, 1000 rows\\ndowntime: 0.1 s`,
+        ),
+      );
+    assert.equal(text("json", "type"), "info");
+    assert.match(bodies.get("ntfy") ?? "", /^compared: 3 tables/);
+    assert.equal(heard.find(({ path }) => path === "/ntfy")?.headers["title"], head);
+    assert.match(bodies.get("teams") ?? "", /"contentType":"application\/vnd.microsoft.card.adaptive"/);
+    assert.equal(heard.length, 8);
+  });
+
+  it("knows a kind by its host, and what is said before the scheme goes first", () => {
+    const kinds = new Map<string, ChatKind | undefined>([
+      ["https://hooks.slack.com/services/T/B/X", "slack"],
+      ["https://discord.com/api/webhooks/1/x", "discord"],
+      ["https://chat.googleapis.com/v1/spaces/x", "googlechat"],
+      ["https://prod-1.westus.logic.azure.com/workflows/x", "teams"],
+      ["https://ntfy.sh/topic", "ntfy"],
+      ["https://hooks.slack.com.example.org/x", "json"],
+      ["mattermost+https://chat.example.org/hooks/x", "mattermost"],
+      ["json+https://hooks.slack.com/x", "json"],
+      ["telegram+https://example.org", undefined],
+      ["ftp://example.org", undefined],
+      ["not a URL", undefined],
+    ]);
+    for (const [text, kind] of kinds) assert.equal(readTarget(text)?.kind, kind, text);
+  });
+
+  it("escapes what Slack would read as a mention, and mentions no one in Discord", () => {
+    const message = describeEvent(failed) ?? assert.fail();
+
+    assert.match(postTo("slack", message, "").body, /says &lt;no&gt; &amp; nothing/);
+    assert.match(postTo("discord", message, "").body, /"allowed_mentions":\{"parse":\[\]\}/);
+  });
+
+  it("tells a fault once a day, another one at once, and a restore each time", async () => {
+    await using folder = await temporaryFolder();
+    take();
+    const other = { ...failed, data: { ...failed.data, problem: { ...problem, code: "disk_full" } } };
+
+    for (let night = 0; night < 30; night += 1) await send(folder.path, [`${url}/a`], failed);
+    await send(folder.path, [`${url}/a`], other);
+    await send(folder.path, [`${url}/a`], completed);
+    await send(folder.path, [`${url}/a`], completed);
+
+    assert.equal(heard.length, 4);
+  });
+
+  it("tells the others when one refuses, says which, and shows no secret of its URL", async () => {
+    await using folder = await temporaryFolder();
+    heard.length = 0;
+    answer = (request, response) => void response.writeHead(request.url === "/good" ? 200 : 500).end();
+
+    await assert.rejects(send(folder.path, [`${url}/bad-secret`, `${url}/good`], failed), (error: Error) => {
+      assert.match(
+        error.message,
+        /people were not told of dev.dormouse.backup.failed: 127.0.0.1:\d+: status 500$/,
+      );
+      assert.doesNotMatch(JSON.stringify(error) + error.stack, /bad-secret/);
+      return true;
+    });
+    assert.deepEqual(heard.map(({ path }) => path).toSorted(), ["/bad-secret", "/bad-secret", "/good"]);
+  });
+
+  it("tells again what no target took", async () => {
+    await using folder = await temporaryFolder();
+    take(403);
+    await assert.rejects(send(folder.path, [`${url}/a`], failed), { code: "notification_failed" });
+    take();
+    await send(folder.path, [`${url}/a`], failed);
+
+    assert.equal(heard.length, 1);
+  });
+
+  it("follows no redirect, and ends at a target that says nothing", async () => {
+    await using folder = await temporaryFolder();
+    take(302, { location: "https://login.example.org/?next=x" });
+    await assert.rejects(send(folder.path, [`${url}/a`], failed), /it redirects to login.example.org/);
+    answer = () => undefined;
+    const soon = notifier({ BACKUP_DIR: folder.path, NOTIFY_URL: [`${url}/a`] });
+
+    await assert.rejects(soon?.send(failed, "run", AbortSignal.timeout(200)) ?? Promise.resolve());
+  });
+
+  it("has nothing to say of what went well by itself", () => {
+    for (const type of ["dev.dormouse.backup.completed", "dev.dormouse.cull.completed"] as const)
+      assert.equal(describeEvent({ type, subject: "a", data: {} }), undefined);
+  });
+
+  for (const [given, state, method, path] of [
+    ["/check", "start", "POST", "/check/start"],
+    ["/check", "success", "POST", "/check"],
+    ["/check/", "fail", "POST", "/check/fail"],
+    ["/api/push/key?ping=", "success", "GET", "/api/push/key?ping=&status=up&msg=OK"],
+    [
+      "/api/push/key",
+      "fail",
+      "GET",
+      "/api/push/key?status=down&msg=pg_dump+ended+with+1%3A+it+says+%3Cno%3E+%26+nothing+%28dump_failed%29",
+    ],
+  ] as const)
+    it(`asks a monitor at ${given} of a ${state} by ${method} ${path}`, async () => {
+      take();
+      const what = state === "fail" ? ({ state, problem } as const) : { state };
+      await beat(`${url}${given}`, what as Parameters<typeof beat>[1], {}, AbortSignal.timeout(60_000));
+
+      assert.deepEqual(
+        heard.map((each) => `${each.method} ${each.path}`),
+        [`${method} ${path}`],
+      );
+      if (method === "POST" && state === "fail")
+        assert.match(heard[0]?.body ?? "", /dump_failed\)\nlook at its log$/);
+    });
+
+  it("tells a monitor of Uptime Kuma nothing at the start", async () => {
+    take();
+    await beat(`${url}/api/push/key`, { state: "start" }, {}, AbortSignal.timeout(60_000));
+    assert.equal(heard.length, 0);
+  });
+});
