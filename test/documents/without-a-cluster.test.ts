@@ -16,6 +16,7 @@ import { startPostgres, type OwnServer } from "../support/postgres.ts";
 const PAGES = [
   "README.md",
   "docs/tasks.md",
+  "docs/telling.md",
   "docs/restore-by-hand.md",
   "docs/encryption.md",
   "docs/mirror.md",
@@ -117,7 +118,7 @@ describe("what a page says to work without a cluster, pasted as it stands", asyn
     const said = [];
     for (const block of await localBlocksOf("docs/mirror.md")) said.push(await shell.paste(block));
 
-    assert.match(said.join(""), /s3-mirror\.test\.ts/);
+    assert.match(said.join(""), /bucket-catalog\.test\.ts/);
   });
 });
 
