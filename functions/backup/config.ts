@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { LACK_KINDS, type LackKind } from "../../shared/postgres/inspection.ts";
+import { LACK_KINDS, type LackKind } from "../../shared/postgres/lacks.ts";
 import { authVariables, clusterVariables } from "../../shared/config/auth-config.ts";
 import { commonVariables } from "../../shared/config/common-config.ts";
 import { databaseVariables } from "../../shared/config/database-config.ts";

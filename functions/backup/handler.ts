@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Verb } from "../../shared/http/authorize.ts";
 import type { RunContext } from "../../shared/run/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
-import type { BackupDependencies, BackupRequest } from "../../shared/backup/backup-request.ts";
+import type { BackupDependencies, BackupRequest } from "../../shared/backup/taking-backup.ts";
 import { showCatalog } from "../../shared/catalog/show-catalog.ts";
 import { takeBackup } from "../../shared/backup/take-backup.ts";
 import { readBody } from "../../shared/http/read-body.ts";
@@ -63,7 +63,8 @@ export function backupHandler(deps: BackupDependencies, settings: Settings) {
       const { isEvent, ...asked } = requestSchema.parse(context.run.request);
       const { minIntervalMs, ...always } = settings;
       const ifOlderThanMs = isEvent ? Math.max(asked.ifOlderThanMs ?? 0, minIntervalMs) : asked.ifOlderThanMs;
-      return takeBackup(deps, { ...always, ...asked, ifOlderThanMs, waitsForLock: isEvent }, context);
+      const request = { ...always, ...asked, ifOlderThanMs, waitsForLock: isEvent };
+      return takeBackup({ ...deps, ...context, request });
     },
     show: async (signal: AbortSignal) =>
       (await showCatalog(deps, deps.catalog, settings.database, signal)).listing,

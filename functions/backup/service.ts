@@ -2,7 +2,6 @@ import type { Problem } from "../../shared/errors.ts";
 import type { Run } from "../../shared/run/run.ts";
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
 import { sinkCheck } from "../../shared/doctor/check-sink.ts";
-import type { BackupDependencies } from "../../shared/backup/backup-request.ts";
 import { examine } from "../../shared/doctor/examine.ts";
 import type { MirrorPolicy } from "../../shared/backup/mirror-backups.ts";
 import { interruptedRuns } from "../../shared/run/resume-runs.ts";
@@ -14,7 +13,7 @@ import { runsInPod } from "../../shared/function/service.ts";
 import type { Service } from "../../shared/function/service.ts";
 import { authorizeOf, eventAuthOf } from "../../shared/http/authorize-by.ts";
 import { sendersCheck } from "../../shared/doctor/check-senders.ts";
-import { backupDependencies } from "../../shared/backup/backup-dependencies.ts";
+import { backupDependencies, type BackupDependencies } from "../../shared/backup/taking-backup.ts";
 import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
 import { protectionOf } from "../../shared/catalog/encryption/protection.ts";
 import type { Surroundings } from "../../shared/function/run-function.ts";
@@ -28,10 +27,10 @@ const TELL_WITHIN_MS = 60_000;
 
 /** Wires what a backup needs. */
 export async function backupService(config: BackupConfig, surroundings: Surroundings): Promise<Service> {
-  const { log, searchPath } = surroundings;
+  const { log } = surroundings;
   const libpq = await openLibpq(connectionSettings(config));
   const deps = {
-    ...backupDependencies("backup", config, surroundings, { libpq, options: dumpOptions(config) }),
+    ...backupDependencies("backup", config, surroundings, { libpq, dumpOptions: dumpOptions(config) }),
     ...(await protectionOf(config)),
     mirroring: mirroringOf(config),
   };
@@ -45,12 +44,16 @@ export async function backupService(config: BackupConfig, surroundings: Surround
         retryForMs: config.RETRY_SECONDS * 1000,
         minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
       }),
-      examine: (signal) => examine(checksOf(config, deps, searchPath), signal),
+      examine: (signal) => examine(checksOf(config, deps), signal),
     },
-    ...runsInPod(config, { store: deps.runs, log, now: deps.now }),
+    ...runsInPod(config, { store: deps.runs, log, now: () => new Date() }),
     authorize: await authorizeOf(config),
     authorizeEvent: eventAuthOf(config),
-    interrupted: await interruptedRuns({ ...deps, givenUp }, "backup", config.POSTGRESQL_DATABASE),
+    interrupted: await interruptedRuns(
+      { ...deps, now: () => new Date(), givenUp },
+      "backup",
+      config.POSTGRESQL_DATABASE,
+    ),
     dispose: () => libpq[Symbol.asyncDispose](),
   };
 }
@@ -60,12 +63,11 @@ function inBackground(task: (signal: AbortSignal) => Promise<void>): void {
   void task(AbortSignal.timeout(TELL_WITHIN_MS));
 }
 
-function checksOf(config: BackupConfig, { inspect, now }: BackupDependencies, searchPath: string) {
-  const place = { binDir: config.PG_BIN_DIR, searchPath };
+function checksOf(config: BackupConfig, { connection, toolPlace }: BackupDependencies) {
   const { POSTGRESQL_DATABASE: database, ALLOW_INCOMPLETE: allowIncomplete = new Set() } = config;
   return [
-    volumeCheck(config.BACKUP_DIR, now),
-    databaseCheck(connectionSettings(config), { database, inspect, allowIncomplete }, place),
+    volumeCheck(config.BACKUP_DIR, () => new Date()),
+    databaseCheck(connection, { database, allowIncomplete }, toolPlace),
     ...mirrorChecks(config, "backup"),
     ...callerChecks(config),
     sendersCheck(config),

@@ -1,10 +1,12 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { inspectDatabase } from "../../shared/postgres/preflight.ts";
 import { availableParallelism, tmpdir } from "node:os";
 import type { CopiedArchives } from "../../shared/catalog/archives/archive-file.ts";
 import { mergedCatalog } from "../../shared/catalog/merged-catalog.ts";
 import type { Catalog } from "../../shared/catalog/catalog.ts";
 import { trusting } from "../../shared/catalog/trusted-listing.ts";
 import type { KeepPolicy } from "../../shared/retention/retention-policy.ts";
-import type { DatabaseLock, HeldDatabase } from "../../shared/postgres/database-lock.ts";
+import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
 import type { RunContext } from "../../shared/run/run.ts";
 import type { ResumeSource } from "./workloads/workload.ts";
 import { archivesOfBothPlaces } from "../../shared/catalog/archives/fetch-archive.ts";
@@ -12,13 +14,13 @@ import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { clusterCaller, type CallCluster } from "../../shared/kubernetes/client.ts";
 import { knativeResumeSource } from "./workloads/resume-source.ts";
 import { kubernetesWorkloads } from "./workloads/workloads.ts";
-import type { BackupDependencies } from "../../shared/backup/backup-request.ts";
+import type { BackupDependencies } from "../../shared/backup/taking-backup.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { takeBackup } from "../../shared/backup/take-backup.ts";
 import { connectionSettings } from "../../shared/postgres/session/connection-settings.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/session/libpq.ts";
 import { restoreServer } from "../../shared/postgres/databases/restore-server.ts";
-import { backupDependencies } from "../../shared/backup/backup-dependencies.ts";
+import { backupDependencies } from "../../shared/backup/taking-backup.ts";
 import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
 import { accessOf, protectionOf, type Access } from "../../shared/catalog/encryption/protection.ts";
 import type { Surroundings } from "../../shared/function/run-function.ts";
@@ -54,9 +56,9 @@ export async function wire(config: RestoreConfig, surroundings: Surroundings): P
   // Only asked how far it is: a safety backup is sent by the next run of the backup function.
   const mirroring = mirror && { mirror, keep: KEEPS_NOTHING, timeoutMs: 0 };
   const protection = await protectionOf(config);
-  const options = { ...loadOptions(config), lockWaitMs: LOCK_WAIT_MS };
+  const dumpOptions = { ...loadOptions(config), lockWaitMs: LOCK_WAIT_MS };
   const backup = {
-    ...backupDependencies("restore", config, surroundings, { libpq, options }),
+    ...backupDependencies("restore", config, surroundings, { libpq, dumpOptions }),
     ...protection,
     catalog: volume,
     mirroring,
@@ -99,6 +101,9 @@ function dependenciesOf(
   const seconds = (value: number) => value * 1000;
   return {
     ...backup,
+    now: () => new Date(),
+    pause: (ms, signal) => pause(ms, undefined, { signal }),
+    inspect: (database, signal) => inspectDatabase(connection, database, signal),
     settings: {
       database: config.POSTGRESQL_DATABASE,
       suspectDropPercent: config.SUSPECT_DROP_PERCENT,
@@ -112,7 +117,7 @@ function dependenciesOf(
     server: restoreServer(connection, libpq, loadOptions(config), place),
     workloads: kubernetesWorkloads(call),
     resumeSource: resumeSourceOf(config, call),
-    safetyBackup: (held, context) => takeSafetyBackup(backup, config, held, context),
+    safetyBackup: (held, context) => takeSafetyBackup(backup, config.POSTGRESQL_DATABASE, held, context),
   };
 }
 
@@ -137,21 +142,20 @@ const LOCK_WAIT_MS = 60_000;
 /** By the lock that the restore holds already, and found again by the run's name when that is taken up. */
 function takeSafetyBackup(
   deps: BackupDependencies,
-  config: RestoreConfig,
+  database: string,
   held: HeldDatabase,
   context: RunContext,
 ) {
-  const lock: DatabaseLock = { hold: async (_locked, _signal, work) => work(held) };
   const request = {
-    database: config.POSTGRESQL_DATABASE,
+    database,
     label: `before ${context.run.id}`,
     pin: "safety backup of a restore in place",
     allowIncomplete: new Set<never>(),
     retryForMs: 0,
     waitsForLock: false,
-    leavesMirror: true,
+    held,
   };
-  return takeBackup({ ...deps, lock }, request, context);
+  return takeBackup({ ...deps, ...context, request });
 }
 
 function loadOptions(config: RestoreConfig) {

@@ -1,4 +1,4 @@
-import type { HeldDatabase } from "../../shared/postgres/database-lock.ts";
+import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
 import type { RestartedWorkload } from "./journal/restore-result.ts";
 import { removeSource } from "./journal/remove-source.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";

@@ -4,7 +4,7 @@ import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import { copyRoomBlockers } from "./plan/copy-room.ts";
 import { onVolume } from "../../shared/catalog/origin.ts";
-import { intolerable, type Lack } from "../../shared/postgres/inspection.ts";
+import { intolerable, type Lack } from "../../shared/postgres/lacks.ts";
 import { choiceOf, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { ArchiveDemands } from "../../shared/postgres/databases/restore-port.ts";
 import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "./plan/restorable.ts";

@@ -1,15 +1,17 @@
 import type { CopiedArchives } from "../../shared/catalog/archives/archive-file.ts";
 import type { VolumeCatalog } from "../../shared/catalog/catalog.ts";
 import type { MergedCatalog } from "../../shared/catalog/merged-catalog.ts";
-import type { DatabaseLock, HeldDatabase } from "../../shared/postgres/database-lock.ts";
+import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
+import type { DatabaseLock } from "../../shared/postgres/session/advisory-lock.ts";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import type { Expired } from "../../shared/postgres/databases/own-database.ts";
+import type { DatabaseInspection } from "../../shared/postgres/preflight.ts";
 import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { RestoreServer } from "../../shared/postgres/databases/restore-port.ts";
 import type { RunContext, RunStore } from "../../shared/run/run.ts";
 import type { ResumeSource, Workload, Workloads } from "./workloads/workload.ts";
 import type { Log } from "../../shared/log.ts";
-import type { BackupDependencies } from "../../shared/backup/backup-request.ts";
+import type { BackupDependencies } from "../../shared/backup/taking-backup.ts";
 import type { EventSink } from "../../shared/events/event-sink.ts";
 
 export type RestoreSettings = {
@@ -40,7 +42,7 @@ export type RestoreDependencies = {
   readonly systemIdentifier: BackupDependencies["systemIdentifier"];
   readonly installation: BackupDependencies["installation"];
   /** What a dump by this role would lack. */
-  readonly inspect: BackupDependencies["inspect"];
+  readonly inspect: (database: string, signal: AbortSignal) => Promise<DatabaseInspection>;
   readonly workloads: Workloads;
   readonly resumeSource: ResumeSource;
   readonly expired: Expired;

@@ -1,6 +1,6 @@
 import { comparisonOf } from "../../shared/postgres/databases/compare-rows.ts";
 import { expectedTables, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
-import type { HeldDatabase } from "../../shared/postgres/database-lock.ts";
+import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";
 import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";

@@ -1,4 +1,4 @@
-import type { HeldDatabase } from "../../shared/postgres/database-lock.ts";
+import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
 import { restoreMayGoOn } from "../../shared/run/resume.ts";
 import type { RestorePlan } from "./plan/restore-plan.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";

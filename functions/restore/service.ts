@@ -12,7 +12,6 @@ import { removeSource } from "./journal/remove-source.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { databaseCheck } from "../../shared/doctor/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/session/connection-settings.ts";
-import { databaseInspector } from "../../shared/postgres/preflight.ts";
 import { runsInPod } from "../../shared/function/service.ts";
 import type { Service } from "../../shared/function/service.ts";
 import { authorizeOf, eventAuthOf } from "../../shared/http/authorize-by.ts";
@@ -58,7 +57,6 @@ export async function restoreService(config: RestoreConfig, surroundings: Surrou
 
 function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: string) {
   const { workloads, settings } = deps;
-  const inspect = databaseInspector(connectionSettings(config));
   const place = { binDir: config.PG_BIN_DIR, searchPath };
   const { POSTGRESQL_DATABASE: database } = config;
   const rights = [
@@ -68,7 +66,7 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
   return [
     volumeCheck(config.BACKUP_DIR, deps.now),
     restoreDirCheck(restoreDirOf(config), deps.now),
-    databaseCheck(connectionSettings(config), { database, inspect, allowIncomplete: new Set() }, place),
+    databaseCheck(connectionSettings(config), { database, allowIncomplete: new Set() }, place),
     ...mirrorChecks(config, "restore"),
     restoreCheck(deps),
     leftoversCheck(deps),

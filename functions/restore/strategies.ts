@@ -1,5 +1,5 @@
 import type { ChangeMarks } from "../../shared/catalog/catalog.ts";
-import type { HeldDatabase } from "../../shared/postgres/database-lock.ts";
+import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
 import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";

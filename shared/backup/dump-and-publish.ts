@@ -1,21 +1,23 @@
 import type { ArchiveName } from "../catalog/archive-name.ts";
 import type { Backup } from "../catalog/backup.ts";
 import type { StagedArchive } from "../catalog/catalog.ts";
-import type { ArchiveContents, DumpTool, RunningDump } from "../postgres/dump.ts";
+import type { ClientTools } from "../postgres/client-tools.ts";
+import { compressionOf, startDump, type RunningDump } from "../postgres/pg-dump.ts";
+import { readArchive, type ArchiveContents } from "../postgres/read-archive.ts";
 import type { EncryptedArchive } from "../catalog/encryption.ts";
-import type { DatabaseInspection } from "../postgres/inspection.ts";
+import type { DatabaseInspection } from "../postgres/preflight.ts";
 import type { BackupManifest } from "../catalog/manifest.ts";
 import type { Origin } from "../catalog/origin.ts";
 import { DormouseError } from "../errors.ts";
 import { archiveBytesExpected } from "./space.ts";
 import { restoreByHand } from "../catalog/restore-by-hand.ts";
 import { toldProgress } from "../run/progress.ts";
-import type { RunContext } from "../run/run.ts";
-import type { BackupDependencies, BackupRequest } from "./backup-request.ts";
+import { version } from "../version.ts";
+import type { TakingBackup } from "./taking-backup.ts";
 
 type Preflight = {
   readonly inspection: DatabaseInspection;
-  readonly tool: DumpTool;
+  readonly tools: ClientTools;
   /** The backup before this one. */
   readonly newest: Backup | undefined;
   readonly sequence: number;
@@ -26,24 +28,21 @@ type Preflight = {
  * One stream: pg_dump, then pg_restore reading along, then the volume. The same bytes, by their hash, were read to
  * their end by pg_restore and read back from the volume; that is what makes the backup `read`.
  */
-export async function dumpAndPublish(
-  deps: BackupDependencies,
-  request: BackupRequest,
-  context: RunContext,
-  preflight: Preflight,
-): Promise<Backup> {
-  const { inspection, tool } = preflight;
-  const { run, signal, step } = context;
-  const begun = { at: deps.now(), ms: deps.monotonicMs() };
+export async function dumpAndPublish(taking: TakingBackup, preflight: Preflight): Promise<Backup> {
+  const { inspection, tools } = preflight;
+  const { request, run, signal, step, libpq, dumpOptions, encryption } = taking;
+  const { database } = request;
+  const begun = { at: new Date(), ms: performance.now() };
   const leaveOut = inspection.lacks.filter(({ kind, data }) => data && request.allowIncomplete.has(kind));
 
   using children = endOfChildren(signal);
-  const dump = tool.dump({ database: request.database, inspection, leaveOut }, children.signal);
-  const reading = tool.read(dump.archive, children.signal);
-  const encrypted = deps.encryption?.encrypt(reading.archive);
-  const draft = { database: request.database, run: run.id, startedAt: begun.at };
-  const archive = told(deps, request, context, preflight)(encrypted?.archive ?? reading.archive);
-  const staged = await deps.catalog.stage(draft, archive, signal);
+  const asked = { database, inspection, leaveOut };
+  const dump = startDump(tools, libpq, dumpOptions, { request: asked, signal: children.signal });
+  const reading = readArchive(tools, dump.archive, dumpOptions, children.signal);
+  const encrypted = encryption?.encrypt(reading.archive);
+  const draft = { database, run: run.id, startedAt: begun.at };
+  const archive = told(taking, preflight, encrypted?.archive ?? reading.archive);
+  const staged = await taking.catalog.stage(draft, archive, signal);
   try {
     await step("dumped", { sizeBytes: staged.sizeBytes, sha256: staged.sha256 });
     const contents = await reading.contents;
@@ -54,8 +53,8 @@ export async function dumpAndPublish(
     });
     signal.throwIfAborted();
     const facts = { ...preflight, dump, contents, staged, begun, encrypted };
-    const sign = deps.sign ?? ((manifest) => manifest);
-    const backup = await staged.publish((name) => sign(describe(deps, request, context, { name, ...facts })));
+    const sign = taking.sign ?? ((manifest) => manifest);
+    const backup = await staged.publish((name) => sign(describe(taking, { name, ...facts })));
     await step("published", { backup: backup.name });
     return backup;
   } finally {
@@ -63,15 +62,14 @@ export async function dumpAndPublish(
   }
 }
 
-/** Tells who waits how far the dump is. */
+/** Tells the caller how far the dump is. */
 function told(
-  { monotonicMs }: BackupDependencies,
-  { database }: BackupRequest,
-  { progress }: RunContext,
+  { request, progress }: TakingBackup,
   preflight: Preflight,
-) {
-  const passing = { what: { dumping: database }, expectedBytes: expectedBytes(preflight), monotonicMs };
-  return (archive: AsyncIterable<Uint8Array>) => toldProgress(archive, passing, progress);
+  archive: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  const passing = { what: { dumping: request.database }, expectedBytes: expectedBytes(preflight) };
+  return toldProgress(archive, passing, progress);
 }
 
 function expectedBytes({ inspection, newest }: Preflight): number | undefined {
@@ -100,16 +98,11 @@ type Facts = Preflight & {
   readonly begun: { readonly at: Date; readonly ms: number };
 };
 
-function describe(
-  deps: BackupDependencies,
-  request: BackupRequest,
-  context: RunContext,
-  facts: Facts,
-): BackupManifest {
+function describe({ request, run, encryption }: TakingBackup, facts: Facts): BackupManifest {
   const { name, begun, inspection, newest } = facts;
   const { formerly, ...known } = facts.origin;
-  const finishedAt = deps.now();
-  const { source, id, at } = context.run.trigger;
+  const finishedAt = new Date();
+  const { source, id, at } = run.trigger;
   return {
     formatVersion: 1,
     name,
@@ -117,20 +110,20 @@ function describe(
     sequence: facts.sequence,
     startedAt: begun.at.toISOString(),
     finishedAt: finishedAt.toISOString(),
-    elapsedMs: Math.round(deps.monotonicMs() - begun.ms),
-    run: context.run.id,
+    elapsedMs: Math.round(performance.now() - begun.ms),
+    run: run.id,
     trigger: { source, id, ...(at === undefined ? {} : { at: at.toISOString() }) },
     ...(request.label === undefined ? {} : { label: request.label }),
     origin: { ...known, ...(formerly === undefined ? {} : { formerly: [...formerly] }) },
     ...(request.pin === undefined
       ? {}
       : { pin: { at: finishedAt.toISOString(), by: source, reason: request.pin } }),
-    versions: { dormouse: deps.version, pgDump: facts.tool.version, server: inspection.serverVersion },
-    ...contentOf(facts, deps.encryption?.recipients),
+    versions: { dormouse: version, pgDump: facts.tools.version, server: inspection.serverVersion },
+    ...contentOf(facts, encryption?.recipients),
     properties: inspection.properties,
     settings: inspection.settings,
     lacks: inspection.lacks.map((lack) => ({ ...lack, names: [...lack.names] })),
-    warnings: [...inspection.warnings, ...facts.dump.report().warnings, ...clockWarnings(begun.at, newest)],
+    warnings: [...inspection.warnings, ...facts.dump.warnings(), ...clockWarnings(begun.at, newest)],
     verification: { level: "read", at: finishedAt.toISOString() },
     restoreByHand: restoreByHand(name, request.database, {
       ...inspection,
@@ -140,7 +133,7 @@ function describe(
 }
 
 function contentOf(
-  { tool, contents, staged, inspection, encrypted }: Facts,
+  { tools, contents, staged, inspection, encrypted }: Facts,
   recipients: readonly string[] = [],
 ): Pick<BackupManifest, "archive" | "content"> {
   const { sizeBytes, sha256 } = staged;
@@ -149,7 +142,7 @@ function contentOf(
   return {
     archive: {
       format: "custom",
-      compression: tool.compression,
+      compression: compressionOf(tools),
       ...encryption,
       sizeBytes,
       sha256,

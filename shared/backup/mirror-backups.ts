@@ -25,8 +25,6 @@ export type MirrorDependencies = {
   readonly installation: { readonly namespace?: string | undefined };
   readonly events: EventSink;
   readonly log: Log;
-  readonly now: () => Date;
-  readonly monotonicMs: () => number;
 };
 
 /**
@@ -52,7 +50,7 @@ type Progress = { copied: Backup["name"][]; rewritten: number; lacking: Backup["
 type Task = { readonly database: string; readonly context: RunContext; readonly progress: Progress };
 
 async function catchUp(
-  { catalog, installation, now, monotonicMs }: MirrorDependencies,
+  { catalog, installation }: MirrorDependencies,
   { mirror, keep, timeoutMs }: MirrorPolicy,
   { database, context, progress }: Task,
 ): Promise<void> {
@@ -63,7 +61,7 @@ async function catchUp(
     const own = ownOrigins(installation.namespace, onVolume).get(database);
     const local = onVolume.filter((backup) => isOwn(own, backup));
     progress.lacking.push(...local.slice(0, 1).map(({ name }) => name));
-    const plan = planMirror(local, (await mirror.list(signal)).backups, { keep, now: now() });
+    const plan = planMirror(local, (await mirror.list(signal)).backups, { keep, now: new Date() });
     progress.lacking.splice(0, Infinity, ...[...plan.copy, ...plan.conflicts].map(({ name }) => name));
     const wanted = new Set(plan.copy.map(({ name }) => name));
     const over = new Set(onVolume.map(({ name }) => name).filter((name) => !wanted.has(name)));
@@ -80,7 +78,7 @@ async function catchUp(
   }
 
   async function copy(backup: Backup): Promise<void> {
-    const passing = { what: { mirroring: backup.name }, expectedBytes: backup.sizeBytes, monotonicMs };
+    const passing = { what: { mirroring: backup.name }, expectedBytes: backup.sizeBytes };
     const open = async () =>
       toldProgress(await catalog.open(backup.name, 0, signal), passing, context.progress);
     await mirror.copyIn(backup, open, signal);

@@ -1,15 +1,13 @@
 import type { Backup } from "../catalog/backup.ts";
 import { ANSWER_MS } from "../catalog/bucket/silent-bucket.ts";
 import { isOwn, type Origin } from "../catalog/origin.ts";
-import type { RunContext } from "../run/run.ts";
 import { asDormouseError } from "../errors.ts";
-import type { BackupDependencies } from "./backup-request.ts";
+import type { TakingBackup } from "./taking-backup.ts";
 
 /** One that falls silent in the middle must not hold the database's lock for as long as the SDK tries. */
 const ASK_BUCKET_MS = 30_000;
 
 type Given = {
-  readonly database: string;
   /** On the volume. */
   readonly newest: Backup | undefined;
   readonly origin: Origin;
@@ -24,11 +22,10 @@ type Given = {
  * seconds since 1970.
  */
 export async function nextSequence(
-  { mirroring, log, now }: BackupDependencies,
-  { database, newest, origin, mayBeHidden }: Given,
-  { run, signal }: RunContext,
+  { mirroring, log, request: { database }, run, signal }: TakingBackup,
+  { newest, origin, mayBeHidden }: Given,
 ): Promise<number> {
-  const onVolume = Math.max(newest?.sequence ?? 0, mayBeHidden ? Math.floor(now().getTime() / 1000) : 0);
+  const onVolume = Math.max(newest?.sequence ?? 0, mayBeHidden ? Math.floor(Date.now() / 1000) : 0);
   if (mirroring === undefined) return onVolume + 1;
   try {
     const soon = AbortSignal.any([signal, AbortSignal.timeout(ASK_BUCKET_MS)]);
@@ -39,7 +36,7 @@ export async function nextSequence(
     if (signal.aborted) throw error;
     const { code, message } = asDormouseError(error);
     log.warn("bucket not asked for its last backup", { run: run.id, code, error: message });
-    return onVolume > 0 ? onVolume + 1 : Math.floor(now().getTime() / 1000);
+    return onVolume > 0 ? onVolume + 1 : Math.floor(Date.now() / 1000);
   }
 }
 

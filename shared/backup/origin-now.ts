@@ -1,6 +1,6 @@
 import type { Backup } from "../catalog/backup.ts";
 import { ownOrigin, type Origin } from "../catalog/origin.ts";
-import type { BackupDependencies } from "./backup-request.ts";
+import type { BackupDependencies } from "./taking-backup.ts";
 
 /** One's own origin, by what the server says now and by what lies on the volume. */
 export async function originNow(

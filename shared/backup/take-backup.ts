@@ -1,18 +1,20 @@
 import { newestFirst, type Backup } from "../catalog/backup.ts";
 import { remedyFor } from "../postgres/grants.ts";
-import { intolerable, type DatabaseInspection } from "../postgres/inspection.ts";
+import { findClientTools } from "../postgres/client-tools.ts";
+import type { HeldDatabase } from "../postgres/databases/held-database.ts";
+import { intolerable } from "../postgres/lacks.ts";
+import { inspectDatabase, type DatabaseInspection } from "../postgres/preflight.ts";
 import type { BackupManifest } from "../catalog/manifest.ts";
 import { isOwn } from "../catalog/origin.ts";
 import { isAhead } from "../retention/keep-rules.ts";
 import { hiding } from "../retention/oddities.ts";
-import { backoffMs, isTransient } from "../retry.ts";
-import { isLeftToOthers, type RunContext } from "../run/run.ts";
+import { isTransient, retrying } from "../retry.ts";
+import { isLeftToOthers, isUnfinished, type Run, type RunContext } from "../run/run.ts";
 import { estimateSpace } from "./space.ts";
 import { asDormouseError, DormouseError, type Problem } from "../errors.ts";
-import type { BackupDependencies, BackupRequest } from "./backup-request.ts";
+import type { BackupDependencies, BackupRequest, TakingBackup } from "./taking-backup.ts";
 import { dropExpired } from "../postgres/databases/drop-expired.ts";
 import { dumpAndPublish } from "./dump-and-publish.ts";
-import { holdForRun } from "./hold-for-run.ts";
 import { mirrorBackups } from "./mirror-backups.ts";
 import { nextSequence } from "./next-sequence.ts";
 import { originNow } from "./origin-now.ts";
@@ -24,140 +26,134 @@ import { announce } from "../events/announce.ts";
  * Takes a backup, or answers with the one that this run or `ifOlderThanMs` makes needless; then sends what the bucket
  * lacks. The lock is free by then: a restore must not wait for an upload.
  */
-export async function takeBackup(
-  deps: BackupDependencies,
-  request: BackupRequest,
-  context: RunContext,
-): Promise<BackupManifest> {
+export async function takeBackup(taking: TakingBackup): Promise<BackupManifest> {
+  const { request, signal } = taking;
   try {
-    const manifest = await withRetries(deps, request, context);
-    if (request.leavesMirror !== true) await mirrorBackups(deps, request.database, context);
+    const manifest = await takeInTheEnd(taking);
+    if (request.held === undefined) await mirrorBackups(taking, request.database, taking);
     return manifest;
   } catch (error) {
-    const isOurs = !context.signal.aborted && !isLeftToOthers(asDormouseError(error).code);
-    if (isOurs) announceFailure(deps, request.database, context, asDormouseError(error));
+    const isOurs = !signal.aborted && !isLeftToOthers(asDormouseError(error).code);
+    if (isOurs) announceFailure(taking, request.database, taking, asDormouseError(error));
     throw error;
   }
 }
 
-async function withRetries(
-  deps: BackupDependencies,
-  request: BackupRequest,
-  context: RunContext,
-): Promise<BackupManifest> {
-  const begunMs = deps.monotonicMs();
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await attemptBackup(deps, request, context);
-    } catch (error) {
-      const { code, message, hint } = asDormouseError(error);
-      const waitMs = backoffMs(attempt);
-      const isLate = deps.monotonicMs() - begunMs + waitMs > request.retryForMs;
-      const waits = request.waitsForLock || context.isTakenUp;
-      const mayPass = isTransient(code) || (code === "database_busy" && waits);
-      if (context.signal.aborted || !mayPass || isLate) throw error;
+/**
+ * Attempts until `retryForMs` is over where the fault may pass. Another process may have this very run, as a pod that was
+ * alive when this one started and found it unfinished: it is waited for, however long it takes and without a word in its
+ * record; if it dies, the run is ours.
+ */
+function takeInTheEnd(taking: TakingBackup): Promise<BackupManifest> {
+  const { request, isTakenUp, signal, step } = taking;
+  return retrying(
+    signal,
+    async (before) => {
+      const waited = before?.code === "run_elsewhere";
+      return (waited ? undefined : await youngEnough(taking)) ?? (await takeUnderLock(taking));
+    },
+    async ({ error, code, attempt, elapsedMs, waitMs }) => {
+      if (code === "run_elsewhere") return !(await hasEnded(taking));
+      const mayPass = isTransient(code) || (code === "database_busy" && (request.waitsForLock || isTakenUp));
+      if (!mayPass || elapsedMs + waitMs > request.retryForMs) return false;
       // A person may be waiting for the answer: what they can do meanwhile is told before the last attempt has failed.
-      const triesForMs = Math.max(0, Math.round(request.retryForMs - (deps.monotonicMs() - begunMs)));
-      await context.step("retrying", { attempt, code, error: message, hint, waitMs, triesForMs });
-      await deps.pause(waitMs, context.signal);
-    }
-  }
+      const { message, hint } = asDormouseError(error);
+      const triesForMs = Math.max(0, Math.round(request.retryForMs - elapsedMs));
+      await step("retrying", { attempt, code, error: message, hint, waitMs, triesForMs });
+      return true;
+    },
+  );
 }
 
-async function attemptBackup(
-  deps: BackupDependencies,
-  request: BackupRequest,
-  context: RunContext,
-): Promise<BackupManifest> {
-  const young = request.ifOlderThanMs === undefined ? undefined : await youngEnough(deps, request, context);
-  if (young !== undefined) return young;
-  return holdForRun(deps, request.database, context, async ({ lost }) => {
-    const held = { ...context, signal: AbortSignal.any([context.signal, lost]) };
-    await held.step("locked");
-    await sweepLeftovers(deps, context.run, await deps.runs.unfinished("backup", request.database));
+async function takeUnderLock(taking: TakingBackup): Promise<BackupManifest> {
+  const { request, run, lock, signal } = taking;
+  const work = async ({ lost }: HeldDatabase) => {
+    if (await hasEnded(taking)) throw endedElsewhere(run);
+    return takeUnlessThere({ ...taking, signal: AbortSignal.any([signal, lost]) });
+  };
+  if (request.held !== undefined) return work(request.held);
+  return lock.hold({ database: request.database, run: run.id }, signal, work);
+}
 
-    const own = await ownBackups(deps, request.database, held.signal);
-    const { known } = own;
-    const existing =
-      known.find(({ manifest }) => manifest.run === context.run.id) ?? recentEnough(deps, request, known);
-    if (existing !== undefined) {
-      await held.step("found", { backup: existing.name });
-      return existing.manifest;
-    }
-    return backUp(deps, request, held, own);
+async function takeUnlessThere(taking: TakingBackup): Promise<BackupManifest> {
+  const { request, run, runs, step } = taking;
+  await step("locked");
+  await sweepLeftovers(taking, run, await runs.unfinished("backup", request.database));
+
+  const own = await ownBackups(taking);
+  const existing =
+    own.known.find(({ manifest }) => manifest.run === run.id) ?? recentEnough(taking, own.known);
+  if (existing === undefined) return backUp(taking, own);
+  await step("found", { backup: existing.name });
+  return existing.manifest;
+}
+
+async function hasEnded({ runs, run }: TakingBackup): Promise<boolean> {
+  const known = await runs.find(run.id);
+  return known !== undefined && !isUnfinished(known);
+}
+
+function endedElsewhere({ id }: Run): DormouseError {
+  return new DormouseError("run_elsewhere", `run ${id} was carried out by another process`, {
+    hint: `GET /runs/${id} tells how it ended`,
   });
 }
 
 /** A ping that finds nothing to do takes no lock, for which a restore may be waiting. */
-async function youngEnough(
-  deps: BackupDependencies,
-  request: BackupRequest,
-  { signal, step }: RunContext,
-): Promise<BackupManifest | undefined> {
-  const { known } = await ownBackups(deps, request.database, signal);
-  const young = recentEnough(deps, request, known);
-  if (young !== undefined) await step("found", { backup: young.name });
+async function youngEnough(taking: TakingBackup): Promise<BackupManifest | undefined> {
+  if (taking.request.ifOlderThanMs === undefined) return undefined;
+  const { known } = await ownBackups(taking);
+  const young = recentEnough(taking, known);
+  if (young !== undefined) await taking.step("found", { backup: young.name });
   return young?.manifest;
 }
 
-async function ownBackups(deps: BackupDependencies, database: string, signal: AbortSignal) {
-  const { backups, foreign } = await deps.catalog.list(signal);
+async function ownBackups(taking: TakingBackup) {
+  const { catalog, request, signal } = taking;
+  const { database } = request;
+  const { backups, foreign } = await catalog.list(signal);
   const all = backups.filter((backup) => backup.database === database);
-  const origin = await originNow(deps, all, signal);
+  const origin = await originNow(taking, all, signal);
   const known = all.filter((backup) => isOwn(origin, backup)).toSorted(newestFirst);
   return { origin, known, mayBeHidden: hiding(foreign, database, known[0]?.startedAt).length > 0 };
 }
 
 /** What a wrong clock stamped ahead of now would be young for as long as it is ahead, and none would follow it. */
-function recentEnough(
-  deps: BackupDependencies,
-  request: BackupRequest,
-  known: readonly Backup[],
-): Backup | undefined {
+function recentEnough({ request }: TakingBackup, known: readonly Backup[]): Backup | undefined {
   const { ifOlderThanMs } = request;
   if (ifOlderThanMs === undefined) return undefined;
-  const now = deps.now();
+  const now = new Date();
   const since = now.getTime() - ifOlderThanMs;
   return known.find((backup) => !isAhead(backup, { now }) && backup.startedAt.getTime() >= since);
 }
 
 async function backUp(
-  deps: BackupDependencies,
-  request: BackupRequest,
-  context: RunContext,
+  taking: TakingBackup,
   { known, origin, mayBeHidden }: Awaited<ReturnType<typeof ownBackups>>,
 ): Promise<BackupManifest> {
-  const inspection = await deps.inspect(request.database, context.signal);
+  const { request, run, signal, step, log, toolPlace } = taking;
+  const { database } = request;
+  const inspection = await inspectDatabase(taking.connection, database, signal);
   refuseIncomplete(request, inspection);
-  await refuseFullDisk(deps, inspection, known[0]);
-  const tool = await deps.findDumpTool(inspection.serverMajor, context.signal);
-  if (tool.warning !== undefined) deps.log.warn(tool.warning, { run: context.run.id });
-  await context.step("inspected", {
+  const [newest] = known;
+  await refuseFullDisk(taking, inspection, newest);
+  const tools = await findClientTools(inspection.serverMajor, toolPlace.binDir, toolPlace.searchPath);
+  if (tools.warning !== undefined) log.warn(tools.warning, { run: run.id });
+  await step("inspected", {
     serverVersion: inspection.serverVersion,
-    pgDump: tool.version,
+    pgDump: tools.version,
     databaseBytes: inspection.databaseBytes,
     lacks: inspection.lacks.map(({ kind }) => kind),
   });
 
-  const newest = known[0];
-  const sequence = await nextSequence(
-    deps,
-    { database: request.database, newest, origin, mayBeHidden },
-    context,
-  );
-  const backup = await dumpAndPublish(deps, request, context, {
-    inspection,
-    tool,
-    newest,
-    sequence,
-    origin,
-  });
-  announce(deps, context, {
+  const sequence = await nextSequence(taking, { newest, origin, mayBeHidden });
+  const backup = await dumpAndPublish(taking, { inspection, tools, newest, sequence, origin });
+  announce(taking, taking, {
     type: "dev.dormouse.backup.completed",
     subject: backup.name,
     data: backup.manifest,
   } satisfies BackupEvent);
-  await dropExpired(deps, request.database, context.signal);
+  await dropExpired(taking, database, signal);
   return backup.manifest;
 }
 

@@ -2,7 +2,7 @@ import type { ArchiveName } from "./archive-name.ts";
 import type { Backup } from "./backup.ts";
 import type { BackupManifest, Marks } from "./manifest.ts";
 import type { PlainDump } from "../postgres/plain-dump/plain-dump.ts";
-import type { ArchiveFormat } from "../postgres/dump.ts";
+import type { ArchiveFormat } from "../postgres/archive-format.ts";
 
 /**
  * An archive of the old pod: its name is ours, its manifest is missing, and its content is a dump in whichever format the

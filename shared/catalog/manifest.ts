@@ -2,7 +2,7 @@ import * as z from "zod";
 import { DormouseError } from "../errors.ts";
 import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
 import { databasePropertiesSchema } from "../postgres/properties/database-properties.ts";
-import { ARCHIVE_FORMATS } from "../postgres/dump.ts";
+import { ARCHIVE_FORMATS } from "../postgres/archive-format.ts";
 
 /**
  * What has been proved about an archive:

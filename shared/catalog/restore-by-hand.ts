@@ -2,7 +2,7 @@ import type { ArchiveName } from "./archive-name.ts";
 import type { DatabaseProperties, Settings } from "../postgres/properties/database-properties.ts";
 import { creationSql, finishingSql, settingsSql } from "../postgres/properties/database-sql.ts";
 import { pgOptions } from "../postgres/properties/session-settings.ts";
-import type { ArchiveFormat } from "../postgres/dump.ts";
+import type { ArchiveFormat } from "../postgres/archive-format.ts";
 
 type Given = {
   readonly format: ArchiveFormat | "encrypted";

@@ -1,14 +1,13 @@
 import { good, type Check } from "./finding.ts";
 import { remedyFor } from "../postgres/grants.ts";
-import { intolerable, type InspectDatabase, type LackKind } from "../postgres/inspection.ts";
-import { findClientTools } from "../postgres/client-tools.ts";
+import { intolerable, type LackKind } from "../postgres/lacks.ts";
+import { inspectDatabase } from "../postgres/preflight.ts";
+import { findClientTools, type ToolPlace } from "../postgres/client-tools.ts";
 import { connect, type ConnectionSettings } from "../postgres/session/connection.ts";
 import { refusePooler } from "../postgres/session/pooler.ts";
 
-type Place = { readonly binDir: string | undefined; readonly searchPath: string };
 type Looked = {
   readonly database: string;
-  readonly inspect: InspectDatabase;
   /** What a backup may leave out: a fault to nobody who has said so. */
   readonly allowIncomplete: ReadonlySet<LackKind>;
 };
@@ -16,13 +15,13 @@ type Looked = {
 /** The server, the client tools of its major, the place of the locks, and what the role cannot dump. */
 export function databaseCheck(
   settings: ConnectionSettings,
-  { database, inspect, allowIncomplete }: Looked,
-  { binDir, searchPath }: Place,
+  { database, allowIncomplete }: Looked,
+  { binDir, searchPath }: ToolPlace,
 ): Check {
   return {
     name: "database",
     async look(signal) {
-      const { role, serverVersion, serverMajor, lacks } = await inspect(database, signal);
+      const { role, serverVersion, serverMajor, lacks } = await inspectDatabase(settings, database, signal);
       const tools = await findClientTools(serverMajor, binDir, searchPath);
       const locks = await connect(settings, settings.maintenanceDatabase, signal);
       try {

@@ -14,6 +14,9 @@ export type ClientTools = {
   readonly unsafeBefore?: string | undefined;
 };
 
+/** Where to look: in `binDir` (PG_BIN_DIR) alone, if it is set. */
+export type ToolPlace = { readonly binDir?: string | undefined; readonly searchPath: string };
+
 /** Below these, psql or pg_restore can be made to run what a hostile dump or server says (releases of 12 November 2026). */
 const SECURITY_FLOOR: Readonly<Record<number, number>> = { 15: 20, 16: 16, 17: 12, 18: 7 };
 const OLDEST_MAINTAINED = 15;

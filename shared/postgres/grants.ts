@@ -1,4 +1,4 @@
-import type { Lack, LackKind } from "./inspection.ts";
+import type { Lack, LackKind } from "./lacks.ts";
 import { identifier } from "./sql-text.ts";
 
 /** More are not told one by one: who lacks as many wants the right to all. */

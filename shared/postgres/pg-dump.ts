@@ -1,5 +1,5 @@
-import type { DumpRequest, RunningDump } from "./dump.ts";
-import type { Lack } from "./inspection.ts";
+import type { Lack } from "./lacks.ts";
+import type { DatabaseInspection } from "./preflight.ts";
 import { pgOptions } from "./properties/session-settings.ts";
 import { DormouseError } from "../errors.ts";
 import { runTool, type Limits } from "./process/child-process.ts";
@@ -11,6 +11,20 @@ export type DumpOptions = Limits & {
   /** How long pg_dump may wait for the lock of a table. */
   readonly lockWaitMs: number;
   readonly secrets: readonly string[];
+};
+
+export type DumpRequest = {
+  readonly database: string;
+  readonly inspection: DatabaseInspection;
+  /** What the dump leaves out on purpose, because ALLOW_INCOMPLETE said so. */
+  readonly leaveOut: readonly Lack[];
+};
+
+/** One pg_dump process. `archive` ends without an error only if the process ended with 0. */
+export type RunningDump = {
+  readonly archive: AsyncIterable<Uint8Array>;
+  /** What pg_dump wrote to stderr, bounded and without secrets: an omitted object is only a warning with exit 0. */
+  readonly warnings: () => readonly string[];
 };
 
 /** pg_dump compresses with zstd since 16; level 1 is faster and smaller than gzip at any level. */
@@ -39,7 +53,7 @@ export function startDump(
     signal,
   );
   running.stdin.end();
-  return { archive: running.output, report: () => ({ warnings: running.stderr.lines() }) };
+  return { archive: running.output, warnings: () => running.stderr.lines() };
 }
 
 function dumpArguments(

@@ -1,5 +1,6 @@
 import type pg from "pg";
-import { LACK_KINDS, type InspectDatabase, type Lack, type LackKind } from "./inspection.ts";
+import { LACK_KINDS, type Lack, type LackKind } from "./lacks.ts";
+import type { DatabaseProperties, Settings } from "./properties/database-properties.ts";
 import { OF_TOOLS } from "./properties/session-settings.ts";
 import { DormouseError } from "../errors.ts";
 import { collationWarnings } from "./properties/collation-version.ts";
@@ -90,27 +91,49 @@ const LACKS: readonly { readonly kind: LackKind; readonly detail: string; readon
   },
 ];
 
+/** What the server says of a database before it is dumped. */
+export type DatabaseInspection = {
+  /** That looked, and will dump. */
+  readonly role: string;
+  /** `15.18` */
+  readonly serverVersion: string;
+  readonly serverMajor: number;
+  /** pg_database_size: no bound for the dump, TOAST compresses. */
+  readonly databaseBytes: number;
+  readonly extensions: readonly { readonly name: string; readonly version: string }[];
+  readonly lacks: readonly Lack[];
+  readonly properties: DatabaseProperties;
+  /** Under which its values are written, and under which they must be read. */
+  readonly settings: Settings;
+  /** What the session of pg_dump has besides, where the server knows it. */
+  readonly toolSettings: Settings;
+  /** For a person to know. */
+  readonly warnings: readonly string[];
+};
+
 /** Looks at a database, as the role that will dump it, in one read-only transaction. */
-export function databaseInspector(settings: ConnectionSettings): InspectDatabase {
-  return async (database, signal) => {
-    const client = await connect(settings, database, signal);
-    try {
-      await client.query("BEGIN READ ONLY");
-      const server = await describe(client);
-      const lacks: Lack[] = [];
-      for (const { kind, detail, sql } of LACKS) {
-        signal.throwIfAborted();
-        const { rows } = await client.query<{ name: string }>(sql);
-        const names = rows.map(({ name }) => name);
-        if (names.length > 0) lacks.push({ kind, data: LACK_KINDS[kind].data, names, detail });
-      }
-      return { ...server, lacks, ...(await propertiesOf(client, database)) };
-    } catch (error) {
-      throw serverError(error, `inspection of database ${JSON.stringify(database)}`);
-    } finally {
-      await client.end();
+export async function inspectDatabase(
+  connection: ConnectionSettings,
+  database: string,
+  signal: AbortSignal,
+): Promise<DatabaseInspection> {
+  const client = await connect(connection, database, signal);
+  try {
+    await client.query("BEGIN READ ONLY");
+    const server = await describe(client);
+    const lacks: Lack[] = [];
+    for (const { kind, detail, sql } of LACKS) {
+      signal.throwIfAborted();
+      const { rows } = await client.query<{ name: string }>(sql);
+      const names = rows.map(({ name }) => name);
+      if (names.length > 0) lacks.push({ kind, data: LACK_KINDS[kind].data, names, detail });
     }
-  };
+    return { ...server, lacks, ...(await propertiesOf(client, database)) };
+  } catch (error) {
+    throw serverError(error, `inspection of database ${JSON.stringify(database)}`);
+  } finally {
+    await client.end();
+  }
 }
 
 async function propertiesOf(client: pg.Client, database: string) {

@@ -1,5 +1,4 @@
 import type { Writable } from "node:stream";
-import type { ArchiveContents, ArchiveReading } from "./dump.ts";
 import { plainDumpScanner } from "./plain-dump/plain-dump.ts";
 import { DormouseError } from "../errors.ts";
 import { runTool, stalled, type Limits, type RunningTool } from "./process/child-process.ts";
@@ -8,6 +7,19 @@ import { watchdog, type Watchdog } from "./process/watchdog.ts";
 
 /** As long as a dump may take by default. */
 const PRINT_WITHIN_MS = 12 * 3_600_000;
+
+export type ArchiveContents = {
+  readonly tables: readonly { readonly schema: string; readonly name: string; readonly rows: number }[];
+  readonly largeObjects: number;
+  readonly plainBytes: number;
+};
+
+export type ArchiveReading = {
+  /** Unchanged. */
+  readonly archive: AsyncIterable<Uint8Array>;
+  /** Resolves when pg_restore has ended with 0; rejects with `archive_damaged` otherwise. */
+  readonly contents: Promise<ArchiveContents>;
+};
 
 /**
  * Reads an archive to its end with pg_restore while it passes by, and counts the rows of each table. `--data-only`

@@ -7,7 +7,6 @@ type Dependencies = {
   readonly catalog: Pick<VolumeCatalog, "leftovers" | "sweep">;
   readonly runs: Pick<RunStore, "find">;
   readonly log: Log;
-  readonly now: () => Date;
 };
 
 /**
@@ -28,8 +27,8 @@ export async function sweepLeftovers(deps: Dependencies, own: Run, halted: reado
   }
 }
 
-async function isOver({ runs, now }: Dependencies, { database }: Run, left: Leftover): Promise<boolean> {
+async function isOver({ runs }: Dependencies, { database }: Run, left: Leftover): Promise<boolean> {
   const record = await runs.find(left.run).catch(() => undefined);
-  if (record === undefined) return isAbandoned(left, now());
+  if (record === undefined) return isAbandoned(left, new Date());
   return record.database === database && !isUnfinished(record);
 }

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { DatabaseInspection, LackKind } from "../../shared/postgres/inspection.ts";
-import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
+import { findClientTools } from "../../shared/postgres/client-tools.ts";
+import type { LackKind } from "../../shared/postgres/lacks.ts";
+import { startDump } from "../../shared/postgres/pg-dump.ts";
 import { openLibpq } from "../../shared/postgres/session/libpq.ts";
-import { databaseInspector } from "../../shared/postgres/preflight.ts";
+import { inspectDatabase, type DatabaseInspection } from "../../shared/postgres/preflight.ts";
 import { collect, dumpOptions, settingsOf } from "../support/postgres-adapter.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
 
 const never = new AbortController().signal;
 
-describe("databaseInspector", () => {
+describe("inspectDatabase", () => {
   let server: TestServer;
   let database: string;
   const role = `reader_${process.pid}`;
@@ -31,14 +32,14 @@ describe("databaseInspector", () => {
   });
 
   const asRole = () => settingsOf(server, { user: role, password: "reader" });
-  const inspect = () => databaseInspector(asRole())(database, never);
+  const inspect = () => inspectDatabase(asRole(), database, never);
 
   async function dumpAsRole(inspection: DatabaseInspection, kinds: readonly LackKind[]): Promise<void> {
     await using libpq = await openLibpq(asRole());
-    const find = dumpToolFinder(libpq, dumpOptions(server), { binDir: server.binDir, searchPath: "" });
-    const tool = await find(inspection.serverMajor, never);
+    const tools = await findClientTools(inspection.serverMajor, server.binDir, "");
     const leaveOut = inspection.lacks.filter(({ kind }) => kinds.includes(kind));
-    await collect(tool.dump({ database, inspection, leaveOut }, never).archive);
+    const request = { database, inspection, leaveOut };
+    await collect(startDump(tools, libpq, dumpOptions(server), { request, signal: never }).archive);
   }
 
   it("tells version, size and extensions, and finds nothing amiss in a plain database", async () => {

@@ -1,4 +1,4 @@
-import type { DatabaseInspection } from "../../shared/postgres/inspection.ts";
+import type { DatabaseInspection } from "../../shared/postgres/preflight.ts";
 import type { ConnectionSettings } from "../../shared/postgres/session/connection.ts";
 import type { DumpOptions } from "../../shared/postgres/pg-dump.ts";
 import type { ServerAddress } from "./postgres.ts";

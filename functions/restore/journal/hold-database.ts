@@ -1,6 +1,7 @@
-import type { HeldDatabase, Queueing } from "../../../shared/postgres/database-lock.ts";
+import type { HeldDatabase } from "../../../shared/postgres/databases/held-database.ts";
+import type { Queueing } from "../../../shared/postgres/session/advisory-lock.ts";
 import { parseJournal } from "./journal.ts";
-import { backoffMs, isTransient } from "../../../shared/retry.ts";
+import { isTransient, retrying } from "../../../shared/retry.ts";
 import { changesLive, type Run } from "../../../shared/run/run.ts";
 import { asDormouseError, DormouseError, type ErrorCode } from "../../../shared/errors.ts";
 import type { RestoreDependencies } from "../restore-dependencies.ts";
@@ -18,23 +19,24 @@ export async function holdDatabase<Result>(
   const { isTakenUp, run, signal } = saga.context;
   const mustEnd = () => isTakenUp || saga.hasBegun();
   const locked = { database: deps.settings.database, run: run.id, queue: queueOf(deps, saga, mustEnd()) };
-  const begunMs = deps.now().getTime();
-  for (let attempted = 1; ; attempted++) {
-    let isIn = false;
-    try {
-      return await deps.lock.hold(locked, signal, async (held) => {
+  let isIn = false;
+  return retrying(
+    signal,
+    () => {
+      isIn = false;
+      return deps.lock.hold(locked, signal, async (held) => {
         isIn = true;
         if (!mustEnd()) await refuseOvertaken(deps, run);
         return work(held, saga.within(held));
       });
-    } catch (error) {
-      const { code } = asDormouseError(error);
+    },
+    ({ error, code, elapsedMs }) => {
       const mayPass = (!isIn && isHeld(code)) || (!saga.hasBegun() && isTransient(code));
-      if (!mayPass || signal.aborted || !mustEnd()) throw error;
-      if (deps.now().getTime() - begunMs > deps.settings.settleForMs) throw unsettled(run, error);
-      await deps.pause(backoffMs(attempted), signal);
-    }
-  }
+      if (!mayPass || !mustEnd()) return false;
+      if (elapsedMs > deps.settings.settleForMs) throw unsettled(run, error);
+      return true;
+    },
+  );
 }
 
 /** Without the lock, the record of a run that is taken up is another's to write. */

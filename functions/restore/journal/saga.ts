@@ -1,4 +1,4 @@
-import type { HeldDatabase } from "../../../shared/postgres/database-lock.ts";
+import type { HeldDatabase } from "../../../shared/postgres/databases/held-database.ts";
 import { parseJournal, type RestoreJournal } from "./journal.ts";
 import type { KeptDatabase, Run, RunContext } from "../../../shared/run/run.ts";
 import { DormouseError } from "../../../shared/errors.ts";

@@ -1,7 +1,7 @@
-import type { HeldDatabase } from "../../../shared/postgres/database-lock.ts";
+import type { HeldDatabase } from "../../../shared/postgres/databases/held-database.ts";
 import { parseJournal } from "./journal.ts";
 import type { RestoreResult } from "./restore-result.ts";
-import { backoffMs } from "../../../shared/retry.ts";
+import { retrying } from "../../../shared/retry.ts";
 import { isLeftToOthers, type RunContext } from "../../../shared/run/run.ts";
 import { asDormouseError } from "../../../shared/errors.ts";
 import { holdDatabase, unsettled } from "./hold-database.ts";
@@ -52,17 +52,16 @@ export async function settleForSure(
   const { run, signal } = saga.context;
   const { code, message } = asDormouseError(cause);
   // Without the lock the record may be another's by now.
-  const begunMs = deps.now().getTime();
   deps.log.warn("restore failed", { run: run.id, code, error: message });
-  for (let attempted = 1; ; attempted++) {
-    try {
-      return await holdDatabase(deps, saga, (held, own) => settleOwn(deps, own, held, cause));
-    } catch (error) {
-      if (signal.aborted || isLeftToOthers(asDormouseError(error).code)) throw error;
-      if (deps.now().getTime() - begunMs > deps.settings.settleForMs) throw unsettled(run, error, cause);
-      await deps.pause(backoffMs(attempted), signal);
-    }
-  }
+  return retrying(
+    signal,
+    () => holdDatabase(deps, saga, (held, own) => settleOwn(deps, own, held, cause)),
+    ({ error, code: failed, elapsedMs }) => {
+      if (isLeftToOthers(failed)) return false;
+      if (elapsedMs > deps.settings.settleForMs) throw unsettled(run, error, cause);
+      return true;
+    },
+  );
 }
 
 /** By the record, if that can be read: the lock may have been another's in between. */

@@ -1,4 +1,4 @@
-import type { HeldDatabase } from "../../../shared/postgres/database-lock.ts";
+import type { HeldDatabase } from "../../../shared/postgres/databases/held-database.ts";
 import { nextStep, ownDatabase, type NextStep, type RestoreJournal } from "./journal.ts";
 import type { RestoreResult } from "./restore-result.ts";
 import { asDormouseError } from "../../../shared/errors.ts";

@@ -1,4 +1,4 @@
-import type { Lack } from "../../../shared/postgres/inspection.ts";
+import type { Lack } from "../../../shared/postgres/lacks.ts";
 import type { Strategy } from "../journal/journal.ts";
 import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./restorable.ts";

@@ -1,6 +1,6 @@
 import { blockersOf, type Blocker } from "./blockers.ts";
 import type { Strategy } from "../journal/journal.ts";
-import type { Lack } from "../../../shared/postgres/inspection.ts";
+import type { Lack } from "../../../shared/postgres/lacks.ts";
 import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import type { Restorable } from "./restorable.ts";

@@ -1,7 +1,7 @@
 import type { PlainDump } from "../../postgres/plain-dump/plain-dump.ts";
 import type { ArchiveName } from "../archive-name.ts";
 import type { BackupManifest } from "../manifest.ts";
-import type { ArchiveFormat } from "../../postgres/dump.ts";
+import type { ArchiveFormat } from "../../postgres/archive-format.ts";
 
 /** An archive of the catalog, by its name; one that the old pod wrote has no manifest. */
 export type ArchiveSource = {

@@ -6,7 +6,7 @@ import { DormouseError } from "../../errors.ts";
 import { hashing } from "../digest.ts";
 import { codeOf } from "../volume/files.ts";
 import { STORAGE } from "../volume/volume-calls.ts";
-import type { ArchiveFormat } from "../../postgres/dump.ts";
+import type { ArchiveFormat } from "../../postgres/archive-format.ts";
 
 export type LegacyReading = { readonly contents: LegacyContents } | { readonly damage: string };
 

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
-import type { Exchange } from "../database-lock.ts";
 import { DormouseError } from "../../errors.ts";
 import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
 import { serverNow } from "../session/server-clock.ts";
@@ -11,6 +10,19 @@ const LEAVE_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 50;
 /** Nobody holds a row of pg_database for long; who does must not keep the application down. */
 const LOCK_WAIT = "10s";
+
+/** The names of an exchange. */
+export type Exchange = {
+  readonly live: string;
+  /** Becomes live. */
+  readonly loaded: string;
+  /** What the live one is called from then on; absent when there is no live one. */
+  readonly kept?: string | undefined;
+  /** Whose exchange it is: what becomes live stays under way by it. */
+  readonly run: string;
+  /** How long the kept one stays, by the server's clock. */
+  readonly keepMs: number;
+};
 
 /** Autovacuum has no role, and ends by itself when a database is renamed or dropped. */
 const OTHERS = `FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND pid <> $2
@@ -25,7 +37,10 @@ export async function limitLockWaits(client: pg.Client): Promise<void> {
   await explained("limit of waiting for locks", () => client.query(`SET lock_timeout = '${LOCK_WAIT}'`));
 }
 
-/** CONNECTION LIMIT 0 would let superusers in; ALLOW_CONNECTIONS stops everybody. */
+/**
+ * Closes a database to new sessions, superusers' too (CONNECTION LIMIT 0 would let those in), and ends those that there
+ * are; answers how many. Throws `sessions_remain`, naming them, when one does not go.
+ */
 export async function fence(client: pg.Client, database: string): Promise<number> {
   return explained(`fence around database ${JSON.stringify(database)}`, async () => {
     if (!(await exists(client, database))) return 0;
@@ -61,6 +76,7 @@ export async function endSessions(
   }
 }
 
+/** Lets sessions in again. That the database is not there is fine. */
 export async function reopen(client: pg.Client, database: string): Promise<void> {
   await explained(`opening of database ${JSON.stringify(database)}`, async () => {
     // What is open already needs no lock: somebody may hold it, and the application waits.
@@ -69,12 +85,14 @@ export async function reopen(client: pg.Client, database: string): Promise<void>
   });
 }
 
+/** Has the server say that a run works on a database: without that no other process goes on with it. */
 export async function claim(client: pg.Client, database: string, run: string): Promise<void> {
   await explained(`mark of database ${JSON.stringify(database)}`, () =>
     changeMark(client, database, (mark) => ({ ...mark, underWay: run })),
   );
 }
 
+/** The run is finished or taken back. That a database is not there, or no longer the run's, is fine. */
 export async function release(client: pg.Client, databases: readonly string[], run: string): Promise<void> {
   for (const database of databases)
     await explained(`mark of database ${JSON.stringify(database)}`, async () => {
@@ -83,7 +101,11 @@ export async function release(client: pg.Client, databases: readonly string[], r
     });
 }
 
-/** Names and marks change in one moment: the server never says of a database what another name would make wrong. */
+/**
+ * Gives both databases their new names in one transaction, in which the one that becomes live is opened and the other
+ * stays closed: the name `live` exists at every moment. Both must have been fenced. Names and marks change in one moment:
+ * the server never says of a database what another name would make wrong.
+ */
 export async function exchange(client: pg.Client, exchanged: Exchange): Promise<void> {
   const { live, loaded, kept, run } = exchanged;
   const name = pg.escapeIdentifier;

@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
-import type { DatabaseLock, Locked, Queueing } from "../database-lock.ts";
 import { unlessAborted } from "../../unless-aborted.ts";
 import { DormouseError } from "../../errors.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
-import { connectionLimit, isolate, limitConnections } from "./connection-limit.ts";
-import { claim, exchange, fence, limitLockWaits, release, reopen } from "../databases/exchange.ts";
+import { limitLockWaits } from "../databases/exchange.ts";
+import { heldDatabase, type HeldDatabase } from "../databases/held-database.ts";
 import { refusePooler } from "./pooler.ts";
 import { SERVER_LOG, serverError } from "./server-errors.ts";
 
@@ -15,13 +14,41 @@ const HEARTBEAT_MS = 5_000;
 const SILENCE_MS = 15_000;
 const FAREWELL_MS = 2_000;
 
+/** How a run waits for a lock that another one has. */
+export type Queueing = {
+  readonly forMs: number;
+  /** Asked before the waiting begins, with the holder's run where that is known: whether to wait for it. */
+  readonly join: (holder: string | undefined) => Promise<boolean>;
+};
+
+/**
+ * What is to be locked, and for which run: others are told whom they wait for. Who has no `queue` asks once, and gives
+ * way to all who wait.
+ */
+export type Locked = {
+  readonly database: string;
+  readonly run?: string | undefined;
+  readonly queue?: Queueing | undefined;
+};
+
+export type DatabaseLock = ReturnType<typeof advisoryLock>;
+
 /**
  * A session-level advisory lock on the maintenance database: advisory locks belong to one database, and the one that
  * is backed up may be renamed. The server drops it when the holder's session ends, however the holder died.
  */
-export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
+export function advisoryLock(settings: ConnectionSettings) {
   return {
-    async hold(locked, signal, work) {
+    /**
+     * Runs `work` while one session holds the advisory lock of a database. Throws `run_elsewhere` when another process
+     * holds it for the same run, `database_busy` when it is another run's, at once or after the waiting, and the
+     * connection's own error when the server cannot be reached.
+     */
+    async hold<Result>(
+      locked: Locked,
+      signal: AbortSignal,
+      work: (held: HeldDatabase) => Promise<Result>,
+    ): Promise<Result> {
       const { database } = locked;
       const client = await connect(settings, settings.maintenanceDatabase, signal);
       const lost = new AbortController();
@@ -35,18 +62,8 @@ export function advisoryLock(settings: ConnectionSettings): DatabaseLock {
         const ended = new AbortController();
         void beat(client, pid, lose, ended.signal);
         try {
-          return await work({
-            lost: lost.signal,
-            waiting: async () => new Set(await runsAt(client, lockKey(database), "waiting")),
-            fence: (name) => fence(client, name),
-            reopen: (name) => reopen(client, name),
-            exchange: (names) => exchange(client, names),
-            claim: (name, run) => claim(client, name, run),
-            release: (names, run) => release(client, names, run),
-            connectionLimit: (name) => connectionLimit(client, name),
-            limitConnections: (name, limit) => limitConnections(client, name, limit),
-            isolate: (name, pid) => isolate(client, name, pid),
-          });
+          const waiting = async () => new Set(await runsAt(client, lockKey(database), "waiting"));
+          return await work(heldDatabase(client, { lost: lost.signal, waiting }));
         } finally {
           ended.abort();
         }

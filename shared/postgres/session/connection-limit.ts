@@ -2,6 +2,7 @@ import pg from "pg";
 import { STAYING_WORKERS } from "../properties/one-database.ts";
 import { endSessions, exists, explained } from "../databases/exchange.ts";
 
+/** -1 is no limit. */
 export async function connectionLimit(client: pg.Client, database: string): Promise<number> {
   return explained(`reading of the connection limit of ${JSON.stringify(database)}`, async () => {
     const sql = "SELECT datconnlimit AS limit FROM pg_database WHERE datname = $1";
@@ -10,6 +11,7 @@ export async function connectionLimit(client: pg.Client, database: string): Prom
   });
 }
 
+/** That the database is not there is fine. */
 export async function limitConnections(client: pg.Client, database: string, limit: number): Promise<void> {
   await explained(`connection limit of ${JSON.stringify(database)}`, async () => {
     if (!(await exists(client, database))) return;
@@ -20,7 +22,7 @@ export async function limitConnections(client: pg.Client, database: string, limi
 }
 
 /**
- * A database that must stay open for one session cannot be closed: a limit of one keeps all but superusers out. Where
+ * Leaves only the session `pid` in a database, if one is named, and lets nobody but superusers in. A database that must stay open for one session cannot be closed: a limit of one keeps all but superusers out. Where
  * none is spared, the one place would be taken by whoever connects first.
  */
 export async function isolate(client: pg.Client, database: string, pid: number | undefined): Promise<void> {

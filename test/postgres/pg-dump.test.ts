@@ -4,11 +4,11 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import type pg from "pg";
 import { setTimeout as pause } from "node:timers/promises";
-import type { DumpTool } from "../../shared/postgres/dump.ts";
+import { findClientTools } from "../../shared/postgres/client-tools.ts";
 import { DormouseError } from "../../shared/errors.ts";
-import { dumpToolFinder } from "../../shared/postgres/dump-tool.ts";
 import { openLibpq, type Libpq } from "../../shared/postgres/session/libpq.ts";
-import type { DumpOptions } from "../../shared/postgres/pg-dump.ts";
+import { startDump, type DumpOptions, type DumpRequest } from "../../shared/postgres/pg-dump.ts";
+import { readArchive } from "../../shared/postgres/read-archive.ts";
 import { until } from "../support/faulty.ts";
 import { ODD_NAMES } from "../support/odd-names.ts";
 import { anInspection as inspection, collect, dumpOptions, settingsOf } from "../support/postgres-adapter.ts";
@@ -20,6 +20,18 @@ const never = new AbortController().signal;
 async function pidOf(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
   return rows[0]?.pid ?? 0;
+}
+
+type DumpTool = Awaited<ReturnType<typeof dumpToolOf>>;
+
+async function dumpToolOf(server: TestServer, libpq: Libpq, options: DumpOptions) {
+  const tools = await findClientTools(server.major, server.binDir, "");
+  return {
+    dump: (request: DumpRequest, signal: AbortSignal) =>
+      startDump(tools, libpq, options, { request, signal }),
+    read: (archive: AsyncIterable<Uint8Array>, signal: AbortSignal) =>
+      readArchive(tools, archive, options, signal),
+  };
 }
 
 describe("dumping and reading with the client tools", () => {
@@ -46,13 +58,8 @@ describe("dumping and reading with the client tools", () => {
     await libpq[Symbol.asyncDispose]();
   });
 
-  async function toolWith(connection: Libpq, changes: Partial<DumpOptions> = {}): Promise<DumpTool> {
-    const find = dumpToolFinder(connection, dumpOptions(server, changes), {
-      binDir: server.binDir,
-      searchPath: "",
-    });
-    return find(server.major, never);
-  }
+  const toolWith = (connection: Libpq, changes: Partial<DumpOptions> = {}) =>
+    dumpToolOf(server, connection, dumpOptions(server, changes));
 
   const start = (dumper = tool, name = database, signal = never) =>
     dumper.dump({ database: name, inspection, leaveOut: [] }, signal);

@@ -1,5 +1,3 @@
-import type { DatabaseProperties, Settings } from "./properties/database-properties.ts";
-
 /**
  * What a dump by this role cannot hold. `data` marks those where rows would be missing: they fail the run unless
  * ALLOW_INCOMPLETE names the kind, and are then left out by name.
@@ -33,28 +31,6 @@ export type Lack = {
   readonly names: readonly string[];
   readonly detail: string;
 };
-
-/** What the server says of a database before it is dumped. */
-export type DatabaseInspection = {
-  /** That looked, and will dump. */
-  readonly role: string;
-  /** `15.18` */
-  readonly serverVersion: string;
-  readonly serverMajor: number;
-  /** pg_database_size: no bound for the dump, TOAST compresses. */
-  readonly databaseBytes: number;
-  readonly extensions: readonly { readonly name: string; readonly version: string }[];
-  readonly lacks: readonly Lack[];
-  readonly properties: DatabaseProperties;
-  /** Under which its values are written, and under which they must be read. */
-  readonly settings: Settings;
-  /** What the session of pg_dump has besides, where the server knows it. */
-  readonly toolSettings: Settings;
-  /** For a person to know. */
-  readonly warnings: readonly string[];
-};
-
-export type InspectDatabase = (database: string, signal: AbortSignal) => Promise<DatabaseInspection>;
 
 /** Those lacks that must fail the run: rows would be missing, and nobody said that this is fine. */
 export function intolerable(lacks: readonly Lack[], allowed: ReadonlySet<LackKind>): readonly Lack[] {

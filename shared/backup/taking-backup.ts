@@ -1,0 +1,116 @@
+import { runFiles } from "../run/run-files.ts";
+import { runSeal } from "../run/run-seal.ts";
+import type { RunContext, RunStore } from "../run/run.ts";
+import type { VolumeCatalog } from "../catalog/catalog.ts";
+import type { Encryption, SignManifest } from "../catalog/encryption.ts";
+import type { Origin } from "../catalog/origin.ts";
+import { volumeCatalog } from "../catalog/volume/volume-catalog.ts";
+import { eventSink, type EventSink } from "../events/event-sink.ts";
+import { both, notifier, type NotifyConfig } from "../events/notify/notifier.ts";
+import type { SinkConfig } from "../events/sink-config.ts";
+import type { Log } from "../log.ts";
+import { advisoryLock, type DatabaseLock } from "../postgres/session/advisory-lock.ts";
+import type { HeldDatabase } from "../postgres/databases/held-database.ts";
+import type { ConnectionSettings } from "../postgres/session/connection.ts";
+import { connectionSettings, type DatabaseVariables } from "../postgres/session/connection-settings.ts";
+import { expiredDatabases } from "../postgres/databases/drop-database.ts";
+import type { Expired } from "../postgres/databases/own-database.ts";
+import type { ToolPlace } from "../postgres/client-tools.ts";
+import type { LackKind } from "../postgres/lacks.ts";
+import type { Libpq } from "../postgres/session/libpq.ts";
+import type { DumpOptions } from "../postgres/pg-dump.ts";
+import { systemIdentifier } from "../postgres/session/system-identifier.ts";
+import { namespaceOf } from "../kubernetes/namespace.ts";
+import type { MirrorPolicy } from "./mirror-backups.ts";
+
+/** What a function takes its backups with: one for all its runs. */
+export type BackupDependencies = {
+  readonly connection: ConnectionSettings;
+  readonly libpq: Libpq;
+  readonly dumpOptions: DumpOptions;
+  readonly toolPlace: ToolPlace;
+  readonly catalog: VolumeCatalog;
+  readonly runs: RunStore;
+  readonly lock: DatabaseLock;
+  /** What the server is called by itself, unless the role may not ask. */
+  readonly systemIdentifier: (signal: AbortSignal) => Promise<string | undefined>;
+  /** Where this function stands, and under which name it reaches the server. */
+  readonly installation: Omit<Origin, "system" | "formerly">;
+  /** Unset: archives are stored as pg_dump wrote them. */
+  readonly encryption?: Encryption | undefined;
+  /** Unset: manifests bear no signature. */
+  readonly sign?: SignManifest | undefined;
+  /** Unset: there is no bucket. */
+  readonly mirroring?: MirrorPolicy | undefined;
+  readonly events: EventSink;
+  readonly expired: Expired;
+  readonly log: Log;
+};
+
+export type BackupRequest = {
+  readonly database: string;
+  readonly label?: string | undefined;
+  readonly pin?: string | undefined;
+  /** Answer with the newest verified backup if it is not older. */
+  readonly ifOlderThanMs?: number | undefined;
+  /** Kinds of missing data that the operator allows. */
+  readonly allowIncomplete: ReadonlySet<LackKind>;
+  /** How long transient faults are tried again. */
+  readonly retryForMs: number;
+  /** An event cannot be told to come back later: it waits for the lock as for any transient fault. */
+  readonly waitsForLock: boolean;
+  /** The lock of the database, where the caller holds it: a restore in place. The next backup sends what the bucket lacks. */
+  readonly held?: HeldDatabase | undefined;
+};
+
+/** One backup: what it is taken with, what was asked for, and its run. Under the lock its signal also ends with that. */
+export type TakingBackup = BackupDependencies & RunContext & { readonly request: BackupRequest };
+
+type InstallationSettings = {
+  readonly POD_NAMESPACE?: string | undefined;
+  readonly DATABASE_SERVICE_NAME: string;
+};
+
+/** What a function that takes backups is told by its environment. */
+type Settings = InstallationSettings &
+  SinkConfig &
+  NotifyConfig &
+  DatabaseVariables & {
+    readonly BACKUP_DIR: string;
+    readonly POSTGRESQL_DATABASE: string;
+    readonly PG_BIN_DIR?: string | undefined;
+  };
+
+/** What a backup says of where it was taken. */
+export function installationOf(config: InstallationSettings): BackupDependencies["installation"] {
+  const namespace = namespaceOf(config.POD_NAMESPACE);
+  return { ...(namespace === undefined ? {} : { namespace }), service: config.DATABASE_SERVICE_NAME };
+}
+
+const now = () => new Date();
+
+/** Made once for the function of that name: for the backups of one, for the safety backups of the other. */
+export function backupDependencies(
+  name: "backup" | "restore",
+  config: Settings,
+  { log, searchPath }: { readonly log: Log; readonly searchPath: string },
+  { libpq, dumpOptions }: Pick<BackupDependencies, "libpq" | "dumpOptions">,
+): BackupDependencies {
+  const connection = connectionSettings(config);
+  const source = `/dormouse/${name}/${encodeURIComponent(config.POSTGRESQL_DATABASE)}`;
+  const seal = runSeal(name, config.POSTGRESQL_DATABASE, config.POSTGRESQL_PASSWORD);
+  return {
+    connection,
+    libpq,
+    dumpOptions,
+    toolPlace: { binDir: config.PG_BIN_DIR, searchPath },
+    catalog: volumeCatalog(config.BACKUP_DIR),
+    runs: runFiles(config.BACKUP_DIR, log, now, seal),
+    lock: advisoryLock(connection),
+    systemIdentifier: systemIdentifier(connection),
+    installation: installationOf(config),
+    events: both(eventSink(config, source, now), notifier(config)),
+    expired: expiredDatabases(connection),
+    log,
+  };
+}

@@ -1,0 +1,27 @@
+import type pg from "pg";
+import { connectionLimit, isolate, limitConnections } from "../session/connection-limit.ts";
+import { claim, exchange, fence, release, reopen, type Exchange } from "./exchange.ts";
+
+/** What only the lock's holder may do, on the connection that holds the lock: no lock, no exchange. */
+export type HeldDatabase = ReturnType<typeof heldDatabase>;
+
+type Holding = {
+  /** Aborts when the connection that holds the lock ends, for whatever reason: stop writing, publish nothing. */
+  readonly lost: AbortSignal;
+  /** The runs that wait for this lock now, each in a process that is alive. */
+  readonly waiting: () => Promise<ReadonlySet<string>>;
+};
+
+export function heldDatabase(client: pg.Client, holding: Holding) {
+  return {
+    ...holding,
+    fence: (database: string) => fence(client, database),
+    reopen: (database: string) => reopen(client, database),
+    exchange: (names: Exchange) => exchange(client, names),
+    claim: (database: string, run: string) => claim(client, database, run),
+    release: (databases: readonly string[], run: string) => release(client, databases, run),
+    connectionLimit: (database: string) => connectionLimit(client, database),
+    limitConnections: (database: string, limit: number) => limitConnections(client, database, limit),
+    isolate: (database: string, pid: number | undefined) => isolate(client, database, pid),
+  };
+}
