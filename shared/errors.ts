@@ -131,6 +131,18 @@ export function asDormouseError(error: unknown): DormouseError {
   });
 }
 
+/** The same in a line of the log, where `message` is the line's own. */
+export function logged({ message, ...problem }: Problem) {
+  return { ...problem, error: message };
+}
+
+/** What zod objects to, field by field. */
+export function faultsIn(error: {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+}): string {
+  return error.issues.map(({ path, message }) => `${path.join(".") || "it"}: ${message}`).join("; ");
+}
+
 /** What a record, an event or an answer says of anything that was thrown. */
 export function problemFrom(error: unknown): Problem {
   const { code, message, hint } = asDormouseError(error);

@@ -1,7 +1,7 @@
 import type { CatalogListing, LegacyFile, VolumeCatalog } from "../../shared/catalog/catalog.ts";
 import { adoptable, describeAdopted } from "../../shared/catalog/legacy/legacy-adoption.ts";
 import type { RunContext } from "../../shared/run/run.ts";
-import { asDormouseError, type Problem } from "../../shared/errors.ts";
+import { asDormouseError, type Problem, problemFrom, logged } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 
 export type AdoptDependencies = {
@@ -47,10 +47,10 @@ export async function adoptLegacyFiles(
     return { ...tally, waiting: listing.legacy.length - adopted.length - damaged.length };
   } catch (error) {
     signal.throwIfAborted();
-    const { code, message, hint } = asDormouseError(error);
-    deps.log.error("adoption failed", { run: run.id, code, error: message, hint });
-    await step("unadopted", { problem: { code, message, hint } });
-    return { ...tally, waiting: 0, problem: { code, message, hint } };
+    const problem = problemFrom(error);
+    deps.log.error("adoption failed", { run: run.id, ...logged(problem) });
+    await step("unadopted", { problem });
+    return { ...tally, waiting: 0, problem };
   }
 }
 

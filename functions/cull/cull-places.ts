@@ -4,7 +4,7 @@ import type { CullReport, Removal } from "./cull-report.ts";
 import type { KeepPolicy } from "../../shared/retention/retention-policy.ts";
 import type { RunContext, RunStore } from "../../shared/run/run.ts";
 import { sweepLeftovers } from "../../shared/run/sweep-leftovers.ts";
-import { asDormouseError, type Problem } from "../../shared/errors.ts";
+import { logged, problemFrom, type Problem } from "../../shared/errors.ts";
 import { cullBackups, type CullDependencies } from "./cull-backups.ts";
 import { adoptLegacyFiles, type AdoptReport } from "./adopt-legacy-files.ts";
 import { CullStopped, type CullRequest } from "./remove-planned.ts";
@@ -93,11 +93,11 @@ async function tried(
     return { report: await work() };
   } catch (error) {
     context.signal.throwIfAborted();
-    const { code, message, hint } = asDormouseError(error);
+    const problem = problemFrom(error);
     const removed = error instanceof CullStopped ? error.removed : [];
     const bytesFreed = removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    const told = { problem: { code, message, hint }, removed, bytesFreed };
-    deps.log.error("cull failed", { run: context.run.id, place, code, error: message, hint });
+    const told = { problem, removed, bytesFreed };
+    deps.log.error("cull failed", { run: context.run.id, place, ...logged(problem) });
     await context.step("unculled", { place, ...told });
     const data = { run: context.run.id, place, ...told };
     announce(deps, context, { type: "dev.dormouse.cull.failed", subject: place, data } satisfies CullEvent);

@@ -1,6 +1,6 @@
 import { suspectsIn } from "./plan/suspects.ts";
 import type { Suspicion } from "../../shared/retention/suspicion.ts";
-import { asDormouseError, type Problem } from "../../shared/errors.ts";
+import { type Problem, problemFrom } from "../../shared/errors.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { serverSoon, showCatalog, type ShownCatalog } from "../../shared/catalog/show-catalog.ts";
 
@@ -38,7 +38,6 @@ async function undoableSoon(
     return { undo: kept.map((each) => ({ ...each, until: each.until.toISOString() })) };
   } catch (error) {
     signal.throwIfAborted();
-    const { code, message, hint } = asDormouseError(error);
-    return { undo: [], undoProblem: { code, message, hint } };
+    return { undo: [], undoProblem: problemFrom(error) };
   }
 }

@@ -1,6 +1,6 @@
 import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { ArchiveFile, ArchiveFiles } from "../../shared/catalog/archives/archive-file.ts";
-import type { TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
+import { totalRows, type TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { ArchiveDemands, RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
 import type { RunContext } from "../../shared/run/run.ts";
@@ -34,7 +34,7 @@ export async function verifyArchive(
             demands: await tools.contents(() => file.bytes(), choice, signal),
           }
         : await readPlain(files, file, backup, signal);
-    await step("verified", { backup: backup.name, tables: tables.length, rows: rowsOf(tables) });
+    await step("verified", { backup: backup.name, tables: tables.length, rows: totalRows(tables) });
     return { file, tables, demands, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
   } catch (error) {
     await file[Symbol.asyncDispose]();
@@ -54,10 +54,10 @@ async function readCustom(
 ): Promise<readonly TableRows[]> {
   const tables = manifest?.content.tables ?? (await readToEnd(tools, file, signal));
   const promised = manifest?.content.rows;
-  if (promised === undefined || promised === rowsOf(tables)) return tables;
+  if (promised === undefined || promised === totalRows(tables)) return tables;
   throw new DormouseError(
     "archive_damaged",
-    `${name} holds ${rowsOf(tables)} rows, its manifest says ${promised}`,
+    `${name} holds ${totalRows(tables)} rows, its manifest says ${promised}`,
     { hint: "restore another backup: GET / lists them" },
   );
 }
@@ -87,8 +87,4 @@ async function readPlain(
     `${backup.name} holds commands that psql would run: ${metaCommands.slice(0, 3).join(", ")}`,
     { hint: "read the file before you trust it; docs/restore-by-hand.md tells how to load it" },
   );
-}
-
-function rowsOf(tables: readonly TableRows[]): number {
-  return tables.reduce((sum, { rows }) => sum + rows, 0);
 }

@@ -7,7 +7,7 @@ type Found = Omit<Finding, "check">;
 const FIXES: readonly (readonly [says: RegExp, fix: string])[] = [
   [/namespaces ".*" not found/, "make it first: kubectl create namespace NAME"],
   [/is forbidden: User/, "let an account apply it that may: Knative was not asked"],
-  [/no matches for kind/, "install what is missing of Knative"],
+  [/no matches for kind|could not find the requested resource/, "install what is missing of Knative"],
   [
     /failed calling webhook/,
     "kubectl get pods -n knative-serving -n knative-eventing: the webhook must be there",

@@ -1,4 +1,5 @@
 import type { ArchiveName } from "../catalog/archive-name.ts";
+import { totalRows } from "../postgres/plain-dump/plain-dump.ts";
 import type { Backup } from "../catalog/backup.ts";
 import type { StagedArchive } from "../catalog/catalog.ts";
 import type { ClientTools } from "../postgres/client-tools.ts";
@@ -48,7 +49,7 @@ export async function dumpAndPublish(taking: TakingBackup, preflight: Preflight)
     const contents = await reading.contents;
     await step("verified", {
       tables: contents.tables.length,
-      rows: rowsOf(contents),
+      rows: totalRows(contents.tables),
       plainBytes: contents.plainBytes,
     });
     signal.throwIfAborted();
@@ -151,15 +152,11 @@ function contentOf(
     content: {
       databaseBytes: inspection.databaseBytes,
       tables: contents.tables.map((table) => ({ ...table })),
-      rows: rowsOf(contents),
+      rows: totalRows(contents.tables),
       largeObjects,
       extensions: inspection.extensions.map((extension) => ({ ...extension })),
     },
   };
-}
-
-function rowsOf({ tables }: ArchiveContents): number {
-  return tables.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 /** The sequence keeps the order; that the clock stepped is for a person to know. */

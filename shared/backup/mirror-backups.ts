@@ -5,7 +5,7 @@ import type { KeepPolicy } from "../retention/retention-policy.ts";
 import { isOwn, ownOrigins } from "../catalog/origin.ts";
 import { toldProgress } from "../run/progress.ts";
 import type { RunContext } from "../run/run.ts";
-import { asDormouseError, DormouseError } from "../errors.ts";
+import { asDormouseError, DormouseError, problemFrom, logged } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { EventSink } from "../events/event-sink.ts";
 import type { BackupEvent } from "./backup-events.ts";
@@ -101,10 +101,9 @@ async function report(
   { database, context, progress }: Task,
   error: unknown,
 ): Promise<void> {
-  const { code, message, hint } = asDormouseError(error);
-  const problem = { code, message, hint };
+  const problem = problemFrom(error);
   const { copied, lacking } = progress;
-  deps.log.error("mirror failed", { run: context.run.id, database, code, error: message, hint, lacking });
+  deps.log.error("mirror failed", { run: context.run.id, database, ...logged(problem), lacking });
   await context.step("unmirrored", { copied, lacking, problem });
   announce(deps, context, {
     type: "dev.dormouse.mirror.failed",

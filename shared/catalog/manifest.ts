@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { DormouseError } from "../errors.ts";
+import { DormouseError, faultsIn } from "../errors.ts";
 import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
 import { databasePropertiesSchema } from "../postgres/properties/database-properties.ts";
 import { ARCHIVE_FORMATS } from "../postgres/archive-format.ts";
@@ -132,8 +132,7 @@ export function withMarks(
 export function parseManifest(name: ArchiveName, json: string): BackupManifest {
   const manifest = manifestSchema.safeParse(parseJson(name, json));
   if (!manifest.success) {
-    const faults = manifest.error.issues.map(({ path, message }) => `${path.join(".") || "it"}: ${message}`);
-    throw unreadable(name, faults.join("; "));
+    throw unreadable(name, faultsIn(manifest.error));
   }
   if (manifest.data.name !== name || manifest.data.database !== parseArchiveName(name)?.database) {
     throw unreadable(name, `it belongs to ${manifest.data.name}`);

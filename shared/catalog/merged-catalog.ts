@@ -1,4 +1,4 @@
-import { asDormouseError, type Problem } from "../errors.ts";
+import { problemFrom, type Problem } from "../errors.ts";
 import { newestFirst, type Backup } from "./backup.ts";
 import type { Catalog, CatalogListing, ForeignEntry } from "./catalog.ts";
 import { within } from "../deadline.ts";
@@ -69,8 +69,7 @@ export function mergedCatalog(volume: Catalog, bucket: Catalog): MergedCatalog {
         return inBothPlaces(local, await within(WHOLE_MS, signal, ask, silentBucket));
       } catch (error) {
         if (signal.aborted) throw error;
-        const { code, message, hint } = asDormouseError(error);
-        return { ...inBothPlaces(local, undefined), bucketProblem: { code, message, hint } };
+        return { ...inBothPlaces(local, undefined), bucketProblem: problemFrom(error) };
       }
     },
     find: async (name, signal) =>

@@ -1,5 +1,5 @@
 import type { RunContext } from "../run/run.ts";
-import { asDormouseError } from "../errors.ts";
+import { logged, problemFrom } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { EventSink, OutcomeEvent } from "./event-sink.ts";
 
@@ -16,10 +16,10 @@ export function announce(
     try {
       await events.send(event, run.id, signal);
     } catch (error) {
-      const { code, message, hint } = asDormouseError(error);
-      log.warn("event not delivered", { run: run.id, type: event.type, code, error: message, hint });
-      if (code === "notification_failed")
-        await step?.("notification_failed", { type: event.type, error: message });
+      const problem = problemFrom(error);
+      log.warn("event not delivered", { run: run.id, type: event.type, ...logged(problem) });
+      if (problem.code === "notification_failed")
+        await step?.("notification_failed", { type: event.type, error: problem.message });
     }
   });
 }

@@ -1,4 +1,4 @@
-import { asDormouseError } from "../errors.ts";
+import { problemFrom, logged } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { listen } from "./listen.ts";
 import { clusterDomain, namespaceOf } from "../kubernetes/namespace.ts";
@@ -52,8 +52,7 @@ export async function startFunction(log: Log, start: () => Promise<void>): Promi
   try {
     await start();
   } catch (error) {
-    const { code, message, hint } = asDormouseError(error);
-    log.error("start-up failed", { code, error: message, hint });
+    log.error("start-up failed", logged(problemFrom(error)));
     process.exit(1);
   }
 }

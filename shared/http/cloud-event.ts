@@ -1,6 +1,6 @@
 import { HTTP, type Headers } from "cloudevents";
 import * as z from "zod";
-import { DormouseError } from "../errors.ts";
+import { DormouseError, faultsIn } from "../errors.ts";
 import { decodeHeaderValue } from "../events/header-value.ts";
 
 export type IncomingEvent = {
@@ -49,8 +49,7 @@ export function readEvent(headers: IncomingHeaders, body: string): IncomingEvent
   const message = messageOf(headers, body);
   const event = eventSchema.safeParse(decode(message));
   if (!event.success) {
-    const faults = event.error.issues.map(({ path, message: why }) => `${path.join(".")}: ${why}`);
-    throw invalid(faults.join("; "));
+    throw invalid(faultsIn(event.error));
   }
   const { id, source, type, subject, data, data_base64: binary } = event.data;
   return {

@@ -1,5 +1,5 @@
 import { isLeftToOthers, type Run, type RunContext, type RunStep } from "./run.ts";
-import { asDormouseError } from "../errors.ts";
+import { problemFrom } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { recordOf, type RecordDependencies } from "./record-run.ts";
 
@@ -45,10 +45,10 @@ export async function carryOut(
     const result = await work({ run: begun, isTakenUp, signal, ...writes, meanwhile: aside.begin });
     run = { ...record.current(), state: "succeeded", finishedAt: now(), result };
   } catch (error) {
-    const { code, message, hint } = asDormouseError(error);
+    const problem = problemFrom(error);
     // What could not be settled is left for the next process, as is what a signal ended.
-    const state = signal.aborted || isLeftToOthers(code) ? "interrupted" : "failed";
-    run = { ...record.current(), state, finishedAt: now(), problem: { code, message, hint } };
+    const state = signal.aborted || isLeftToOthers(problem.code) ? "interrupted" : "failed";
+    run = { ...record.current(), state, finishedAt: now(), problem };
   }
   if (!mayBeNewer(run)) {
     await record.end(run).catch((error: unknown) => {

@@ -19,7 +19,7 @@ describe("Knative's own webhooks, as the doctor asks them,", async () => {
   }
 
   const refused: readonly (readonly [what: string, service: Manifest, says: RegExp, fix: RegExp])[] = [
-    ["a feature without its flag", service({ hostAliases: [] }), /must not set|unknown field/, /./],
+    ["a feature without its flag", service({ nodeSelector: { a: "b" } }), /must not set/, /config-features/],
     [
       "a reserved variable",
       service({}, { env: [{ name: "PORT", value: "1" }] }),

@@ -2,6 +2,8 @@ import { MAKES_NOTHING } from "../../postgres/plain-dump/script-makes.ts";
 import { backupOf, type Backup } from "../backup.ts";
 import type { LegacyContents, LegacyFile } from "../catalog.ts";
 import type { BackupManifest } from "../manifest.ts";
+import { totalRows } from "../../postgres/plain-dump/plain-dump.ts";
+import { identifier } from "../../postgres/sql-text.ts";
 import { NO_NEEDS } from "../../postgres/plain-dump/script-needs.ts";
 import { restoreByHand } from "../restore-by-hand.ts";
 
@@ -69,7 +71,7 @@ export function describeAdopted(
     content: {
       databaseBytes: 0,
       tables,
-      rows: tables.reduce((sum, { rows }) => sum + rows, 0),
+      rows: totalRows(tables),
       largeObjects: dump.largeObjects,
       extensions: dump.needs.extensions.map((extension) => ({ name: extension, version: "unknown" })),
     },
@@ -104,7 +106,7 @@ function lacksOf({ needs }: LegacyContents["dump"]): BackupManifest["lacks"] {
     .map((kind) => ({
       kind,
       data: false,
-      names: needs[kind].map((name) => `"${name.replaceAll('"', '""')}"`),
+      names: needs[kind].map(identifier),
       detail: `${kind} of the server that the script names`,
     }));
 }

@@ -1,6 +1,6 @@
 import { SERVER_LOG } from "../session/server-errors.ts";
 import { DormouseError } from "../../errors.ts";
-import type { TableRows } from "../plain-dump/plain-dump.ts";
+import { totalRows, type TableRows } from "../plain-dump/plain-dump.ts";
 
 export type TableCount = TableRows & {
   /** A table of an extension: CREATE EXTENSION fills it, and a dump holds only what users added. */
@@ -40,7 +40,7 @@ export function rowsDiffer(message: string): DormouseError {
 /** What has been compared when each of these tables was found to have its rows. */
 export function comparisonOf(expected: readonly TableRows[]): Comparison {
   const totals = [...totalsOf(expected).values()];
-  return { tables: totals.length, rows: totals.reduce((sum, { rows }) => sum + rows, 0) };
+  return { tables: totals.length, rows: totalRows(totals) };
 }
 
 /** A table of several COPYs counts once, with all of them. */

@@ -2,9 +2,14 @@ import { copyRows, type CopyRows } from "./copy-rows.ts";
 import { dumpEncoding, type ReadsName } from "./dump-encoding.ts";
 import { scriptMakes, type ScriptMakes } from "./script-makes.ts";
 import { scriptNeeds, type ArchiveNeeds } from "./script-needs.ts";
+import { nameOf } from "../sql-text.ts";
 import { scriptScanner, type ScriptListener } from "./sql-script.ts";
 
 export type TableRows = { readonly schema: string; readonly name: string; readonly rows: number };
+
+export function totalRows(tables: readonly Pick<TableRows, "rows">[]): number {
+  return tables.reduce((sum, { rows }) => sum + rows, 0);
+}
 
 /** What a plain SQL dump holds, found without a server. */
 export type PlainDump = {
@@ -123,10 +128,6 @@ function dumpNotes(readName: ReadsName) {
 function copyTarget(statement: string, searched: string, readName: ReadsName): CopyTarget | undefined {
   const { schema = searched, name } = COPY_FROM_STDIN.exec(statement)?.groups ?? {};
   if (name === undefined) return undefined;
-  const [inSchema, table] = [schema, name].map(unquote).map((bytes) => readName(bytes) ?? bytes);
+  const [inSchema, table] = [schema, name].map(nameOf).map((bytes) => readName(bytes) ?? bytes);
   return table === undefined ? undefined : { schema: inSchema ?? "", name: table };
-}
-
-function unquote(identifier: string): string {
-  return identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
 }
