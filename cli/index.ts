@@ -26,10 +26,8 @@ async function waysOf(options: GlobalOptions): Promise<Ways> {
   const file = env["DORMOUSE_TOKEN_FILE"];
   const token = file === undefined || file === "" ? undefined : () => tokenIn(file);
   if (url !== undefined) return directWays(url, token ?? (async () => undefined));
-  throw wrongUsage(
-    "it is not said where the functions are",
-    "--url backup=http://...,cull=http://...,restore=http://...",
-  );
+  const { clusterWays } = await import("./way-in/cluster-ways.ts");
+  return clusterWays(options, output, token);
 }
 
 async function tokenIn(path: string): Promise<string> {

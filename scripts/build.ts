@@ -2,7 +2,7 @@
 // needed, and the compiled code of what a start needs.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, glob, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, glob, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -135,6 +135,8 @@ async function bundleProgram(): Promise<void> {
 }
 
 await bundleProgram();
+await mkdir("dist/relay", { recursive: true });
+await copyFile("relay/index.mjs", "dist/relay/index.mjs");
 console.log("dist/kubectl-dormouse");
 for await (const entry of glob("functions/*/index.ts")) {
   const name = basename(dirname(entry));

@@ -1,0 +1,101 @@
+import type { Duplex } from "node:stream";
+import { Failure } from "../failure.ts";
+import type { Output } from "../output.ts";
+import type { GlobalOptions } from "../program.ts";
+import type { Ways } from "../session.ts";
+import { openCluster, type Cluster } from "./cluster.ts";
+import { RELAY_PORT, removeRelay, startRelay } from "./relay-pod.ts";
+import { findServices, type Found } from "./services.ts";
+import { tokensOf } from "./token.ts";
+import { tunnelTo } from "./tunnel.ts";
+
+/** The functions of a namespace, which have no address outside of the cluster. */
+export async function clusterWays(
+  options: GlobalOptions,
+  output: Output,
+  givenToken: (() => Promise<string>) | undefined,
+): Promise<Ways> {
+  const cluster = openCluster(options);
+  const services = await findServices(cluster);
+  const token = givenToken ?? tokensOf(cluster, options.serviceAccount);
+  const relay = relayFor(cluster, services, output);
+  const stopRemoving = onSignals(relay.remove);
+  return {
+    async to(name) {
+      const found = services.get(name);
+      if (found === undefined) throw missing(name, cluster.namespace);
+      if (found.address.protocol === "https:") throw encrypted(found);
+      return { base: found.address, token, connect: relay.connect, sleeps: true };
+    },
+    known: async () => [...services.keys()],
+    options: optionsOf(options, cluster),
+    async [Symbol.asyncDispose]() {
+      stopRemoving();
+      await relay.remove();
+    },
+  };
+}
+
+/**
+ * One relay for all three: their addresses lead to the same ingress, which tells them by their Host. It is made when it is
+ * first needed, and anew when its time was over.
+ */
+function relayFor(cluster: Cluster, services: ReadonlyMap<string, Found>, output: Output) {
+  let pod: Promise<string> | undefined;
+  const owner = services.get("restore") ?? [...services.values()][0];
+  const start = () => {
+    if (owner === undefined) throw missing("restore", cluster.namespace);
+    output.note(output.style("dim", `making a way into the namespace ${cluster.namespace}`));
+    return startRelay(cluster, owner);
+  };
+  return {
+    connect: async (): Promise<Duplex> => {
+      const known = pod ?? (pod = start());
+      try {
+        return await tunnelTo(cluster, await known, RELAY_PORT);
+      } catch (error) {
+        if (pod === known) pod = undefined;
+        await known.then((name) => removeRelay(cluster, name)).catch(() => undefined);
+        throw error;
+      }
+    },
+    remove: async (): Promise<void> => {
+      const name = await pod?.catch(() => undefined);
+      pod = undefined;
+      if (name !== undefined) await removeRelay(cluster, name);
+    },
+  };
+}
+
+/** Ctrl-C, where nothing else has a say in it, removes the relay before the process ends. */
+function onSignals(remove: () => Promise<void>): () => void {
+  const end = (signal: NodeJS.Signals) => {
+    if (process.listenerCount(signal) > 1) return;
+    void remove().finally(() => process.exit(signal === "SIGINT" ? 130 : 143));
+  };
+  process.on("SIGINT", end).on("SIGTERM", end);
+  return () => void process.off("SIGINT", end).off("SIGTERM", end);
+}
+
+function optionsOf({ context, kubeconfig }: GlobalOptions, { namespace }: Cluster): string {
+  const given = [
+    ["-n", namespace],
+    ["--context", context],
+    ["--kubeconfig", kubeconfig],
+  ];
+  return given.map(([option, value]) => (value === undefined ? "" : ` ${option} ${value}`)).join("");
+}
+
+function missing(name: string, namespace: string): Failure {
+  return new Failure(`the function ${name} is not in the namespace ${namespace}, or not ready`, {
+    code: "not_installed",
+    hint: `kubectl get services.serving.knative.dev -n ${namespace}; docs/knative.md installs it`,
+  });
+}
+
+function encrypted({ name }: Found): Failure {
+  return new Failure(`${name} is reached by TLS within the cluster, which the relay does not speak`, {
+    code: "relay",
+    hint: "forward a port to the ingress, and name the functions with --url",
+  });
+}

@@ -1,0 +1,19 @@
+import { Duplex, PassThrough } from "node:stream";
+import { PortForward } from "@kubernetes/client-node";
+import { asking, type Cluster } from "./cluster.ts";
+
+/** One connection to a port of a pod. No port of this machine is opened: nobody else on it can use the way. */
+export async function tunnelTo(cluster: Cluster, pod: string, port: number): Promise<Duplex> {
+  const [toPod, fromPod] = [new PassThrough(), new PassThrough()];
+  const forward = new PortForward(cluster.config);
+  const rule = { group: "", resource: "pods/portforward", verb: "create" };
+  const opened = await asking(cluster, rule, () =>
+    forward.portForward(cluster.namespace, pod, [port], fromPod, null, toPod),
+  );
+  const socket = typeof opened === "function" ? opened() : opened;
+  socket?.addEventListener("close", () => fromPod.end());
+  socket?.addEventListener("error", () => fromPod.destroy(new Error("the port-forward broke")));
+  const connection = Duplex.from({ readable: fromPod, writable: toPod }) as Duplex;
+  connection.once("close", () => socket?.close());
+  return connection;
+}
