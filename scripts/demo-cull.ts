@@ -56,7 +56,9 @@ export async function demoCull({ server, folder, tell }: Given): Promise<void> {
   await server.query(DATABASE, `DELETE FROM item WHERE id > 3`);
   const suspect = await takeBackup(LAST_NIGHT + DAY_MS);
   const refused = await cull(culler);
-  tell(`then somebody deleted most rows. The next cull removed ${refused.removed.length}, and says why:`);
+  tell(
+    `then most rows were deleted by mistake. The next cull removed ${refused.removed.length}, and says why:`,
+  );
   tell(`  ${refused.refused[0]?.detail}`);
   await culler.post({ acknowledge: suspect.name, reason: "the orders of last year moved out" });
   tell(`it was acknowledged, and the next cull removed ${(await cull(culler)).removed.length}`);

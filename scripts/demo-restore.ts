@@ -24,7 +24,7 @@ export async function demoRestore(stage: Stage): Promise<void> {
   const original = await contentOf(server, database);
   await server.query(database, `DELETE FROM hire.equipment; DROP SCHEMA "Odd Names" CASCADE`);
   const destroyed = await contentOf(server, database);
-  tell("somebody deletes all equipment and drops a schema: the data are gone");
+  tell("an operator deletes all equipment and drops a schema by mistake: the data are gone");
 
   await using restore = await startFunction("restore", restoreEnvironment(server, database, backupDir));
   const plan = (await (await restore.post({ filename, dryRun: true })).json()) as RestorePlan;

@@ -62,7 +62,7 @@ function installPostgres() {
   }
 }
 
-/** What apt says by the way means nothing to whoever only wants the demo; it is told when it fails. */
+/** The demo hides the output of apt, and shows it if apt fails. */
 function succeeds(program, args) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const stdio = program === "apt-get" ? ["ignore", "ignore", "pipe"] : ["ignore", "inherit", "inherit"];

@@ -36,7 +36,7 @@ export type RunsInPod = {
   readonly awake: StayAwake | undefined;
 };
 
-/** Runs that keep their pod while they are active, where there is somebody who takes it away: Knative. */
+/** Runs that keep their pod while they are active, on Knative, which would scale it away. */
 export function runsInPod(config: ServeConfig, dependencies: RunsDependencies): RunsInPod {
   const { K_SERVICE, K_EVENT_PATH, TIMEOUT_SECONDS } = config;
   const isOnKnative = K_SERVICE !== undefined && K_EVENT_PATH === undefined;
@@ -58,7 +58,7 @@ export type Service = RunsInPod & {
    */
   readonly interrupted: readonly Run[];
   readonly authorize: Authorize;
-  /** Unset: whoever reaches the function may send an event. */
+  /** Unset: every client that reaches the function may send an event. */
   readonly authorizeEvent?: Authorize | undefined;
   /** When every run has ended and the last answer has left. */
   readonly dispose?: (() => Promise<void>) | undefined;

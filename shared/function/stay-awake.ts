@@ -116,7 +116,7 @@ async function watch(drained: () => void, over: AbortSignal): Promise<void> {
       });
       if (status === 503) drained();
     } catch {
-      // Nobody there to ask; what holds the pod says so in the log.
+      // No proxy to ask; the request that holds the pod logs that.
     }
     await waited(WATCH_MS, over);
   }

@@ -21,7 +21,7 @@ export async function authorizeOf(settings: AuthSettings, call = callerOf(settin
   }
 }
 
-/** Who may send events, where that is asked. */
+/** The senders from which events are taken, if senders are authenticated. */
 export function eventAuthOf(settings: AuthSettings, call = callerOf(settings)): Authorize | undefined {
   const {
     AUTH_EVENTS,

@@ -15,7 +15,7 @@ export function guard(authorize: Authorize): RequestHandler {
   };
 }
 
-/** The caller that the guard let through, who may do all of this. */
+/** The caller that the guard let through, with the right to do all of this. */
 export async function authorizeWork(
   authorize: Authorize,
   request: Request,

@@ -14,7 +14,7 @@ export type ReviewSettings = {
 
 /** A person's next request comes in seconds; a right that was taken away or given must not wait for longer. */
 const REMEMBERED_MS = 10_000;
-/** Of callers who may, and apart from them of those who may not: guessing pushes nobody out who may. */
+/** Allowed and refused callers have a cache each: guessed tokens displace no allowed caller. */
 const REMEMBERED = 100;
 
 type Remembered<Value> = Map<string, { readonly value: Value; readonly until: number }>;

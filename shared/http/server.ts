@@ -31,9 +31,9 @@ export type AppDependencies = {
 const NO_NAMES: OwnAddress = { service: undefined, namespace: undefined, domain: "", allowed: [] };
 const MAX_BODY_KIB = 64;
 const RETRY_AFTER_SECONDS = "5";
-/** At once, of those who need no token or have not shown theirs yet. */
+/** At once, of callers that need no token or are not authenticated yet. */
 const MAX_OF_STRANGERS = 256;
-/** At once, of those who have one, and mostly wait for the end of a run. */
+/** At once, of authenticated callers, most of which wait for the end of a run. */
 const MAX_OF_CALLERS = 64;
 /** At once: a catalog of thousands of backups is tens of megabytes of JSON. */
 const MAX_SHOWN = 2;
@@ -111,7 +111,7 @@ function allowed(path: string, { show, examine }: Handler): string {
 function answerReads(app: express.Express, { runs, handler }: AppDependencies): void {
   app.get("/runs/:id", async (request, response) => {
     const run = await runs.find(request.params.id);
-    // The volume holds those of other functions as well: what they tell is for who may read there.
+    // The volume holds runs of the other functions as well: reading those needs a right on that function.
     if (run === undefined || run.kind !== handler.kind || run.database !== handler.database)
       throw new DormouseError("run_unknown", `there is no run ${JSON.stringify(request.params.id)}`, {
         hint: "each function shows its own; they are kept until 200 newer ones have ended",
@@ -127,7 +127,7 @@ function answerReads(app: express.Express, { runs, handler }: AppDependencies): 
   if (examine !== undefined) app.get("/doctor", shown(examine));
 }
 
-/** One caller after the other, until what was shown has left: who reads slowly keeps it in memory. */
+/** One caller after the other, until the answer has left: a slow reader keeps it in memory. */
 function shown(look: (signal: AbortSignal) => Promise<unknown>) {
   const turn = inTurn(MAX_SHOWN);
   return (_: Request, response: Response): Promise<void> =>
@@ -152,7 +152,7 @@ function jsonBody(request: Request): unknown {
   const text = bodyText(request);
   const given = request.get("content-type");
   const isNothing = text.trim() === "";
-  // A page of somebody else's may send a form, or plain text, and nothing that is called JSON.
+  // A foreign page may send a form or plain text, but nothing with the type JSON.
   const isJson = given === undefined ? isNothing : /^[^;]*[/+]json\s*(;|$)/i.test(given);
   if (!isJson) {
     throw new DormouseError("media_type_unsupported", `a body of type ${given ?? "none"}`, {

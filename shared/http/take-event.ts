@@ -36,7 +36,7 @@ export async function takeEvent(
   return runs.start({ kind, database, trigger, request }, work, { atMost: MAX_RUNS_OF_EVENTS, answeredBy });
 }
 
-/** Nobody may take the runs of nights to come. Without a time an event is one of now, and has no slot. */
+/** No sender may occupy the runs of later nights. An event without a time is one of now, and has no slot. */
 function refuseUntimely({ time }: IncomingEvent): void {
   if (time === undefined) return;
   const aheadMs = time.getTime() - Date.now();

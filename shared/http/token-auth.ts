@@ -25,7 +25,7 @@ export async function tokenAuth(path: string): Promise<Authorize> {
   };
 }
 
-/** Whoever reaches the function may do everything. */
+/** Every caller that reaches the function may do everything. */
 export const noAuth: Authorize = async () => ({ name: "anyone" });
 
 async function readTokens(path: string): Promise<readonly KnownToken[]> {

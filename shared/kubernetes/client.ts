@@ -154,7 +154,7 @@ function messageOf(body: unknown): string {
     const status: unknown = typeof body === "string" ? JSON.parse(body) : body;
     if (typeof status === "object" && status !== null && "message" in status) return String(status.message);
   } catch {
-    // A proxy on the way answers in its own words, which help nobody.
+    // The body of a proxy on the way is not useful to the operator.
   }
   return "no reason given";
 }

@@ -17,7 +17,7 @@ export type RunMonitor = { begun(run: Run): Promise<void>; ended(run: Run): Prom
 
 type CarriedOut = {
   readonly tell: (step: RunStep) => void;
-  /** Called with the run as it is recorded: who waits for it need not wait for what is done by the way. */
+  /** Called with the run as it is recorded: its callers need not wait for background tasks. */
   readonly recorded: (run: Run) => void;
   readonly signal: AbortSignal;
   readonly isTakenUp: boolean;
@@ -64,7 +64,7 @@ export async function carryOut(
   return run;
 }
 
-/** What a run does by the way: nobody is told how that went. */
+/** The background tasks of a run: no caller gets their result. */
 function oneAfterAnother(signal: AbortSignal) {
   let last = Promise.resolve();
   return {

@@ -30,7 +30,7 @@ export function recordOf(dependencies: RecordDependencies, recorded: Run, given:
     isOurs = true;
   }
 
-  /** Who wrote nothing does not know what another process has written meanwhile, and leaves that alone. */
+  /** A process that wrote nothing does not know what another one has written meanwhile, and leaves that unchanged. */
   async function end(last: Run): Promise<void> {
     const known = last.kind === "restore" ? await store.find(last.id) : undefined;
     const isNewer = !isOurs && known !== undefined && known.updatedAt > recorded.updatedAt;

@@ -7,7 +7,7 @@ export type ResumeDependencies = {
   readonly runs: RunStore;
   readonly log: Log;
   readonly now: () => Date;
-  /** Somebody must be told: nobody waits for the answer any more. */
+  /** Must be announced: no caller waits for the answer any more. */
   readonly givenUp?: (run: Run, problem: Problem) => void;
   /** Why a run is not for its record to begin. */
   readonly notByRecord?: (run: Run) => string | undefined;

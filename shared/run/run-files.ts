@@ -113,7 +113,7 @@ async function makeWay(
   return prune(folder, runs);
 }
 
-/** A run that failed is begun again under its name, by whoever asks the same again. */
+/** The same request starts a failed run again, under its name. */
 function accepted(wanted: NewRun, failed: Run | undefined, at: Date): Run {
   return {
     ...wanted,

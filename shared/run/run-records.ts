@@ -147,7 +147,7 @@ async function eachRecord(
   return found;
 }
 
-/** Who looks for a run among all needs no plan of thousands of backups from each. */
+/** A search among all runs does not need the plan of thousands of backups in each. */
 function withoutResult(run: Run): Run {
   const { result, ...rest } = run;
   return result === undefined ? run : rest;

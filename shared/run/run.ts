@@ -34,7 +34,7 @@ export type Run = {
   readonly trigger: Trigger;
   /** The parsed request, so that a run can be taken up again. */
   readonly request: Readonly<Record<string, unknown>>;
-  /** Who asked, where that is known. */
+  /** The caller, if known. */
   readonly caller?: string | undefined;
   /** Names of the backups that the run needs until it has ended: no cull removes them. */
   readonly uses?: readonly string[] | undefined;
@@ -65,11 +65,11 @@ export type RunContext = {
   readonly refresh: () => Promise<Run>;
   /** Aborts when the process must end: stop, leave nothing half, and throw the reason. */
   readonly signal: AbortSignal;
-  /** Past tense, one word: `dumped`. It is on disk and told to whoever waits before it resolves. */
+  /** Past tense, one word: `dumped`. It is on disk, and waiting callers have it, before it resolves. */
   readonly step: (step: string, detail?: Readonly<Record<string, unknown>>) => Promise<void>;
   /** Puts what the run uses, or its journal, on disk before it resolves. */
   readonly amend: (changes: Pick<Run, "uses" | "journal" | "kept">) => Promise<void>;
-  /** Told to whoever waits, and not recorded: how far a long step is. */
+  /** The progress of a long step, for waiting callers; not recorded. */
   readonly progress: (detail: Readonly<Record<string, unknown>>) => void;
   /**
    * Begins `task` when those handed over before have ended; the pod is kept for the last of them. For what nobody must
@@ -141,7 +141,7 @@ export function isLeftToOthers(code: ErrorCode): boolean {
   return code === "restore_unsettled" || code === "run_elsewhere";
 }
 
-/** Whether somebody is at it, or will have to be. */
+/** Whether a process carries it out, or will have to. */
 export function isUnfinished({ state }: Run): boolean {
   return state !== "succeeded" && state !== "failed";
 }

@@ -12,7 +12,7 @@ import { unlessAborted } from "../unless-aborted.ts";
 import { DormouseError } from "../errors.ts";
 import { carryOut, type RunsDependencies, type Work } from "./carry-out.ts";
 
-/** A run that somebody asked for, whoever carries it out. */
+/** A requested run, carried out by this process or another. */
 export type StartedRun = {
   readonly run: Run;
   readonly isNew: boolean;
@@ -87,7 +87,7 @@ export function runsOf(dependencies: RunsDependencies): Runs {
       // A run that failed this very moment is begun again, when it has ended for us as well.
       if (isNew) await known?.end;
       else if (known !== undefined) return watch(run, false, known);
-      // Whoever asks again need not wait for another process, which there may never be.
+      // A second request need not wait for another process, which may never exist.
       const isTakenUp = left.delete(run.id) && isUnfinished(run);
       return isNew || isTakenUp ? launch(run, work, isTakenUp) : watchElsewhere(store, run);
     },
@@ -136,7 +136,7 @@ function overloaded(count: number): DormouseError {
   });
 }
 
-/** Who listens to a run and what it has told so far, and who waits for how it ends. */
+/** The listeners of a run, its steps so far, and the callers that wait for its end. */
 function audienceOf(run: Run) {
   const steps = [...run.steps];
   const listeners = new Set<(step: RunStep) => void>();
@@ -173,7 +173,7 @@ function watchElsewhere(store: RunStore, run: Run): StartedRun {
   };
 }
 
-/** Who asked is told how the run ended, also if another process had the lock first and carried it out. */
+/** Resolves with the final state, even if another process had the lock first and ran it. */
 async function outcomeOf(
   store: RunStore,
   end: Promise<Run>,
