@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../archive-name.ts";
 import type { Backup } from "../backup.ts";
 import type { ChangeMarks, Space, VolumeCatalog } from "../catalog.ts";
-import { lookTogether } from "./look-together.ts";
+import { lookTogether } from "../../look-together.ts";
 import { serialiseManifest, withMarks, type BackupManifest } from "../manifest.ts";
 import { adoptLegacy } from "../legacy/adopt-legacy.ts";
 import { changing, type AssertHeld } from "./change-lock.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { lookTogether } from "../../../shared/catalog/volume/look-together.ts";
+import { lookTogether } from "../shared/look-together.ts";
 
 const never = new AbortController().signal;
 

@@ -1,4 +1,4 @@
-import { unlessAborted } from "../../unless-aborted.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /**
  * One look for all who ask while the one before is under way: what each gets was begun after it had asked, and however
