@@ -38,7 +38,8 @@ export type Terminal = AsyncDisposable & {
 
 /** The same in a pseudo-terminal, which util-linux' `script` makes. */
 export function inTerminal(args: readonly string[], env: Readonly<Record<string, string>> = {}): Terminal {
-  const command = [process.execPath, "cli/index.ts", ...args].map((word) => `'${word}'`).join(" ");
+  // `script` itself has no terminal here whose size it could take over.
+  const command = `stty cols 100 rows 40; exec ${[process.execPath, "cli/index.ts", ...args].map((word) => `'${word}'`).join(" ")}`;
   const child = spawn("script", ["--quiet", "--return", "--flush", "--command", command, "/dev/null"], {
     cwd: ROOT,
     env: environment(env),
