@@ -1,5 +1,5 @@
 import { comparisonOf } from "../../shared/postgres/databases/compare-rows.ts";
-import { expectedTables, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
+import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";
@@ -57,8 +57,7 @@ async function replace(
   const { signal, step } = saga.context;
   const { database } = saga.journal();
   const { backup, tools, choice } = given;
-  const { file } = verified;
-  const tables = expectedTables(verified.tables, choice);
+  const { file, tables } = verified;
   const connectionLimit = saga.journal().connectionLimit ?? (await held.connectionLimit(database));
   await saga.write({ phase: "swapping", connectionLimit, safety, downSince: downSince(deps, saga) });
   const settings = await deps.server.settingsOfLoad(database, backup.manifest?.settings, signal);

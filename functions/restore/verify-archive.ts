@@ -1,4 +1,4 @@
-import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
+import { expectedTables, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { ArchiveFile, ArchiveFiles } from "../../shared/catalog/archives/archive-file.ts";
 import { totalRows, type TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
 import type { Restorable } from "./plan/restorable.ts";
@@ -8,7 +8,7 @@ import { DormouseError } from "../../shared/errors.ts";
 
 export type VerifiedArchive = {
   readonly file: ArchiveFile;
-  /** As the archive itself has them. */
+  /** Those whose rows are to be loaded, as the archive itself has them. */
   readonly tables: readonly TableRows[];
   /** What it names and makes. */
   readonly demands: ArchiveDemands;
@@ -35,7 +35,8 @@ export async function verifyArchive(
           }
         : await readPlain(files, file, backup, signal);
     await step("verified", { backup: backup.name, tables: tables.length, rows: totalRows(tables) });
-    return { file, tables, demands, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
+    const expected = expectedTables(tables, demands.leftOut);
+    return { file, tables: expected, demands, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
   } catch (error) {
     await file[Symbol.asyncDispose]();
     throw error;
@@ -81,7 +82,7 @@ async function readPlain(
 ): Promise<Pick<VerifiedArchive, "tables" | "demands">> {
   const { metaCommands, tables, needs, makes } = await files.readPlain(backup, file, signal);
   if (metaCommands.length === 0)
-    return { tables, demands: { needs, makes, unknownEntries: [], oneDatabaseEntries: [] } };
+    return { tables, demands: { needs, makes, leftOut: [], unknownEntries: [], oneDatabaseEntries: [] } };
   throw new DormouseError(
     "archive_damaged",
     `${backup.name} holds commands that psql would run: ${metaCommands.slice(0, 3).join(", ")}`,

@@ -72,16 +72,25 @@ const OF_SUBSCRIPTION = /^(?:COMMENT|SECURITY LABEL) - SUBSCRIPTION /;
 export function withoutEntries(
   lines: readonly string[],
   { leaveOut = [] }: LoadChoice,
-): { readonly lines: readonly string[]; readonly unknown: readonly string[] } {
+): {
+  readonly lines: readonly string[];
+  readonly leftOut: readonly string[];
+  readonly unknown: readonly string[];
+} {
   const unwanted = new Map(leaveOut.map((entry) => [keyOf(entry), entry]));
   const found = new Set<string>();
+  const leftOut: string[] = [];
   const kept = lines.filter((line) => {
     const [, numbers = "", entry = ""] = ENTRY.exec(line) ?? [];
     const key = [numbers, entry.trimEnd()].find((each) => unwanted.has(each));
-    if (key !== undefined) found.add(key);
+    if (key !== undefined) {
+      found.add(key);
+      leftOut.push(entryIn(line));
+    }
     return key === undefined && !OF_SUBSCRIPTION.test(entry);
   });
-  return { lines: kept, unknown: [...unwanted].flatMap(([key, entry]) => (found.has(key) ? [] : [entry])) };
+  const unknown = [...unwanted].flatMap(([key, entry]) => (found.has(key) ? [] : [entry]));
+  return { lines: kept, leftOut, unknown };
 }
 
 function keyOf(entry: string): string {

@@ -113,7 +113,7 @@ function hintFor(why: string, all: string): string {
   if (extension !== undefined)
     return `install the packages of the extension "${extension}" where the server runs; SELECT name FROM pg_available_extensions lists what it has`;
   if (/violates check constraint|PL\/pgSQL function|SQL function|has not been populated/.test(all))
-    return "a function that reads other tables may need them first: restore by hand in another order, see docs/restore-by-hand.md";
+    return 'a function that reads other tables may need them first: restore by hand in another order, or leave the entry out by "leaveOut": docs/restore-by-hand.md';
   if (/from TOC entry/.test(all))
     return `the message is the server's own; ${SERVER_LOG}; an entry that cannot be restored can be left out by "leaveOut", see docs/restore-by-hand.md`;
   return `the message is the server's own; ${SERVER_LOG}; docs/restore-by-hand.md leaves out one object`;

@@ -37,6 +37,8 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     forbidden: NOTHING_FORBIDDEN,
     targetTaken: false,
     homes: {},
+    roleConnectionLimit: -1,
+    loadSessions: 4,
     forbiddenExtensions: [],
     forbiddenSettings: [],
     forbiddenTablespaces: [],

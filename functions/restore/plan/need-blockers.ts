@@ -4,6 +4,15 @@ import { BY_SQL } from "./remedies.ts";
 /** What the backup itself needs of the server and of the role. */
 export const NEED_RULES: readonly Rule[] = [
   {
+    kind: "connections-few",
+    strategies: ["swap", "rehearse", "beside"],
+    detail: "the CONNECTION LIMIT of the role, below the lock and the sessions that load at once",
+    remedy: BY_SQL.letConnect,
+    // A file of SQL is loaded by one.
+    found: ({ facts: { roleConnectionLimit: limit, loadSessions }, backup }) =>
+      backup?.format === "custom" && limit >= 0 && limit < loadSessions + 1 ? [`${limit}`] : [],
+  },
+  {
     kind: "roles-missing",
     strategies: LOADING,
     detail: "roles that own or may use what the backup holds",

@@ -4,6 +4,9 @@ import type { TargetFacts } from "../../../shared/postgres/properties/target-fac
 /** What to do about a blocker, by what the server said and by what stands in the way. */
 export type Remedy = (facts: TargetFacts, names: readonly string[]) => string;
 
+/** Of a restore besides those that load: the lock, a look at the progress, and what other functions of this role have. */
+export const SESSIONS_BESIDE = 4;
+
 /** SQL that can be pasted as it stands: it names the role, the database and each object. */
 export const BY_SQL = {
   letCreate: ({ role }) => `ALTER ROLE ${identifier(role)} CREATEDB, or use the strategy in-place`,
@@ -27,6 +30,8 @@ export const BY_SQL = {
     `${each(names, (name) => `GRANT ${identifier(name)} TO ${identifier(role)}`)}, or restore as a superuser`,
   standForOwners: ({ role, forbidden }) =>
     `${each(forbidden.roles, (name) => `GRANT ${identifier(name)} TO ${identifier(role)}`)}, restore as a superuser, or send "owner": "current", by which all belongs to ${identifier(role)}`,
+  letConnect: ({ role, loadSessions }) =>
+    `ALTER ROLE ${identifier(role)} CONNECTION LIMIT ${loadSessions + SESSIONS_BESIDE}, or lower RESTORE_JOBS, which is ${loadSessions}`,
   createTablespaces: (_, names) =>
     each(names, (name) => `CREATE TABLESPACE ${identifier(name)} LOCATION '/a/folder/of/the/server'`),
   useTablespaces: (facts, names) => `${useTablespaces(facts, names)}, or restore as a superuser`,

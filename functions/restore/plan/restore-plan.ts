@@ -6,6 +6,7 @@ import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import type { Restorable } from "./restorable.ts";
 import type { ArchiveDemands } from "../../../shared/postgres/databases/restore-port.ts";
 import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
+import { SESSIONS_BESIDE } from "./remedies.ts";
 import { workloadText, type Workload, type WorkloadState } from "../workloads/workload.ts";
 
 /** An archive is a program: a role that can do little does little harm with a bad one. */
@@ -146,6 +147,15 @@ function slotWarnings(strategy: Strategy, { activeSlots, inactiveSlots }: Target
   );
 }
 
+/** What others have of this role's connections is known when they are missing. */
+function connectionWarnings({ strategy, backup, facts }: PlanRequest): string[] {
+  const { roleConnectionLimit: limit, loadSessions, role } = facts;
+  if (strategy === "in-place" || backup?.format !== "custom" || limit < 0) return [];
+  return limit > loadSessions && limit < loadSessions + SESSIONS_BESIDE
+    ? [`the role ${role} may have ${limit} sessions at once, of which the load takes ${loadSessions}`]
+    : [];
+}
+
 function madeAnew({ strategy, facts, backup }: PlanRequest): string[] {
   if (facts.exists || strategy === "in-place" || strategy === "undo") return [];
   return backup?.manifest?.properties === undefined
@@ -207,6 +217,7 @@ function warningsOf(request: PlanRequest): string[] {
       ? ["there is no live database: nothing is kept by which the undo could be taken back"]
       : []),
     ...slotWarnings(strategy, facts),
+    ...connectionWarnings(request),
     ...(strategy === "in-place"
       ? facts.eventTriggersOfOthers.map(
           (name) => `event trigger ${name} fires for what is replaced, and may write`,

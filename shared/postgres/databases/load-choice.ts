@@ -16,10 +16,10 @@ export function choiceOf({ owner, leaveOut }: LoadChoice): LoadChoice {
   };
 }
 
-/** The tables whose rows are to be there. */
-export function expectedTables(tables: readonly TableRows[], { leaveOut = [] }: LoadChoice): TableRows[] {
+/** The tables whose rows are to be there, without these entries of the archive. */
+export function expectedTables(tables: readonly TableRows[], leftOut: readonly string[]): TableRows[] {
   return tables.filter(
-    ({ schema, name }) => !leaveOut.some((entry) => entry.startsWith(`TABLE DATA ${schema} ${name} `)),
+    ({ schema, name }) => !leftOut.some((entry) => entry.startsWith(`TABLE DATA ${schema} ${name} `)),
   );
 }
 

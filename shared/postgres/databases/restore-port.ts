@@ -12,7 +12,8 @@ import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 
 /** What an archive makes and needs. */
 export type ArchiveDemands = Pick<PlainDump, "needs" | "makes"> & {
-  /** Those to be left out that it does not have. */
+  /** The entries to be left out, whole, and those of them that it does not have as they were given. */
+  readonly leftOut: readonly string[];
   readonly unknownEntries: readonly string[];
   /** Those of extensions that can be in one database only. */
   readonly oneDatabaseEntries: readonly string[];

@@ -33,19 +33,20 @@ export function restoreServer(
     tools: async (serverMajor) =>
       restoreTools(await findClientTools(serverMajor, place.binDir, place.searchPath), libpq, options),
     drop: ownDatabaseDropper(settings),
-    inspect: inspector(settings),
+    inspect: inspector(settings, options.jobs),
     ...fromOutside(sessions(settings, settings.maintenanceDatabase)),
     ...asked(sessions(settings, settings.maintenanceDatabase)),
     ...fromInside((database) => sessions(settings, database)),
   };
 }
 
-function inspector(settings: ConnectionSettings): RestoreServer["inspect"] {
+function inspector(settings: ConnectionSettings, loadSessions: number): RestoreServer["inspect"] {
   return async (request, signal) => {
     const what = `inspection of database ${JSON.stringify(request.database)}`;
-    const facts = await sessions(settings, settings.maintenanceDatabase)(what, signal, (client) =>
+    const asked = await sessions(settings, settings.maintenanceDatabase)(what, signal, (client) =>
       targetFacts(client, request),
     );
+    const facts = { ...asked, loadSessions };
     if (!facts.exists) return facts;
     // Who may not come in learns so from what the plan says of it.
     const content = sessions(settings, request.database)(what, signal, liveContent).catch(() => ({}));

@@ -29,15 +29,20 @@ export async function readMakes(
   if (choice.leaveOut === undefined) {
     const script = await readScript(tools, begin, options, signal);
     const { lines } = isOfOneDatabase(script) ? await list() : { lines: [] };
-    return { ...script, unknownEntries: [], oneDatabaseEntries: entriesOfOneDatabase(lines.map(entryIn)) };
+    return {
+      ...script,
+      leftOut: [],
+      unknownEntries: [],
+      oneDatabaseEntries: entriesOfOneDatabase(lines.map(entryIn)),
+    };
   }
-  const { lines, unknown } = await list();
+  const { lines, leftOut, unknown } = await list();
   const folder = await mkdtemp(join(tmpdir(), "dormouse-list-"));
   try {
     const used = usingList(await writeList(join(folder, "content"), lines));
     const script = await readScript(tools, begin, [...options, ...used], signal);
     const entries = isOfOneDatabase(script) ? lines.map(entryIn) : [];
-    return { ...script, unknownEntries: unknown, oneDatabaseEntries: entriesOfOneDatabase(entries) };
+    return { ...script, leftOut, unknownEntries: unknown, oneDatabaseEntries: entriesOfOneDatabase(entries) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

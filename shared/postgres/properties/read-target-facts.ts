@@ -11,7 +11,10 @@ import { OF_ONE_DATABASE } from "./one-database.ts";
 import { refusePooler } from "../session/pooler.ts";
 
 /** Looks at the database that is to be restored from outside of it, as the role that will restore. */
-export async function targetFacts(client: pg.Client, request: TargetRequest): Promise<TargetFacts> {
+export async function targetFacts(
+  client: pg.Client,
+  request: TargetRequest,
+): Promise<Omit<TargetFacts, "loadSessions">> {
   await refusePooler(client);
   const { database, target } = request;
   const noted = await notedFacts(client, request);
@@ -47,12 +50,13 @@ export async function targetFacts(client: pg.Client, request: TargetRequest): Pr
 }
 
 async function ownRights(client: pg.Client, database: string) {
-  type Row = Omit<TargetFacts, "databaseBytes" | "database"> & { bytes: string | null };
+  type Row = Omit<TargetFacts, "databaseBytes" | "database" | "loadSessions"> & { bytes: string | null };
   const { rows } = await client.query<Row>(
     `SELECT r.rolname::text AS role, split_part(current_setting('server_version'), ' ', 1) AS "serverVersion",
        current_setting('server_version_num')::int / 10000 AS "serverMajor", d.oid IS NOT NULL AS exists,
        CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS bytes,
        pg_is_in_recovery() AS "isStandby", r.rolsuper AS "isSuperuser", r.rolcreatedb AS "canCreateDatabases",
+       CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END AS "roleConnectionLimit",
        coalesce(pg_has_role(d.datdba, 'USAGE'), false) AS "ownsDatabase",
        current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int AS "lockHolders",
        current_setting('max_locks_per_transaction')::int * (current_setting('max_connections')::int

@@ -17,6 +17,10 @@ export type TargetFacts = {
   readonly isSuperuser: boolean;
   readonly canCreateDatabases: boolean;
   readonly ownsDatabase: boolean;
+  /** How many sessions this role may have at once; -1 for any number. */
+  readonly roleConnectionLimit: number;
+  /** With how many pg_restore loads a database beside. */
+  readonly loadSessions: number;
   readonly sessions: number;
   /** Sessions that this role may not end, each with pid, role and program. */
   readonly untouchableSessions: readonly string[];

@@ -57,6 +57,12 @@ const ROWS: readonly Row[] = [
   ],
   ["an active slot", { activeSlots: ["debezium"] }, "active-slots", ["swap", "undo"]],
   ["a subscription", { subscriptions: ["news"] }, "subscriptions", ["swap", "in-place", "undo"]],
+  [
+    "few connections for the role",
+    { roleConnectionLimit: 4, loadSessions: 4 },
+    "connections-few",
+    ["swap", "rehearse", "beside"],
+  ],
   ["a missing role", { missing: { roles: ["jo"] } }, "roles-missing", LOADING],
   ["a missing extension", { missing: { extensions: ["postgis"] } }, "extensions-missing", LOADING],
   ["a missing tablespace", { missing: { tablespaces: ["fast"] } }, "tablespaces-missing", LOADING],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
+import { sharedServer, type TestServer } from "../../../support/postgres.ts";
 import { setRestoreStage, type RestoreStage } from "../../../support/restore-stage.ts";
 
 type Plan = {
@@ -24,8 +25,32 @@ const FORCED = `CREATE TABLE hire.forced AS SELECT n FROM generate_series(1, 30)
   CREATE POLICY none ON hire.forced USING (false);
   DO $$ BEGIN EXECUTE format('ALTER TABLE hire.forced OWNER TO %s',
     (SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'hire')); END $$`;
-const PARTS_AND_KEYS = `SELECT (SELECT count(*)::int FROM hire.part) AS rows,
-  (SELECT count(*)::int FROM pg_constraint WHERE conname = 'part_of') AS keys`;
+const IMPOSSIBLE = [
+  {
+    what: "a key that rows break",
+    prepare: BROKEN_KEY,
+    named: "FK CONSTRAINT part part_of",
+    content: `SELECT (SELECT count(*)::int FROM hire.part) AS rows,
+      (SELECT count(*)::int FROM pg_constraint WHERE conname = 'part_of') AS keys`,
+    left: { rows: 1, keys: 0 },
+  },
+  {
+    what: "rows that a CHECK refuses",
+    prepare: `CREATE TABLE hire.refused (n int); INSERT INTO hire.refused VALUES (1);
+      ALTER TABLE hire.refused ADD CONSTRAINT large CHECK (n > 5) NOT VALID;
+      UPDATE pg_constraint SET convalidated = true WHERE conname = 'large'`,
+    named: "TABLE DATA refused",
+    content: "SELECT count(*)::int AS rows FROM hire.refused",
+    left: { rows: 0 },
+  },
+];
+
+/** The entry that an error names, as it names it. */
+function entryIn({ detail }: Problem, named: string): string {
+  const entry = new RegExp(`\\(TOC entry ("\\d+; \\d+ \\d+ ${named} .*?")\\)`).exec(detail)?.[1];
+  assert.ok(entry !== undefined, detail);
+  return JSON.parse(entry) as string;
+}
 
 async function planOf(answer: Promise<Response>): Promise<Plan> {
   const response = await answer;
@@ -70,22 +95,22 @@ describe("what a caller asks of a load", () => {
     assert.deepEqual(rows, [{ owner: stage.owner, rows: 1 }]);
   });
 
-  it("names the entry that cannot be restored, and does without it", async () => {
-    stage = await setRestoreStage({ prepare: (server, database) => server.query(database, BROKEN_KEY) });
-    const restore = await stage.start();
-    const failed = (await (await restore.post({ filename: "latest" })).json()) as Problem;
-    const entry = /\(TOC entry ("\d+; \d+ \d+ FK CONSTRAINT part part_of .*?")\)/.exec(failed.detail)?.[1];
-    assert.ok(entry !== undefined, failed.detail);
-    assert.match(failed.hint, /leaveOut/);
+  for (const { what, prepare, named, content, left } of IMPOSSIBLE)
+    it(`names the entry that cannot be restored, and does without it: ${what}`, async () => {
+      stage = await setRestoreStage({ prepare: (server, database) => server.query(database, prepare) });
+      const restore = await stage.start();
+      const failed = (await (await restore.post({ filename: "latest" })).json()) as Problem;
+      const entry = entryIn(failed, named);
+      assert.match(failed.hint, /leaveOut/);
 
-    for (const strategy of ["swap", "in-place"]) {
-      const leaveOut = [JSON.parse(entry) as string];
-      const result = await stage.resultOf(restore.post({ filename: stage.backup.name, strategy, leaveOut }));
+      for (const strategy of ["swap", "in-place"]) {
+        const asked = { filename: stage.backup.name, strategy, leaveOut: [entry] };
+        const result = await stage.resultOf(restore.post(asked));
 
-      assert.match(result.warnings.join("\n"), /left out: .*FK CONSTRAINT part part_of/);
-      assert.deepEqual((await stage.query(stage.database, PARTS_AND_KEYS)).rows, [{ rows: 1, keys: 0 }]);
-    }
-  });
+        assert.ok(result.warnings.includes(`left out: ${entry}`));
+        assert.deepEqual((await stage.query(stage.database, content)).rows, [left]);
+      }
+    });
 
   it("refuses an entry that the archive does not have, before anything is touched", async () => {
     stage = await setRestoreStage();
@@ -118,4 +143,50 @@ describe("what a caller asks of a load", () => {
     assert.equal(backups.length, 1);
     assert.equal(swapped.compared?.rows, stage.backup.content.rows);
   });
+
+  it("does not begin with fewer connections than it loads with, and does with enough", async () => {
+    stage = await setRestoreStage();
+    await stage.query("postgres", `ALTER ROLE ${stage.owner} CREATEDB CONNECTION LIMIT 4`);
+    const own = { POSTGRESQL_USER: stage.owner, POSTGRESQL_PASSWORD: stage.owner, RESTORE_JOBS: "4" };
+    const restore = await stage.start(own);
+    const asked = { filename: stage.backup.name, into: "scratch" };
+
+    const few = await planOf(restore.post({ ...asked, dryRun: true }));
+    await stage.query("postgres", `ALTER ROLE ${stage.owner} CONNECTION LIMIT 5`);
+    const scarce = await planOf(restore.post({ ...asked, dryRun: true }));
+    await stage.resultOf(restore.post(asked));
+
+    assert.deepEqual(
+      few.blockers.map(({ kind, names }) => [kind, names]),
+      [["connections-few", ["4"]]],
+    );
+    assert.deepEqual(scarce.blockers, []);
+    assert.match(scarce.warnings.join("\n"), /may have 5 sessions at once, of which the load takes 4/);
+  });
+
+  it("leaves a materialized view empty whose foreign server is away", async () => {
+    const server = await sharedServer();
+    const far = await server.createDatabase();
+    await server.query(far, "CREATE TABLE t (n int); INSERT INTO t VALUES (1)");
+    stage = await setRestoreStage({
+      prepare: (_, database) => server.query(database, filledFrom(server, far)),
+    });
+    await server.dropDatabase(far);
+    const restore = await stage.start();
+
+    const failed = (await (await restore.post({ filename: "latest" })).json()) as Problem;
+    const entry = entryIn(failed, "MATERIALIZED VIEW DATA of_far");
+    await stage.resultOf(restore.post({ filename: "latest", leaveOut: [entry] }));
+
+    const sql = "SELECT ispopulated FROM pg_matviews WHERE matviewname = 'of_far'";
+    assert.deepEqual((await stage.query(stage.database, sql)).rows, [{ ispopulated: false }]);
+  });
 });
+
+function filledFrom({ host, port, user, password }: TestServer, database: string): string {
+  return `CREATE EXTENSION postgres_fdw;
+    CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '${host}', port '${port}', dbname '${database}');
+    CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (user '${user}', password '${password}');
+    CREATE FOREIGN TABLE hire.far (n int) SERVER far OPTIONS (schema_name 'public', table_name 't');
+    CREATE MATERIALIZED VIEW hire.of_far AS SELECT * FROM hire.far`;
+}
