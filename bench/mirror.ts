@@ -43,7 +43,7 @@ export async function mirrors(server: TestServer, folder: string): Promise<Measu
   const given = givenStore();
   const tasks: Task[] = [
     { store: embedded, storeName: "s3rver" },
-    ...(given === undefined ? [] : [{ store: given, storeName: await nameOf(given) }]),
+    ...(given === undefined ? [] : [{ store: given, storeName: await formatName(given) }]),
   ];
   const volume = join(folder, "mirrored");
   const { name } = await largeBackup(server, volume);
@@ -72,7 +72,7 @@ export async function mirrors(server: TestServer, folder: string): Promise<Measu
 }
 
 /** What the store calls itself. */
-async function nameOf({ endpoint }: Store): Promise<string> {
+async function formatName({ endpoint }: Store): Promise<string> {
   const { headers } = await fetch(endpoint, { method: "HEAD" });
   return headers.get("server") ?? new URL(endpoint).host;
 }

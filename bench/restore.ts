@@ -1,4 +1,4 @@
-// Restores against `gunzip | psql`, and the outage that a client sees while databases are exchanged.
+// Restores against `gunzip | psql`, and the outage that a client sees while databases are swapped.
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { execa } from "execa";
@@ -54,7 +54,7 @@ async function load(server: TestServer, database: string, folder: string): Promi
     );
     await server.dropDatabase("by_hand");
     ours.push(
-      await seconds(async () => resultOf(await restore.post({ filename: "latest", into: "scratch" }))),
+      await seconds(async () => readResult(await restore.post({ filename: "latest", into: "scratch" }))),
     );
     console.log(`load ${round}: old ${old.at(-1)?.toFixed(1)} s, ours ${ours.at(-1)?.toFixed(1)} s`);
   }
@@ -74,7 +74,7 @@ async function outage(server: TestServer, database: string, size: string, folder
   await using restore = await startFunction("restore", restoreEnvironment(server, database, folder));
   const ended = new AbortController();
   const asking = longestSilence(server, database, ended.signal);
-  const { downtimeMs } = await resultOf(await restore.post({ filename: "latest" }));
+  const { downtimeMs } = await readResult(await restore.post({ filename: "latest" }));
   ended.abort();
   const ours = (await asking) / 1000;
   console.log(`outage at ${size}: ${ours.toFixed(3)} s seen, ${(downtimeMs ?? 0) / 1000} s told`);
@@ -112,7 +112,7 @@ async function backUp(server: TestServer, database: string, folder: string): Pro
   await manifestOf(await backup.post());
 }
 
-async function resultOf(answer: Response): Promise<RestoreResult> {
+async function readResult(answer: Response): Promise<RestoreResult> {
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(text);
   return JSON.parse(text) as RestoreResult;

@@ -21,9 +21,9 @@ type Stage = {
 
 export async function demoRestore(stage: Stage): Promise<void> {
   const { server, database, backupDir, filename, tell } = stage;
-  const original = await contentOf(server, database);
+  const original = await readContent(server, database);
   await server.query(database, `DELETE FROM hire.equipment; DROP SCHEMA "Odd Names" CASCADE`);
-  const destroyed = await contentOf(server, database);
+  const destroyed = await readContent(server, database);
   tell("an operator deletes all equipment and drops a schema by mistake: the data are gone");
 
   await using restore = await startFunction("restore", restoreEnvironment(server, database, backupDir));
@@ -31,13 +31,13 @@ export async function demoRestore(stage: Stage): Promise<void> {
   tell(`what would happen (dryRun): ${plan.steps.join("; ")}`);
 
   await using client = askingClient(server, database);
-  const result = await resultOf(restore, { filename });
+  const result = await readResult(restore, { filename });
   tell(`${filename} was restored by one POST:`);
   stage.tellSteps((await (await restore.get(`/runs/${result.run}`)).json()) as Run);
   await proof(stage, original, "the data are back, every table's rows with the same hash as before");
   tell(`a client that asked all the while got no answer for ${client.longestMs()} ms at the most`);
 
-  await resultOf(restore, result.undo?.body);
+  await readResult(restore, result.undo?.body);
   await proof(
     stage,
     destroyed,
@@ -45,7 +45,7 @@ export async function demoRestore(stage: Stage): Promise<void> {
   );
 }
 
-async function resultOf(restore: FunctionProcess, body: unknown): Promise<RestoreResult> {
+async function readResult(restore: FunctionProcess, body: unknown): Promise<RestoreResult> {
   const response = await restore.post(body);
   const text = await response.text();
   if (response.status !== 200) throw new Error(`answer ${response.status}: ${text}`);
@@ -55,11 +55,12 @@ async function resultOf(restore: FunctionProcess, body: unknown): Promise<Restor
 type Content = Readonly<Record<string, string>>;
 
 async function proof({ server, database, tell }: Stage, expected: Content, what: string): Promise<void> {
-  if (!isDeepStrictEqual(await contentOf(server, database), expected)) throw new Error("the content differs");
+  if (!isDeepStrictEqual(await readContent(server, database), expected))
+    throw new Error("the content differs");
   tell(what);
 }
 
-async function contentOf(server: OwnServer, database: string): Promise<Content> {
+async function readContent(server: OwnServer, database: string): Promise<Content> {
   const client = await server.connect(database);
   try {
     return await fingerprint(client);

@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { parseArgs } from "node:util";
 import { parseAllDocuments } from "yaml";
 import { DormouseError } from "../shared/errors.ts";
-import { examine } from "../shared/doctor/examine.ts";
+import { runChecks } from "../shared/doctor/run-checks.ts";
 import { orSay } from "./fail.ts";
 import { clusterChecks } from "./doctor/cluster-checks.ts";
 import type { Kubectl, Manifest } from "./doctor/kubectl.ts";
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   await refuseWithoutCluster();
   const isInstalled = kustomize === undefined;
   const manifests = isInstalled ? await installed(namespace) : await rendered(kustomize);
-  const { healthy, findings } = await examine(
+  const { healthy, findings } = await runChecks(
     clusterChecks(manifests, namespace, kubectl, isInstalled),
     AbortSignal.timeout(120_000),
   );

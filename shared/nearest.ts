@@ -5,19 +5,19 @@ const DAY = /\d{4}-\d{2}-\d{2}/;
 /** Those names that `wanted` may have meant: of its day first, then by how few letters differ; of equals in their order. */
 export function nearestNames(wanted: string, names: readonly string[]): readonly string[] {
   const day = DAY.exec(wanted)?.[0];
-  const given = baseOf(wanted);
+  const given = stripFolder(wanted);
   return names
     .map((name) => ({
       name,
       isOther: day === undefined || !name.includes(day),
-      letters: editDistance(given, baseOf(name)),
+      letters: editDistance(given, stripFolder(name)),
     }))
     .toSorted((a, b) => Number(a.isOther) - Number(b.isOther) || a.letters - b.letters)
     .slice(0, MOST)
     .map(({ name }) => name);
 }
 
-function baseOf(name: string): string {
+function stripFolder(name: string): string {
   return name.slice(name.lastIndexOf("/") + 1).slice(0, LONGEST);
 }
 

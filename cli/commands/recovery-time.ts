@@ -5,7 +5,7 @@ export type RecoveryTime = {
   readonly estimateMs: number;
   readonly measuredMs: number;
   readonly at: string;
-  /** A rehearsal stops and starts nothing: the exchange and the pods come on top. */
+  /** A rehearsal stops and starts nothing: the swapNames and the pods come on top. */
   readonly isRehearsal: boolean;
   readonly measuredBytes: number;
   readonly bytes: number;
@@ -14,7 +14,7 @@ export type RecoveryTime = {
 const MEASURED = new Set(["swap", "in-place", "rehearse"]);
 
 /**
- * Measured, and scaled by size: reading, loading and comparing grow with the database; the exchange and the pods do not.
+ * Measured, and scaled by size: reading, loading and comparing grow with the database; the swapNames and the pods do not.
  * `undefined` where nothing was measured. `runs` newest first.
  */
 export function recoveryTime(
@@ -43,7 +43,7 @@ function measuredBy(run: Run, backups: readonly Backup[]) {
   const { steps, finishedAt } = run;
   const at = (name: string) => steps.find(({ step }) => step === name);
   const [begun, loaded] = [at("locked"), at("compared") ?? at("replaced")];
-  const bytes = bytesOf(at, backups);
+  const bytes = toBytes(at, backups);
   if (
     !isMeasured(run) ||
     finishedAt === undefined ||
@@ -62,7 +62,7 @@ function isMeasured({ state, request, attempt }: Run): boolean {
   return isWhole && MEASURED.has(String(request["strategy"]));
 }
 
-function bytesOf(at: (name: string) => Step | undefined, backups: readonly Backup[]): number {
+function toBytes(at: (name: string) => Step | undefined, backups: readonly Backup[]): number {
   const name = at("verified")?.detail?.["backup"];
   const source = backups.find((backup) => backup.name === name);
   return source?.manifest.content.databaseBytes ?? Number(at("loaded")?.detail?.["bytes"] ?? 0);

@@ -20,7 +20,7 @@ function bodyOf(filename: string, { inPlace, into, fromElsewhere }: RestoreOptio
 
 export async function plan(session: Session, filename: string, options: RestoreOptions): Promise<Exit> {
   const remote = await session.remote("restore");
-  const planned = await planOf(remote, bodyOf(filename, options));
+  const planned = await toPlan(remote, bodyOf(filename, options));
   if (session.output.isJson) session.output.json(planned);
   else showPlan(session.output, planned);
   return planned.blockers.length === 0 ? EXIT.good : EXIT.failed;
@@ -64,7 +64,7 @@ async function confirmed(
 ): Promise<Exit> {
   const { output } = session;
   const remote = await session.remote("restore");
-  const planned = await planOf(remote, body);
+  const planned = await toPlan(remote, body);
   if (!output.isJson) showPlan(output, planned);
   if (planned.blockers.length > 0) {
     if (output.isJson) output.json(planned);
@@ -82,7 +82,7 @@ function pinnedDown(body: Readonly<Record<string, unknown>>, { backup }: Restore
   return backup === undefined ? body : { ...body, filename: backup.name };
 }
 
-function planOf(remote: Remote, body: Readonly<Record<string, unknown>>): Promise<RestorePlan> {
+function toPlan(remote: Remote, body: Readonly<Record<string, unknown>>): Promise<RestorePlan> {
   return remote.post<RestorePlan>({ ...body, dryRun: true });
 }
 

@@ -35,7 +35,7 @@ export type Asked = {
   readonly now: number;
 };
 
-export function statusOf(asked: Asked, unknown: readonly string[]): Status {
+export function readStatus(asked: Asked, unknown: readonly string[]): Status {
   const { catalog, backupRuns, restoreRuns } = asked;
   const own = catalog.backups.filter(({ elsewhere }) => elsewhere === undefined);
   const names = [...own, ...backupRuns, ...restoreRuns].map(({ database }) => database);

@@ -3,12 +3,12 @@ import type { Session } from "../session.ts";
 import { showDatabase } from "../text/status-text.ts";
 import type { Examination, FunctionName, Run } from "../wire.ts";
 import { catalogOf } from "./list.ts";
-import { statusOf, type Asked } from "./status-of.ts";
+import { readStatus, type Asked } from "./status-of.ts";
 
 export async function status(session: Session): Promise<Exit> {
   const { output } = session;
   const unknown: string[] = [];
-  const told = statusOf(await ask(session, unknown), unknown);
+  const told = readStatus(await ask(session, unknown), unknown);
   if (output.isJson) output.json(told);
   else {
     if (told.databases.length === 0) output.line("There is no backup of any database.");

@@ -107,7 +107,7 @@ export type Problem = {
 export function refusal(name: FunctionName, status: number, body: string): Failure {
   try {
     const problem = JSON.parse(body) as Problem;
-    if (typeof problem.detail === "string") return failureOf(problem);
+    if (typeof problem.detail === "string") return describeFailure(problem);
   } catch {
     // Not a function's own words.
   }
@@ -120,7 +120,7 @@ export function refusal(name: FunctionName, status: number, body: string): Failu
   });
 }
 
-export function failureOf(problem: Problem): Failure {
+export function describeFailure(problem: Problem): Failure {
   const { code, hint } = problem;
   return new Failure(problem.detail ?? problem.message ?? "it failed without a reason", {
     code,

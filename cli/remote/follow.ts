@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { Failure } from "../failure.ts";
 import type { Run, Step } from "../wire.ts";
-import { failureOf, read, type Problem, type Remote } from "./client.ts";
+import { describeFailure, read, type Problem, type Remote } from "./client.ts";
 
 /** A stream has a line at least every ten seconds: after this long it is broken, whatever TCP says. */
 const SILENCE_MS = 45_000;
@@ -33,7 +33,7 @@ type Heard = { run: string | undefined; steps: number; ended?: { readonly result
  * Has something done, and answers with the result of its run, however often the connection breaks: the request bears a
  * key, by which it is one run however often it is sent.
  */
-export async function carryOut<Result>(remote: Remote, body: unknown, watcher: Watcher): Promise<Result> {
+export async function executeRun<Result>(remote: Remote, body: unknown, watcher: Watcher): Promise<Result> {
   const key = randomUUID();
   const heard: Heard = { run: undefined, steps: 0 };
   const deadline = Date.now() + GIVE_UP_MS;
@@ -95,7 +95,7 @@ function hear(text: string, heard: Heard, watcher: Watcher): void {
     if (step.step !== "progress") heard.steps += 1;
     watcher.step(step);
   } else if (type === "result") heard.ended = { result };
-  else if (type === "problem") throw failureOf(JSON.parse(text) as Problem);
+  else if (type === "problem") throw describeFailure(JSON.parse(text) as Problem);
 }
 
 /** A line that was cut says nothing; the run is asked for then. */
@@ -124,7 +124,7 @@ async function endOf<Result>(remote: Remote, heard: Heard, watcher: Watcher): Pr
       for (const step of run.steps.slice(heard.steps)) watcher.step(step);
       heard.steps = run.steps.length;
       if (run.state === "succeeded") return run.result as Result;
-      if (run.state === "failed") throw failureOf({ ...run.problem });
+      if (run.state === "failed") throw describeFailure({ ...run.problem });
     }
     await pause(LOOK_AGAIN_MS, undefined, { signal: watcher.signal });
   }
@@ -135,8 +135,8 @@ const PASSING: ReadonlySet<string> = new Set([
   "unreachable",
   "overloaded",
   "interrupted",
-  "restore_unsettled",
-  "run_elsewhere",
+  "rollback_pending",
+  "run_superseded",
   "volume_silent",
 ]);
 

@@ -4,13 +4,13 @@ import type { Session } from "../session.ts";
 import { progressText, stepText } from "../text/step-text.ts";
 import type { Run } from "../wire.ts";
 import type { Remote } from "./client.ts";
-import { carryOut, followRun, type Watcher } from "./follow.ts";
+import { executeRun, followRun, type Watcher } from "./follow.ts";
 
 const PLAIN_PROGRESS_MS = 30_000;
 
 /** Has something done and shows how it goes. Ctrl-C never stops a run: it asks whether to go on watching. */
 export function watched<Result>(session: Session, remote: Remote, body: unknown): Promise<Result> {
-  return withWatcher(session, undefined, (watcher) => carryOut<Result>(remote, body, watcher));
+  return withWatcher(session, undefined, (watcher) => executeRun<Result>(remote, body, watcher));
 }
 
 export function watchedRun<Result>(session: Session, remote: Remote, run: string): Promise<Result> {

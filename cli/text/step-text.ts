@@ -18,7 +18,7 @@ const SENTENCES: Readonly<Record<string, (detail: Detail) => string>> = {
   found: ({ backup }) => `there is one that will do: ${words(backup)}`,
   mirrored: ({ copied }) =>
     `the bucket has ${plural(Array.isArray(copied) ? copied.length : 0, "backup")} more`,
-  unmirrored: ({ problem }) => `the bucket could not be brought up to date: ${messageOf(problem)}`,
+  unmirrored: ({ problem }) => `the bucket could not be brought up to date: ${readMessage(problem)}`,
   retrying: ({ error, waitMs }) =>
     `${words(error)}: tried again${waitMs === undefined ? "" : ` in ${durationText(number(waitMs))}`}`,
   planned: ({ warnings }) =>
@@ -28,7 +28,7 @@ const SENTENCES: Readonly<Record<string, (detail: Detail) => string>> = {
   stopped: ({ workload }) => `${words(workload)} has stopped`,
   fenced: ({ sessionsEnded }) =>
     `the live database is closed, ${plural(number(sessionsEnded), "session")} ended`,
-  exchanged: () => "the restored database is live",
+  swapped: () => "the restored database is live",
   replaced: () => "the content of the live database is replaced",
   started: ({ workload, ready, why }) =>
     ready === true ? `${words(workload)} is ready` : `${words(workload)} is not ready: ${words(why)}`,
@@ -51,7 +51,7 @@ function rowsText(tables: unknown, rows: unknown): string {
   return `${plural(number(rows), "row")} in ${plural(number(tables), "table")}`;
 }
 
-function messageOf(problem: unknown): string {
+function readMessage(problem: unknown): string {
   return typeof problem === "object" && problem !== null && "message" in problem
     ? words(problem.message)
     : "";

@@ -56,7 +56,7 @@ export async function asking<Answer>(
   try {
     return await call();
   } catch (error) {
-    const { status, message } = answerOf(error);
+    const { status, message } = readAnswer(error);
     if (status === 403) throw forbidden(namespace, rule, message);
     const hint = status === 401 ? "log in to the cluster again" : "kubectl must reach the cluster as well";
     throw new Failure(`the Kubernetes API says no to ${rule.verb} ${rule.resource}: ${message}`, {
@@ -67,7 +67,7 @@ export async function asking<Answer>(
   }
 }
 
-export function statusOf(error: unknown): number | undefined {
+export function readStatus(error: unknown): number | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "number" ? error.code : undefined;
 }
 
@@ -82,10 +82,10 @@ function forbidden(namespace: string, { group, resource, verb }: Rule, message: 
 }
 
 /** The client's error has the API's `Status` as text. Its sentence holds no part of the request. */
-function answerOf(error: unknown): { readonly status: number | undefined; readonly message: string } {
-  const status = statusOf(error);
+function readAnswer(error: unknown): { readonly status: number | undefined; readonly message: string } {
+  const status = readStatus(error);
   const body = error instanceof Error && "body" in error ? error.body : undefined;
-  return { status, message: sentenceIn(body) ?? messageOf(error) };
+  return { status, message: sentenceIn(body) ?? readMessage(error) };
 }
 
 function sentenceIn(body: unknown): string | undefined {
@@ -100,7 +100,7 @@ function sentenceIn(body: unknown): string | undefined {
   }
 }
 
-function messageOf(error: unknown): string {
+function readMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { message } = error.cause instanceof Error ? error.cause : error;
   return message === "" ? error.name : message;

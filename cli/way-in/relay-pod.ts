@@ -1,7 +1,7 @@
 import type { V1Pod, V1PodStatus } from "@kubernetes/client-node";
 import { setTimeout as pause } from "node:timers/promises";
 import { Failure } from "../failure.ts";
-import { asking, statusOf, type Cluster, type Rule } from "./cluster.ts";
+import { asking, readStatus, type Cluster, type Rule } from "./cluster.ts";
 import type { Found } from "./services.ts";
 
 /** A pod that nobody removes, since this program was killed, ends by itself. */
@@ -17,7 +17,7 @@ const IS_LISTENING = `require("node:net").connect(${RELAY_PORT}, "127.0.0.1").on
 export async function startRelay(cluster: Cluster, owner: Found): Promise<string> {
   const { core, namespace } = cluster;
   const made = await asking(cluster, PODS("create"), () =>
-    core.createNamespacedPod({ namespace, body: podOf(owner) }),
+    core.createNamespacedPod({ namespace, body: toPod(owner) }),
   );
   const name = made.metadata?.name ?? "";
   try {
@@ -34,13 +34,13 @@ export async function removeRelay(cluster: Cluster, name: string): Promise<void>
     await cluster.core
       .deleteNamespacedPod({ name, namespace: cluster.namespace, gracePeriodSeconds: 0 })
       .catch((error: unknown) => {
-        if (statusOf(error) !== 404) throw error;
+        if (readStatus(error) !== 404) throw error;
       });
   });
 }
 
 /** Passes the restricted Pod Security Standard; no label of it is one that a Service or a workload selects. */
-function podOf({ name, uid, image, address, pullSecrets }: Found): V1Pod {
+function toPod({ name, uid, image, address, pullSecrets }: Found): V1Pod {
   return {
     metadata: {
       generateName: `${name}-relay-`,
@@ -85,7 +85,7 @@ async function untilReady(cluster: Cluster, name: string): Promise<void> {
       cluster.core.readNamespacedPod({ name, namespace: cluster.namespace }),
     );
     if (isReady(pod)) return;
-    const why = troubleOf(pod) ?? (Date.now() > deadline ? "it is not ready in time" : undefined);
+    const why = findTrouble(pod) ?? (Date.now() > deadline ? "it is not ready in time" : undefined);
     if (why !== undefined) {
       throw new Failure(`the relay ${name} does not start: ${why}`, {
         code: "relay",
@@ -101,7 +101,7 @@ function isReady({ status }: V1Pod): boolean {
 }
 
 /** What waiting does not change. */
-function troubleOf({ status = {} }: V1Pod): string | undefined {
+function findTrouble({ status = {} }: V1Pod): string | undefined {
   const { phase = "", message = `it has ended (${phase})` } = status;
   return waitsInVain(status) ?? (["Failed", "Succeeded"].includes(phase) ? message : undefined);
 }

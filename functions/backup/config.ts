@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { LACK_KINDS, type LackKind } from "../../shared/postgres/lacks.ts";
+import { OMISSION_KINDS, type OmissionKind } from "../../shared/postgres/lacks.ts";
 import { authVariables, clusterVariables } from "../../shared/config/auth-config.ts";
 import { commonVariables } from "../../shared/config/common-config.ts";
 import { databaseVariables } from "../../shared/config/database-config.ts";
@@ -10,9 +10,9 @@ import { encryptionVariables } from "../../shared/config/encryption-config.ts";
 import { mirrorVariables } from "../../shared/config/mirror-config.ts";
 import { retentionVariables } from "../../shared/config/retention-config.ts";
 
-const DATA_LACKS = Object.entries(LACK_KINDS).flatMap(([kind, { data }]) =>
+const DATA_LACKS = Object.entries(OMISSION_KINDS).flatMap(([kind, { data }]) =>
   data ? [kind] : [],
-) as LackKind[];
+) as OmissionKind[];
 
 const lackKinds = z.pipe(
   z.pipe(
@@ -20,8 +20,8 @@ const lackKinds = z.pipe(
     z.transform((list: string) => list.split(",").map((kind) => kind.trim())),
   ),
   z.pipe(
-    z.array(z.enum(DATA_LACKS as [LackKind, ...LackKind[]])),
-    z.transform((kinds: LackKind[]): ReadonlySet<LackKind> => new Set(kinds)),
+    z.array(z.enum(DATA_LACKS as [OmissionKind, ...OmissionKind[]])),
+    z.transform((kinds: OmissionKind[]): ReadonlySet<OmissionKind> => new Set(kinds)),
   ),
 );
 

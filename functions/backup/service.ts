@@ -2,7 +2,7 @@ import type { Problem } from "../../shared/errors.ts";
 import type { Run } from "../../shared/run/run.ts";
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
 import { sinkCheck } from "../../shared/doctor/check-sink.ts";
-import { examine } from "../../shared/doctor/examine.ts";
+import { runChecks } from "../../shared/doctor/run-checks.ts";
 import type { MirrorPolicy } from "../../shared/backup/mirror-backups.ts";
 import { interruptedRuns } from "../../shared/run/resume-runs.ts";
 import { announceFailure } from "../../shared/backup/take-backup.ts";
@@ -11,12 +11,12 @@ import { connectionSettings } from "../../shared/postgres/session/connection-set
 import { openLibpq } from "../../shared/postgres/session/libpq.ts";
 import { runsInPod } from "../../shared/function/service.ts";
 import type { Service } from "../../shared/function/service.ts";
-import { authorizeOf, eventAuthOf } from "../../shared/http/authorize-by.ts";
+import { createAuthorizer, createEventAuthorizer } from "../../shared/http/authorize-by.ts";
 import { sendersCheck } from "../../shared/doctor/check-senders.ts";
 import { backupDependencies, type BackupDependencies } from "../../shared/backup/taking-backup.ts";
 import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
-import { protectionOf } from "../../shared/catalog/encryption/protection.ts";
-import type { Surroundings } from "../../shared/function/run-function.ts";
+import { writerKeys } from "../../shared/catalog/encryption/protection.ts";
+import type { ProcessContext } from "../../shared/function/run-function.ts";
 import type { BackupConfig } from "./config.ts";
 import { backupHandler } from "./handler.ts";
 import { keepPolicy } from "../../shared/retention/retention-policy.ts";
@@ -26,13 +26,13 @@ import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
 const TELL_WITHIN_MS = 60_000;
 
 /** Wires what a backup needs. */
-export async function backupService(config: BackupConfig, surroundings: Surroundings): Promise<Service> {
+export async function backupService(config: BackupConfig, surroundings: ProcessContext): Promise<Service> {
   const { log } = surroundings;
   const libpq = await openLibpq(connectionSettings(config));
   const deps = {
     ...backupDependencies("backup", config, surroundings, { libpq, dumpOptions: dumpOptions(config) }),
-    ...(await protectionOf(config)),
-    mirroring: mirroringOf(config),
+    ...(await writerKeys(config)),
+    mirroring: configureMirroring(config),
   };
   const givenUp = (run: Run, problem: Problem) =>
     announceFailure(deps, run.database, { run, meanwhile: inBackground }, problem);
@@ -44,11 +44,11 @@ export async function backupService(config: BackupConfig, surroundings: Surround
         retryForMs: config.RETRY_SECONDS * 1000,
         minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
       }),
-      examine: (signal) => examine(checksOf(config, deps), signal),
+      runChecks: (signal) => runChecks(listChecks(config, deps), signal),
     },
     ...runsInPod(config, { store: deps.runs, log, now: () => new Date() }),
-    authorize: await authorizeOf(config),
-    authorizeEvent: eventAuthOf(config),
+    authorize: await createAuthorizer(config),
+    authorizeEvent: createEventAuthorizer(config),
     interrupted: await interruptedRuns(
       { ...deps, now: () => new Date(), givenUp },
       "backup",
@@ -63,7 +63,7 @@ function inBackground(task: (signal: AbortSignal) => Promise<void>): void {
   void task(AbortSignal.timeout(TELL_WITHIN_MS));
 }
 
-function checksOf(config: BackupConfig, { connection, toolPlace }: BackupDependencies) {
+function listChecks(config: BackupConfig, { connection, toolPlace }: BackupDependencies) {
   const { POSTGRESQL_DATABASE: database, ALLOW_INCOMPLETE: allowIncomplete = new Set() } = config;
   return [
     volumeCheck(config.BACKUP_DIR, () => new Date()),
@@ -75,7 +75,7 @@ function checksOf(config: BackupConfig, { connection, toolPlace }: BackupDepende
   ];
 }
 
-function mirroringOf(config: BackupConfig): MirrorPolicy | undefined {
+function configureMirroring(config: BackupConfig): MirrorPolicy | undefined {
   const mirror = openBucketCatalog(config);
   const keep = keepPolicy(config, config.S3_NUM_BACKUPS ?? config.NUM_BACKUPS);
   return mirror && { mirror, keep, timeoutMs: config.MIRROR_TIMEOUT_MINUTES * 60_000 };

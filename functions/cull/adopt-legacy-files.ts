@@ -49,7 +49,7 @@ export async function adoptLegacyFiles(
     signal.throwIfAborted();
     const problem = problemFrom(error);
     deps.log.error("adoption failed", { run: run.id, ...logged(problem) });
-    await step("unadopted", { problem });
+    await step("adoption_failed", { problem });
     return { ...tally, waiting: 0, problem };
   }
 }

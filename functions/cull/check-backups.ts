@@ -1,6 +1,6 @@
 import { newestFirst } from "../../shared/catalog/backup.ts";
 import { good, type Check } from "../../shared/doctor/finding.ts";
-import { stalenessOf } from "./retention/staleness.ts";
+import { findStaleness } from "./retention/staleness.ts";
 import { listOwn } from "./own-backups.ts";
 import type { CullPlacesDependencies } from "./cull-places.ts";
 
@@ -15,7 +15,7 @@ export function backupsCheck(deps: CullPlacesDependencies, staleHours: number): 
       const databases = [...new Set([...ofDatabase.keys(), ...(deps.expected ?? [])])].toSorted();
       const stale = databases.flatMap((database) => {
         const ordered = (ofDatabase.get(database) ?? []).toSorted(newestFirst);
-        const staleness = stalenessOf(ordered, staleHours, deps.now());
+        const staleness = findStaleness(ordered, staleHours, deps.now());
         return staleness === undefined ? [] : [`${JSON.stringify(database)}: ${staleness.detail}`];
       });
       if (databases.length === 0) return [];

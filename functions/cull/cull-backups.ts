@@ -1,6 +1,6 @@
 import type { Backup } from "../../shared/catalog/backup.ts";
 import { listOwn, type OwnListing } from "./own-backups.ts";
-import { planOf, type CullOutcome, type CullReport } from "./cull-report.ts";
+import { toPlan, type CullOutcome, type CullReport } from "./cull-report.ts";
 import { originText } from "../../shared/catalog/origin.ts";
 import { odditiesIn, type DamageBook } from "../../shared/retention/oddities.ts";
 import type { CullContext } from "../../shared/retention/retention-policy.ts";
@@ -36,10 +36,10 @@ export async function cullBackups(
     foreign: listing.foreign,
   };
   const plans = planCatalog(listing.backups, request.policy, planning);
-  await context.step("planned", { place: deps.place, ...countsOf(plans) });
+  await context.step("planned", { place: deps.place, ...countBackups(plans) });
   if (request.dryRun) {
     const withCullLegacy = planLegacy(listing, request.policy, planning);
-    return { ...reportOf(deps, request, { listing, plans, removed: [], remaining: [] }), withCullLegacy };
+    return { ...toReport(deps, request, { listing, plans, removed: [], remaining: [] }), withCullLegacy };
   }
 
   for (const plan of plans) {
@@ -47,7 +47,7 @@ export async function cullBackups(
     tellStaleness(deps, context, plan);
   }
   const done = await removePlanned(deps, request, context, plans);
-  const report = reportOf(deps, request, { listing, plans, ...done });
+  const report = toReport(deps, request, { listing, plans, ...done });
   const { place, removed, bytesFreed, remaining, refused, kept } = report;
   await context.step("culled", { place, removed: removed.length, bytesFreed });
   const data = { run: context.run.id, place, removed, bytesFreed, remaining, refused, kept };
@@ -55,12 +55,12 @@ export async function cullBackups(
   return report;
 }
 
-function othersOf(backups: readonly Backup[]): CullReport["elsewhere"] {
+function listOthers(backups: readonly Backup[]): CullReport["elsewhere"] {
   const byOrigin = Map.groupBy(backups, originText);
   return [...byOrigin].map(([origin, { length }]) => ({ origin, backups: length }));
 }
 
-function countsOf(plans: readonly CullPlan[]) {
+function countBackups(plans: readonly CullPlan[]) {
   const count = (of: (plan: CullPlan) => number) => plans.reduce((sum, plan) => sum + of(plan), 0);
   return {
     databases: plans.length,
@@ -100,7 +100,7 @@ type Done = Pick<CullOutcome, "removed" | "remaining"> & {
   readonly plans: readonly CullPlan[];
 };
 
-function reportOf(
+function toReport(
   { place }: CullDependencies,
   { dryRun }: CullRequest,
   { listing, plans, removed, remaining }: Done,
@@ -115,9 +115,9 @@ function reportOf(
       refusal === undefined ? [] : [{ database, ...refusal }],
     ),
     kept: listing.backups.length - removed.length,
-    databases: plans.map(planOf),
+    databases: plans.map(toPlan),
     legacyFiles: listing.legacy.length,
     foreignEntries: listing.foreign.length,
-    elsewhere: othersOf(listing.elsewhere),
+    elsewhere: listOthers(listing.elsewhere),
   };
 }

@@ -98,7 +98,7 @@ async function tried(
     const bytesFreed = removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const told = { problem, removed, bytesFreed };
     deps.log.error("cull failed", { run: context.run.id, place, ...logged(problem) });
-    await context.step("unculled", { place, ...told });
+    await context.step("cull_failed", { place, ...told });
     const data = { run: context.run.id, place, ...told };
     announce(deps, context, { type: "dev.dormouse.cull.failed", subject: place, data } satisfies CullEvent);
     return { error, told };

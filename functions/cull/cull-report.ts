@@ -48,11 +48,11 @@ export type CullReport = CullOutcome & {
   readonly elsewhere: readonly { readonly origin: string; readonly backups: number }[];
 };
 
-export function removalOf({ backup, reason }: RemovedBackup): Removal {
+export function toRemoval({ backup, reason }: RemovedBackup): Removal {
   return { name: backup.name, database: backup.database, sizeBytes: backup.sizeBytes, reason };
 }
 
-export function planOf({ database, keep, remove, refusal, suspicion, staleness }: CullPlan): DatabasePlan {
+export function toPlan({ database, keep, remove, refusal, suspicion, staleness }: CullPlan): DatabasePlan {
   return {
     database,
     keep: keep.map(({ backup, reasons }) => ({ name: backup.name, reasons })),

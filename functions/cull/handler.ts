@@ -87,7 +87,7 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
      */
     async onEvent({ type, subject, data }: Told): Promise<boolean> {
       if (!type.startsWith(OURS) || TYPES.includes(type)) return false;
-      if (TROUBLE.test(type)) deps.log.error("trouble told", { type, subject, told: data });
+      if (TROUBLE.test(type)) deps.log.error("database fault reported", { type, subject, told: data });
       return true;
     },
     parseEvent,
@@ -100,7 +100,7 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
         minIntervalMs,
       };
       const run = await recentCull(asked, known, recently);
-      if (run !== undefined) deps.log.info("event answered by a cull of now", { run: run.id });
+      if (run !== undefined) deps.log.info("event answered by a current cull", { run: run.id });
       return run;
     },
     work: (context: RunContext): Promise<unknown> => {
@@ -113,7 +113,7 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
           )
         : markBackup({ ...deps, catalog: bothPlaces, volume: catalog }, request, context);
     },
-    verbsOf: (body: unknown): readonly [Verb] => [markOf(body) === undefined ? "cull" : "pin"],
+    verbsOf: (body: unknown): readonly [Verb] => [toMark(body) === undefined ? "cull" : "pin"],
   };
 }
 
@@ -129,13 +129,13 @@ function parseEvent({ type, subject, data }: Told): Request {
   return { action: "cull", dryRun: false, ...(after.success ? { after: after.data } : {}) };
 }
 
-function markOf(body: unknown): Mark | undefined {
+function toMark(body: unknown): Mark | undefined {
   const marks = Object.keys(MARKS) as Mark[];
   return typeof body === "object" && body !== null ? marks.find((mark) => mark in body) : undefined;
 }
 
 async function parseBody(volume: Pick<Catalog, "list">, body: unknown): Promise<Request> {
-  const action = markOf(body);
+  const action = toMark(body);
   if (action === undefined) return parseCull(body);
   const { [action]: backup, reason: given } = await readMark(volume, action, body);
   return { action, backup, ...(given === undefined ? {} : { reason: given }) };

@@ -1,5 +1,5 @@
 import type { ArchiveName } from "../../shared/catalog/archive-name.ts";
-import { backupOf, type Backup } from "../../shared/catalog/backup.ts";
+import { toBackup, type Backup } from "../../shared/catalog/backup.ts";
 import type { Catalog, CatalogListing } from "../../shared/catalog/catalog.ts";
 import type { Place, PlacedBackup } from "../../shared/catalog/merged-catalog.ts";
 import { isOwn, ownOrigins } from "../../shared/catalog/origin.ts";
@@ -52,5 +52,5 @@ function placed({ place }: OwnPlace, backup: Backup, onVolume: Backup | undefine
   const { pin, archive } = onVolume?.manifest ?? {};
   const isSame = archive?.sha256 === backup.manifest.archive.sha256;
   const manifest = isSame && pin !== undefined ? { ...backup.manifest, pin } : backup.manifest;
-  return { ...backupOf(manifest), places: isSame ? ["volume", "bucket"] : ["bucket"] };
+  return { ...toBackup(manifest), places: isSame ? ["volume", "bucket"] : ["bucket"] };
 }

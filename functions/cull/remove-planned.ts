@@ -1,10 +1,10 @@
 import type { Log } from "../../shared/log.ts";
 import type { RetentionPolicy } from "../../shared/retention/retention-policy.ts";
-import type { Exclusively } from "./exclusively.ts";
+import type { Mutex } from "./mutex.ts";
 import { parseArchiveName } from "../../shared/catalog/archive-name.ts";
 import { findOwn, type OwnPlace } from "./own-backups.ts";
 import { readCullJournal, type CullJournal } from "./cull-journal.ts";
-import { removalOf, type CullOutcome, type Removal } from "./cull-report.ts";
+import { toRemoval, type CullOutcome, type Removal } from "./cull-report.ts";
 import { mayStillGo, type CullPlan, type RemovedBackup } from "./retention/retention.ts";
 import type { RunContext, RunStore } from "../../shared/run/run.ts";
 import { asDormouseError, DormouseError, type ErrorCode } from "../../shared/errors.ts";
@@ -13,7 +13,7 @@ import { asDormouseError, DormouseError, type ErrorCode } from "../../shared/err
 export type CulledPlace = OwnPlace & {
   readonly runs: Pick<RunStore, "inUse">;
   readonly log: Log;
-  readonly exclusively: Exclusively;
+  readonly mutex: Mutex;
 };
 
 export type CullRequest = {
@@ -54,13 +54,13 @@ export async function removePlanned(
     .toSorted((a, b) => a.backup.startedAt.getTime() - b.backup.startedAt.getTime());
   const [now, later] = [planned.slice(0, maxRemovals), planned.slice(maxRemovals)];
   const remaining = later.map(({ backup: { name } }) => ({ name: name as string, why: OVER_LIMIT }));
-  if (now.length > 0) await context.amend({ journal: journalOf(deps, context, now) });
+  if (now.length > 0) await context.amend({ journal: toJournal(deps, context, now) });
 
   const removed: Removal[] = [];
   for (const each of now) {
     try {
       context.signal.throwIfAborted();
-      const why = await deps.exclusively(() => removeOne(deps, each, context.signal));
+      const why = await deps.mutex(() => removeOne(deps, each, context.signal));
       if (why !== undefined) {
         remaining.push({ name: each.backup.name, why });
         continue;
@@ -68,8 +68,8 @@ export async function removePlanned(
     } catch (error) {
       throw stopped(error, each, { removed, planned: planned.length });
     }
-    removed.push(removalOf(each));
-    const { name, sizeBytes, reason } = removalOf(each);
+    removed.push(toRemoval(each));
+    const { name, sizeBytes, reason } = toRemoval(each);
     deps.log.info("backup removed", { run: context.run.id, backup: name, sizeBytes, reason });
     context.progress({ removed: name, reason });
   }
@@ -103,7 +103,7 @@ async function removeOne(
     throw error;
   }
   if ((await catalog.find(name, signal)) === undefined) return undefined;
-  const code = place === "volume" ? "volume_unwritable" : "mirror_unequal";
+  const code = place === "volume" ? "volume_unwritable" : "mirror_checksum_mismatch";
   throw new DormouseError(code, `${name} is still there after it was removed`, {
     hint: `check the ${place}: it says that it removes, and does not`,
   });
@@ -125,7 +125,7 @@ export async function finishRemovals(
 }
 
 /** What an earlier attempt was removing from the other place is kept: this run may not have got there yet. */
-function journalOf(
+function toJournal(
   { place }: CulledPlace,
   { run }: RunContext,
   removals: readonly RemovedBackup[],

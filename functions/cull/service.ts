@@ -11,18 +11,18 @@ import { runFiles } from "../../shared/run/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
 import type { CullPlacesDependencies } from "./cull-places.ts";
-import { examine } from "../../shared/doctor/examine.ts";
-import { oneAtATime } from "./exclusively.ts";
+import { runChecks } from "../../shared/doctor/run-checks.ts";
+import { createMutex } from "./mutex.ts";
 import { interruptedRuns } from "../../shared/run/resume-runs.ts";
-import { namespaceOf } from "../../shared/kubernetes/namespace.ts";
+import { findNamespace } from "../../shared/kubernetes/namespace.ts";
 import { runsInPod } from "../../shared/function/service.ts";
 import type { Service } from "../../shared/function/service.ts";
 import { both, notifier } from "../../shared/events/notify/notifier.ts";
 import { version } from "../../shared/version.ts";
-import { authorizeOf, eventAuthOf } from "../../shared/http/authorize-by.ts";
+import { createAuthorizer, createEventAuthorizer } from "../../shared/http/authorize-by.ts";
 import { sendersCheck } from "../../shared/doctor/check-senders.ts";
 import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
-import type { Surroundings } from "../../shared/function/run-function.ts";
+import type { ProcessContext } from "../../shared/function/run-function.ts";
 import { backupsCheck } from "./check-backups.ts";
 import type { CullConfig } from "./config.ts";
 import { ALL_DATABASES, cullHandler } from "./handler.ts";
@@ -33,7 +33,7 @@ import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
 const now = () => new Date();
 
 /** Wires what culling needs: the volume, and the bucket if there is one. */
-export async function cullService(config: CullConfig, { log, searchPath }: Surroundings): Promise<Service> {
+export async function cullService(config: CullConfig, { log, searchPath }: ProcessContext): Promise<Service> {
   await keepReserve(config.BACKUP_DIR, log);
   const store = withReserve(runFiles(config.BACKUP_DIR, log, now), config.BACKUP_DIR, log);
   const { MANIFEST_PUBLIC_KEY: key } = config;
@@ -47,29 +47,29 @@ export async function cullService(config: CullConfig, { log, searchPath }: Surro
     log,
     now,
     damage: damageBook(config.BACKUP_DIR),
-    exclusively: oneAtATime(),
+    mutex: createMutex(),
     version,
-    namespace: namespaceOf(config.POD_NAMESPACE),
-    bucket: bucketOf(config, judge),
+    namespace: findNamespace(config.POD_NAMESPACE),
+    bucket: openBucket(config, judge),
   };
   return {
     handler: {
       ...cullHandler(deps, {
-        policy: policyOf(config),
+        policy: readPolicy(config),
         maxRemovals: config.MAX_REMOVALS,
         adoptLimit: config.ADOPT_PER_RUN,
         minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
       }),
-      examine: (signal) => examine(checksOf(config, deps), signal),
+      runChecks: (signal) => runChecks(listChecks(config, deps), signal),
     },
     ...runsInPod(config, { store, log, now }),
-    authorize: await authorizeOf(config),
+    authorize: await createAuthorizer(config),
     interrupted: await interruptedRuns({ runs: store, log, now, notByRecord }, "cull", ALL_DATABASES),
-    authorizeEvent: eventAuthOf(config),
+    authorizeEvent: createEventAuthorizer(config),
   };
 }
 
-function checksOf(config: CullConfig, deps: CullPlacesDependencies): readonly Check[] {
+function listChecks(config: CullConfig, deps: CullPlacesDependencies): readonly Check[] {
   return [
     volumeCheck(config.BACKUP_DIR, now),
     backupsCheck(deps, config.STALE_HOURS),
@@ -95,7 +95,7 @@ function notByRecord({ request }: Run): string | undefined {
   return request["action"] === "cull" ? undefined : "ask for it again";
 }
 
-function bucketOf(config: CullConfig, judge: JudgeSignature | undefined) {
+function openBucket(config: CullConfig, judge: JudgeSignature | undefined) {
   const catalog = openBucketCatalog(config);
   return (
     catalog && {
@@ -105,7 +105,7 @@ function bucketOf(config: CullConfig, judge: JudgeSignature | undefined) {
   );
 }
 
-function policyOf(config: CullConfig) {
+function readPolicy(config: CullConfig) {
   return {
     ...keepPolicy(config, config.NUM_BACKUPS),
     suspectDropPercent: config.SUSPECT_DROP_PERCENT,

@@ -13,7 +13,7 @@ const WORKLOAD = new RegExp(`^(?:${WORKLOAD_KINDS.join("|")})/[a-z0-9]([-.a-z0-9
 
 const workloads = z.pipe(
   z.string().check(z.refine((list) => areWorkloads(split(list)))),
-  z.transform((list: string) => split(list).map(workloadOf)),
+  z.transform((list: string) => split(list).map(parseWorkload)),
 );
 
 function split(list: string): string[] {
@@ -24,7 +24,7 @@ function areWorkloads(texts: readonly string[]): boolean {
   return texts.every((text) => WORKLOAD.test(text)) && new Set(texts).size === texts.length;
 }
 
-function workloadOf(text: string): Workload {
+function parseWorkload(text: string): Workload {
   const [kind, name = ""] = text.split("/");
   return { kind: kind as WorkloadKind, name };
 }

@@ -8,11 +8,11 @@ import { trusting } from "../../shared/catalog/trusted-listing.ts";
 import type { KeepPolicy } from "../../shared/retention/retention-policy.ts";
 import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
 import type { RunContext } from "../../shared/run/run.ts";
-import type { ResumeSource } from "./workloads/workload.ts";
-import { archivesOfBothPlaces } from "../../shared/catalog/archives/fetch-archive.ts";
+import type { WakeUpSource } from "./workloads/workload.ts";
+import { mergedArchives } from "../../shared/catalog/archives/fetch-archive.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { clusterCaller, type CallCluster } from "../../shared/kubernetes/client.ts";
-import { knativeResumeSource } from "./workloads/resume-source.ts";
+import { knativeWakeUpSource } from "./workloads/wake-up-source.ts";
 import { kubernetesWorkloads } from "./workloads/workloads.ts";
 import type { BackupDependencies } from "../../shared/backup/taking-backup.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
@@ -22,8 +22,8 @@ import { openLibpq, type Libpq } from "../../shared/postgres/session/libpq.ts";
 import { restoreServer } from "../../shared/postgres/databases/restore-server.ts";
 import { backupDependencies } from "../../shared/backup/taking-backup.ts";
 import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
-import { accessOf, protectionOf, type Access } from "../../shared/catalog/encryption/protection.ts";
-import type { Surroundings } from "../../shared/function/run-function.ts";
+import { readerKeys, writerKeys, type ReaderKeys } from "../../shared/catalog/encryption/protection.ts";
+import type { ProcessContext } from "../../shared/function/run-function.ts";
 import type { RestoreConfig } from "./config.ts";
 
 /** How long taking back a failed restore is tried within its run. Then the next start, ping or request goes on. */
@@ -48,14 +48,14 @@ const KEEPS_NOTHING: KeepPolicy = {
 };
 
 /** Joins adapters to what a restore needs. */
-export async function wire(config: RestoreConfig, surroundings: Surroundings): Promise<Wired> {
-  const access = await accessOf(config);
-  const { volume, mirror, catalog } = placesOf(config, access);
+export async function wire(config: RestoreConfig, surroundings: ProcessContext): Promise<Wired> {
+  const access = await readerKeys(config);
+  const { volume, mirror, catalog } = wirePlaces(config, access);
   const libpq = await openLibpq(connectionSettings(config));
   const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
   // Only asked how far it is: a safety backup is sent by the next run of the backup function.
   const mirroring = mirror && { mirror, keep: KEEPS_NOTHING, timeoutMs: 0 };
-  const protection = await protectionOf(config);
+  const protection = await writerKeys(config);
   const dumpOptions = { ...loadOptions(config), lockWaitMs: LOCK_WAIT_MS };
   const backup = {
     ...backupDependencies("restore", config, surroundings, { libpq, dumpOptions }),
@@ -63,37 +63,37 @@ export async function wire(config: RestoreConfig, surroundings: Surroundings): P
     catalog: volume,
     mirroring,
   };
-  const archives = { volume, catalog, files: filesOf(config, mirror, access) };
-  const deps = { ...dependenciesOf(config, surroundings, { libpq, call, backup }), ...archives };
+  const archives = { volume, catalog, files: openFiles(config, mirror, access) };
+  const deps = { ...wireDependencies(config, surroundings, { libpq, call, backup }), ...archives };
   return { deps, call, dispose: () => libpq[Symbol.asyncDispose]() };
 }
 
 type Parts = { readonly libpq: Libpq; readonly call: CallCluster; readonly backup: BackupDependencies };
 
 /** The volume, the bucket, and both as one. What one of them has forged hides nothing of the other. */
-function placesOf(config: RestoreConfig, { judge }: Access) {
+function wirePlaces(config: RestoreConfig, { judge }: ReaderKeys) {
   const volume = trusting(volumeCatalog(config.BACKUP_DIR), judge);
   const bucket = openBucketCatalog(config);
   const mirror = bucket && trusting(bucket, judge);
   return { volume, mirror, catalog: mirror === undefined ? volume : mergedCatalog(volume, mirror) };
 }
 
-function filesOf(config: RestoreConfig, mirror: Catalog | undefined, access: Access): CopiedArchives {
-  return archivesOfBothPlaces({
+function openFiles(config: RestoreConfig, mirror: Catalog | undefined, access: ReaderKeys): CopiedArchives {
+  return mergedArchives({
     backupDir: config.BACKUP_DIR,
-    restoreDir: restoreDirOf(config),
+    restoreDir: openRestoreDir(config),
     fetch: mirror && ((...asked) => mirror.open(...asked)),
     ...access,
   });
 }
 
-export function restoreDirOf({ RESTORE_DIR }: RestoreConfig): string {
+export function openRestoreDir({ RESTORE_DIR }: RestoreConfig): string {
   return RESTORE_DIR ?? tmpdir();
 }
 
-function dependenciesOf(
+function wireDependencies(
   config: RestoreConfig,
-  surroundings: Surroundings,
+  surroundings: ProcessContext,
   { libpq, call, backup }: Parts,
 ): Omit<RestoreDependencies, "files" | "volume"> {
   const connection = connectionSettings(config);
@@ -116,21 +116,21 @@ function dependenciesOf(
     },
     server: restoreServer(connection, libpq, loadOptions(config), place),
     workloads: kubernetesWorkloads(call),
-    resumeSource: resumeSourceOf(config, call),
+    wakeUpSource: createWakeUpSource(config, call),
     safetyBackup: (held, context) => takeSafetyBackup(backup, config.POSTGRESQL_DATABASE, held, context),
   };
 }
 
-function resumeSourceOf(
+function createWakeUpSource(
   { K_SERVICE, AUTH_EVENTS, AUTH_AUDIENCE }: RestoreConfig,
   call: CallCluster,
-): ResumeSource {
-  if (K_SERVICE === undefined) return NOT_WOKEN;
-  return knativeResumeSource(call, K_SERVICE, AUTH_EVENTS === "kubernetes" ? AUTH_AUDIENCE : undefined);
+): WakeUpSource {
+  if (K_SERVICE === undefined) return NO_WAKE_UP;
+  return knativeWakeUpSource(call, K_SERVICE, AUTH_EVENTS === "kubernetes" ? AUTH_AUDIENCE : undefined);
 }
 
 /** Outside of Knative nothing scales this process to zero, and its own restart takes up what it left. */
-const NOT_WOKEN: ResumeSource = {
+const NO_WAKE_UP: WakeUpSource = {
   check: async () => ({}),
   ensure: async () => ({}),
   remove: async () => ({}),

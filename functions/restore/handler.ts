@@ -103,7 +103,7 @@ async function parse(body: unknown, deps: RestoreDependencies): Promise<RestoreR
     dryRun,
     ...whose,
     ...choiceOf(asked),
-    ...strategyOf(strategy, into, database),
+    ...chooseStrategy(strategy, into, database),
   };
 }
 
@@ -116,7 +116,7 @@ async function refuseMisnamed({ volume, settings }: RestoreDependencies, filenam
   }
 }
 
-function strategyOf(
+function chooseStrategy(
   strategy: "swap" | "in-place" | undefined,
   into: string | undefined,
   database: string,

@@ -9,7 +9,7 @@ import { ownDatabase } from "./journal/journal.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
 import { refuseUnmet } from "./plan-restore.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
-import type { Saga } from "./journal/saga.ts";
+import type { JournaledRun } from "./journal/journaled-run.ts";
 import { verifyArchive } from "./verify-archive.ts";
 
 const LOOK_EVERY_MS = 2_000;
@@ -20,7 +20,7 @@ const LOOK_EVERY_MS = 2_000;
  */
 export async function loadBeside(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   backup: Restorable,
   tools: RestoreTools,
 ): Promise<void> {
@@ -69,7 +69,7 @@ function mayBeChance(message: string): boolean {
 
 async function checkRows(
   { server }: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   tables: readonly TableRows[],
 ): Promise<Comparison> {
   const { signal, step } = saga.context;
@@ -86,7 +86,7 @@ async function checkRows(
 /** Tells every two seconds how much is there, how fast it comes and how long it may take. */
 async function watched(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   expectedBytes: number | undefined,
   load: () => Promise<void>,
 ): Promise<void> {

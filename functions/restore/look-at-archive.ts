@@ -1,4 +1,4 @@
-import { needsOf } from "./plan/blockers.ts";
+import { findNeeds } from "./plan/blockers.ts";
 import { within } from "../../shared/deadline.ts";
 import { choiceWarnings, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./plan/restorable.ts";
@@ -24,7 +24,7 @@ export async function lookAt(
   signal: AbortSignal,
 ) {
   const { database } = deps.settings;
-  const asked = { database, target, needs: needsOf(backup), noted: backup?.manifest };
+  const asked = { database, target, needs: findNeeds(backup), noted: backup?.manifest };
   const facts = await deps.server.inspect(asked, signal);
   if (backup === undefined) return { facts, warnings: [] };
   const tools = await deps.server.tools(facts.serverMajor, signal);

@@ -4,7 +4,7 @@ import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import { copyRoomBlockers } from "./plan/copy-room.ts";
 import { onVolume } from "../../shared/catalog/origin.ts";
-import { intolerable, type Lack } from "../../shared/postgres/lacks.ts";
+import { fatalOmissions, type Omission } from "../../shared/postgres/lacks.ts";
 import { choiceOf, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { ArchiveDemands } from "../../shared/postgres/databases/restore-port.ts";
 import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "./plan/restorable.ts";
@@ -12,7 +12,7 @@ import { planRestore, type RestorePlan } from "./plan/restore-plan.ts";
 import { unsafeTools } from "./plan/unsafe-tools.ts";
 import { suspectsIn } from "./plan/suspects.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
-import { doubtsOf, type Doubt } from "./journal/doubts-of.ts";
+import { findDoubts, type Doubt } from "./journal/doubts-of.ts";
 import { lookAt } from "./look-at-archive.ts";
 import { originNow } from "../../shared/backup/origin-now.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
@@ -103,7 +103,7 @@ function notUndone(message: string): DormouseError {
 }
 
 /** Looks at everything that a restore would touch and touches nothing. */
-export async function planOf(
+export async function toPlan(
   deps: RestoreDependencies,
   { strategy, backup, fromElsewhere, choice, target }: Found,
   signal: AbortSignal,
@@ -114,22 +114,22 @@ export async function planOf(
   const stops = strategy !== "rehearse" && strategy !== "beside";
   for (const workload of stops ? deps.settings.workloads : [])
     workloads.push({ workload, state: await deps.workloads.read(workload, signal) });
-  const { missing } = stops ? await deps.resumeSource.check(signal) : {};
+  const { missing } = stops ? await deps.wakeUpSource.check(signal) : {};
   const unwoken =
     missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`];
-  const lacks = strategy === "in-place" && facts.exists ? await lacksOf(deps, signal) : [];
+  const lacks = strategy === "in-place" && facts.exists ? await listOmissions(deps, signal) : [];
   const found = { strategy, database, backup, fromElsewhere, choice, target, facts, demands, lacks };
   const plan = planRestore({ ...found, workloads, warnings: [...warnings, ...unwoken] });
-  const doubtful = (await doubtsOf(deps, signal)).filter(({ stops: isStop }) => isStop).map(blockerOf);
+  const doubtful = (await findDoubts(deps, signal)).filter(({ stops: isStop }) => isStop).map(toBlocker);
   const around = [...doubtful, ...unsafeTools(backup, tools), ...(await withoutRoom(deps, backup))];
   const blockers = [...around, ...plan.blockers];
   return { plan: { ...plan, blockers }, serverMajor: facts.serverMajor };
 }
 
 /** The safety backup of a restore in place must hold all. */
-async function lacksOf(deps: RestoreDependencies, signal: AbortSignal): Promise<readonly Lack[]> {
+async function listOmissions(deps: RestoreDependencies, signal: AbortSignal): Promise<readonly Omission[]> {
   const { lacks } = await deps.inspect(deps.settings.database, signal);
-  return intolerable(lacks, new Set());
+  return fatalOmissions(lacks, new Set());
 }
 
 async function withoutRoom(
@@ -140,7 +140,7 @@ async function withoutRoom(
 }
 
 /** What such a restore has stopped or changed is unknown: the replicas that are seen now may be those that it left. */
-function blockerOf({ run, detail, remedy }: Doubt): Blocker {
+function toBlocker({ run, detail, remedy }: Doubt): Blocker {
   return { kind: "record-doubtful", names: [run], detail, remedy };
 }
 

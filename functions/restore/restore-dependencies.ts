@@ -9,7 +9,7 @@ import type { DatabaseInspection } from "../../shared/postgres/preflight.ts";
 import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { RestoreServer } from "../../shared/postgres/databases/restore-port.ts";
 import type { RunContext, RunStore } from "../../shared/run/run.ts";
-import type { ResumeSource, Workload, Workloads } from "./workloads/workload.ts";
+import type { WakeUpSource, Workload, Workloads } from "./workloads/workload.ts";
 import type { Log } from "../../shared/log.ts";
 import type { BackupDependencies } from "../../shared/backup/taking-backup.ts";
 import type { EventSink } from "../../shared/events/event-sink.ts";
@@ -44,7 +44,7 @@ export type RestoreDependencies = {
   /** What a dump by this role would lack. */
   readonly inspect: (database: string, signal: AbortSignal) => Promise<DatabaseInspection>;
   readonly workloads: Workloads;
-  readonly resumeSource: ResumeSource;
+  readonly wakeUpSource: WakeUpSource;
   readonly expired: Expired;
   /** A pinned backup of the live database, by the run itself and under the lock that it holds. */
   readonly safetyBackup: (held: HeldDatabase, context: RunContext) => Promise<BackupManifest>;

@@ -1,15 +1,15 @@
-import { comparisonOf } from "../../shared/postgres/databases/compare-rows.ts";
+import { compareCounts } from "../../shared/postgres/databases/compare-rows.ts";
 import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";
 import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
-import { beWoken, restart } from "./exchange-databases.ts";
+import { ensureWakeUp, restart } from "./swap-databases.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { downSince, stopWorkloads } from "./workloads/restart-workloads.ts";
 import { refuseUnmet } from "./plan-restore.ts";
-import type { Saga } from "./journal/saga.ts";
-import { resultOf } from "./journal/restore-result-of.ts";
+import type { JournaledRun } from "./journal/journaled-run.ts";
+import { readResult } from "./journal/restore-result-of.ts";
 import { verifyArchive, type VerifiedArchive } from "./verify-archive.ts";
 
 type Given = {
@@ -21,7 +21,7 @@ type Given = {
 /** For a role that may not create databases: stop, safety backup, replace all content in one transaction, start. */
 export async function restoreInPlace(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   held: HeldDatabase,
   given: Given,
 ): Promise<RestoreResult> {
@@ -39,18 +39,18 @@ export async function restoreInPlace(
       loaded: database,
     });
   await held.claim(database, saga.context.run.id);
-  await beWoken(deps, saga);
+  await ensureWakeUp(deps, saga);
   await stopWorkloads(deps, saga);
   const { name: safety } = await deps.safetyBackup(held, saga.context);
   await replace(deps, saga, held, { given, verified, safety });
-  return resultOf(saga, await restart(deps, saga, held));
+  return readResult(saga, await restart(deps, saga, held));
 }
 
 type Replacement = { readonly given: Given; readonly verified: VerifiedArchive; readonly safety: string };
 
 async function replace(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   held: HeldDatabase,
   { given, verified, safety }: Replacement,
 ): Promise<void> {
@@ -66,7 +66,7 @@ async function replace(
     request,
     async ({ pid, transaction }) => {
       // It is committed only if the rows are these: whoever learns that it was, knows what was compared.
-      await saga.write({ transaction, compared: comparisonOf(tables) });
+      await saga.write({ transaction, compared: compareCounts(tables) });
       await held.isolate(database, pid);
     },
     signal,

@@ -2,17 +2,17 @@ import type { HeldDatabase } from "../../shared/postgres/databases/held-database
 import { restoreMayGoOn } from "../../shared/run/resume.ts";
 import type { RestorePlan } from "./plan/restore-plan.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";
-import { isLeftToOthers, type Run, type RunContext } from "../../shared/run/run.ts";
+import { isOwnedElsewhere, type Run, type RunContext } from "../../shared/run/run.ts";
 import { asDormouseError, DormouseError, problemFrom } from "../../shared/errors.ts";
 import { dropExpired } from "../../shared/postgres/databases/drop-expired.ts";
-import { exchangeDatabases } from "./exchange-databases.ts";
+import { swapDatabases } from "./swap-databases.ts";
 import { holdDatabase } from "./journal/hold-database.ts";
-import { findWanted, planOf, refuseBlocked } from "./plan-restore.ts";
+import { findWanted, toPlan, refuseBlocked } from "./plan-restore.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
-import { sagaOf, type Saga } from "./journal/saga.ts";
+import { openJournal, type JournaledRun } from "./journal/journaled-run.ts";
 import { settleForSure, settleOthers } from "./journal/settle-failed.ts";
 import { resetLimit, settle, stepAfter } from "./journal/settle-restore.ts";
-import { resultOf } from "./journal/restore-result-of.ts";
+import { readResult } from "./journal/restore-result-of.ts";
 import { sweepLeftovers } from "../../shared/run/sweep-leftovers.ts";
 import { carryOutRestore } from "./strategies.ts";
 import type { RestoreEvent } from "./journal/restore-events.ts";
@@ -28,14 +28,14 @@ export async function restore(
   context: RunContext,
 ): Promise<RestoreResult | RestorePlan> {
   if (request.dryRun) return plan(deps, request, context);
-  const saga = sagaOf(context);
+  const saga = openJournal(context);
   try {
     const named = await nameLatest(deps, request, saga);
     const result = await holdDatabase(deps, saga, (held, own) => attempt(deps, named, own, held));
     announceResult(deps, context, result);
     return result;
   } catch (error) {
-    if (context.signal.aborted || isLeftToOthers(asDormouseError(error).code)) throw error;
+    if (context.signal.aborted || isOwnedElsewhere(asDormouseError(error).code)) throw error;
     const result = saga.hasBegun() ? await settleForSure(deps, saga, error) : undefined;
     if (result === undefined) {
       announceFailure(deps, context, error);
@@ -51,13 +51,13 @@ async function plan(
   request: RestoreRequest,
   { signal }: RunContext,
 ): Promise<RestorePlan> {
-  return (await planOf(deps, await findWanted(deps, request, signal), signal)).plan;
+  return (await toPlan(deps, await findWanted(deps, request, signal), signal)).plan;
 }
 
 async function attempt(
   deps: RestoreDependencies,
   request: RestoreRequest,
-  saga: Saga,
+  saga: JournaledRun,
   held: HeldDatabase,
 ): Promise<RestoreResult> {
   const { signal, step, amend } = saga.context;
@@ -68,17 +68,17 @@ async function attempt(
   await sweepLeftovers({ ...deps, catalog: deps.volume }, run, []);
   const asked = pinnedDown(request, saga);
   await deps.files.sweep(deps.settings.database, asked.kind === "undo" ? undefined : asked.filename);
-  if (saga.context.isTakenUp && !saga.hasBegun()) throw begunNothing();
+  if (saga.context.isResumed && !saga.hasBegun()) throw begunNothing();
   if (saga.hasBegun()) {
     const next = await stepAfter(deps, saga, held, restoreMayGoOn(run, deps.now()));
     await step("resumed", { phase: saga.journal().phase, next });
-    if (next === "continue") return resultOf(saga, await exchangeDatabases(deps, saga, held));
+    if (next === "continue") return readResult(saga, await swapDatabases(deps, saga, held));
     if (next !== "again") return settled(deps, saga, held, run);
     // Who connected meanwhile would have the one place that was left.
     await resetLimit(saga.journal(), held);
   }
   const found = await findWanted(deps, asked, signal);
-  const { plan: planned, serverMajor } = await planOf(deps, found, signal);
+  const { plan: planned, serverMajor } = await toPlan(deps, found, signal);
   announce(deps, saga.context, {
     type: "dev.dormouse.restore.planned",
     subject: deps.settings.database,
@@ -99,7 +99,7 @@ async function attempt(
 async function nameLatest(
   deps: RestoreDependencies,
   request: RestoreRequest,
-  saga: Saga,
+  saga: JournaledRun,
 ): Promise<RestoreRequest> {
   if (saga.hasBegun() || request.kind === "undo" || request.filename !== "latest") return request;
   const { backup } = await findWanted(deps, request, saga.context.signal);
@@ -107,7 +107,7 @@ async function nameLatest(
 }
 
 /** What was latest when the run began stays what it restores. */
-function pinnedDown(request: RestoreRequest, saga: Saga): RestoreRequest {
+function pinnedDown(request: RestoreRequest, saga: JournaledRun): RestoreRequest {
   if (!saga.hasBegun() || request.kind === "undo") return request;
   return { ...request, filename: saga.journal().source };
 }
@@ -121,7 +121,7 @@ function begunNothing(): DormouseError {
 
 async function settled(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   held: HeldDatabase,
   run: Run,
 ): Promise<RestoreResult> {

@@ -7,18 +7,18 @@ import { rightsToRestore } from "./workloads/rights-needed.ts";
 import { leftoversCheck, restoreCheck } from "./doctor/check-restore.ts";
 import { workloadsCheck } from "./doctor/check-workloads.ts";
 import { dropExpired } from "../../shared/postgres/databases/drop-expired.ts";
-import { examine } from "../../shared/doctor/examine.ts";
+import { runChecks } from "../../shared/doctor/run-checks.ts";
 import { removeSource } from "./journal/remove-source.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { databaseCheck } from "../../shared/doctor/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/session/connection-settings.ts";
 import { runsInPod } from "../../shared/function/service.ts";
 import type { Service } from "../../shared/function/service.ts";
-import { authorizeOf, eventAuthOf } from "../../shared/http/authorize-by.ts";
+import { createAuthorizer, createEventAuthorizer } from "../../shared/http/authorize-by.ts";
 import { sendersCheck } from "../../shared/doctor/check-senders.ts";
-import type { Surroundings } from "../../shared/function/run-function.ts";
+import type { ProcessContext } from "../../shared/function/run-function.ts";
 import type { RestoreConfig } from "./config.ts";
-import { restoreDirOf, wire, type Wired } from "./dependencies.ts";
+import { openRestoreDir, wire, type Wired } from "./dependencies.ts";
 import { restoreHandler } from "./handler.ts";
 import { asksTheCluster } from "../../shared/config/auth-config.ts";
 import { openChecks, REVIEWS } from "../../shared/doctor/check-callers.ts";
@@ -27,35 +27,35 @@ import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
 const REMOVE_WITHIN_MS = 10_000;
 
 /** What the restore function answers, and what it does when it is woken. */
-export async function restoreService(config: RestoreConfig, surroundings: Surroundings): Promise<Service> {
+export async function restoreService(config: RestoreConfig, surroundings: ProcessContext): Promise<Service> {
   const wired = await wire(config, surroundings);
   const { deps, call, dispose } = wired;
   const { runs, awake } = runsInPod(config, { store: deps.runs, log: deps.log, now: deps.now });
   const handler = restoreHandler(deps, wake);
-  const checks = checksOf(config, wired, surroundings.searchPath);
+  const checks = listChecks(config, wired, surroundings.searchPath);
   const leftUnfinished = () => deps.runs.unfinished("restore", deps.settings.database);
 
   /** What a process that is gone left unfinished; what this one has under way is left alone. */
   async function wake(eventSource: string): Promise<void> {
     const unfinished = await leftUnfinished();
-    for (const run of unfinished) runs.takeUp(run, handler.work);
+    for (const run of unfinished) runs.resumeRun(run, handler.work);
     if (unfinished.length > 0) return;
-    if (deps.resumeSource.sends(eventSource)) await stopBeingWoken(deps);
+    if (deps.wakeUpSource.sends(eventSource)) await stopBeingWoken(deps);
     await dropWhatIsOver(deps);
   }
 
   return {
-    handler: { ...handler, examine: (signal) => examine(checks, signal) },
+    handler: { ...handler, runChecks: (signal) => runChecks(checks, signal) },
     runs,
     awake,
-    authorize: await authorizeOf(config, call),
-    authorizeEvent: eventAuthOf(config, call),
+    authorize: await createAuthorizer(config, call),
+    authorizeEvent: createEventAuthorizer(config, call),
     interrupted: await leftUnfinished(),
     dispose,
   };
 }
 
-function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: string) {
+function listChecks(config: RestoreConfig, { deps, call }: Wired, searchPath: string) {
   const { workloads, settings } = deps;
   const place = { binDir: config.PG_BIN_DIR, searchPath };
   const { POSTGRESQL_DATABASE: database } = config;
@@ -65,7 +65,7 @@ function checksOf(config: RestoreConfig, { deps, call }: Wired, searchPath: stri
   ];
   return [
     volumeCheck(config.BACKUP_DIR, deps.now),
-    restoreDirCheck(restoreDirOf(config), deps.now),
+    restoreDirCheck(openRestoreDir(config), deps.now),
     databaseCheck(connectionSettings(config), { database, allowIncomplete: new Set() }, place),
     ...mirrorChecks(config, "restore"),
     restoreCheck(deps),
@@ -85,7 +85,7 @@ async function stopBeingWoken(deps: RestoreDependencies): Promise<void> {
   await deps.lock
     .hold({ database }, signal, () => removeSource(deps, signal))
     .catch((error: unknown) => {
-      deps.log.info("ping source not looked at", { code: asDormouseError(error).code });
+      deps.log.info("ping source not checked", { code: asDormouseError(error).code });
     });
 }
 
@@ -98,7 +98,7 @@ async function dropWhatIsOver(deps: RestoreDependencies): Promise<void> {
     await deps.lock.hold({ database }, signal, () => dropExpired(deps, database, signal));
   };
   await look().catch((error: unknown) => {
-    deps.log.info("kept databases not looked at", { code: asDormouseError(error).code });
+    deps.log.info("expired databases not checked", { code: asDormouseError(error).code });
   });
 }
 

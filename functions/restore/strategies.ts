@@ -5,28 +5,28 @@ import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreResult } from "./journal/restore-result.ts";
 import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
 import { DormouseError } from "../../shared/errors.ts";
-import { exchangeDatabases, type Exchanged } from "./exchange-databases.ts";
+import { swapDatabases, type Swapped } from "./swap-databases.ts";
 import { loadBeside } from "./load-beside.ts";
 import type { Found } from "./plan-restore.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { restoreInPlace } from "./restore-in-place.ts";
-import { resultOf } from "./journal/restore-result-of.ts";
-import type { Saga } from "./journal/saga.ts";
+import { readResult } from "./journal/restore-result-of.ts";
+import type { JournaledRun } from "./journal/journaled-run.ts";
 import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 
-const NOTHING_STOPPED: Exchanged = { downtimeMs: undefined, workloads: [] };
+const NOTHING_STOPPED: Swapped = { downtimeMs: undefined, workloads: [] };
 
 export type Carried = {
   readonly found: Found;
   readonly serverMajor: number;
-  /** Whether there is a live database that an exchange must keep. */
+  /** Whether there is a live database that an swapNames must keep. */
   readonly liveExists: boolean;
 };
 
 /** Carries out what was planned, each strategy by its own steps. */
 export async function carryOutRestore(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   held: HeldDatabase,
   carried: Carried,
 ): Promise<RestoreResult> {
@@ -34,7 +34,7 @@ export async function carryOutRestore(
   if (found.undone !== undefined)
     return undo(deps, saga, held, { ...found.undone, liveExists: carried.liveExists });
   const tools = await deps.server.tools(serverMajor, saga.context.signal);
-  const backup = restorableOf(found);
+  const backup = toRestorable(found);
   const { choice } = found;
   if (found.strategy === "in-place") return restoreInPlace(deps, saga, held, { backup, tools, choice });
   if (found.strategy === "rehearse") return rehearse(deps, saga, { backup, choice }, tools);
@@ -42,7 +42,7 @@ export async function carryOutRestore(
   return swap(deps, saga, held, { backup, choice, tools, liveExists: carried.liveExists });
 }
 
-function restorableOf({ backup }: Found): Restorable {
+function toRestorable({ backup }: Found): Restorable {
   if (backup === undefined) throw new DormouseError("internal", "a restore without a backup");
   return backup;
 }
@@ -52,7 +52,7 @@ type Swap = Load & { readonly tools: RestoreTools; readonly liveExists: boolean 
 
 async function swap(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   held: HeldDatabase,
   { backup, choice, tools, liveExists }: Swap,
 ): Promise<RestoreResult> {
@@ -68,15 +68,15 @@ async function swap(
     ...(liveExists ? { kept: runDatabase(database, "before", run.id) } : {}),
   });
   await loadBeside(deps, saga, backup, tools);
-  return resultOf(saga, await exchangeDatabases(deps, saga, held));
+  return readResult(saga, await swapDatabases(deps, saga, held));
 }
 
 type Undo = NonNullable<Found["undone"]> & { readonly liveExists: boolean };
 
-/** The same exchange with the database that was kept; what is live now is kept in its turn. */
+/** The same swapNames with the database that was kept; what is live now is kept in its turn. */
 async function undo(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   held: HeldDatabase,
   { run: undone, kept, liveExists }: Undo,
 ): Promise<RestoreResult> {
@@ -89,12 +89,12 @@ async function undo(
     loaded: kept,
     ...(liveExists ? { kept: runDatabase(database, "before", saga.context.run.id) } : {}),
   });
-  return resultOf(saga, await exchangeDatabases(deps, saga, held));
+  return readResult(saga, await swapDatabases(deps, saga, held));
 }
 
 async function rehearse(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   { backup, choice }: Load,
   tools: RestoreTools,
 ): Promise<RestoreResult> {
@@ -123,12 +123,12 @@ async function rehearse(
   await saga.write({ phase: "ended" });
   await deps.server.drop(own, signal);
   await step("rehearsed", { backup: backup.name });
-  return resultOf(saga, NOTHING_STOPPED);
+  return readResult(saga, NOTHING_STOPPED);
 }
 
 async function beside(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   { backup, choice, target }: Load & { readonly target: string },
   tools: RestoreTools,
 ): Promise<RestoreResult> {
@@ -149,5 +149,5 @@ async function beside(
   await deps.server.rename(loaded, target, signal);
   await saga.write({ phase: "ended" });
   await step("named", { database: target });
-  return resultOf(saga, NOTHING_STOPPED);
+  return readResult(saga, NOTHING_STOPPED);
 }

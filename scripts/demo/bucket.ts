@@ -64,7 +64,7 @@ export async function demoBucket({ server, folder, tell }: Given): Promise<void>
     const answer = await restore.post({ filename: name });
     if (answer.status !== 200) throw new Error(`the restore failed: ${await answer.text()}`);
     const { compared } = (await answer.json()) as RestoreResult;
-    tell(`it was fetched, proved, loaded and exchanged; ${compared?.rows} rows compared`);
+    tell(`it was fetched, proved, loaded and swapped; ${compared?.rows} rows compared`);
   }
 }
 

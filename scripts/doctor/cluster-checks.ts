@@ -109,7 +109,7 @@ async function rights(
   kubectl: Kubectl,
 ): Promise<readonly Found[]> {
   const asking = services
-    .map(({ metadata, spec }) => ({ name: metadata.name, pod: podOf(spec) }))
+    .map(({ metadata, spec }) => ({ name: metadata.name, pod: toPod(spec) }))
     .filter(({ pod }) => pod.automountServiceAccountToken !== false && pod.serviceAccountName !== undefined);
   const found = asking.map(async ({ name, pod }) => {
     const account = `--as=system:serviceaccount:${namespace}:${pod.serviceAccountName}`;
@@ -137,6 +137,6 @@ async function right(kubectl: Kubectl, args: readonly string[], what: string): P
   return { state: "fault", detail: what.replace(" may ", " may not "), fix };
 }
 
-function podOf(spec: unknown): Podded {
+function toPod(spec: unknown): Podded {
   return (spec as { template: { spec: Podded } }).template.spec;
 }

@@ -12,7 +12,7 @@ export async function claimNeeded(
   manifests: readonly Manifest[],
   kubectl: Kubectl,
 ): Promise<readonly Found[]> {
-  const claims = new Set(valuesOf(manifests, "claimName").map(String));
+  const claims = new Set(listValues(manifests, "claimName").map(String));
   if (claims.size > 1) {
     const detail = `the functions do not share a volume: ${[...claims].join(", ")}`;
     return [{ state: "fault", detail, fix: "let all functions mount one claim" }];
@@ -41,8 +41,8 @@ function accessible(name: string, { spec }: Claim): readonly Found[] {
 
 /** Files of one group, read by pods of another, are out of reach. */
 function grouped(manifests: readonly Manifest[]): readonly Found[] {
-  const onVolume = manifests.filter((manifest) => valuesOf(manifest, "claimName").length > 0);
-  const groups = new Set(onVolume.map((manifest) => valuesOf(manifest, "fsGroup").join()));
+  const onVolume = manifests.filter((manifest) => listValues(manifest, "claimName").length > 0);
+  const groups = new Set(onVolume.map((manifest) => listValues(manifest, "fsGroup").join()));
   if (groups.size < 2) return [];
   const detail = "not all pods that use the volume have the same fsGroup";
   return [{ state: "fault", detail, fix: "name components/fsgroup after components/jobsink" }];
@@ -53,7 +53,7 @@ export async function secretsNeeded(
   services: readonly Manifest[],
   kubectl: Kubectl,
 ): Promise<readonly Found[]> {
-  const needs = Object.entries(Object.groupBy(secretsOf(services), ({ name }) => name));
+  const needs = Object.entries(Object.groupBy(listSecrets(services), ({ name }) => name));
   const found = await Promise.all(
     needs.map(async ([name, refs = []]) => {
       const keys = new Set(refs.flatMap((ref) => ref.keys));
@@ -88,9 +88,9 @@ type KeyRef = { readonly name: string; readonly key?: string };
 type SecretVolume = { readonly secretName: string; readonly items?: readonly { readonly key: string }[] };
 
 /** What the services take from Secrets: in their environment, and as files. */
-export function secretsOf(services: readonly Manifest[]): readonly SecretRef[] {
-  const inEnvironment = ["secretKeyRef", "secretRef"].flatMap((field) => valuesOf(services, field));
-  const asFiles = valuesOf(services, "secret");
+export function listSecrets(services: readonly Manifest[]): readonly SecretRef[] {
+  const inEnvironment = ["secretKeyRef", "secretRef"].flatMap((field) => listValues(services, field));
+  const asFiles = listValues(services, "secret");
   return [
     ...(inEnvironment as readonly KeyRef[]).map(({ name, key }) => ({
       name,
@@ -104,9 +104,9 @@ export function secretsOf(services: readonly Manifest[]): readonly SecretRef[] {
 }
 
 /** Of a field, at whatever depth. */
-function valuesOf(value: unknown, field: string): readonly unknown[] {
+function listValues(value: unknown, field: string): readonly unknown[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, each]: [string, unknown]) =>
-    key === field ? [each] : valuesOf(each, field),
+    key === field ? [each] : listValues(each, field),
   );
 }

@@ -3,7 +3,7 @@ import { totalRows } from "../postgres/plain-dump/plain-dump.ts";
 import type { Backup } from "../catalog/backup.ts";
 import type { StagedArchive } from "../catalog/catalog.ts";
 import type { ClientTools } from "../postgres/client-tools.ts";
-import { compressionOf, startDump, type RunningDump } from "../postgres/pg-dump.ts";
+import { chooseCompression, startDump, type RunningDump } from "../postgres/pg-dump.ts";
 import { readArchive, type ArchiveContents } from "../postgres/read-archive.ts";
 import type { EncryptedArchive } from "../catalog/encryption.ts";
 import type { DatabaseInspection } from "../postgres/preflight.ts";
@@ -120,7 +120,7 @@ function describe({ request, run, encryption }: TakingBackup, facts: Facts): Bac
       ? {}
       : { pin: { at: finishedAt.toISOString(), by: source, reason: request.pin } }),
     versions: { dormouse: version, pgDump: facts.tools.version, server: inspection.serverVersion },
-    ...contentOf(facts, encryption?.recipients),
+    ...readContent(facts, encryption?.recipients),
     properties: inspection.properties,
     settings: inspection.settings,
     lacks: inspection.lacks.map((lack) => ({ ...lack, names: [...lack.names] })),
@@ -133,7 +133,7 @@ function describe({ request, run, encryption }: TakingBackup, facts: Facts): Bac
   };
 }
 
-function contentOf(
+function readContent(
   { tools, contents, staged, inspection, encrypted }: Facts,
   recipients: readonly string[] = [],
 ): Pick<BackupManifest, "archive" | "content"> {
@@ -143,7 +143,7 @@ function contentOf(
   return {
     archive: {
       format: "custom",
-      compression: compressionOf(tools),
+      compression: chooseCompression(tools),
       ...encryption,
       sizeBytes,
       sha256,

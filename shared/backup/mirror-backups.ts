@@ -91,7 +91,7 @@ async function catchUp(
 function goOn(problems: unknown[]): (error: unknown) => void {
   return (error) => {
     const { code } = asDormouseError(error);
-    if (!["archive_damaged", "mirror_unequal", "backup_not_found"].includes(code)) throw error;
+    if (!["archive_damaged", "mirror_checksum_mismatch", "backup_not_found"].includes(code)) throw error;
     problems.push(error);
   };
 }
@@ -104,7 +104,7 @@ async function report(
   const problem = problemFrom(error);
   const { copied, lacking } = progress;
   deps.log.error("mirror failed", { run: context.run.id, database, ...logged(problem), lacking });
-  await context.step("unmirrored", { copied, lacking, problem });
+  await context.step("mirror_failed", { copied, lacking, problem });
   announce(deps, context, {
     type: "dev.dormouse.mirror.failed",
     subject: lacking[0] ?? database,
@@ -113,14 +113,14 @@ async function report(
 }
 
 function conflict({ name }: Backup): DormouseError {
-  return new DormouseError("mirror_unfinished", `the bucket holds another backup named ${name}`, {
+  return new DormouseError("mirror_conflict", `the bucket holds another backup named ${name}`, {
     hint: "does another namespace use this bucket? give each its own S3_PREFIX",
   });
 }
 
 function late(timeoutMs: number, cause: unknown): DormouseError {
   return new DormouseError(
-    "mirror_unfinished",
+    "mirror_timed_out",
     `mirroring took longer than ${Math.round(timeoutMs / 60_000)} min`,
     {
       hint: "the next run goes on where this one stopped; MIRROR_TIMEOUT_MINUTES is the limit",

@@ -35,7 +35,7 @@ export async function nextSequence(
   } catch (error) {
     if (signal.aborted) throw error;
     const { code, message } = asDormouseError(error);
-    log.warn("bucket not asked for its last backup", { run: run.id, code, error: message });
+    log.warn("bucket sequence lookup failed", { run: run.id, code, error: message });
     return onVolume > 0 ? onVolume + 1 : Math.floor(Date.now() / 1000);
   }
 }

@@ -2,14 +2,14 @@ import { newestFirst, type Backup } from "../catalog/backup.ts";
 import { remedyFor } from "../postgres/grants.ts";
 import { findClientTools } from "../postgres/client-tools.ts";
 import type { HeldDatabase } from "../postgres/databases/held-database.ts";
-import { intolerable } from "../postgres/lacks.ts";
+import { fatalOmissions } from "../postgres/lacks.ts";
 import { inspectDatabase, type DatabaseInspection } from "../postgres/preflight.ts";
 import type { BackupManifest } from "../catalog/manifest.ts";
 import { isOwn } from "../catalog/origin.ts";
 import { isAhead } from "../retention/keep-rules.ts";
 import { hiding } from "../retention/oddities.ts";
 import { isTransient, retrying } from "../retry.ts";
-import { isLeftToOthers, isUnfinished, type Run, type RunContext } from "../run/run.ts";
+import { isOwnedElsewhere, isUnfinished, type Run, type RunContext } from "../run/run.ts";
 import { estimateSpace } from "./space.ts";
 import { asDormouseError, DormouseError, type Problem } from "../errors.ts";
 import type { BackupDependencies, BackupRequest, TakingBackup } from "./taking-backup.ts";
@@ -33,7 +33,7 @@ export async function takeBackup(taking: TakingBackup): Promise<BackupManifest> 
     if (request.held === undefined) await mirrorBackups(taking, request.database, taking);
     return manifest;
   } catch (error) {
-    const isOurs = !signal.aborted && !isLeftToOthers(asDormouseError(error).code);
+    const isOurs = !signal.aborted && !isOwnedElsewhere(asDormouseError(error).code);
     if (isOurs) announceFailure(taking, request.database, taking, asDormouseError(error));
     throw error;
   }
@@ -45,16 +45,16 @@ export async function takeBackup(taking: TakingBackup): Promise<BackupManifest> 
  * record; if it dies, the run is ours.
  */
 function takeInTheEnd(taking: TakingBackup): Promise<BackupManifest> {
-  const { request, isTakenUp, signal, step } = taking;
+  const { request, isResumed, signal, step } = taking;
   return retrying(
     signal,
     async (before) => {
-      const waited = before?.code === "run_elsewhere";
+      const waited = before?.code === "run_superseded";
       return (waited ? undefined : await youngEnough(taking)) ?? (await takeUnderLock(taking));
     },
     async ({ error, code, attempt, elapsedMs, waitMs }) => {
-      if (code === "run_elsewhere") return !(await hasEnded(taking));
-      const mayPass = isTransient(code) || (code === "database_busy" && (request.waitsForLock || isTakenUp));
+      if (code === "run_superseded") return !(await hasEnded(taking));
+      const mayPass = isTransient(code) || (code === "database_busy" && (request.waitsForLock || isResumed));
       if (!mayPass || elapsedMs + waitMs > request.retryForMs) return false;
       // A person may be waiting for the answer: what they can do meanwhile is told before the last attempt has failed.
       const { message, hint } = asDormouseError(error);
@@ -94,7 +94,7 @@ async function hasEnded({ runs, run }: TakingBackup): Promise<boolean> {
 }
 
 function endedElsewhere({ id }: Run): DormouseError {
-  return new DormouseError("run_elsewhere", `run ${id} was carried out by another process`, {
+  return new DormouseError("run_superseded", `run ${id} was carried out by another process`, {
     hint: `GET /runs/${id} tells how it ended`,
   });
 }
@@ -161,7 +161,7 @@ function refuseIncomplete(
   { database, allowIncomplete }: BackupRequest,
   inspection: DatabaseInspection,
 ): void {
-  const missing = intolerable(inspection.lacks, allowIncomplete);
+  const missing = fatalOmissions(inspection.lacks, allowIncomplete);
   if (missing.length === 0) return;
   const what = missing.map(({ detail, names }) => `${detail}: ${names.slice(0, 5).join(", ")}`).join("; ");
   throw new DormouseError(

@@ -16,11 +16,11 @@ import { connectionSettings, type DatabaseVariables } from "../postgres/session/
 import { expiredDatabases } from "../postgres/databases/drop-database.ts";
 import type { Expired } from "../postgres/databases/own-database.ts";
 import type { ToolPlace } from "../postgres/client-tools.ts";
-import type { LackKind } from "../postgres/lacks.ts";
+import type { OmissionKind } from "../postgres/lacks.ts";
 import type { Libpq } from "../postgres/session/libpq.ts";
 import type { DumpOptions } from "../postgres/pg-dump.ts";
 import { systemIdentifier } from "../postgres/session/system-identifier.ts";
-import { namespaceOf } from "../kubernetes/namespace.ts";
+import { findNamespace } from "../kubernetes/namespace.ts";
 import type { MirrorPolicy } from "./mirror-backups.ts";
 
 /** What a function takes its backups with: one for all its runs. */
@@ -54,7 +54,7 @@ export type BackupRequest = {
   /** Answer with the newest verified backup if it is not older. */
   readonly ifOlderThanMs?: number | undefined;
   /** Kinds of missing data that the operator allows. */
-  readonly allowIncomplete: ReadonlySet<LackKind>;
+  readonly allowIncomplete: ReadonlySet<OmissionKind>;
   /** How long transient faults are tried again. */
   readonly retryForMs: number;
   /** An event cannot be told to come back later: it waits for the lock as for any transient fault. */
@@ -82,8 +82,8 @@ type Settings = InstallationSettings &
   };
 
 /** What a backup says of where it was taken. */
-export function installationOf(config: InstallationSettings): BackupDependencies["installation"] {
-  const namespace = namespaceOf(config.POD_NAMESPACE);
+export function describeInstallation(config: InstallationSettings): BackupDependencies["installation"] {
+  const namespace = findNamespace(config.POD_NAMESPACE);
   return { ...(namespace === undefined ? {} : { namespace }), service: config.DATABASE_SERVICE_NAME };
 }
 
@@ -108,7 +108,7 @@ export function backupDependencies(
     runs: runFiles(config.BACKUP_DIR, log, now, seal),
     lock: advisoryLock(connection),
     systemIdentifier: systemIdentifier(connection),
-    installation: installationOf(config),
+    installation: describeInstallation(config),
     events: both(eventSink(config, source, now), notifier(config)),
     expired: expiredDatabases(connection),
     log,

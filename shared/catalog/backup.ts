@@ -12,7 +12,7 @@ export type Backup = {
   readonly manifest: BackupManifest;
 };
 
-export function backupOf(manifest: BackupManifest): Backup {
+export function toBackup(manifest: BackupManifest): Backup {
   return {
     name: manifest.name,
     database: manifest.database,

@@ -181,7 +181,7 @@ export type BucketCatalog = Catalog & {
   /**
    * Copies the archive, then the manifest, and proves that the bucket holds both, byte for byte. An archive that is
    * there and equal is not sent again; one that was sent in part goes on where it stopped, if the store allows.
-   * Throws `archive_damaged` when `open` gives other bytes than the manifest says, `mirror_unequal` when the bucket
+   * Throws `archive_damaged` when `open` gives other bytes than the manifest says, `mirror_checksum_mismatch` when the bucket
    * keeps other bytes than it was given, `mirror_unreachable` or `mirror_refused`.
    */
   copyIn(backup: Backup, open: () => Promise<AsyncIterable<Uint8Array>>, signal: AbortSignal): Promise<void>;

@@ -1,5 +1,5 @@
 import { parseArchiveName, type ArchiveName, type ArchiveNameParts } from "./archive-name.ts";
-import { backupOf, newestFirst, type Backup } from "./backup.ts";
+import { toBackup, newestFirst, type Backup } from "./backup.ts";
 import type { CatalogListing, ForeignEntry, LegacyFile } from "./catalog.ts";
 import { parseManifest } from "./manifest.ts";
 
@@ -36,7 +36,7 @@ export function classifyBackup(
 ): Classified {
   if (manifest.length > MAX_MANIFEST_BYTES) return tooLarge(name);
   try {
-    const backup = backupOf(parseManifest(name, Buffer.from(manifest).toString("utf8")));
+    const backup = toBackup(parseManifest(name, Buffer.from(manifest).toString("utf8")));
     if (backup.sizeBytes === archiveBytes) return { backup };
     const detail = `has ${archiveBytes} bytes, its manifest says ${backup.sizeBytes}`;
     return { foreign: { path: name, reason: "archive_size_differs", detail } };

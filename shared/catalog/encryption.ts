@@ -13,7 +13,7 @@ export type Encryption = {
 };
 
 /**
- * The plain archive. Throws `key_wrong` before the first byte if no key fits, and `archive_damaged` where the bytes were
+ * The plain archive. Throws `decryption_key_mismatch` before the first byte if no key fits, and `archive_damaged` where the bytes were
  * changed: what came before that is true, but not whole, so use it only after the end.
  */
 export type Decrypt = (archive: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;

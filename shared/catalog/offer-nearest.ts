@@ -25,7 +25,7 @@ export function nearestHint(
   wanted: string,
 ): string | undefined {
   const known = [...backups.toSorted(newestFirst), ...legacy];
-  return nearestOf(
+  return findNearest(
     known.filter((each) => each.database === database),
     wanted,
   );
@@ -33,10 +33,10 @@ export function nearestHint(
 
 /** The same among backups of any database. */
 export function nearestBackup(backups: readonly Backup[], wanted: string): string | undefined {
-  return nearestOf(backups.toSorted(newestFirst), wanted);
+  return findNearest(backups.toSorted(newestFirst), wanted);
 }
 
-function nearestOf(known: readonly { readonly name: string }[], wanted: string): string | undefined {
+function findNearest(known: readonly { readonly name: string }[], wanted: string): string | undefined {
   const nearest = nearestNames(
     wanted,
     known.map(({ name }) => name),

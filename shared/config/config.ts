@@ -38,8 +38,8 @@ export function readConfig<Schema extends ConfigSchema>(
 ): z.output<Schema> {
   const mistakes: string[] = [];
   const given: Record<string, string> = {};
-  for (const [name, rule] of Object.entries(shapeOf(schema))) {
-    const { isSecret, isFile } = aboutOf(rule);
+  for (const [name, rule] of Object.entries(readShape(schema))) {
+    const { isSecret, isFile } = findAbout(rule);
     const value = isSecret ? secret(name, environment, readFile, mistakes) : presence(environment[name]);
     if (isFile) lookInto(name, value, readFile, mistakes);
     if (value !== undefined) given[name] = value;
@@ -49,7 +49,7 @@ export function readConfig<Schema extends ConfigSchema>(
   const wrong = new Set(parsed.error?.issues.map(({ path }) => String(path[0])));
   for (const name of wrong) {
     if (!mistakes.some((mistake) => mistake.startsWith(name)))
-      mistakes.push(mistakeOf(name, given[name], schema));
+      mistakes.push(describeMistake(name, given[name], schema));
   }
   if (parsed.success && mistakes.length === 0) return parsed.data;
   throw new DormouseError("configuration_invalid", `the configuration has mistakes: ${mistakes.join("; ")}`, {
@@ -61,14 +61,14 @@ export type ConfigRow = About & { readonly name: string; readonly fallback: stri
 
 /** One row for each variable, for the documentation. */
 export function describeConfig(schema: ConfigSchema): readonly ConfigRow[] {
-  return Object.entries(shapeOf(schema)).map(([name, rule]) => {
+  return Object.entries(readShape(schema)).map(([name, rule]) => {
     const unset = z.safeParse(rule, undefined);
     const fallback = !unset.success
       ? "required"
       : unset.data === undefined
         ? "unset"
         : `\`${shown(unset.data)}\``;
-    return { name, fallback, ...aboutOf(rule) };
+    return { name, fallback, ...findAbout(rule) };
   });
 }
 
@@ -96,7 +96,7 @@ function secret(
     mistakes.push(`${name} and ${name}_FILE are both set: give one of them`);
     return value;
   }
-  return contentOf(`${name}_FILE`, path, readFile, mistakes);
+  return readContent(`${name}_FILE`, path, readFile, mistakes);
 }
 
 function lookInto(
@@ -106,11 +106,11 @@ function lookInto(
   mistakes: string[],
 ): void {
   // The store of OpenSSL, as libpq calls it.
-  if (path !== undefined && path !== "system") contentOf(name, path, readFile, mistakes);
+  if (path !== undefined && path !== "system") readContent(name, path, readFile, mistakes);
 }
 
 /** An empty file is a mistake: taken for an unset variable it would turn protection off. */
-function contentOf(
+function readContent(
   name: string,
   path: string,
   readFile: (path: string) => string,
@@ -126,22 +126,22 @@ function contentOf(
   return undefined;
 }
 
-function shapeOf(schema: ConfigSchema): Readonly<Record<string, Rule>> {
+function readShape(schema: ConfigSchema): Readonly<Record<string, Rule>> {
   return schema._zod.def.shape;
 }
 
-function aboutOf(rule: Rule): About {
+function findAbout(rule: Rule): About {
   return abouts.get(rule) ?? UNKNOWN;
 }
 
-function mistakeOf(name: string, value: string | undefined, schema: ConfigSchema): string {
-  const rule = shapeOf(schema)[name];
-  const { allowed, isSecret = false } = rule === undefined ? UNKNOWN : aboutOf(rule);
+function describeMistake(name: string, value: string | undefined, schema: ConfigSchema): string {
+  const rule = readShape(schema)[name];
+  const { allowed, isSecret = false } = rule === undefined ? UNKNOWN : findAbout(rule);
   if (value === undefined) return `${name} is not set: it must be ${allowed}`;
-  return `${name} is ${isSecret ? "not usable" : kindOf(value)}: it must be ${allowed}`;
+  return `${name} is ${isSecret ? "not usable" : readKind(value)}: it must be ${allowed}`;
 }
 
-function kindOf(value: string): string {
+function readKind(value: string): string {
   // What stands before an @ in a URL may be a password, and what stands behind its question mark a token.
   const isShown = value.length <= 40 && !/[@?]/.test(value);
   const short = isShown ? JSON.stringify(value) : `text of ${value.length} characters`;

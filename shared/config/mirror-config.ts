@@ -89,7 +89,7 @@ export function bucketSettings(config: MirrorConfig, readFile: (path: string) =>
   return {
     bucket: config.S3_BUCKET,
     prefix: config.S3_PREFIX === "/" ? "" : config.S3_PREFIX,
-    ...storeOf(config),
+    ...describeStore(config),
     credentials: credentials(config),
     ca: config.S3_CA_FILE === undefined ? undefined : certificates(config.S3_CA_FILE, readFile),
     storageClass: config.S3_STORAGE_CLASS,
@@ -103,7 +103,7 @@ const PREFIX_UNSET =
   "S3_BUCKET is set and S3_PREFIX is not: give each installation a prefix of its own, like its namespace, or / where the whole bucket is its own";
 
 /** AWS and the other stores want different things where nothing is said. */
-function storeOf(config: MirrorConfig) {
+function describeStore(config: MirrorConfig) {
   const endpoint = config.AWS_ENDPOINT_URL_S3 ?? config.AWS_ENDPOINT_URL;
   if (endpoint !== undefined) refuseBucketIn(endpoint, config.S3_BUCKET);
   const isAws = endpoint === undefined || new URL(endpoint).hostname.endsWith(".amazonaws.com");

@@ -59,7 +59,7 @@ export function bucketCheck(settings: BucketSettings, examiner: Examiner): Check
       // One name for each function, which its policy lets it write: where nothing can be removed, one object stays.
       const place = { bucket, key: `${bucket.prefix}doctor-${examiner}.bak.json`, signal };
       try {
-        return await findingsOf(place, examiner);
+        return await toFindings(place, examiner);
       } finally {
         bucket.client.destroy();
       }
@@ -67,7 +67,7 @@ export function bucketCheck(settings: BucketSettings, examiner: Examiner): Check
   };
 }
 
-async function findingsOf(place: Place, examiner: Examiner): Promise<readonly Seen[]> {
+async function toFindings(place: Place, examiner: Examiner): Promise<readonly Seen[]> {
   const [object, upload] = await Promise.all([
     tried(place, OBJECT, examiner),
     tried(place, UPLOAD, examiner),
@@ -97,14 +97,14 @@ async function tried(place: Place, probes: readonly Probe[], examiner: Examiner)
     } catch (error) {
       const doing = `${probe.what} in bucket ${place.bucket.name}`;
       const told = s3Error(error, doing, place.signal);
-      if (!isDenied(causeOf(error))) throw told;
+      if (!isDenied(findCause(error))) throw told;
       refused.push({ probe, error: told });
     }
   }
   return { works, refused };
 }
 
-function causeOf(error: unknown): unknown {
+function findCause(error: unknown): unknown {
   return error instanceof DormouseError ? error.cause : error;
 }
 
@@ -134,7 +134,7 @@ async function prove(place: Place): Promise<void> {
       await proveObject(bucket, key, digestOfBytes(Buffer.from(key)), signal);
       return;
     } catch (error) {
-      if (!isMissing(causeOf(error)) || attempt === ATTEMPTS) throw await withRemoval(place, error);
+      if (!isMissing(findCause(error)) || attempt === ATTEMPTS) throw await withRemoval(place, error);
     }
     try {
       await send(place);

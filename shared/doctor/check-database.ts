@@ -1,6 +1,6 @@
 import { good, type Check } from "./finding.ts";
 import { remedyFor } from "../postgres/grants.ts";
-import { intolerable, type LackKind } from "../postgres/lacks.ts";
+import { fatalOmissions, type OmissionKind } from "../postgres/lacks.ts";
 import { inspectDatabase } from "../postgres/preflight.ts";
 import { findClientTools, type ToolPlace } from "../postgres/client-tools.ts";
 import { connect, type ConnectionSettings } from "../postgres/session/connection.ts";
@@ -9,7 +9,7 @@ import { refusePooler } from "../postgres/session/pooler.ts";
 type Looked = {
   readonly database: string;
   /** What a backup may leave out: a fault to nobody who has said so. */
-  readonly allowIncomplete: ReadonlySet<LackKind>;
+  readonly allowIncomplete: ReadonlySet<OmissionKind>;
 };
 
 /** The server, the client tools of its major, the place of the locks, and what the role cannot dump. */
@@ -37,7 +37,7 @@ export function databaseCheck(
           : [{ state: "warning" as const, detail: tools.warning, fix: "build the image anew" }]),
         ...unreadable.map((lack) => ({
           state:
-            intolerable([lack], allowIncomplete).length === 0 ? ("warning" as const) : ("fault" as const),
+            fatalOmissions([lack], allowIncomplete).length === 0 ? ("warning" as const) : ("fault" as const),
           detail: `the role cannot dump ${lack.detail}: ${lack.names.slice(0, 5).join(", ")}`,
           fix: remedyFor(role, [lack]),
         })),

@@ -21,7 +21,7 @@ export function rightsCheck(call: CallCluster, wanted: readonly Right[]): Check 
       if (lacking.length === 0) return [good(`the account has all ${wanted.length} rights that it needs`)];
       return lacking.map((right) => ({
         state: "fault",
-        detail: `the account may not ${textOf(right)}`,
+        detail: `the account may not ${toText(right)}`,
         fix: "complete the Role or ClusterRoleBinding in manifests/base (restore-rights.yaml, callers.yaml)",
       }));
     },
@@ -37,7 +37,7 @@ async function isAllowed(call: CallCluster, right: Right, signal: AbortSignal): 
   return status?.allowed === true;
 }
 
-function textOf({ verb, resource, subresource, name }: Right): string {
+function toText({ verb, resource, subresource, name }: Right): string {
   const whole = subresource === undefined ? resource : `${resource}/${subresource}`;
   return name === undefined ? `${verb} ${whole}` : `${verb} ${whole} of ${name}`;
 }

@@ -1,7 +1,7 @@
 import { good, type Check } from "./finding.ts";
 import { DormouseError } from "../errors.ts";
 import type { SinkConfig } from "../events/sink-config.ts";
-import { failureOf, refusalOf } from "../events/sink-fault.ts";
+import { describeFailure, describeRefusal } from "../events/sink-fault.ts";
 import type { HttpAnswer } from "../events/http-ask.ts";
 
 /**
@@ -21,7 +21,7 @@ export function sinkCheck(config: SinkConfig): Check {
       }
       const { host } = new URL(K_SINK);
       const answer = await asked(config, host, signal);
-      const fault = refusalOf(answer);
+      const fault = describeRefusal(answer);
       if (fault === undefined || (answer.status >= 400 && answer.status < 500))
         return [good(`${host} answers`)];
       return [{ state: "fault", detail: `no event reaches ${host}: ${fault.why}`, fix: fault.hint }];
@@ -35,7 +35,7 @@ async function asked(config: SinkConfig, host: string, signal: AbortSignal): Pro
     return await askSink(config, { method: "OPTIONS", headers: {} }, signal);
   } catch (error) {
     signal.throwIfAborted();
-    const { why, hint } = failureOf(error);
+    const { why, hint } = describeFailure(error);
     throw new DormouseError("event_undelivered", `nothing answers at K_SINK ${host}: ${why}`, {
       hint,
       cause: error,

@@ -4,7 +4,7 @@ import { CloudEvent, HTTP, type Headers } from "cloudevents";
 import { DormouseError } from "../errors.ts";
 import { encodeHeaderValue } from "./header-value.ts";
 import type { SinkConfig } from "./sink-config.ts";
-import { failureOf, refusalOf, type SinkFault } from "./sink-fault.ts";
+import { describeFailure, describeRefusal, type SinkFault } from "./sink-fault.ts";
 import type { HttpRequest } from "./http-ask.ts";
 
 /** What became of a run, as others hear of it. Each feature declares its own. */
@@ -89,7 +89,7 @@ function cloudEvent(
 ): CloudEvent<unknown> {
   const told = createHash("sha256").update(subject).digest("hex").slice(0, 16);
   return new CloudEvent({
-    ...extensionsOf(config),
+    ...listExtensions(config),
     id: `${run}-${type.slice(type.lastIndexOf(".") + 1)}-${told}`,
     source: settings.source,
     type,
@@ -101,7 +101,7 @@ function cloudEvent(
 }
 
 /** Knative lets their names have capitals, and CloudEvents do not. */
-function extensionsOf({ K_CE_OVERRIDES }: SinkConfig): Readonly<Record<string, string>> {
+function listExtensions({ K_CE_OVERRIDES }: SinkConfig): Readonly<Record<string, string>> {
   const given = Object.entries(K_CE_OVERRIDES?.extensions ?? {});
   const extensions = given.map(([name, value]) => [name.toLowerCase(), String(value)] as const);
   return Object.fromEntries(extensions.filter(([name]) => !OWN.has(name)));
@@ -125,10 +125,10 @@ async function attempt(
   const { askSink } = await import("./sink-request.ts");
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    return refusalOf(await askSink(config, request, limit));
+    return describeRefusal(await askSink(config, request, limit));
   } catch (error) {
     signal.throwIfAborted();
-    return failureOf(error);
+    return describeFailure(error);
   }
 }
 

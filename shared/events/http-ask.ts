@@ -43,9 +43,9 @@ export async function askHttp(
   answer.on("error", () => undefined).resume();
   const { statusCode: status = 0, headers: answered } = answer;
   const isRedirect = status >= 300 && status < 400;
-  return { status, redirectsTo: isRedirect ? hostOf(answered.location, url) : undefined };
+  return { status, redirectsTo: isRedirect ? readHost(answered.location, url) : undefined };
 }
 
-function hostOf(location: string | undefined, base: string): string {
+function readHost(location: string | undefined, base: string): string {
   return location !== undefined && URL.canParse(location, base) ? new URL(location, base).host : "nowhere";
 }

@@ -16,7 +16,7 @@ const HINTS: readonly (readonly [code: RegExp, hint: string])[] = [
 ];
 
 /** Delivered is what that URL itself took with 2xx: an answer of elsewhere, like the page of a login, took nothing. */
-export function refusalOf({ status, redirectsTo }: HttpAnswer): SinkFault | undefined {
+export function describeRefusal({ status, redirectsTo }: HttpAnswer): SinkFault | undefined {
   if (status >= 200 && status < 300) return undefined;
   if (redirectsTo !== undefined) {
     const hint = "let K_SINK name the address that takes events itself: redirects are not followed";
@@ -26,18 +26,18 @@ export function refusalOf({ status, redirectsTo }: HttpAnswer): SinkFault | unde
 }
 
 /** There was no answer. */
-export function failureOf(error: unknown): SinkFault {
-  const hint = HINTS.find(([code]) => code.test(codeOf(error)))?.[1] ?? HINT;
-  return { why: whyOf(error), hint, mayPass: true };
+export function describeFailure(error: unknown): SinkFault {
+  const hint = HINTS.find(([code]) => code.test(readCode(error)))?.[1] ?? HINT;
+  return { why: describeCause(error), hint, mayPass: true };
 }
 
 /** A name with several addresses fails with one error for each, and with a code alone. */
-function whyOf(error: unknown): string {
+function describeCause(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === "AbortError" && error.cause instanceof Error) return error.cause.message;
-  return error.message === "" ? codeOf(error) : error.message;
+  return error.message === "" ? readCode(error) : error.message;
 }
 
-function codeOf(error: unknown): string {
+function readCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }

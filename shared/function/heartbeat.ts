@@ -1,7 +1,7 @@
 import type { Beat } from "../events/notify/heartbeat.ts";
 import type { Proxies } from "../events/http-ask.ts";
 import type { Log } from "../log.ts";
-import type { RunMonitor } from "../run/carry-out.ts";
+import type { RunMonitor } from "../run/execute-run.ts";
 import type { Run } from "../run/run.ts";
 
 type HeartbeatConfig = Proxies & { readonly HEARTBEAT_URL?: string | undefined };
@@ -18,7 +18,7 @@ export function heartbeat(config: HeartbeatConfig, log: Log): RunMonitor | undef
       const { beat } = await import("../events/notify/heartbeat.ts");
       await beat(url, what, config, AbortSignal.timeout(TELL_WITHIN_MS));
     } catch (error) {
-      log.warn("heartbeat not sent", { run: run.id, state: what.state, error: messageOf(error) });
+      log.warn("heartbeat not sent", { run: run.id, state: what.state, error: readMessage(error) });
     }
   };
   return {
@@ -39,6 +39,6 @@ function isWork({ request }: Run): boolean {
   return dryRun !== true && action === "cull";
 }
 
-function messageOf(error: unknown): string {
+function readMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -8,7 +8,7 @@ const KEEP_ALIVE_MS = 95_000;
 /** No body is large, and one that comes slowly is in memory for as long. */
 const RECEIVE_MS = 60_000;
 
-export type Door = {
+export type Listener = {
   readonly port: number;
   /** Answers the requests that came so far, in their order, and all that come. */
   open(answer: RequestListener): void;
@@ -23,7 +23,7 @@ export type Door = {
  * their requests wait until `open`: most of what answers them is still to be loaded, and who waits is a caller that
  * woke us from zero.
  */
-export async function listen(port: number): Promise<Door> {
+export async function listen(port: number): Promise<Listener> {
   let answer: RequestListener | undefined;
   let waiting: Parameters<RequestListener>[] = [];
   const server = createServer((...request) => {

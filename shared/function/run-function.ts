@@ -10,7 +10,7 @@ import type { ServeConfig, Service } from "./service.ts";
 import { version } from "../version.ts";
 
 /** What a function is given beside its configuration. */
-export type Surroundings = {
+export type ProcessContext = {
   readonly log: Log;
   /** PATH, where client tools may lie. */
   readonly searchPath: string;
@@ -24,7 +24,7 @@ type Loading<Schema extends ConfigSchema> = {
   /** Throws what is wrong with a configuration of which each variable is right by itself. */
   readonly check?: (config: z.output<Schema>, environment: Environment, log: Log) => void | Promise<void>;
   /** Imports what the function needs, and wires it. Connections are accepted while it loads. */
-  readonly load: (config: z.output<Schema>, surroundings: Surroundings) => Promise<Service>;
+  readonly load: (config: z.output<Schema>, surroundings: ProcessContext) => Promise<Service>;
 };
 
 /** Reads the environment, looks at the volume, listens, and loads the rest. */

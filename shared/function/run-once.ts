@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DormouseError } from "../errors.ts";
 import { readEvent } from "../http/cloud-event.ts";
-import { type Entrance, type Service, stopped, takeUp } from "./service.ts";
+import { type ServeOptions, type Service, stopped, resumeRun } from "./service.ts";
 import { endOnSignals } from "./shutdown.ts";
 import { takeEvent } from "../http/take-event.ts";
 
@@ -12,9 +12,13 @@ const STRUCTURED = { "content-type": "application/cloudevents+json" };
  * Carries out the one event of a Job to its end, and ends the process with 0 when it went well. A Job that is tried
  * again finds the run of its event: it goes on with one that was interrupted, and does nothing twice.
  */
-export async function runOnce({ log, config }: Entrance, service: Service, eventPath: string): Promise<void> {
+export async function runOnce(
+  { log, config }: ServeOptions,
+  service: Service,
+  eventPath: string,
+): Promise<void> {
   const { runs, dispose } = service;
-  const others = takeUp(service, log);
+  const others = resumeRun(service, log);
   const done = (async () => {
     const isDone = await carryOutEvent(service, join(eventPath, "event"));
     await Promise.all(others.map(({ finished }) => finished(new AbortController().signal)));

@@ -1,15 +1,15 @@
 import { problemFrom, logged } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { listen } from "./listen.ts";
-import { clusterDomain, namespaceOf } from "../kubernetes/namespace.ts";
-import { type Entrance, type Service, stopped, takeUp } from "./service.ts";
+import { clusterDomain, findNamespace } from "../kubernetes/namespace.ts";
+import { type ServeOptions, type Service, stopped, resumeRun } from "./service.ts";
 import { endOnSignals } from "./shutdown.ts";
 
 /** For the last answers to leave, once every run has ended. */
 const ANSWER_MS = 1_000;
 
 /** Answers requests for as long as the pod lives; or carries out the one event of a Job. */
-export async function serve(entrance: Entrance, load: () => Promise<Service>): Promise<void> {
+export async function serve(entrance: ServeOptions, load: () => Promise<Service>): Promise<void> {
   const { K_EVENT_PATH } = entrance.config;
   if (K_EVENT_PATH === undefined) return serveRequests(entrance, load);
   const { runOnce } = await import("./run-once.ts");
@@ -22,7 +22,7 @@ export async function serve(entrance: Entrance, load: () => Promise<Service>): P
  * nothing was answered yet, and the process ends as it does for that.
  */
 async function serveRequests(
-  { log, config, version, trouble }: Entrance,
+  { log, config, version, trouble }: ServeOptions,
   load: () => Promise<Service>,
 ): Promise<void> {
   const door = await listen(config.PORT);
@@ -38,13 +38,18 @@ async function serveRequests(
   });
 
   const { K_SERVICE, POD_NAMESPACE, ALLOWED_HOSTS: allowed = [] } = config;
-  const own = { service: K_SERVICE, namespace: namespaceOf(POD_NAMESPACE), domain: clusterDomain(), allowed };
+  const own = {
+    service: K_SERVICE,
+    namespace: findNamespace(POD_NAMESPACE),
+    domain: clusterDomain(),
+    allowed,
+  };
   const [service, { createApp }] = await loading;
   const { awake } = service;
   door.open(createApp({ ...service, log, own, trouble, hold: awake?.hold }));
   // SIGTERM comes half a minute after the drain began, or too late: then this is the end.
   awake?.draining.addEventListener("abort", () => setTimeout(() => end("drain"), awake.graceLeftMs()));
-  takeUp(service, log);
+  resumeRun(service, log);
 }
 
 /** Ends the process with 1 and one line in the log when `start` fails: a function that is set up wrongly never listens. */

@@ -2,8 +2,8 @@ import type { Authorize } from "../http/authorize.ts";
 import type { Run } from "../run/run.ts";
 import { DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { RunsDependencies } from "../run/carry-out.ts";
-import { runsOf, type Runs, type StartedRun } from "../run/runs.ts";
+import type { RunsDependencies } from "../run/execute-run.ts";
+import { createRuns, type Runs, type StartedRun } from "../run/runs.ts";
 import type { Proxies } from "../events/http-ask.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { stayAwake, type StayAwake } from "./stay-awake.ts";
@@ -22,7 +22,7 @@ export type ServeConfig = {
 } & Proxies;
 
 /** What is known before the first connection is accepted. */
-export type Entrance = {
+export type ServeOptions = {
   readonly log: Log;
   readonly config: ServeConfig;
   readonly version: string;
@@ -46,7 +46,7 @@ export function runsInPod(config: ServeConfig, dependencies: RunsDependencies): 
   };
   const awake = isOnKnative ? stayAwake(settings, dependencies.log) : undefined;
   const monitor = heartbeat(config, dependencies.log);
-  return { runs: runsOf({ ...dependencies, whileActive: awake?.whileActive, monitor }), awake };
+  return { runs: createRuns({ ...dependencies, whileActive: awake?.whileActive, monitor }), awake };
 }
 
 /** A function, wired: what is left is to answer, to take up what was interrupted, and to end in order. */
@@ -64,10 +64,10 @@ export type Service = RunsInPod & {
   readonly dispose?: (() => Promise<void>) | undefined;
 };
 
-export function takeUp({ interrupted, handler, runs }: Service, log: Log): readonly StartedRun[] {
+export function resumeRun({ interrupted, handler, runs }: Service, log: Log): readonly StartedRun[] {
   return interrupted.map((run) => {
-    log.info("run taken up", { run: run.id, attempt: run.attempt });
-    return runs.takeUp(run, handler.work);
+    log.info("run resumed", { run: run.id, attempt: run.attempt });
+    return runs.resumeRun(run, handler.work);
   });
 }
 

@@ -100,7 +100,7 @@ async function hold({ secret, holdMs }: Holding, log: Log, over: AbortSignal): P
       });
       if (status !== 200) throw new Error(`status ${status}`);
     } catch (error) {
-      if (!hasWarned && !over.aborted) log.warn("pod not held", { error: whyOf(error) });
+      if (!hasWarned && !over.aborted) log.warn("keep-alive request failed", { error: describeCause(error) });
       hasWarned = true;
       await waited(WATCH_MS, over);
     }
@@ -147,6 +147,6 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function whyOf(error: unknown): string {
+function describeCause(error: unknown): string {
   return error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
 }

@@ -1,7 +1,7 @@
 import type { Request, Response } from "express";
 import type { Run } from "../run/run.ts";
 import { DormouseError } from "../errors.ts";
-import { problemOf } from "./problem.ts";
+import { toProblem } from "./problem.ts";
 import { readPrefer } from "./prefer.ts";
 import type { StartedRun } from "../run/runs.ts";
 
@@ -33,7 +33,7 @@ function accepted(response: Response, run: Run, applied: string): void {
 
 function answerEnd(response: Response, run: Run): void {
   if (run.problem === undefined) return void response.status(200).json(run.result);
-  const problem = problemOf({ ...run.problem, hint: run.problem.hint }, run.id);
+  const problem = toProblem({ ...run.problem, hint: run.problem.hint }, run.id);
   response.status(problem.status).type("application/problem+json").json(problem);
 }
 
@@ -49,7 +49,7 @@ async function streamRun(response: Response, started: StartedRun, closed: AbortS
     write(
       problem === undefined
         ? { type: "result", result }
-        : { ...problemOf({ ...problem, hint: problem.hint }, id), type: "problem" },
+        : { ...toProblem({ ...problem, hint: problem.hint }, id), type: "problem" },
     );
     response.end();
   } catch (error) {

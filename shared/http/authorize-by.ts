@@ -3,11 +3,14 @@ import type { AuthSettings } from "../config/auth-config.ts";
 import { DormouseError } from "../errors.ts";
 import { type CallCluster, clusterCaller } from "../kubernetes/client.ts";
 import { reviewAuth } from "./review-auth.ts";
-import { namespaceOf } from "../kubernetes/namespace.ts";
+import { findNamespace } from "../kubernetes/namespace.ts";
 import { noAuth, tokenAuth } from "./token-auth.ts";
 
 /** What AUTH names, wired; `checkAuth` has seen that nothing is lacking. */
-export async function authorizeOf(settings: AuthSettings, call = callerOf(settings)): Promise<Authorize> {
+export async function createAuthorizer(
+  settings: AuthSettings,
+  call = connectCluster(settings),
+): Promise<Authorize> {
   // A Job answers no requests, and has no file of callers.
   if (settings.K_EVENT_PATH !== undefined) return noAuth;
   const { AUTH, AUTH_AUDIENCE: audience, AUTH_TOKEN_FILE = "", K_SERVICE: service = "" } = settings;
@@ -22,7 +25,10 @@ export async function authorizeOf(settings: AuthSettings, call = callerOf(settin
 }
 
 /** The senders from which events are taken, if senders are authenticated. */
-export function eventAuthOf(settings: AuthSettings, call = callerOf(settings)): Authorize | undefined {
+export function createEventAuthorizer(
+  settings: AuthSettings,
+  call = connectCluster(settings),
+): Authorize | undefined {
   const {
     AUTH_EVENTS,
     AUTH_AUDIENCE: audience,
@@ -31,7 +37,7 @@ export function eventAuthOf(settings: AuthSettings, call = callerOf(settings)): 
   } = settings;
   if (AUTH_EVENTS !== "kubernetes") return undefined;
   const review = reviewAuth(call, { audience, service, monotonicMs: () => performance.now() });
-  const namespace = namespaceOf(settings.POD_NAMESPACE);
+  const namespace = findNamespace(settings.POD_NAMESPACE);
   const subjects = AUTH_EVENT_SUBJECTS.map((subject) =>
     subject.includes(":") ? subject : `system:serviceaccount:${namespace}:${subject}`,
   );
@@ -48,6 +54,6 @@ function isSubject(subject: string, name: string): boolean {
   return subject.endsWith("*") ? name.startsWith(subject.slice(0, -1)) : name === subject;
 }
 
-function callerOf({ KUBECONFIG }: AuthSettings): CallCluster {
+function connectCluster({ KUBECONFIG }: AuthSettings): CallCluster {
   return clusterCaller({ kubeconfig: KUBECONFIG });
 }

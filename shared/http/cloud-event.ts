@@ -46,7 +46,7 @@ export function isEventRequest(headers: IncomingHeaders): boolean {
  * Throws `event_invalid`, also for a batch.
  */
 export function readEvent(headers: IncomingHeaders, body: string): IncomingEvent {
-  const message = messageOf(headers, body);
+  const message = readMessage(headers, body);
   const event = eventSchema.safeParse(decode(message));
   if (!event.success) {
     throw invalid(faultsIn(event.error));
@@ -65,9 +65,9 @@ export function readEvent(headers: IncomingHeaders, body: string): IncomingEvent
 /** What the SDK reads: headers without the parameters, spaces and cases in which senders differ. */
 type Message = { readonly headers: Headers; readonly body: unknown };
 
-function messageOf(headers: IncomingHeaders, body: string): Message {
+function readMessage(headers: IncomingHeaders, body: string): Message {
   const type = mediaType(headers);
-  if (!type.startsWith(ANY_EVENT)) return { headers: attributesOf(headers), body };
+  if (!type.startsWith(ANY_EVENT)) return { headers: readAttributes(headers), body };
   if (type !== STRUCTURED) {
     throw new DormouseError("event_invalid", `an event of type ${type} cannot be read`, {
       hint: `send each event in a request of its own, as ${STRUCTURED} or in binary mode`,
@@ -81,7 +81,7 @@ function messageOf(headers: IncomingHeaders, body: string): Message {
 }
 
 /** Without the type of its data, for the SDK parses only some of them: JSON is all that a function here takes. */
-function attributesOf(headers: IncomingHeaders): Headers {
+function readAttributes(headers: IncomingHeaders): Headers {
   const given = Object.entries(headers).filter(([name]) => isEventHeader(name));
   return Object.fromEntries(
     given.map(([name, value]) => [name.toLowerCase(), decodeHeaderValue(String(value ?? ""))]),

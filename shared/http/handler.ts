@@ -1,5 +1,5 @@
 import type { Report } from "../doctor/finding.ts";
-import type { Work } from "../run/carry-out.ts";
+import type { Work } from "../run/execute-run.ts";
 import type { NewRun, Run } from "../run/run.ts";
 import type { Verb } from "./authorize.ts";
 import type { IncomingEvent } from "./cloud-event.ts";
@@ -21,7 +21,7 @@ export type Handler = {
   /** What `GET /` answers, where there is something to show. */
   readonly show?: (signal: AbortSignal) => Promise<unknown>;
   /** What `GET /doctor` answers. */
-  readonly examine?: (signal: AbortSignal) => Promise<Report>;
+  readonly runChecks?: (signal: AbortSignal) => Promise<Report>;
   /** The verbs that the caller of a POST must be allowed, each of them. Events are not asked: they say that it is time. */
   verbsOf(body: unknown): readonly [Verb, ...Verb[]];
 };

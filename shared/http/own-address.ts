@@ -17,17 +17,17 @@ export type OwnAddress = {
  */
 export function refuseForeign(own: OwnAddress): RequestHandler {
   return (request, _, next) => {
-    const host = hostOf(request.get("host") ?? "");
+    const host = readHost(request.get("host") ?? "");
     const isKnown = isOwn(host, own);
     // Where the names are not known, as outside of Knative, any will do; but no page comes from them.
     if (!isKnown && areKnown(own)) {
-      throw new DormouseError("host_unknown", `this function is not called ${JSON.stringify(host)}`, {
+      throw new DormouseError("host_not_allowed", `this function is not called ${JSON.stringify(host)}`, {
         hint: "ask by the name of its service, or name this one in ALLOWED_HOSTS",
       });
     }
     const origin = request.get("origin");
-    if (origin !== undefined && !(isKnown && originOf(origin) === request.get("host"))) {
-      throw new DormouseError("origin_foreign", `a page of ${JSON.stringify(origin)} asks`, {
+    if (origin !== undefined && !(isKnown && readOrigin(origin) === request.get("host"))) {
+      throw new DormouseError("origin_not_allowed", `a page of ${JSON.stringify(origin)} asks`, {
         hint: "no page of a browser may ask here; other clients send no Origin",
       });
     }
@@ -53,7 +53,7 @@ function isOwn(host: string, { service, namespace, domain, allowed }: OwnAddress
 }
 
 /** Without the port, the brackets of an IPv6 address, and the dot of the root. */
-function hostOf(header: string): string {
+function readHost(header: string): string {
   return header
     .toLowerCase()
     .replace(/:\d+$/, "")
@@ -61,6 +61,6 @@ function hostOf(header: string): string {
     .replace(/\.$/, "");
 }
 
-function originOf(origin: string): string | undefined {
+function readOrigin(origin: string): string | undefined {
   return URL.canParse(origin) ? new URL(origin).host : undefined;
 }

@@ -16,13 +16,13 @@ export function readBody<Schema extends z.ZodObject>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  const faults = [...new Set(parsed.error.issues.map((issue) => faultOf(schema, body, issue)))];
+  const faults = [...new Set(parsed.error.issues.map((issue) => describeFault(schema, body, issue)))];
   const fields = Object.keys(schema.shape).map((name) => `${name} (${allowedIn(schema, name)})`);
   const hint = [`a body may have ${fields.join(", ")}`, ...(others === undefined ? [] : [others])].join("; ");
   throw new DormouseError("request_invalid", `the request has mistakes: ${faults.join("; ")}`, { hint });
 }
 
-function faultOf(schema: z.ZodObject, body: unknown, issue: Issue): string {
+function describeFault(schema: z.ZodObject, body: unknown, issue: Issue): string {
   const [name] = issue.path;
   if (name === undefined)
     return issue.code === "unrecognized_keys"

@@ -127,10 +127,14 @@ async function asked<Answer>(review: Promise<Answer>): Promise<Answer> {
     return await review;
   } catch (error) {
     if (!(error instanceof ApiRefusal)) throw error;
-    throw new DormouseError("review_forbidden", `the cluster may not be asked who calls: ${error.message}`, {
-      hint: "bind the ClusterRole system:auth-delegator to this function's service account",
-      cause: error,
-    });
+    throw new DormouseError(
+      "token_review_forbidden",
+      `the cluster may not be asked who calls: ${error.message}`,
+      {
+        hint: "bind the ClusterRole system:auth-delegator to this function's service account",
+        cause: error,
+      },
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import type { Authorize } from "./authorize.ts";
 import { isEventRequest, readEvent } from "./cloud-event.ts";
-import { eventStatus, problemOf } from "./problem.ts";
+import { eventStatus, toProblem } from "./problem.ts";
 import type { Log } from "../log.ts";
 import { answerRun } from "./answer-run.ts";
 import { inFlight, inTurn } from "./in-flight.ts";
@@ -73,7 +73,7 @@ export function createApp(dependencies: AppDependencies): express.Express {
     });
   });
   app.use((request) => {
-    throw new DormouseError("route_unknown", `there is nothing at ${request.path}`, {
+    throw new DormouseError("route_not_found", `there is nothing at ${request.path}`, {
       hint: "POST / does the work",
     });
   });
@@ -103,9 +103,9 @@ const onlyEvents: RequestHandler = (request, response, next) => {
 };
 
 /** A 405 has to say it (RFC 9110, 15.5.6). */
-function allowed(path: string, { show, examine }: Handler): string {
+function allowed(path: string, { show, runChecks }: Handler): string {
   if (path === "/") return show === undefined ? "POST" : "GET, HEAD, POST";
-  return path.startsWith("/doctor") && examine === undefined ? "" : "GET, HEAD";
+  return path.startsWith("/doctor") && runChecks === undefined ? "" : "GET, HEAD";
 }
 
 function answerReads(app: express.Express, { runs, handler }: AppDependencies): void {
@@ -113,18 +113,18 @@ function answerReads(app: express.Express, { runs, handler }: AppDependencies): 
     const run = await runs.find(request.params.id);
     // The volume holds runs of the other functions as well: reading those needs a right on that function.
     if (run === undefined || run.kind !== handler.kind || run.database !== handler.database)
-      throw new DormouseError("run_unknown", `there is no run ${JSON.stringify(request.params.id)}`, {
+      throw new DormouseError("run_not_found", `there is no run ${JSON.stringify(request.params.id)}`, {
         hint: "each function shows its own; they are kept until 200 newer ones have ended",
       });
     response.json(run);
   });
-  const { show, examine, kind, database } = handler;
+  const { show, runChecks, kind, database } = handler;
   app.get(
     "/runs",
     shown(async () => ({ runs: await runs.latest(kind, database) })),
   );
   if (show !== undefined) app.get("/", shown(show));
-  if (examine !== undefined) app.get("/doctor", shown(examine));
+  if (runChecks !== undefined) app.get("/doctor", shown(runChecks));
 }
 
 /** One caller after the other, until the answer has left: a slow reader keeps it in memory. */
@@ -197,7 +197,7 @@ function errorAnswer(log: Log) {
       if (status === 503) response.set("Retry-After", RETRY_AFTER_SECONDS);
       return void response.status(status).end();
     }
-    const problem = problemOf(ours);
+    const problem = toProblem(ours);
     if (problem.status === 503) response.set("Retry-After", RETRY_AFTER_SECONDS);
     if (problem.status === 401) response.set("WWW-Authenticate", "Bearer");
     response.status(problem.status).type("application/problem+json").json(problem);

@@ -17,7 +17,7 @@ export async function tokenAuth(path: string): Promise<Authorize> {
   return async ({ token }) => {
     const known = await readTokens(path);
     if (token === undefined) throw unauthenticated("the request bears no token");
-    const hash = hashOf(token);
+    const hash = hashToken(token);
     // Each is compared: how long it takes tells nothing.
     const [found] = known.filter((each) => timingSafeEqual(each.hash, hash));
     if (found === undefined) throw unauthenticated("this token is not known");
@@ -47,10 +47,10 @@ function parse(path: string, line: string): KnownToken {
   if (token.length < MIN_LENGTH) throw unusable(path, `holds a token of less than ${MIN_LENGTH} characters`);
   if (!/^[\x21-\x7e]+$/.test(token) || !/^[\w.@:-]*$/.test(name))
     throw unusable(path, "has a line with other characters than a name and a token have");
-  return { name: name === "" ? "token" : name, hash: hashOf(token) };
+  return { name: name === "" ? "token" : name, hash: hashToken(token) };
 }
 
-function hashOf(token: string): Buffer {
+function hashToken(token: string): Buffer {
   return createHash("sha256").update(token).digest();
 }
 

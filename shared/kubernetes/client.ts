@@ -85,7 +85,7 @@ async function connect({ kubeconfig, root }: ClusterSettings): Promise<Cluster> 
   if (kubeconfig === undefined) config.loadFromCluster(root);
   else load(config, kubeconfig);
   return {
-    namespace: namespaceOf(config),
+    namespace: findNamespace(config),
     apps: config.makeApiClient(client.AppsV1Api),
     core: config.makeApiClient(client.CoreV1Api),
     autoscaling: config.makeApiClient(client.AutoscalingV2Api),
@@ -106,7 +106,7 @@ function load(config: KubeConfig, kubeconfig: string): void {
   }
 }
 
-function namespaceOf(config: KubeConfig): string {
+function findNamespace(config: KubeConfig): string {
   const namespace = config.getContextObject(config.getCurrentContext())?.namespace?.trim();
   if (namespace) return namespace;
   throw new DormouseError("configuration_invalid", "the namespace of this function is not known", {
@@ -133,8 +133,8 @@ async function withSignal(signal: AbortSignal): Promise<CallOptions> {
 
 function ofApi(error: unknown, timeoutMs: number): Error {
   if (error instanceof DormouseError) return error;
-  const answer = answerOf(error);
-  if (answer === undefined) return unreachable(whyOf(error, timeoutMs), error);
+  const answer = readAnswer(error);
+  if (answer === undefined) return unreachable(describeCause(error, timeoutMs), error);
   const { status, message } = answer;
   if (status === 401) return unrecognised(message);
   if (status === 429 || status >= 500) return unreachable(`status ${status}: ${message}`);
@@ -142,14 +142,14 @@ function ofApi(error: unknown, timeoutMs: number): Error {
 }
 
 /** An `ApiException`, by its shape: its class is not at hand before the client is loaded. */
-function answerOf(error: unknown): { readonly status: number; readonly message: string } | undefined {
+function readAnswer(error: unknown): { readonly status: number; readonly message: string } | undefined {
   if (!(error instanceof Error) || !("code" in error) || !("body" in error)) return undefined;
   if (typeof error.code !== "number") return undefined;
-  return { status: error.code, message: messageOf(error.body) };
+  return { status: error.code, message: readMessage(error.body) };
 }
 
 /** A `Status` of the API, which the client mostly leaves as text. Its sentence holds no part of the request. */
-function messageOf(body: unknown): string {
+function readMessage(body: unknown): string {
   try {
     const status: unknown = typeof body === "string" ? JSON.parse(body) : body;
     if (typeof status === "object" && status !== null && "message" in status) return String(status.message);
@@ -159,7 +159,7 @@ function messageOf(body: unknown): string {
   return "no reason given";
 }
 
-function whyOf(error: unknown, timeoutMs: number): string {
+function describeCause(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === "TimeoutError") return `no answer within ${timeoutMs / 1000} s`;
   return error.cause instanceof Error ? error.cause.message : error.message;

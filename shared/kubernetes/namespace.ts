@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 const SEARCH = /^search\s+(?:\S+\s+)*?([a-z0-9-]+)\.svc\.(\S+)/m;
 
 /** The namespace of this pod, as its resolver is set up (https://kubernetes.io/docs/concepts/services-networking/dns-pod-service). */
-export function namespaceOf(given: string | undefined, path?: string): string | undefined {
+export function findNamespace(given: string | undefined, path?: string): string | undefined {
   return given ?? searched(path)?.[1];
 }
 

@@ -39,7 +39,7 @@ export async function findClientTools(
 
   const others = found.map(({ version, binDir: folder }) => `${version} in ${folder}`).join(", ") || "none";
   throw new DormouseError(
-    "client_tools_missing",
+    "client_tools_not_found",
     `no pg_dump for a server of version ${serverMajor}: found ${others}; looked in ${folders.join(", ")}`,
     { hint: `install the PostgreSQL ${serverMajor} client tools, or set PG_BIN_DIR to their folder` },
   );
@@ -54,7 +54,7 @@ export async function newestClientTools(
   const found = (await Promise.all(folders.map(inspectFolder))).filter((tools) => tools !== undefined);
   const [newest] = found.toSorted((a, b) => b.major - a.major);
   if (newest !== undefined) return newest;
-  throw new DormouseError("client_tools_missing", `no pg_restore is in ${folders.join(", ")}`, {
+  throw new DormouseError("client_tools_not_found", `no pg_restore is in ${folders.join(", ")}`, {
     hint: "install the PostgreSQL client tools, or set PG_BIN_DIR to their folder",
   });
 }
@@ -81,7 +81,7 @@ async function inspectFolder(binDir: string): Promise<ClientTools | undefined> {
     version: dump,
     major,
     warning: securityWarning(dump, major),
-    unsafeBefore: unsafeBefore(major, minorOf(dump)),
+    unsafeBefore: unsafeBefore(major, readMinor(dump)),
   };
 }
 
@@ -98,7 +98,7 @@ async function toolVersion(binDir: string, tool: string): Promise<string | undef
 function securityWarning(version: string, major: number): string | undefined {
   if (major < OLDEST_MAINTAINED) return `client tools ${version}: this major gets no security fixes any more`;
   const floor = SECURITY_FLOOR[major];
-  const minor = minorOf(version);
+  const minor = readMinor(version);
   if (floor === undefined || minor >= floor) return undefined;
   return `client tools ${version} lack security fixes: use ${major}.${floor} or newer`;
 }
@@ -110,6 +110,6 @@ function unsafeBefore(major: number, minor: number): string | undefined {
   return minor >= since ? undefined : `${major}.${since}`;
 }
 
-function minorOf(version: string): number {
+function readMinor(version: string): number {
   return Number(version.split(".")[1] ?? 0);
 }

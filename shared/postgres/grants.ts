@@ -1,4 +1,4 @@
-import type { Lack, LackKind } from "./lacks.ts";
+import type { Omission, OmissionKind } from "./lacks.ts";
 import { identifier } from "./sql-text.ts";
 
 /** More are not told one by one: who lacks as many wants the right to all. */
@@ -6,7 +6,7 @@ const MOST = 10;
 const SCHEMA = /^(?:"(?:[^"]|"")+"|[^".]+)(?=\.)/;
 
 /** SQL that gives a role exactly what it lacks to dump this, to be pasted in that database as a superuser or the owner. */
-const GRANTS: Partial<Record<LackKind, (to: string, names: readonly string[]) => string>> = {
+const GRANTS: Partial<Record<OmissionKind, (to: string, names: readonly string[]) => string>> = {
   "large-objects": (to, names) =>
     names.length > MOST
       ? `let ${to} be a member of the role that owns the large objects`
@@ -21,7 +21,7 @@ const GRANTS: Partial<Record<LackKind, (to: string, names: readonly string[]) =>
 };
 
 /** For all that is missing, and after it the way to do without. */
-export function remedyFor(role: string, missing: readonly Lack[]): string {
+export function remedyFor(role: string, missing: readonly Omission[]): string {
   const grants = missing.flatMap(({ kind, names }) => GRANTS[kind]?.(identifier(role), names) ?? []);
   return `${grants.join("; ")}; or do without: ALLOW_INCOMPLETE=${missing.map(({ kind }) => kind).join(",")}`;
 }

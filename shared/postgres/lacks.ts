@@ -2,7 +2,7 @@
  * What a dump by this role cannot hold. `data` marks those where rows would be missing: they fail the run unless
  * ALLOW_INCOMPLETE names the kind, and are then left out by name.
  */
-export const LACK_KINDS = {
+export const OMISSION_KINDS = {
   /** Large objects that the role may not read. */
   "large-objects": { data: true },
   /** Tables on which row security applies to the role. */
@@ -22,10 +22,10 @@ export const LACK_KINDS = {
   tablespaces: { data: false },
 } as const satisfies Record<string, { readonly data: boolean }>;
 
-export type LackKind = keyof typeof LACK_KINDS;
+export type OmissionKind = keyof typeof OMISSION_KINDS;
 
-export type Lack = {
-  readonly kind: LackKind;
+export type Omission = {
+  readonly kind: OmissionKind;
   readonly data: boolean;
   /** Qualified and quoted as SQL writes them; for large objects the first hundred OIDs. */
   readonly names: readonly string[];
@@ -33,6 +33,9 @@ export type Lack = {
 };
 
 /** Those lacks that must fail the run: rows would be missing, and nobody said that this is fine. */
-export function intolerable(lacks: readonly Lack[], allowed: ReadonlySet<LackKind>): readonly Lack[] {
+export function fatalOmissions(
+  lacks: readonly Omission[],
+  allowed: ReadonlySet<OmissionKind>,
+): readonly Omission[] {
   return lacks.filter(({ kind, data }) => data && !allowed.has(kind));
 }

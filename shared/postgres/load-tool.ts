@@ -18,7 +18,7 @@ export type LoadOptions = Limits & {
 export type Loader = { readonly tools: ClientTools; readonly libpq: Libpq; readonly options: LoadOptions };
 
 /**
- * For sessions that fill a database of nobody's yet: what is not waited for here is on disk when the exchange is, whose
+ * For sessions that fill a database of nobody's yet: what is not waited for here is on disk when the swapNames is, whose
  * commit comes later in the same log. Indexes are built faster in more memory.
  */
 export const BESIDE = { synchronous_commit: "off", maintenance_work_mem: "256MB" };
@@ -72,7 +72,7 @@ export function explainLoad(
   const error = stderr.find((line) => FIRST_ERROR.test(line)) ?? exit;
   const why = error.replace(/^.*?(?:error|fatal):\s+(?:could not execute query: )?/i, "").slice(0, 500);
   if (why.startsWith(ROWS_DIFFER)) return rowsDiffer(why);
-  const command = commandOf(stderr, error);
+  const command = findCommand(stderr, error);
   const kind = knownKind(stderr.join("\n"));
   const isLost = kind !== undefined && NO_SESSION.has(kind.code);
   return new DormouseError(
@@ -94,7 +94,7 @@ function entryOf(stderr: readonly string[], error: string): string {
 /** What pg_restore was at, up to where people's data could begin; of a COPY the error itself names the table. */
 const COMMAND = /^Command was: ((?:CREATE|ALTER|REFRESH|COMMENT|GRANT|REVOKE)[^('$]*)/;
 
-function commandOf(stderr: readonly string[], error: string): string {
+function findCommand(stderr: readonly string[], error: string): string {
   const command = stderr.slice(stderr.indexOf(error) + 1).map((line) => COMMAND.exec(line)?.[1]);
   const first = command.find((each) => each !== undefined);
   return first === undefined ? "" : ` at ${first.trim().slice(0, 150)}`;

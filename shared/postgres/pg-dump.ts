@@ -1,4 +1,4 @@
-import type { Lack } from "./lacks.ts";
+import type { Omission } from "./lacks.ts";
 import type { DatabaseInspection } from "./preflight.ts";
 import { pgOptions } from "./properties/session-settings.ts";
 import { DormouseError } from "../errors.ts";
@@ -17,7 +17,7 @@ export type DumpRequest = {
   readonly database: string;
   readonly inspection: DatabaseInspection;
   /** What the dump leaves out on purpose, because ALLOW_INCOMPLETE said so. */
-  readonly leaveOut: readonly Lack[];
+  readonly leaveOut: readonly Omission[];
 };
 
 /** One pg_dump process. `archive` ends without an error only if the process ended with 0. */
@@ -28,7 +28,7 @@ export type RunningDump = {
 };
 
 /** pg_dump compresses with zstd since 16; level 1 is faster and smaller than gzip at any level. */
-export function compressionOf({ major }: ClientTools): string {
+export function chooseCompression({ major }: ClientTools): string {
   return major >= 16 ? "zstd:1" : "gzip:1";
 }
 
@@ -64,7 +64,7 @@ function dumpArguments(
 ): string[] {
   return [
     "--format=custom",
-    `--compress=${tools.major >= 16 ? compressionOf(tools) : "1"}`,
+    `--compress=${tools.major >= 16 ? chooseCompression(tools) : "1"}`,
     "--no-password",
     // What the role prefers may not have all characters.
     `--encoding=${request.inspection.properties.encoding}`,
@@ -75,7 +75,7 @@ function dumpArguments(
 }
 
 /** On a standby pg_dump leaves out the rows of unlogged tables by itself. */
-function leftOut(major: number, { kind, names }: Lack): string[] {
+function leftOut(major: number, { kind, names }: Omission): string[] {
   if (kind === "large-objects") return [major >= 16 ? "--no-large-objects" : "--no-blobs"];
   if (kind === "row-security") return names.map((name) => `--exclude-table-data=${name}`);
   if (kind === "unreadable-tables") return names.map((name) => `--exclude-table=${name}`);

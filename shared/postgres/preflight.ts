@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { LACK_KINDS, type Lack, type LackKind } from "./lacks.ts";
+import { OMISSION_KINDS, type Omission, type OmissionKind } from "./lacks.ts";
 import type { DatabaseProperties, Settings } from "./properties/database-properties.ts";
 import { OF_TOOLS } from "./properties/session-settings.ts";
 import { DormouseError } from "../errors.ts";
@@ -10,7 +10,7 @@ import { available, settingsOfDatabase } from "./properties/read-settings.ts";
 import { serverError } from "./session/server-errors.ts";
 
 /** Each query answers one row for each object that a dump by this role would lack. */
-const LACKS: readonly { readonly kind: LackKind; readonly detail: string; readonly sql: string }[] = [
+const LACKS: readonly { readonly kind: OmissionKind; readonly detail: string; readonly sql: string }[] = [
   {
     kind: "large-objects",
     detail: "large objects that the role may not read",
@@ -101,7 +101,7 @@ export type DatabaseInspection = {
   /** pg_database_size: no bound for the dump, TOAST compresses. */
   readonly databaseBytes: number;
   readonly extensions: readonly { readonly name: string; readonly version: string }[];
-  readonly lacks: readonly Lack[];
+  readonly lacks: readonly Omission[];
   readonly properties: DatabaseProperties;
   /** Under which its values are written, and under which they must be read. */
   readonly settings: Settings;
@@ -121,12 +121,12 @@ export async function inspectDatabase(
   try {
     await client.query("BEGIN READ ONLY");
     const server = await describe(client);
-    const lacks: Lack[] = [];
+    const lacks: Omission[] = [];
     for (const { kind, detail, sql } of LACKS) {
       signal.throwIfAborted();
       const { rows } = await client.query<{ name: string }>(sql);
       const names = rows.map(({ name }) => name);
-      if (names.length > 0) lacks.push({ kind, data: LACK_KINDS[kind].data, names, detail });
+      if (names.length > 0) lacks.push({ kind, data: OMISSION_KINDS[kind].data, names, detail });
     }
     return { ...server, lacks, ...(await propertiesOf(client, database)) };
   } catch (error) {
@@ -139,7 +139,7 @@ export async function inspectDatabase(
 async function propertiesOf(client: pg.Client, database: string) {
   const properties = await readProperties(client, database);
   if (properties === undefined)
-    throw new DormouseError("database_missing", `there is no database ${database}`);
+    throw new DormouseError("database_not_found", `there is no database ${database}`);
   return {
     properties,
     settings: await settingsOfDatabase(client, database),

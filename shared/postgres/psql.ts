@@ -29,7 +29,7 @@ export async function loadPlain(loader: Loader, request: LoadRequest, signal: Ab
   const { version, unsafeBefore } = loader.tools;
   if (unsafeBefore !== undefined)
     throw new DormouseError(
-      "client_tools_missing",
+      "client_tools_not_found",
       `psql ${version} knows no \\restrict, and reads no script`,
       {
         hint: `install the PostgreSQL client tools ${unsafeBefore} or newer`,

@@ -43,7 +43,7 @@ export function readArchive(
 
 /**
  * Prints, by the newest pg_restore there is, the script that would load an archive. All of it is read, also where
- * pg_restore has read enough. Throws `archive_damaged`, and `client_tools_missing`.
+ * pg_restore has read enough. Throws `archive_damaged`, and `client_tools_not_found`.
  */
 export async function* printArchive(
   searchPath: string,

@@ -4,7 +4,7 @@ export function identifier(name: string): string {
 }
 
 /** What an identifier names: a manifest has names as SQL writes them. */
-export function nameOf(identifier: string): string {
+export function formatName(identifier: string): string {
   return identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
 }
 

@@ -101,14 +101,14 @@ function keepPeriods(counting: readonly Backup[], policy: KeepPolicy, keep: Keep
     ["yearly", "year", yearly],
   ];
   for (const [rule, period, count] of rules) {
-    const newestOf = new Map<string, Backup>();
+    const pickNewest = new Map<string, Backup>();
     for (const { backup, periods } of dated) {
-      if (!newestOf.has(periods[period])) newestOf.set(periods[period], backup);
+      if (!pickNewest.has(periods[period])) pickNewest.set(periods[period], backup);
     }
     // By the calendar, not by the order of the backups: a clock that was set must not change which periods are last.
-    const last = [...newestOf.keys()].toSorted().reverse().slice(0, count);
+    const last = [...pickNewest.keys()].toSorted().reverse().slice(0, count);
     for (const key of last) {
-      const backup = newestOf.get(key);
+      const backup = pickNewest.get(key);
       if (backup !== undefined) keep(backup, rule, `newest of ${key}`);
     }
   }

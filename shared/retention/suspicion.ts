@@ -30,7 +30,7 @@ const MINUTE_MS = 60_000;
  * size down by more than `dropPercent` against the last backup that was not suspect itself. So a drop stays suspect
  * when the next backups are as small, until someone acknowledges one of them. With 100 nothing ever is.
  */
-export function suspicionOf(
+export function findSuspicion(
   backups: readonly Backup[],
   dropPercent: number,
   odd: readonly Pick<Oddity, "minuteAt">[] = [],
@@ -96,7 +96,7 @@ function compare(before: Backup | undefined, backup: Backup, dropPercent: number
   const drops = [...tableDrops(before, backup, dropPercent), ...sizeDrops(before, backup, dropPercent)];
   if (drops.length === 0) return undefined;
   const more = drops.length > MAX_TOLD ? `; and ${drops.length - MAX_TOLD} more` : "";
-  const detail = `${drops.slice(0, MAX_TOLD).map(textOf).join("; ")}${more}`;
+  const detail = `${drops.slice(0, MAX_TOLD).map(toText).join("; ")}${more}`;
   return { backup: backup.name, against: before.name, drops, detail };
 }
 
@@ -134,7 +134,7 @@ function tableName({ schema, name }: { readonly schema: string; readonly name: s
   return `${schema}.${name}`;
 }
 
-function textOf({ kind, table, before, now }: Drop): string {
+function toText({ kind, table, before, now }: Drop): string {
   switch (kind) {
     case "table_gone":
       return `table ${table} with ${before} rows is gone`;

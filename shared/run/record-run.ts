@@ -8,7 +8,7 @@ export type RecordDependencies = {
   readonly now: () => Date;
 };
 
-type Given = { readonly tell: (step: RunStep) => void; readonly isTakenUp: boolean };
+type Given = { readonly tell: (step: RunStep) => void; readonly isResumed: boolean };
 
 export type RunRecord = {
   readonly writes: Pick<RunContext, "step" | "amend" | "refresh" | "progress">;
@@ -18,7 +18,7 @@ export type RunRecord = {
 };
 
 /** The record of a run as it grows: whatever is written is on the volume before it resolves. */
-export function recordOf(dependencies: RecordDependencies, recorded: Run, given: Given): RunRecord {
+export function openRecord(dependencies: RecordDependencies, recorded: Run, given: Given): RunRecord {
   const { store } = dependencies;
   let run = recorded;
   let isOurs = false;
@@ -38,7 +38,7 @@ export function recordOf(dependencies: RecordDependencies, recorded: Run, given:
   }
 
   const place = { current: () => run, write, believe: (known: Run) => void (run = known) };
-  return { writes: writesOf(dependencies, place, given), end, current: place.current };
+  return { writes: createWrites(dependencies, place, given), end, current: place.current };
 }
 
 type Place = {
@@ -47,12 +47,12 @@ type Place = {
   readonly believe: (known: Run) => void;
 };
 
-function writesOf(
+function createWrites(
   { store, log, now }: RecordDependencies,
   { current, write, believe }: Place,
-  { tell, isTakenUp }: Given,
+  { tell, isResumed }: Given,
 ): RunRecord["writes"] {
-  let isFirst = !isTakenUp;
+  let isFirst = !isResumed;
   return {
     async step(name, detail) {
       const taken: RunStep = { step: name, at: now(), ...(detail === undefined ? {} : { detail }) };
@@ -84,7 +84,7 @@ function isTakenOver({ kind, attempt }: Run, known: Run | undefined): boolean {
 }
 
 function takenOver({ id }: Run): DormouseError {
-  return new DormouseError("run_elsewhere", `restore ${id} was taken up by another process`, {
+  return new DormouseError("run_superseded", `restore ${id} was taken up by another process`, {
     hint: `GET /runs/${id} tells how it stands`,
   });
 }

@@ -19,9 +19,9 @@ export async function keepReserve(backupDir: string, log: Log): Promise<void> {
   try {
     await file.writeNew(promises, path, randomBytes(RESERVE_BYTES).toString("latin1"));
   } catch (error) {
-    if (file.codeOf(error) === "EEXIST") return;
+    if (file.readCode(error) === "EEXIST") return;
     await file.clearUp(() => file.removeIfThere(promises, path));
-    log.warn("no reserve kept", { error: String(error) });
+    log.warn("reserve file not created", { error: String(error) });
   }
 }
 
@@ -33,7 +33,7 @@ export function withReserve(store: RunStore, backupDir: string, log: Log): RunSt
     } catch (error) {
       const isFull = asDormouseError(error).code === "disk_full";
       if (!isFull || !(await file.removeIfThere(promises, join(backupDir, ...PATH)))) throw error;
-      log.warn("reserve given up", { error: String(error) });
+      log.warn("reserve file released", { error: String(error) });
       return record();
     }
   }

@@ -25,8 +25,8 @@ export async function interruptedRuns(
   const taken: Run[] = [];
   for (const run of await runs.unfinished(kind, database)) {
     const why = notByRecord?.(run);
-    const decision = why === undefined ? resumption(run, now()) : { takeUp: false, why };
-    if (decision.takeUp) {
+    const decision = why === undefined ? resumption(run, now()) : { resumeRun: false, why };
+    if (decision.resumeRun) {
       const next: Run = {
         ...run,
         state: "accepted",
@@ -44,7 +44,7 @@ export async function interruptedRuns(
       hint: "find out what ends the pod: its memory limit, its node, its own log",
     };
     await runs.update({ ...run, state: "failed", finishedAt: now(), problem });
-    log.warn("run given up", { run: run.id, why: decision.why });
+    log.warn("run abandoned", { run: run.id, why: decision.why });
     givenUp?.(run, problem);
   }
   return taken;

@@ -165,7 +165,7 @@ async function takeAway(folder: string, failed: Run): Promise<void> {
       await file.moveWithoutClobbering(promises, taken, recordPath(folder, failed.id));
     await file.removeIfThere(promises, taken);
   } catch (error) {
-    if (file.codeOf(error) !== "ENOENT") throw file.volumeError(error, `record of run ${failed.id}`);
+    if (file.readCode(error) !== "ENOENT") throw file.volumeError(error, `record of run ${failed.id}`);
   }
 }
 

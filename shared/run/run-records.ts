@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { parseRun } from "./run-record.ts";
-import { isUnfinished, usesOf, type DoubtfulRecord, type Run, type RunStore } from "./run.ts";
+import { isUnfinished, listUses, type DoubtfulRecord, type Run, type RunStore } from "./run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { codeOf, unreadable } from "../catalog/volume/files.ts";
+import { readCode, unreadable } from "../catalog/volume/files.ts";
 import { isSealed, type RunSeal } from "./run-seal.ts";
 import * as promises from "../catalog/volume/volume-calls.ts";
 
@@ -31,7 +31,7 @@ export async function lookAtRecord(
     const isAnothers = seal === undefined || run.kind !== seal.kind || run.database !== seal.database;
     return { run, isOurs: isAnothers || (await isSealed(text, seal)) };
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
+    if (readCode(error) === "ENOENT") return undefined;
     throw unreadable(error, `record of run ${id}`);
   }
 }
@@ -82,7 +82,7 @@ function teller(log: Log) {
   const isNews = (run: string) => !told.has(run) && told.add(run) !== undefined;
   return {
     unreadable(run: string, error: unknown): void {
-      if (isNews(run)) log.warn("run record passed over", { run, code: asDormouseError(error).code });
+      if (isNews(run)) log.warn("run record ignored", { run, code: asDormouseError(error).code });
     },
     unsealed(runs: readonly string[]): void {
       const news = runs.filter(isNews);
@@ -121,7 +121,7 @@ async function inUse(folder: string, ended: Set<string>): Promise<ReadonlyMap<st
   const needing = records.filter(isUnfinished);
   // A run that failed may be begun again.
   for (const run of records) if (run.state === "succeeded") ended.add(run.id);
-  return new Map(needing.flatMap((run) => usesOf(run).map((name) => [name, run.id] as const)));
+  return new Map(needing.flatMap((run) => listUses(run).map((name) => [name, run.id] as const)));
 }
 
 /** Every record but those of `leaveOut`; `fault` is told of each that cannot be read. */

@@ -57,7 +57,7 @@ export type Run = {
 export type RunContext = {
   readonly run: Run;
   /** Whether an earlier process had begun it: that one may still be ending, and its record may be newer than `run`. */
-  readonly isTakenUp: boolean;
+  readonly isResumed: boolean;
   /**
    * The record as it stands on the volume, with one more attempt unless this process is the first to have it; what is
    * recorded from now on builds on it. For whoever has come to hold the lock: another process may have had it before.
@@ -125,7 +125,7 @@ export type RunStore = {
 };
 
 /** The backups that a run needs: a restore needs the one that it was asked for before it has said so itself. */
-export function usesOf({ kind, uses = [], request }: Run): readonly string[] {
+export function listUses({ kind, uses = [], request }: Run): readonly string[] {
   const asked = kind === "restore" ? request["filename"] : undefined;
   return typeof asked === "string" ? [...uses, asked] : uses;
 }
@@ -137,8 +137,8 @@ export function changesLive({ kind, request }: Run): boolean {
 }
 
 /** What ends a process's part in a run, and not the run: the next one goes on with it, or another has it already. */
-export function isLeftToOthers(code: ErrorCode): boolean {
-  return code === "restore_unsettled" || code === "run_elsewhere";
+export function isOwnedElsewhere(code: ErrorCode): boolean {
+  return code === "rollback_pending" || code === "run_superseded";
 }
 
 /** Whether a process carries it out, or will have to. */

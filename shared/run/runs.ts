@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import {
   type Admission,
-  isLeftToOthers,
+  isOwnedElsewhere,
   isUnfinished,
   type NewRun,
   type Run,
@@ -10,7 +10,7 @@ import {
 } from "./run.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import { DormouseError } from "../errors.ts";
-import { carryOut, type RunsDependencies, type Work } from "./carry-out.ts";
+import { executeRun, type RunsDependencies, type Work } from "./execute-run.ts";
 
 /** A requested run, carried out by this process or another. */
 export type StartedRun = {
@@ -31,7 +31,7 @@ export type Runs = {
    */
   start(wanted: NewRun, work: Work, limits?: Limits): Promise<StartedRun>;
   /** Carries out a recorded run once more. */
-  takeUp(run: Run, work: Work): StartedRun;
+  resumeRun(run: Run, work: Work): StartedRun;
   find(id: string): Promise<Run | undefined>;
   /** The newest that can be believed, newest first, without their journals and results. */
   latest(kind: Run["kind"], database: string): Promise<readonly Run[]>;
@@ -56,7 +56,7 @@ const MAX_LATEST = 60;
 export const MAX_RUNS_OF_EVENTS = 8;
 
 /** Runs outlive the requests that asked for them; each is known by its record on the volume. */
-export function runsOf(dependencies: RunsDependencies): Runs {
+export function createRuns(dependencies: RunsDependencies): Runs {
   const { store } = dependencies;
   const active = new Map<string, ActiveRun>();
   /** Runs that this process left to the next one that is asked. */
@@ -64,16 +64,16 @@ export function runsOf(dependencies: RunsDependencies): Runs {
   const stopping = new AbortController();
   const admission = admissions(active);
 
-  function launch(run: Run, work: Work, isTakenUp: boolean): StartedRun {
+  function launch(run: Run, work: Work, isResumed: boolean): StartedRun {
     const known = active.get(run.id);
     if (known !== undefined) return watch(run, false, known);
     const { tell, recorded, outcome, ...audience } = audienceOf(run);
-    const end = carryOut(dependencies, run, work, { tell, recorded, signal: stopping.signal, isTakenUp });
-    const finished: ActiveRun["finished"] = (signal) => outcomeOf(store, outcome, signal, stopping.signal);
+    const end = executeRun(dependencies, run, work, { tell, recorded, signal: stopping.signal, isResumed });
+    const finished: ActiveRun["finished"] = (signal) => toOutcome(store, outcome, signal, stopping.signal);
     active.set(run.id, { ...audience, end, finished });
     void end.then(({ problem }) => {
       active.delete(run.id);
-      if (problem !== undefined && isLeftToOthers(problem.code)) left.add(run.id);
+      if (problem !== undefined && isOwnedElsewhere(problem.code)) left.add(run.id);
     });
     return watch(run, true, { ...audience, end, finished });
   }
@@ -88,10 +88,10 @@ export function runsOf(dependencies: RunsDependencies): Runs {
       if (isNew) await known?.end;
       else if (known !== undefined) return watch(run, false, known);
       // A second request need not wait for another process, which may never exist.
-      const isTakenUp = left.delete(run.id) && isUnfinished(run);
-      return isNew || isTakenUp ? launch(run, work, isTakenUp) : watchElsewhere(store, run);
+      const isResumed = left.delete(run.id) && isUnfinished(run);
+      return isNew || isResumed ? launch(run, work, isResumed) : watchElsewhere(store, run);
     },
-    takeUp: (run, work) => launch(run, work, true),
+    resumeRun: (run, work) => launch(run, work, true),
     ...readsOf(store),
     async settle(graceMs, reason) {
       const ends = () => Promise.all([...active.values()].map(({ end }) => end));
@@ -174,14 +174,14 @@ function watchElsewhere(store: RunStore, run: Run): StartedRun {
 }
 
 /** Resolves with the final state, even if another process had the lock first and ran it. */
-async function outcomeOf(
+async function toOutcome(
   store: RunStore,
   end: Promise<Run>,
   signal: AbortSignal,
   stopping: AbortSignal,
 ): Promise<Run> {
   const run = await unlessAborted(end, signal);
-  if (run.problem?.code !== "run_elsewhere") return run;
+  if (run.problem?.code !== "run_superseded") return run;
   return endElsewhere(store, run, AbortSignal.any([signal, stopping])).catch((error: unknown) => {
     if (stopping.aborted) return run;
     throw error;

@@ -10,7 +10,7 @@ type Dependencies = {
 };
 
 /**
- * Removes, before `own` writes anything, what it and other runs of its database left half done: runs of any kind that
+ * Removes, before `own` writes anything, what it and other runs of its database not dropped half done: runs of any kind that
  * have ended, and `halted` ones, which cannot be writing because the caller holds the lock of the database. A run without
  * a record that can be believed may be another database's: what it wrote goes when nothing of it has changed for a day.
  * What cannot be removed costs room and no backup: the next run tries again.

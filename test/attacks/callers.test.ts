@@ -62,7 +62,7 @@ describe("a function that is reached without a right", () => {
     fake = await startFakeKubernetes();
     for (const verb of VERBS) fake.addUser({ token: `only-${verb}`, name: verb, audiences: ["dormouse"] });
     for (const verb of VERBS) fake.grant(verb, `${verb} services`);
-    for (const run of FUNCTIONS.map(recordOf)) {
+    for (const run of FUNCTIONS.map(openRecord)) {
       const seal = runSeal(run.kind, run.database, NO_SERVER.password);
       await writeFile(join(volume.path, ".dormouse/runs", `${run.id}.json`), await sealedText(run, seal));
     }
@@ -125,7 +125,7 @@ describe("a function that is reached without a right", () => {
 
     it(`shows runs of ${name} by ${name} alone`, async () => {
       for (const of of FUNCTIONS) {
-        const answer = await ask(name, `/runs/${recordOf(of).id}`, {}, "only-get");
+        const answer = await ask(name, `/runs/${openRecord(of).id}`, {}, "only-get");
         assert.equal(answer.status, of === name ? 200 : 404, of);
       }
       assert.equal((await ask(name, "/runs/backup-999999999999999999999999", {}, "only-get")).status, 404);
@@ -168,7 +168,7 @@ describe("a function that is reached without a right", () => {
 });
 
 /** One that ended long ago, of a function. */
-function recordOf(kind: Name, index = FUNCTIONS.indexOf(kind)): Run {
+function openRecord(kind: Name, index = FUNCTIONS.indexOf(kind)): Run {
   const at = new Date("2026-11-01T01:00:00Z");
   return {
     id: `${kind}-${`${index}`.repeat(24)}`,

@@ -6,7 +6,7 @@ import { cull, cullEnvironment, daysOf, fillVolume } from "../support/culled.ts"
 import { problemIn } from "../support/faulty.ts";
 import { startFunction } from "../support/function-process.ts";
 import { contentWith } from "../support/backups.ts";
-import { contentOf, temporaryVolume } from "../support/volume.ts";
+import { readContent, temporaryVolume } from "../support/volume.ts";
 
 const never = new AbortController().signal;
 
@@ -20,8 +20,8 @@ async function setUp(rows: (index: number) => number) {
     path: volume.path,
     culler,
     /** By its place from the oldest. */
-    pathOf: (index: number) => join(volume.path, backups[index]?.name ?? assert.fail()),
-    nameOf: (index: number) => backups[index]?.name ?? assert.fail(),
+    formatPath: (index: number) => join(volume.path, backups[index]?.name ?? assert.fail()),
+    formatName: (index: number) => backups[index]?.name ?? assert.fail(),
     async refused() {
       const { refused, removed } = await cull(culler);
       const own = removed.filter(({ database }) => database === "hets");
@@ -49,20 +49,20 @@ describe("a damaged backup of ours", () => {
     it(`${what} lifts no suspicion, and stops the cull of its database and of no other until it is acknowledged`, async () => {
       // The fifth is the last good one before the sixth, which lost the table's rows.
       await using given = await setUp((index) => (index === 5 ? 1 : 1_000));
-      await damage(given.pathOf(4));
-      const before = await contentOf(given.path);
+      await damage(given.formatPath(4));
+      const before = await readContent(given.path);
 
       const stopped = await given.refused();
       assert.deepEqual(stopped, { rules: ["hets newest_suspect"], own: [] });
       assert.deepEqual(await given.left("other"), ["11-04", "11-03"]);
-      for (const [name, bytes] of Object.entries(await contentOf(given.path)))
+      for (const [name, bytes] of Object.entries(await readContent(given.path)))
         assert.equal(bytes, before[name]);
 
-      assert.equal((await given.culler.post({ acknowledge: given.nameOf(5) })).status, 200);
+      assert.equal((await given.culler.post({ acknowledge: given.formatName(5) })).status, 200);
       assert.deepEqual(await given.refused(), { rules: ["hets damaged"], own: [] });
 
       const { damage: known } = (await (
-        await given.culler.post({ acknowledge: given.nameOf(4) })
+        await given.culler.post({ acknowledge: given.formatName(4) })
       ).json()) as {
         readonly damage: readonly { readonly path: string; readonly by: string }[];
       };
@@ -77,26 +77,26 @@ describe("a damaged backup of ours", () => {
 
   it("that is acknowledged lifts no suspicion either", async () => {
     await using given = await setUp((index) => (index === 5 ? 1 : 1_000));
-    await writeFile(`${given.pathOf(4)}.json`, "{");
+    await writeFile(`${given.formatPath(4)}.json`, "{");
 
-    await given.culler.post({ acknowledge: given.nameOf(4) });
+    await given.culler.post({ acknowledge: given.formatName(4) });
 
     assert.deepEqual(await given.refused(), { rules: ["hets newest_suspect"], own: [] });
   });
 
   it("that changes after it was acknowledged stops the cull again", async () => {
     await using given = await setUp(() => 1_000);
-    await truncate(given.pathOf(4), 3);
-    await given.culler.post({ acknowledge: given.nameOf(4) });
+    await truncate(given.formatPath(4), 3);
+    await given.culler.post({ acknowledge: given.formatName(4) });
 
-    await truncate(given.pathOf(4), 2);
+    await truncate(given.formatPath(4), 2);
 
     assert.deepEqual(await given.refused(), { rules: ["hets damaged"], own: [] });
   });
 
   it("is shown with its place and why by a dry run", async () => {
     await using given = await setUp(() => 1_000);
-    await truncate(given.pathOf(4), 3);
+    await truncate(given.formatPath(4), 3);
 
     const { refused } = await cull(given.culler, { dryRun: true });
 

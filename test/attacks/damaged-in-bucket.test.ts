@@ -37,7 +37,7 @@ describe("a backup that is damaged in the bucket alone", () => {
       bucket,
       culler,
       name: backups[2]?.name ?? assert.fail(),
-      async refusedOf() {
+      async findRefused() {
         const report = await cull(culler);
         assert.ok(report.bucket !== undefined && "refused" in report.bucket);
         const told = report.bucket.refused.map(({ database, rule }) => `${database} ${rule}`);
@@ -72,11 +72,11 @@ describe("a backup that is damaged in the bucket alone", () => {
       await damage(given.bucket, given.name);
       const newest = ["11-04", "11-03"];
 
-      assert.deepEqual(await given.refusedOf(), { volume: [], bucket: ["hets damaged"] });
+      assert.deepEqual(await given.findRefused(), { volume: [], bucket: ["hets damaged"] });
       assert.deepEqual(await given.left(), [newest, ["11-04", "11-02", "11-01"], newest, newest]);
 
       assert.equal((await given.culler.post({ acknowledge: given.name })).status, 200);
-      assert.deepEqual(await given.refusedOf(), { volume: [], bucket: [] });
+      assert.deepEqual(await given.findRefused(), { volume: [], bucket: [] });
       assert.deepEqual(await given.left(), [newest, ["11-04", "11-02"], newest, newest]);
     });
 });

@@ -49,7 +49,7 @@ describe("a restore that was killed with the application stopped, and whose reco
   }
 
   async function assertRefused(restore: FunctionProcess, record: string, told: RegExp): Promise<void> {
-    const { blockers } = await planOf(restore, stage.backup.name);
+    const { blockers } = await toPlan(restore, stage.backup.name);
     const refused = await problemIn(restore.post({ filename: stage.backup.name }));
     const faults = await leftovers(restore);
 
@@ -102,7 +102,7 @@ describe("a restore that was killed with the application stopped, and whose reco
       // As docs/on-the-day-it-burns.md has it.
       REPLICAS.forEach((count, at) => [cluster.server, cluster.frontend][at]?.set(count));
       await rename(join(stage.path, record), join(stage.path, `${record}.aside`));
-      const { run, workloads } = await stage.resultOf(restore.post({ filename: stage.backup.name }));
+      const { run, workloads } = await stage.readResult(restore.post({ filename: stage.backup.name }));
 
       assert.deepEqual(await stage.fingerprint(), stage.original);
       assert.deepEqual(cluster.replicas(), REPLICAS);
@@ -116,8 +116,8 @@ describe("a restore that was killed with the application stopped, and whose reco
     cluster.server.set(0);
     const restore = await stage.start(as("first"));
 
-    const { warnings } = await planOf(restore, stage.backup.name);
-    const { workloads, ...result } = await stage.resultOf(restore.post({ filename: stage.backup.name }));
+    const { warnings } = await toPlan(restore, stage.backup.name);
+    const { workloads, ...result } = await stage.readResult(restore.post({ filename: stage.backup.name }));
 
     assert.ok(
       warnings.some((text) => /deployment\/server has no replicas now/.test(text)),
@@ -147,7 +147,7 @@ describe("an unreadable record of a restore, on a volume that several databases 
   const marked = (database: string, run = OF_NOBODY) =>
     stage.query("postgres", `COMMENT ON DATABASE "${database}" IS 'dormouse: under way ${run}'`);
   const blocked = async () => {
-    const { blockers } = await planOf(restore, stage.backup.name);
+    const { blockers } = await toPlan(restore, stage.backup.name);
     return blockers.filter(({ kind }) => kind === "record-doubtful");
   };
 
@@ -208,7 +208,7 @@ describe("an unreadable record of a restore, on a volume that several databases 
   });
 });
 
-async function planOf(restore: FunctionProcess, filename: string): Promise<RestorePlan> {
+async function toPlan(restore: FunctionProcess, filename: string): Promise<RestorePlan> {
   return (await (await restore.post({ filename, dryRun: true })).json()) as RestorePlan;
 }
 

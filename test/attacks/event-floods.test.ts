@@ -30,7 +30,7 @@ describe("a flood of events at cull", () => {
     await culler.logged("run succeeded");
 
     assert.deepEqual(new Set(statuses), new Set([202]));
-    assert.equal((await runsOf(volume.path)).length, 1);
+    assert.equal((await createRuns(volume.path)).length, 1);
   });
 
   it("keeps no new backup from its cull, and no new backup starts more than one", async () => {
@@ -48,7 +48,7 @@ describe("a flood of events at cull", () => {
       await send(culler, { id: `news-${n}`, subject: backup?.name });
     await ended(culler, 3);
 
-    const after = (await runsOf(volume.path)).map(({ request }) => request["after"]);
+    const after = (await createRuns(volume.path)).map(({ request }) => request["after"]);
     assert.equal(after.length, 3);
     assert.deepEqual(new Set(after), new Set([undefined, first?.name, second?.name]));
   });
@@ -84,7 +84,7 @@ describe("a flood of events at cull", () => {
     const answer = await culler.post({ dryRun: true }, { "idempotency-key": "a-key" });
 
     assert.equal(answer.status, 200);
-    assert.equal((await runsOf(volume.path)).length, 2);
+    assert.equal((await createRuns(volume.path)).length, 2);
   });
 
   it("leaves a person's cull alone, and what a person began answers events", async () => {
@@ -96,9 +96,9 @@ describe("a flood of events at cull", () => {
 
     await cull(culler);
     await send(culler, { id: "2" });
-    await culler.logged("event answered by a cull of now");
+    await culler.logged("event answered by a current cull");
 
-    assert.equal((await runsOf(volume.path)).length, 2);
+    assert.equal((await createRuns(volume.path)).length, 2);
   });
 });
 
@@ -129,7 +129,7 @@ async function ended({ lines }: FunctionProcess, count: number): Promise<void> {
   await until(() => lines.filter(({ message }) => message === "run succeeded").length >= count);
 }
 
-async function runsOf(path: string): Promise<readonly Run[]> {
+async function createRuns(path: string): Promise<readonly Run[]> {
   const folder = join(path, ".dormouse/runs");
   const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
   return Promise.all(
@@ -138,6 +138,6 @@ async function runsOf(path: string): Promise<readonly Run[]> {
 }
 
 async function changeRecords(path: string, change: Partial<Run>): Promise<void> {
-  for (const run of await runsOf(path))
+  for (const run of await createRuns(path))
     await writeFile(join(path, ".dormouse/runs", `${run.id}.json`), JSON.stringify({ ...run, ...change }));
 }

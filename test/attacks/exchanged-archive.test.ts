@@ -13,19 +13,19 @@ const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 const MANIFEST_SIGNING_KEY = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 const MANIFEST_PUBLIC_KEY = publicKey.export({ type: "spki", format: "pem" }).toString();
 
-type Exchange = (forged: string, archive: string) => Promise<void>;
-const byRename: Exchange = async (forged, archive) => {
+type Swap = (forged: string, archive: string) => Promise<void>;
+const byRename: Swap = async (forged, archive) => {
   await copyFile(forged, `${archive}.new`);
   await rename(`${archive}.new`, archive);
 };
-const anew: Exchange = async (forged, archive) => {
+const anew: Swap = async (forged, archive) => {
   await rm(archive);
   await copyFile(forged, archive);
 };
-const overwriting: Exchange = (forged, archive) => copyFile(forged, archive);
+const overwriting: Swap = (forged, archive) => copyFile(forged, archive);
 
 /** Who may write to the volume, and waits until the archive was found to be good. */
-describe("an archive exchanged between its verification and its load", () => {
+describe("an archive swapped between its verification and its load", () => {
   let stage: RestoreStage;
   let evil: string;
   let signed: string;
@@ -57,8 +57,8 @@ describe("an archive exchanged between its verification and its load", () => {
     ["custom", "swap", "by other bytes in it, with a key", keyed, overwriting],
     ["plain-sql", "swap", "by a new file", {}, anew],
   ] as const;
-  for (const [format, strategy, how, keys, exchange] of attacks)
-    it(`is not loaded: ${format}, ${strategy}, exchanged ${how}`, async () => {
+  for (const [format, strategy, how, keys, swapNames] of attacks)
+    it(`is not loaded: ${format}, ${strategy}, swapped ${how}`, async () => {
       const options = format === "custom" ? ["--format=custom"] : [];
       const old = `2019-05-16/${stage.database}2019-05-16-20-55.bak`;
       const name = format === "custom" ? signed : old;
@@ -72,9 +72,9 @@ describe("an archive exchanged between its verification and its load", () => {
       const restore = await stage.start({ ...paused, ...keys, RESTORE_JOBS: "3" });
       const answer = restore.post({ filename: name, strategy });
       await until(async () => (await readFile(`/proc/${restore.pid}/stat`, "utf8")).includes(") T "));
-      await exchange(forged, archive);
+      await swapNames(forged, archive);
       process.kill(restore.pid, "SIGCONT");
-      await stage.resultOf(answer);
+      await stage.readResult(answer);
 
       const sql = "SELECT name FROM hire.owner WHERE id = 1";
       assert.deepEqual((await stage.query(stage.database, sql)).rows, [{ name: "Owner 1" }]);

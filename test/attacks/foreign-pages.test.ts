@@ -53,7 +53,7 @@ describe("a page in a browser that reaches a function", () => {
   ];
   for (const [what, headers, body, status] of posts) {
     it(`answers ${status} to a POST ${what}`, async () => {
-      assert.equal(await statusOf(unnamed, "POST", headers, body), status);
+      assert.equal(await readStatus(unnamed, "POST", headers, body), status);
     });
   }
 
@@ -80,21 +80,21 @@ describe("a page in a browser that reaches a function", () => {
     it(`${isOwn ? "answers" : "does not answer"} to the name ${host}`, async () => {
       for (const method of ["GET", "POST"])
         assert.equal(
-          (await statusOf(named, `${method} /runs/none`, { host, ...JSON_TYPE }, "{}")) !== 421,
+          (await readStatus(named, `${method} /runs/none`, { host, ...JSON_TYPE }, "{}")) !== 421,
           isOwn,
         );
       const event = { host, "ce-specversion": "1.0", "ce-id": host, "ce-source": "/x", "ce-type": "other" };
-      assert.equal(await statusOf(named, "POST", event, ""), isOwn ? 422 : 421);
+      assert.equal(await readStatus(named, "POST", event, ""), isOwn ? 422 : 421);
     });
   }
 
   it("leaves the probes of the kubelet alone", async () => {
-    assert.equal(await statusOf(named, "GET /health/readiness", { host: "anything.example" }, ""), 200);
+    assert.equal(await readStatus(named, "GET /health/readiness", { host: "anything.example" }, ""), 200);
   });
 });
 
 /** By Node's own client, which sends what it is given: fetch leaves Host and Origin out. */
-function statusOf(
+function readStatus(
   { url }: FunctionProcess,
   method: string,
   headers: Readonly<Record<string, string>>,

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { backupOf } from "../../shared/catalog/backup.ts";
+import { toBackup } from "../../shared/catalog/backup.ts";
 import { parseManifest, serialiseManifest } from "../../shared/catalog/manifest.ts";
 import { manifestSigner } from "../../shared/catalog/encryption/manifest-signature.ts";
 import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
@@ -53,7 +53,7 @@ describe("manifests that somebody forged", () => {
     const theirs = await fillVolume(others.path, 3, () => ({ origin: other }));
     for (const { name, manifest } of theirs)
       await bucketCatalog(bucket.settings).copyIn(
-        backupOf(sign(manifest)),
+        toBackup(sign(manifest)),
         async () => pieces(`PGDMP ${name}`),
         never,
       );

@@ -36,7 +36,7 @@ describe("a forged record and a ping", () => {
     backup = await startFunction("backup", stage.environment);
     others = await stage.server.createDatabase(`${stage.database}_of_others`);
     const restore = await stage.start();
-    const { run } = await stage.resultOf(restore.post({ filename: "latest" }));
+    const { run } = await stage.readResult(restore.post({ filename: "latest" }));
     await restore.end("SIGTERM");
     kept = stage.before(run);
   });
@@ -116,7 +116,9 @@ describe("a forged record and a ping", () => {
 
     const shown = await problemIn(restore.get(`/runs/${FORGED}`));
     const { findings } = (await (await restore.get("/doctor")).json()) as Report;
-    const { strategy } = await stage.resultOf(restore.post({ filename: stage.backup.name, into: "scratch" }));
+    const { strategy } = await stage.readResult(
+      restore.post({ filename: stage.backup.name, into: "scratch" }),
+    );
 
     assert.equal(shown.code, "record_unsealed");
     assert.equal(strategy, "rehearse");
@@ -205,7 +207,7 @@ describe("what the server says of databases", () => {
   };
 
   it("leaves the owner's comment to the live database, and to the kept one with a mark behind it", async () => {
-    const { run, undo } = await stage.resultOf(restore.post({ filename: "latest" }));
+    const { run, undo } = await stage.readResult(restore.post({ filename: "latest" }));
 
     assert.equal(await comment(stage.database), "of the owner\nin two lines");
     assert.equal(
@@ -213,7 +215,7 @@ describe("what the server says of databases", () => {
       `of the owner\nin two lines\ndormouse: kept by ${run} until ${undo?.until}`,
     );
 
-    const { run: undoing } = await stage.resultOf(restore.post({ undo: run }));
+    const { run: undoing } = await stage.readResult(restore.post({ undo: run }));
     assert.equal(await comment(stage.database), "of the owner\nin two lines");
     assert.match(
       (await comment(stage.before(undoing))) ?? "",

@@ -30,7 +30,7 @@ describe("an operator who restores while others ask for backups and wake functio
 
     const results = [];
     for (const body of [{ into: "scratch" }, {}, { into: "scratch" }]) {
-      results.push(await stage.resultOf(restore.post({ filename: stage.backup.name, ...body })));
+      results.push(await stage.readResult(restore.post({ filename: stage.backup.name, ...body })));
     }
     over.abort();
     await Promise.all(floods);
@@ -100,7 +100,7 @@ describe("an operator who restores while others ask for backups and wake functio
 
     assert.deepEqual([young.status, woken.status], [200, 202]);
     assert.deepEqual(
-      restore.lines.filter(({ message }) => message === "kept databases not looked at"),
+      restore.lines.filter(({ message }) => message === "expired databases not checked"),
       [],
     );
   });

@@ -93,7 +93,7 @@ describe("a file of unknown origin before such tools", () => {
         assert.equal(refused["code"], "restore_blocked", filename);
       }
     assert.deepEqual(await stage.databases(), untouched);
-    const own = await stage.resultOf(restore.post({ filename: stage.backup.name, into: "scratch" }));
+    const own = await stage.readResult(restore.post({ filename: stage.backup.name, into: "scratch" }));
     assert.equal(own.strategy, "rehearse");
   });
 });

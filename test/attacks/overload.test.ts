@@ -4,7 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { runFiles } from "../../shared/run/run-files.ts";
 import { jsonLog } from "../../shared/log.ts";
 import { listen } from "../../shared/function/listen.ts";
-import { runsOf } from "../../shared/run/runs.ts";
+import { createRuns } from "../../shared/run/runs.ts";
 import { createApp } from "../../shared/http/server.ts";
 import { noAuth } from "../../shared/http/token-auth.ts";
 import { pingRequest } from "../support/function-process.ts";
@@ -76,7 +76,7 @@ function tally(values: readonly number[]): Readonly<Record<number, number>> {
 async function serveBlocked() {
   const volume = await temporaryVolume();
   const store = runFiles(volume.path, log, now);
-  const runs = runsOf({ store, log, now });
+  const runs = createRuns({ store, log, now });
   const events: string[] = [];
   const free = Promise.withResolvers<void>();
   let [begun, shown] = [0, 0];

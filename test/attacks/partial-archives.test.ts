@@ -44,7 +44,7 @@ describe("the partial archive of a run that was killed", () => {
       await until(async () => (await left()).some((name) => !earlier.includes(name)));
     }
     await using last = await stage.start();
-    await last.logged("run given up");
+    await last.logged("run abandoned");
     await release();
     assert.notDeepEqual(await left(), []);
 
@@ -56,7 +56,7 @@ describe("the partial archive of a run that was killed", () => {
     await backup.end("SIGKILL");
     await release();
     await using woken = await stage.start(later(7));
-    await woken.logged("run given up");
+    await woken.logged("run abandoned");
     assert.notDeepEqual(await left(), []);
 
     assert.deepEqual(await nextBackupLeaves(), []);
@@ -73,7 +73,7 @@ describe("the partial archive of a run that was killed", () => {
     await holder.end();
 
     await using next = await startFunction("restore", { ...environment, ...later(7) });
-    await next.logged("run taken up");
+    await next.logged("run resumed");
     await endedRestore(stage.path);
 
     assert.deepEqual(await left(), []);
@@ -90,7 +90,7 @@ describe("the partial archive of a run that was killed", () => {
     assert.deepEqual(await nextBackupLeaves(), [abandoned, live, theirs].toSorted());
 
     await using tomorrow = await stage.start(later(25));
-    const [warning] = await warningsOf(tomorrow, "volume");
+    const [warning] = await listWarnings(tomorrow, "volume");
     assert.match(`${warning?.detail}`, /^3 temporary files .* 21 bytes/);
     await manifestOf(await tomorrow.post());
     assert.deepEqual(await left(), [live, theirs].toSorted());
@@ -117,7 +117,7 @@ describe("the partial archive of a run that was killed", () => {
     assert.deepEqual(await inRuns(), [theirs, unknown]);
     assert.ok((await left()).includes(rewritten));
     await using tomorrow = await stage.start(later(25));
-    const [warning] = await warningsOf(tomorrow, "volume");
+    const [warning] = await listWarnings(tomorrow, "volume");
     assert.match(`${warning?.detail}`, /^5 temporary files .* 35 bytes/);
     await manifestOf(await tomorrow.post());
 
@@ -138,7 +138,7 @@ describe("the partial archive of a run that was killed", () => {
       RESTORE_DIR: scratch.path,
     });
 
-    const [warning] = await warningsOf(restore, "restore-dir");
+    const [warning] = await listWarnings(restore, "restore-dir");
     const { code } = await problemIn(restore.post({ undo: `restore-${"8".repeat(24)}` }));
 
     assert.match(`${warning?.detail}`, /^3 copies of archives, 21 bytes, /);
@@ -146,7 +146,7 @@ describe("the partial archive of a run that was killed", () => {
     assert.deepEqual((await readdir(scratch.path)).toSorted(), others);
   });
 
-  async function warningsOf(of: FunctionProcess, name: string): Promise<readonly Finding[]> {
+  async function listWarnings(of: FunctionProcess, name: string): Promise<readonly Finding[]> {
     const { findings } = (await (await of.get("/doctor")).json()) as Report;
     return findings.filter(({ check, state }) => check === name && state === "warning");
   }

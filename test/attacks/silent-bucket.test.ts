@@ -39,9 +39,9 @@ describe("a restore whose bucket accepts and is silent", () => {
 
   it("rehearses a backup of the volume without asking it, and the latest without holding the lock for it", async () => {
     const before = bucket.connections();
-    const rehearsed = await stage.resultOf(restore.post({ filename: stage.backup.name, into: "scratch" }));
+    const rehearsed = await stage.readResult(restore.post({ filename: stage.backup.name, into: "scratch" }));
     const asked = bucket.connections() - before;
-    const latest = await stage.resultOf(restore.post({ filename: "latest", into: "scratch" }));
+    const latest = await stage.readResult(restore.post({ filename: "latest", into: "scratch" }));
 
     assert.deepEqual([rehearsed.source, latest.source, asked], [stage.backup.name, stage.backup.name, 0]);
   });

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { archiveName } from "../../shared/catalog/archive-name.ts";
-import { backupOf } from "../../shared/catalog/backup.ts";
+import { toBackup } from "../../shared/catalog/backup.ts";
 import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
 import { serialiseManifest, type BackupManifest } from "../../shared/catalog/manifest.ts";
 import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
@@ -73,7 +73,7 @@ describe("the latest where a key is set, and newer manifests bear no signature o
     await writeFile(path, bytes);
     await writeFile(`${path}.json`, serialiseManifest(manifest));
     await bucketCatalog(bucket.settings).copyIn(
-      backupOf(manifest),
+      toBackup(manifest),
       async () => pieces(bytes),
       new AbortController().signal,
     );

@@ -46,7 +46,7 @@ describe("mirroring a catalog", () => {
       signal,
       step: async (step, detail) => void steps.push({ step, ...(detail === undefined ? {} : { detail }) }),
       amend: async () => undefined,
-      isTakenUp: false,
+      isResumed: false,
       refresh: () => Promise.reject(new Error("not asked for")),
       progress: () => undefined,
       meanwhile: (task) => void task(signal),
@@ -123,7 +123,7 @@ describe("mirroring a catalog", () => {
 
     await given.run(never, 1_000);
 
-    assert.equal(given.problem(), "mirror_unfinished");
+    assert.equal(given.problem(), "mirror_timed_out");
     assert.deepEqual(await given.mirrored(), []);
     given.proxy.set(() => undefined);
     await given.run();
@@ -142,7 +142,7 @@ describe("mirroring a catalog", () => {
 
     await given.run(stop.signal);
 
-    assert.equal(given.steps.at(-1)?.step, "unmirrored");
+    assert.equal(given.steps.at(-1)?.step, "mirror_failed");
     assert.deepEqual(await given.mirrored(), []);
   });
 
@@ -173,7 +173,7 @@ describe("mirroring a catalog", () => {
 
     await given.run();
 
-    assert.equal(given.problem(), "mirror_unfinished");
+    assert.equal(given.problem(), "mirror_timed_out");
     const mirror = bucketCatalog(given.bucket.settings);
     const bytes = Buffer.concat(await Array.fromAsync(await mirror.open(twin.name, 0, never)));
     assert.equal(String(bytes), "PGDMP one");

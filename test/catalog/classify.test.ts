@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
-import { backupOf } from "../../shared/catalog/backup.ts";
+import { toBackup } from "../../shared/catalog/backup.ts";
 import { MAX_MANIFEST_BYTES } from "../../shared/catalog/classify.ts";
 import { serialiseManifest } from "../../shared/catalog/manifest.ts";
 import { aManifest } from "../support/backups.ts";
@@ -63,7 +63,7 @@ describe("what lies on a volume and in a bucket", () => {
     const inBucket = await bucketCatalog(bucket.settings).list(never);
 
     assert.deepEqual(inBucket, onVolume);
-    assert.deepEqual(onVolume.backups, [backupOf(WHOLE)]);
+    assert.deepEqual(onVolume.backups, [toBackup(WHOLE)]);
     const said = Object.values(LYING_THERE).flatMap(({ says }) => (says === undefined ? [] : [says]));
     assert.deepEqual(
       onVolume.foreign.map(({ path, reason }) => [path, reason]),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import { eventually } from "./support/kubectl.ts";
-import { countBackups, pingHeaders, runsOf, schedule } from "./support/events.ts";
+import { countBackups, pingHeaders, createRuns, schedule } from "./support/events.ts";
 import { asleep, install, type Installation } from "./support/namespace.ts";
 
 const BACKUP = "dormouse-backup";
@@ -63,6 +63,6 @@ describe("the backup function on Knative", () => {
       Array(3).fill([202, ""]),
     );
     await eventually("the backup", async () => (await countBackups(dormouse)) === before + 1);
-    assert.equal((await runsOf(dormouse, "thrice")).length, 1);
+    assert.equal((await createRuns(dormouse, "thrice")).length, 1);
   });
 });

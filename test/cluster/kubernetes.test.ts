@@ -1,6 +1,6 @@
 import { it } from "node:test";
 import { describeReviewAuth } from "../contracts/authorize.ts";
-import { describeResumeSource } from "../contracts/resume-source.ts";
+import { describeResumeSource } from "../contracts/wake-up-source.ts";
 import { describeWorkloads } from "../contracts/workloads.ts";
 import { realWorld } from "../support/real-world.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import type { Run } from "../../shared/run/run.ts";
-import { pingHeaders, runsOf } from "./support/events.ts";
+import { pingHeaders, createRuns } from "./support/events.ts";
 import { eventually } from "./support/kubectl.ts";
 import { asleep, install, type Installation, type Pod } from "./support/namespace.ts";
 
@@ -59,7 +59,7 @@ describe("a long backup on Knative", () => {
   it("ends without a trace when its pod is deleted, and is made by the pod that follows", async () => {
     const lock = await lockTable(dormouse, 900);
     await dormouse.call(BACKUP, { method: "POST", headers: pingHeaders("deleted") });
-    await eventually("the dump", async () => (await runsOf(dormouse, "deleted"))[0]?.state === "running");
+    await eventually("the dump", async () => (await createRuns(dormouse, "deleted"))[0]?.state === "running");
 
     await dormouse.kubectl(`delete pod -l serving.knative.dev/service=${BACKUP}`);
     await dormouse.sql(
@@ -102,7 +102,7 @@ function lockers({ sql }: Installation): Promise<string> {
 
 function endOf(dormouse: Installation, event: string): Promise<Run> {
   return eventually(`the end of the run of ${event}`, async () => {
-    const [run] = await runsOf(dormouse, event);
+    const [run] = await createRuns(dormouse, event);
     return run?.state === "succeeded" || run?.state === "failed" ? run : undefined;
   });
 }

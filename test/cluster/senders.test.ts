@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { pingHeaders, runsOf, schedule } from "./support/events.ts";
+import { pingHeaders, createRuns, schedule } from "./support/events.ts";
 import { eventually, kubectl, kubectlJson } from "./support/kubectl.ts";
 import type { Wishes } from "./support/kustomization.ts";
 import { bearer, install, type Installation } from "./support/namespace.ts";
@@ -58,7 +58,7 @@ describe("functions that ask who sends an event", () => {
 
       await hasRun(dormouse, "backup", /pingsources\/dormouse-daily"/);
       await hasRun(dormouse, "cull", /\/dormouse\/backup\/hets"/);
-      assert.deepEqual(await runsOf(dormouse, "forged"), []);
+      assert.deepEqual(await createRuns(dormouse, "forged"), []);
     });
   });
 

@@ -22,7 +22,7 @@ const never = new AbortController().signal;
 const HOUR_MS = 3_600_000;
 
 /** What only some stores can: uploads that are taken up, checksums that are vouched for, versions and locks. */
-export function usesWhatTheStoreCan(storeOf: () => Store): void {
+export function usesWhatTheStoreCan(describeStore: () => Store): void {
   /** Stops a copy when the store has two of its three parts. */
   async function interrupted(bucket: TestBucket, settings: BucketSettings) {
     const stop = new AbortController();
@@ -45,7 +45,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
 
   for (const checksums of ["when-required", "when-supported"] as const)
     it(`goes on with an upload that an earlier run began, and sends no part twice, checksums ${checksums}`, async () => {
-      await using bucket = await makeBucket(storeOf(), { checksums });
+      await using bucket = await makeBucket(describeStore(), { checksums });
       await interrupted(bucket, bucket.settings);
       assert.equal((await uploadsIn(bucket)).length, 1);
       const backup = aBackupOf(LARGE);
@@ -60,7 +60,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
     });
 
   it("sends a part again whose bytes are not those of the archive", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(describeStore());
     await interrupted(bucket, bucket.settings);
     const others = randomBytes(LARGE.length);
     const mirror = bucketCatalog(bucket.settings);
@@ -71,7 +71,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
   });
 
   it("goes on with the upload that was begun last where there are several", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(describeStore());
     const backup = aBackupOf(LARGE);
     await beginUpload(bucket, backup.name);
     await interruptedLater(bucket);
@@ -91,7 +91,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
   }
 
   it("ends uploads of its database that nobody wants any more, and no others", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(describeStore());
     const { name } = aBackupOf(LARGE);
     for (const key of [name, "2026-11-22/other2026-11-22-01-00.bak", "notes.txt"])
       await beginUpload(bucket, key);
@@ -109,7 +109,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
   });
 
   it("tells of parts page by page", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(describeStore());
     const { client, settings } = bucket;
     const upload = { Bucket: settings.bucket, Key: "some", UploadId: await beginUpload(bucket, "some") };
     for (const PartNumber of [2, 1, 3])
@@ -136,7 +136,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
   });
 
   it("takes the store's word for a checksum of its own, and reads nothing back", async () => {
-    await using bucket = await makeBucket(storeOf(), { checksums: "when-supported" });
+    await using bucket = await makeBucket(describeStore(), { checksums: "when-supported" });
     for (const bytes of [Buffer.from("PGDMP"), LARGE]) {
       const backup = aBackupOf(bytes, bytes === LARGE ? 23 : 22);
       using sdk = watchSdk();
@@ -151,7 +151,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
   });
 
   it("loses none of the marks that several set at once", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(describeStore());
     const backup = aBackupOf(Buffer.from("PGDMP"));
     const mirror = bucketCatalog(bucket.settings);
     await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
@@ -171,7 +171,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
   });
 
   it("hides a backup where versions are kept", async () => {
-    await using bucket = await makeBucket(storeOf());
+    await using bucket = await makeBucket(describeStore());
     const VersioningConfiguration = { Status: "Enabled" } as const;
     const { client, settings } = bucket;
     await client.send(new PutBucketVersioningCommand({ Bucket: settings.bucket, VersioningConfiguration }));
@@ -185,7 +185,7 @@ export function usesWhatTheStoreCan(storeOf: () => Store): void {
   });
 
   it("leaves a backup alone that a lock or a legal hold keeps, and removes it when the hold is lifted", async () => {
-    await using bucket = await makeBucket(storeOf(), {}, { ObjectLockEnabledForBucket: true });
+    await using bucket = await makeBucket(describeStore(), {}, { ObjectLockEnabledForBucket: true });
     const { client, settings } = bucket;
     const mirror = bucketCatalog(settings);
     const [held, retained] = [aBackupOf(Buffer.from("PGDMP"), 21), aBackupOf(Buffer.from("PGDMP"), 22)];

@@ -42,7 +42,7 @@ export function describeReviewAuth(where: string, open: () => Promise<Kubernetes
       const unable = reviewAuth(world.callWithoutRights, settings);
 
       await assert.rejects(unable({ token, verb: "restore" }, signal), {
-        code: "review_forbidden",
+        code: "token_review_forbidden",
         message: /tokenreviews/,
       });
     });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { it } from "node:test";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { backupOf } from "../../shared/catalog/backup.ts";
+import { toBackup } from "../../shared/catalog/backup.ts";
 import type { BucketSettings } from "../../shared/catalog/bucket/bucket.ts";
 import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import { aManifest } from "../support/backups.ts";
@@ -14,13 +14,13 @@ const never = new AbortController().signal;
 export const LARGE = randomBytes((20 << 20) + 17);
 
 export function aBackupOf(bytes: Uint8Array, day = 22) {
-  return backupOf(aManifest({ bytes, startedAt: new Date(`2026-11-${day}T01:00:00Z`), sequence: day }));
+  return toBackup(aManifest({ bytes, startedAt: new Date(`2026-11-${day}T01:00:00Z`), sequence: day }));
 }
 
 /** What every store must do for the mirror, whoever made it. */
-export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSettings> = {}): void {
+export function behavesAsMirror(describeStore: () => Store, changes: Partial<BucketSettings> = {}): void {
   it("lists nothing in an empty bucket", async () => {
-    await using bucket = await makeBucket(storeOf(), changes);
+    await using bucket = await makeBucket(describeStore(), changes);
 
     const listing = await bucketCatalog(bucket.settings).list(never);
 
@@ -35,7 +35,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
     "several parts": LARGE,
   })) {
     it(`gives back an archive of ${size}, also from its middle`, async () => {
-      await using bucket = await makeBucket(storeOf(), changes);
+      await using bucket = await makeBucket(describeStore(), changes);
       const mirror = bucketCatalog(bucket.settings);
       const backup = aBackupOf(bytes);
 
@@ -52,7 +52,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
   }
 
   it("keeps to its prefix, and does not take a sibling for its own", async () => {
-    await using bucket = await makeBucket(storeOf(), changes);
+    await using bucket = await makeBucket(describeStore(), changes);
     const [mine, sibling] = ["hets", "hets-old"].map((prefix) =>
       bucketCatalog({ ...bucket.settings, prefix }),
     );
@@ -69,7 +69,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
   });
 
   it("reports what is no backup, and never counts it", async () => {
-    await using bucket = await makeBucket(storeOf(), changes);
+    await using bucket = await makeBucket(describeStore(), changes);
     const mirror = bucketCatalog(bucket.settings);
     const whole = aBackupOf(Buffer.from("PGDMP"));
     await mirror.copyIn(whole, async () => pieces("PGDMP"), never);
@@ -95,7 +95,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
   });
 
   it("refuses an archive that the volume has changed, and shows nothing of it", async () => {
-    await using bucket = await makeBucket(storeOf(), changes);
+    await using bucket = await makeBucket(describeStore(), changes);
     const mirror = bucketCatalog(bucket.settings);
     const rotten = Buffer.from(LARGE);
     rotten[rotten.length - 1] = (rotten.at(-1) ?? 0) ^ 1;
@@ -118,7 +118,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
   });
 
   it("sends no archive that is there and equal, and replaces one that is there in part", async () => {
-    await using bucket = await makeBucket(storeOf(), changes);
+    await using bucket = await makeBucket(describeStore(), changes);
     const mirror = bucketCatalog(bucket.settings);
     const backup = aBackupOf(Buffer.from("PGDMP"));
     const put = (Body: string) =>
@@ -134,7 +134,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
   });
 
   it("replaces a manifest that has changed", async () => {
-    await using bucket = await makeBucket(storeOf(), changes);
+    await using bucket = await makeBucket(describeStore(), changes);
     const mirror = bucketCatalog(bucket.settings);
     const backup = aBackupOf(Buffer.from("PGDMP"));
     await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
@@ -142,11 +142,11 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
 
     await mirror.rewrite(pinned, never);
 
-    assert.deepEqual((await mirror.list(never)).backups, [backupOf(pinned)]);
+    assert.deepEqual((await mirror.list(never)).backups, [toBackup(pinned)]);
   });
 
   it("removes both objects of a backup and nothing else", async () => {
-    await using bucket = await makeBucket(storeOf(), changes);
+    await using bucket = await makeBucket(describeStore(), changes);
     const mirror = bucketCatalog(bucket.settings);
     const [one, other] = [aBackupOf(Buffer.from("PGDMP"), 21), aBackupOf(Buffer.from("PGDMP"), 22)];
     for (const backup of [one, other]) await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
@@ -158,7 +158,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
   });
 
   it("finds one backup as it is now, and none of which an object is missing", async () => {
-    await using bucket = await makeBucket(storeOf(), changes);
+    await using bucket = await makeBucket(describeStore(), changes);
     const mirror = bucketCatalog(bucket.settings);
     const [one, half, none] = [21, 22, 23].map((day) => aBackupOf(Buffer.from("PGDMP"), day));
     assert.ok(one && half && none);
@@ -172,7 +172,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
   });
 
   it("finishes a removal only where the manifest is gone and the archive is the one meant", async () => {
-    await using bucket = await makeBucket(storeOf(), changes);
+    await using bucket = await makeBucket(describeStore(), changes);
     const mirror = bucketCatalog(bucket.settings);
     const [whole, half] = [21, 22].map((day) => aBackupOf(Buffer.from("PGDMP"), day));
     assert.ok(whole && half);
@@ -189,7 +189,7 @@ export function behavesAsMirror(storeOf: () => Store, changes: Partial<BucketSet
   });
 
   it("stops when it is told to, and shows nothing of what was sent", async () => {
-    await using bucket = await makeBucket(storeOf(), changes);
+    await using bucket = await makeBucket(describeStore(), changes);
     const stop = new AbortController();
     async function* slow() {
       yield LARGE.subarray(0, 9 << 20);

@@ -65,9 +65,9 @@ export function describeWorkloads(where: string, open: () => Promise<KubernetesW
       const forbidden = kubernetesWorkloads(world.callWithoutRights);
       await world.deploy(deployment("hidden"), 0);
 
-      await assert.rejects(workloads.read(deployment("nowhere"), signal), { code: "workload_missing" });
+      await assert.rejects(workloads.read(deployment("nowhere"), signal), { code: "workload_not_found" });
       await assert.rejects(workloads.scale(deployment("nowhere"), 1, 0, signal), {
-        code: "workload_missing",
+        code: "workload_not_found",
       });
       await assert.rejects(forbidden.read(deployment("hidden"), signal), { code: "workload_forbidden" });
       await assert.rejects(forbidden.scale(deployment("hidden"), 0, 1, signal), {

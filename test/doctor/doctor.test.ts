@@ -23,7 +23,7 @@ describe("GET /doctor of the backup function", () => {
       backupEnvironment(await sharedServer(), "postgres", volume.path),
     );
 
-    const { healthy, findings } = await reportOf(backup);
+    const { healthy, findings } = await toReport(backup);
 
     assert.equal(healthy, true, JSON.stringify(findings));
     assert.deepEqual(states(findings), {
@@ -41,7 +41,7 @@ describe("GET /doctor of the backup function", () => {
       backupEnvironment(await sharedServer(), "postgres", volume.path),
     );
 
-    await reportOf(backup);
+    await toReport(backup);
 
     const { foreign, backups } = (await (await backup.get("/")).json()) as Record<string, unknown[]>;
     assert.deepEqual([foreign, backups], [[], []]);
@@ -52,7 +52,7 @@ describe("GET /doctor of the backup function", () => {
     const environment = backupEnvironment(await sharedServer(), "no_such_database", volume.path);
     await using backup = await startFunction("backup", { ...environment, K_SINK: "http://127.0.0.1:9/" });
 
-    const { healthy, findings } = await reportOf(backup);
+    const { healthy, findings } = await toReport(backup);
 
     assert.equal(healthy, false);
     assert.deepEqual(states(findings), {
@@ -83,7 +83,7 @@ describe("GET /doctor where a role may not read all", () => {
         ALLOW_INCOMPLETE: "unreadable-tables",
       });
       const ofDatabase = async (backup: FunctionProcess) => {
-        const { healthy, findings } = await reportOf(backup);
+        const { healthy, findings } = await toReport(backup);
         return {
           healthy,
           found: findings.find(({ detail }) => detail.startsWith("the role cannot dump")),
@@ -133,7 +133,7 @@ describe("GET /doctor with a bucket", () => {
     return {
       bucket,
       proxy,
-      report: () => reportOf(cull),
+      report: () => toReport(cull),
       async [Symbol.asyncDispose]() {
         for (const each of [cull, bucket, proxy, volume]) await each[Symbol.asyncDispose]();
       },
@@ -242,7 +242,7 @@ describe("GET /doctor with a bucket", () => {
   });
 });
 
-async function reportOf(process: FunctionProcess): Promise<Report> {
+async function toReport(process: FunctionProcess): Promise<Report> {
   const response = await process.get("/doctor");
   assert.equal(response.status, 200);
   return (await response.json()) as Report;
@@ -264,7 +264,7 @@ describe("GET /doctor of the restore function", () => {
   after(() => stage[Symbol.asyncDispose]());
 
   it("finds nothing in the way of a restore where there is nothing", async () => {
-    const { healthy, findings } = await reportOf(await stage.start());
+    const { healthy, findings } = await toReport(await stage.start());
 
     assert.equal(healthy, true, JSON.stringify(findings));
     const said = findings.filter(({ check }) => check === "restore").map(({ state, fix }) => [state, fix]);
@@ -274,9 +274,9 @@ describe("GET /doctor of the restore function", () => {
   });
 
   it("says that the role may not create databases, and that it does not own the live one", async () => {
-    const owner = await reportOf(await stage.startAsOwner());
+    const owner = await toReport(await stage.startAsOwner());
     await stage.query("postgres", "ALTER DATABASE :db OWNER TO postgres");
-    const stranger = await reportOf(await stage.startAsOwner());
+    const stranger = await toReport(await stage.startAsOwner());
 
     const said = [owner, stranger].map(({ findings }) =>
       findings.filter(({ check }) => check === "restore").map(({ detail }) => detail),

@@ -13,12 +13,12 @@ import { runFiles } from "../../shared/run/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { jsonLog } from "../../shared/log.ts";
 import { cullBackups, type CullDependencies } from "../../functions/cull/cull-backups.ts";
-import { oneAtATime } from "../../functions/cull/exclusively.ts";
+import { createMutex } from "../../functions/cull/mutex.ts";
 import { KEEP_NOTHING } from "../support/backups.ts";
-import { cull, cullEnvironment, daysOf, fillVolume, reportOf } from "../support/culled.ts";
+import { cull, cullEnvironment, daysOf, fillVolume, toReport } from "../support/culled.ts";
 import { assertWhole, listingOf, preload, problemIn, setStage } from "../support/faulty.ts";
 import { manifestOf, minutesAgo, spawnFunction, startFunction } from "../support/function-process.ts";
-import { contentOf, smallVolume, temporaryFolder, temporaryVolume } from "../support/volume.ts";
+import { readContent, smallVolume, temporaryFolder, temporaryVolume } from "../support/volume.ts";
 
 const never = new AbortController().signal;
 const PING = { id: "tick-1", time: minutesAgo(30) };
@@ -50,12 +50,12 @@ async function cullWith(path: string, files: Partial<Files>) {
     events: { send: async () => undefined },
     log: silent,
     now,
-    exclusively: oneAtATime(),
+    mutex: createMutex(),
   };
   const nothing = async () => undefined;
   const [progress, meanwhile] = [() => undefined, () => undefined];
   const record = { refresh: async () => run, step: nothing, amend: nothing, progress, meanwhile };
-  const context = { run, isTakenUp: false, signal: never, ...record };
+  const context = { run, isResumed: false, signal: never, ...record };
   return cullBackups(deps, { policy: POLICY, maxRemovals: 200, dryRun: false }, context);
 }
 
@@ -79,7 +79,7 @@ describe("a cull whose volume fails", () => {
     it(`removes nothing when the listing fails midway, at whatever ${call}`, async () => {
       await using volume = await temporaryVolume();
       await fillVolume(volume.path, 4);
-      const before = await contentOf(volume.path);
+      const before = await readContent(volume.path);
 
       let failures = 0;
       for (; ; failures++) {
@@ -94,7 +94,7 @@ describe("a cull whose volume fails", () => {
         assert.equal(listed, false);
         const { files } = failingAt(call, failures + 1);
         await assert.rejects(cullWith(volume.path, files), { code: "catalog_unreadable" });
-        assert.deepEqual(await contentOf(volume.path), before, `${call} ${failures + 1}`);
+        assert.deepEqual(await readContent(volume.path), before, `${call} ${failures + 1}`);
       }
       assert.ok(failures >= 4, `${failures}`);
     });
@@ -105,12 +105,12 @@ describe("a cull whose volume fails", () => {
     await fillVolume(volume.path, 4);
     await writeFile(join(volume.path, ".dormouse/runs/restore-000000000000000000000000.json"), "{");
     await using culler = await start(volume.path);
-    const before = await contentOf(volume.path);
+    const before = await readContent(volume.path);
 
     const problem = await problemIn(culler.post());
 
     assert.deepEqual([problem.status, problem.code], [503, "catalog_unreadable"]);
-    assert.deepEqual(await contentOf(volume.path), before);
+    assert.deepEqual(await readContent(volume.path), before);
   });
 
   it("stops where removing is denied, tells what went and what did not, and goes on when it is allowed", async () => {
@@ -166,12 +166,12 @@ describe("a cull whose volume fails", () => {
     await fillVolume(volume.path, 4);
     await using culler = await start(volume.path);
     await execa("mount", ["-o", "remount,ro", volume.path]);
-    const before = await contentOf(volume.path);
+    const before = await readContent(volume.path);
 
     const problem = await problemIn(culler.post());
 
     assert.deepEqual([problem.status, problem.code], [503, "volume_unwritable"]);
-    assert.deepEqual(await contentOf(volume.path), before);
+    assert.deepEqual(await readContent(volume.path), before);
   });
 
   it("makes room on a volume that has none left, not even for its record", async (test) => {
@@ -188,7 +188,7 @@ describe("a cull whose volume fails", () => {
     const report = await cull(culler);
 
     assert.deepEqual(daysOf(report.removed), ["11-01", "11-02"]);
-    await culler.logged("reserve given up");
+    await culler.logged("reserve file released");
   });
 });
 
@@ -352,7 +352,7 @@ describe("culls that meet others", () => {
 
     const during = await cull(culler);
     await runs.update({ ...run, state: "succeeded" });
-    const after = await reportOf(culler.post());
+    const after = await toReport(culler.post());
 
     assert.deepEqual(daysOf(during.removed), ["11-02", "11-03"]);
     assert.equal(during.databases[0]?.keep.at(-1)?.reasons[0]?.rule, "in_use");

@@ -5,7 +5,7 @@ import { backupEnvironment, manifestOf, startFunction } from "../support/functio
 import { assertWhole, listingOf, preload, setStage } from "../support/faulty.ts";
 import { ODD_NAMES } from "../support/odd-names.ts";
 import { startPostgres, type OwnServer } from "../support/postgres.ts";
-import { contentOf, temporaryFolder } from "../support/volume.ts";
+import { readContent, temporaryFolder } from "../support/volume.ts";
 
 describe("a backup of a database with an odd name", () => {
   // Of its own: other files make databases of these names on the shared one.
@@ -40,7 +40,7 @@ describe("a backup of a database with an odd name", () => {
       await server.dropDatabase(database);
       assert.deepEqual(rows, [{ name }]);
       assert.equal((await listingOf(backup)).backups[0]?.database, name);
-      assert.deepEqual(Object.keys(await contentOf(volume.path)), [manifest.name, `${manifest.name}.json`]);
+      assert.deepEqual(Object.keys(await readContent(volume.path)), [manifest.name, `${manifest.name}.json`]);
     });
   }
 });

@@ -32,7 +32,7 @@ describe("a backup whose process ends", () => {
     await release();
 
     const next = await stage.start({ RETRY_SECONDS: "60" });
-    await next.logged("run taken up");
+    await next.logged("run resumed");
     await next.logged("run succeeded");
 
     await assertOneMore(stage);
@@ -70,7 +70,7 @@ describe("a backup whose process ends", () => {
     await using sink = await eventReceiver();
     const { answer, release } = await stage.startHeld({ K_SINK: sink.url });
     const next = await stage.start({ K_SINK: sink.url, RETRY_SECONDS: "0" });
-    await next.logged("run taken up");
+    await next.logged("run resumed");
     await pause(1_500);
     await release();
 
@@ -98,12 +98,12 @@ describe("a backup whose process ends", () => {
     await held.backup.end("SIGKILL");
     for (let attempt = 2; attempt <= 3; attempt++) {
       const next = await stage.start({ RETRY_SECONDS: "60" });
-      await next.logged("run taken up");
+      await next.logged("run resumed");
       await next.end("SIGKILL");
     }
 
     const last = await stage.start({ K_SINK: sink.url });
-    await last.logged("run given up");
+    await last.logged("run abandoned");
     await held.release();
 
     await until(() => sink.events.length > 0);

@@ -30,7 +30,7 @@ describe("a background worker in the live database", () => {
     ];
     await server.query(stage.database, "ROLLBACK PREPARED 'lock'");
     await until(async () => (await workers()).length === 0);
-    await stage.resultOf(restore.post({ filename: "latest" }));
+    await stage.readResult(restore.post({ filename: "latest" }));
 
     for (const { code, detail } of problems) {
       assert.equal(code, "restore_blocked");

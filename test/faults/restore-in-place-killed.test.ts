@@ -70,7 +70,7 @@ describe("a restore in place whose process is killed inside of its transaction",
 
     const next = await stage.start(asOwner());
     const result = (await endedRestore(stage.path)).result as RestoreResult;
-    await stage.resultOf(next.post(result.undo?.body));
+    await stage.readResult(next.post(result.undo?.body));
 
     assert.equal(result.compared?.rows, stage.backup.content.rows);
     assert.equal(result.undo?.body["strategy"], "in-place");
@@ -90,7 +90,7 @@ describe("a restore in place whose process is killed inside of its transaction",
     assert.equal(await stage.connectionLimit(), -1);
   });
 
-  it("keeps nobody from a restore by exchange when the database is gone as well", async () => {
+  it("keeps nobody from a restore by swapNames when the database is gone as well", async () => {
     await using _network = await killAt("wiping");
     await stage.server.dropDatabase(stage.database);
     await stage.query("postgres", `ALTER ROLE ${stage.owner} CREATEDB`);
@@ -98,7 +98,7 @@ describe("a restore in place whose process is killed inside of its transaction",
     const next = await stage.start(asOwner());
     const run = await endedRestore(stage.path);
     const replicasBetween = cluster.replicas();
-    await stage.resultOf(next.post({ filename: stage.backup.name }));
+    await stage.readResult(next.post({ filename: stage.backup.name }));
 
     assert.equal(run.state, "failed");
     assert.deepEqual(replicasBetween, REPLICAS);

@@ -124,7 +124,7 @@ describe("a restore whose process is killed", { concurrency: LANES }, () => {
         const { stage, cluster } = lane;
         await change(stage);
         const restore = await stage.start(cluster.environment);
-        const { run } = await stage.resultOf(restore.post({ filename: "latest" }));
+        const { run } = await stage.readResult(restore.post({ filename: "latest" }));
         await restore.end("SIGTERM");
 
         await killAndStartAgain(lane, point, { body: { undo: run }, outcome });
@@ -137,7 +137,7 @@ describe("a restore whose process is killed", { concurrency: LANES }, () => {
         await change(stage);
         const was = await stage.fingerprint();
         const restore = await stage.start(cluster.environment);
-        const { run } = await stage.resultOf(restore.post({ filename: "latest" }));
+        const { run } = await stage.readResult(restore.post({ filename: "latest" }));
         await restore.end("SIGTERM");
         await stage.server.dropDatabase(stage.database);
 
@@ -227,7 +227,7 @@ async function kill({ stage, cluster }: Lane, point: string, body: Body): Promis
   assert.equal(await doomed.ended, "SIGKILL", JSON.stringify(doomed.lines.at(-1)));
 }
 
-/** The live one, what an exchange keeps, what was asked for beside it; nothing else. */
+/** The live one, what an swapNames keeps, what was asked for beside it; nothing else. */
 async function assertDatabases(stage: RestoreStage, body: Body, run: RestoreRun): Promise<void> {
   const kept = run.state === "succeeded" ? keptBy(stage, body, run.id) : keptBefore(stage, body);
   const isMade = run.state === "succeeded" && "into" in body && body["into"] !== "scratch";

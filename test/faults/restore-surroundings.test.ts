@@ -58,7 +58,7 @@ describe("a restore whose surroundings fail while the application is down", () =
   it("starts the workloads as soon as an API server that was away answers again", async () => {
     const restore = await stage.start(cluster.environment);
     cluster.server.behave({ stopMs: "never" });
-    const answer = stage.resultOf(restore.post({ filename: "latest" }));
+    const answer = stage.readResult(restore.post({ filename: "latest" }));
     await until(() => cluster.server.replicas === 0);
     cluster.kubernetes.behave("is overloaded");
     cluster.server.endPods();
@@ -78,12 +78,12 @@ describe("a restore whose surroundings fail while the application is down", () =
     cluster.server.behave({ stopMs: "never" });
     const answer = restore.post({ filename: "latest" });
     await until(() => cluster.server.replicas === 0 && cluster.frontend.replicas === 0);
-    const letGo = await lockOut(stage);
+    const unlock = await lockOut(stage);
     cluster.server.endPods();
 
     const response = await answer;
     const replicas = cluster.replicas();
-    await letGo();
+    await unlock();
 
     assert.deepEqual([response.status, (await problemIn(response)).code], [503, "lock_timeout"]);
     assert.deepEqual(replicas, REPLICAS);
@@ -95,7 +95,7 @@ describe("a restore whose surroundings fail while the application is down", () =
   it("starts the others when one of the workloads is gone", async () => {
     const restore = await stage.start(cluster.environment);
     cluster.server.behave({ stopMs: "never" });
-    const answer = stage.resultOf(restore.post({ filename: "latest" }));
+    const answer = stage.readResult(restore.post({ filename: "latest" }));
     await until(() => cluster.server.replicas === 0 && cluster.frontend.replicas === 0);
     const locked = await lockOut(stage);
     cluster.server.endPods();
@@ -133,7 +133,7 @@ describe("a restore behind whose fence somebody holds the list of databases", ()
     await holder.query("LOCK TABLE pg_database IN SHARE MODE");
     process.kill(restore.pid, "SIGCONT");
 
-    // The exchange has given up by then, and so has the first attempt to open the database again.
+    // The swapNames has given up by then, and so has the first attempt to open the database again.
     await restore.logged("restore failed");
     await until(async () => (await waitsToReopen(stage)) === 1);
     await until(async () => (await waitsToReopen(stage)) === 0);
@@ -151,7 +151,7 @@ describe("a restore behind whose fence somebody holds the list of databases", ()
 });
 
 describe("a restore whose connection is lost", () => {
-  it("at the COMMIT of the exchange, which happened, finishes", async () => {
+  it("at the COMMIT of the swapNames, which happened, finishes", async () => {
     await using server = await startPostgres({ synchronous_commit: "local" });
     await using stage = await setRestoreStage({ server });
     await stage.destroyData();
@@ -159,7 +159,7 @@ describe("a restore whose connection is lost", () => {
     await server.query("postgres", "SELECT pg_reload_conf()");
     const restore = await stage.start();
 
-    const answer = stage.resultOf(restore.post({ filename: "latest" }));
+    const answer = stage.readResult(restore.post({ filename: "latest" }));
     // It waits for a standby, having committed.
     const waits = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     await until(async () => (await server.query("postgres", waits)).rows.length > 0);
@@ -199,7 +199,7 @@ async function waitsToReopen({ server, database }: RestoreStage): Promise<number
   return (await server.query("postgres", sql, [database])).rowCount ?? 0;
 }
 
-/** Keeps the exchange waiting; returns how to let it go on. */
+/** Keeps the swapNames waiting; returns how to let it go on. */
 async function lockOut({ server, database }: RestoreStage): Promise<() => Promise<void>> {
   const client = await server.connect();
   await client.query("BEGIN");

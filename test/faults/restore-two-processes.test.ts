@@ -58,7 +58,7 @@ describe("a restore that two processes have", () => {
     it(`is not touched any more by one that lost the lock in its sleep: ${strategy}`, async () => {
       await stage.destroyData();
       const sleeper = await startStopping("after phase stopping");
-      const answer = stage.resultOf(sleeper.post(body));
+      const answer = stage.readResult(sleeper.post(body));
       await until(async () => (await restoreRuns(stage.path))[0]?.journal?.phase === "stopping");
       await endHolder(stage);
       const next = await stage.start(cluster.environment);
@@ -80,10 +80,10 @@ describe("a restore that two processes have", () => {
 
   it("is left to the one that has the lock, and taken up by nobody else", async () => {
     const sleeper = await startStopping("after phase stopping");
-    const answer = stage.resultOf(sleeper.post({ filename: "latest" }));
+    const answer = stage.readResult(sleeper.post({ filename: "latest" }));
     await until(async () => (await restoreRuns(stage.path))[0]?.journal?.phase === "stopping");
     const next = await stage.start(cluster.environment);
-    await next.logged("run taken up");
+    await next.logged("run resumed");
 
     process.kill(sleeper.pid, "SIGCONT");
     const result = await answer;

@@ -25,7 +25,7 @@ describe("a backup whose server fails", () => {
 
     const problem = await problemIn(backup.post());
 
-    assert.equal(problem.code, "database_missing");
+    assert.equal(problem.code, "database_not_found");
     assert.match(problem.detail, /nowhere/);
     await stage.assertUntouched();
   });

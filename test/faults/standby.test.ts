@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import { backupEnvironment, restoreEnvironment, startFunction } from "../support/function-process.ts";
 import { startPostgres, startStandby, type OwnServer } from "../support/postgres.ts";
-import { contentOf, temporaryFolder } from "../support/volume.ts";
+import { readContent, temporaryFolder } from "../support/volume.ts";
 
 const skip =
   process.env["DORMOUSE_TEST_PG_ROOT"] === undefined ? false : "root folders have no pg_basebackup to call";
@@ -57,7 +57,7 @@ describe("a hot standby", { skip }, () => {
     await using volume = await temporaryFolder();
     await using backup = await startFunction("backup", backupEnvironment(primary, "app", volume.path));
     const { name } = (await (await backup.post()).json()) as BackupManifest;
-    const content = await contentOf(volume.path);
+    const content = await readContent(volume.path);
     await using restore = await startFunction("restore", restoreEnvironment(standby, "app", volume.path));
 
     for (const how of [{}, { strategy: "in-place" }, { into: "scratch" }, { into: "other" }]) {
@@ -70,7 +70,7 @@ describe("a hot standby", { skip }, () => {
       assert.equal(refused.code, "restore_blocked");
       assert.match(refused.hint, /name the primary/);
     }
-    assert.deepEqual(await contentOf(volume.path), content);
+    assert.deepEqual(await readContent(volume.path), content);
   });
 });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { execa } from "execa";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
-import { cullEnvironment, reportOf } from "../support/culled.ts";
+import { cullEnvironment, toReport } from "../support/culled.ts";
 import {
   backupEnvironment,
   manifestOf,
@@ -42,7 +42,7 @@ describe("functions beside what another user keeps to itself", async () => {
     await mkdir(join(path, "2018-01-01"), { mode: 0o700 });
     const beside = await manifestOf(await backup.post());
     const rehearsed = await restore.post({ filename: "latest", into: "scratch" });
-    const culled = await reportOf(cull.post());
+    const culled = await toReport(cull.post());
     const { backups, foreign } = (await (await restore.get("/")).json()) as CatalogListing;
     await server.dropDatabase(database);
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { backupEnvironment, minutesAgo, spawnFunction } from "../support/function-process.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
-import { contentOf, temporaryFolder } from "../support/volume.ts";
+import { readContent, temporaryFolder } from "../support/volume.ts";
 
 const EVENT = {
   specversion: "1.0",
@@ -54,7 +54,7 @@ describe("the backup function as the Job of a JobSink", () => {
       process.lines.find(({ message }) => message === "listening"),
       undefined,
     );
-    assert.equal(Object.keys(await contentOf(job.volume.path)).length, 2);
+    assert.equal(Object.keys(await readContent(job.volume.path)).length, 2);
   });
 
   it("does nothing a second time for the same event", async () => {
@@ -63,7 +63,7 @@ describe("the backup function as the Job of a JobSink", () => {
     const codes = [await job.start().ended, await job.start().ended];
 
     assert.deepEqual(codes, [0, 0]);
-    assert.equal(Object.keys(await contentOf(job.volume.path)).length, 2);
+    assert.equal(Object.keys(await readContent(job.volume.path)).length, 2);
   });
 
   it("ends with 1 when the run fails", async () => {
@@ -72,7 +72,7 @@ describe("the backup function as the Job of a JobSink", () => {
     const process = job.start({ POSTGRESQL_DATABASE: "none_of_that_name" });
 
     assert.equal(await process.ended, 1);
-    assert.equal((await process.logged("run failed"))["code"], "database_missing");
+    assert.equal((await process.logged("run failed"))["code"], "database_not_found");
   });
 
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
@@ -90,7 +90,7 @@ describe("the backup function as the Job of a JobSink", () => {
       assert.equal(ended, signal === "SIGTERM" ? 1 : "SIGKILL");
       assert.equal(await second.ended, 0);
       assert.equal((await second.logged("run succeeded"))["run"], run);
-      assert.equal(Object.keys(await contentOf(job.volume.path)).length, 2);
+      assert.equal(Object.keys(await readContent(job.volume.path)).length, 2);
     });
   }
 

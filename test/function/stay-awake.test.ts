@@ -12,7 +12,7 @@ import {
 import { sharedServer, type TestServer } from "../support/postgres.ts";
 import { type QueueProxy, startQueueProxy } from "../support/queue-proxy.ts";
 import { preload } from "../support/faulty.ts";
-import { contentOf, type Removed, temporaryFolder } from "../support/volume.ts";
+import { readContent, type Removed, temporaryFolder } from "../support/volume.ts";
 
 const TIMEOUT_SECONDS = 10;
 
@@ -131,7 +131,7 @@ describe("a function on Knative", () => {
       ownProxy.deletePod();
 
       const ended = await backup.ended;
-      const left = await contentOf(volume.path);
+      const left = await readContent(volume.path);
       await blocker.query("COMMIT");
       await using next = await startBehind(proxy);
       const succeeded = await next.logged("run succeeded");
@@ -141,7 +141,7 @@ describe("a function on Knative", () => {
       assert.equal(endOf(backup, run).message, "run interrupted");
       assert.deepEqual(left, {});
       assert.equal(succeeded["run"], run);
-      assert.equal(Object.keys(await contentOf(volume.path)).length, 2);
+      assert.equal(Object.keys(await readContent(volume.path)).length, 2);
     });
   }
 });

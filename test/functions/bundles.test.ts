@@ -48,7 +48,7 @@ describe("the bundles", { skip }, () => {
       BACKUP_DIR: empty.path,
       AGE_IDENTITY_FILE,
     });
-    await stage.resultOf(restore.post({ filename: name }));
+    await stage.readResult(restore.post({ filename: name }));
 
     assert.deepEqual(await stage.fingerprint(), stage.original);
 

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { authorizeOf } from "../../shared/http/authorize-by.ts";
+import { createAuthorizer } from "../../shared/http/authorize-by.ts";
 import type { Run } from "../../shared/run/run.ts";
 import { runFiles } from "../../shared/run/run-files.ts";
 import { clusterCaller } from "../../shared/kubernetes/client.ts";
 import { jsonLog } from "../../shared/log.ts";
-import { runsOf } from "../../shared/run/runs.ts";
+import { createRuns } from "../../shared/run/runs.ts";
 import { listen } from "../../shared/function/listen.ts";
 import { createApp } from "../../shared/http/server.ts";
 import { type FakeKubernetes, startFakeKubernetes } from "../support/fake-kubernetes.ts";
@@ -142,7 +142,7 @@ describe("a function that asks who calls", () => {
     fake.allow("create tokenreviews");
 
     assert.equal(response.status, 500);
-    assert.equal(((await response.json()) as { code: string }).code, "review_forbidden");
+    assert.equal(((await response.json()) as { code: string }).code, "token_review_forbidden");
     assert.deepEqual(service.seen, []);
   });
 
@@ -244,9 +244,9 @@ async function serveWith(settings: AuthSettings, fake: FakeKubernetes, backupDir
     verbsOf: () => ["restore"],
   };
   const log = jsonLog(() => undefined, now);
-  const runs = runsOf({ store: runFiles(backupDir, log, now), log, now });
+  const runs = createRuns({ store: runFiles(backupDir, log, now), log, now });
   checkAuth(settings);
-  const authorize = await authorizeOf(settings, clusterCaller({ kubeconfig: fake.kubeconfig }));
+  const authorize = await createAuthorizer(settings, clusterCaller({ kubeconfig: fake.kubeconfig }));
   const server = await listen(0);
   server.open(createApp({ handler, runs, log, authorize }));
   const url = `http://127.0.0.1:${server.port}`;

@@ -17,8 +17,8 @@ describe("what a function tells of its runs", () => {
 
   it("lists its latest, newest first, without what only the function itself needs", async () => {
     const restore = await stage.start();
-    await stage.resultOf(restore.post({ filename: "latest", into: "scratch" }));
-    const { run } = await stage.resultOf(restore.post({ filename: "latest" }));
+    await stage.readResult(restore.post({ filename: "latest", into: "scratch" }));
+    const { run } = await stage.readResult(restore.post({ filename: "latest" }));
 
     const { runs } = (await (await restore.get("/runs")).json()) as { runs: Run[] };
 

@@ -1,5 +1,5 @@
 import { describeReviewAuth } from "../contracts/authorize.ts";
-import { describeResumeSource } from "../contracts/resume-source.ts";
+import { describeResumeSource } from "../contracts/wake-up-source.ts";
 import { describeWorkloads } from "../contracts/workloads.ts";
 import { fakeWorld } from "../support/fake-world.ts";
 

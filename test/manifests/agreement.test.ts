@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { parseAllDocuments } from "yaml";
-import { secretsOf } from "../../scripts/doctor/needs.ts";
+import { listSecrets } from "../../scripts/doctor/needs.ts";
 import {
   containersOf,
   installable,
@@ -34,14 +34,15 @@ describe("the manifests agree with themselves:", async () => {
       { skip },
       async () => {
         const manifests = await render(folder);
-        const workloads = dataOf(manifests, /^dormouse-restore-settings/)["APP_WORKLOADS"]?.split(",") ?? [];
+        const workloads =
+          readData(manifests, /^dormouse-restore-settings/)["APP_WORKLOADS"]?.split(",") ?? [];
         const rules = rulesOf(manifests, "dormouse-restore").filter(({ resources }) =>
           resources.some((resource) => resource.endsWith("/scale")),
         );
 
         assert.notEqual(rules.length, 0);
         for (const rule of rules) {
-          assert.deepEqual(rule.resourceNames?.toSorted(), workloads.map(nameOf).toSorted());
+          assert.deepEqual(rule.resourceNames?.toSorted(), workloads.map(formatName).toSorted());
           assert.deepEqual(rule.verbs, ["get", "patch"]);
         }
       },
@@ -76,7 +77,7 @@ describe("the manifests agree with themselves:", async () => {
           given,
         ]);
 
-        assert.equal(dataOf(manifests, /^dormouse-settings/)["AUTH"], "kubernetes");
+        assert.equal(readData(manifests, /^dormouse-settings/)["AUTH"], "kubernetes");
         assert.deepEqual(verbs, [
           ["dormouse-backup", ["get", "backup", "pin"]],
           ["dormouse-cull", ["get", "cull", "pin"]],
@@ -87,7 +88,7 @@ describe("the manifests agree with themselves:", async () => {
 
     it(`in ${folder} each function knows the time limit of its service`, { skip }, async () => {
       const manifests = await render(folder);
-      const limit = Number(dataOf(manifests, /^dormouse-settings/)["TIMEOUT_SECONDS"]);
+      const limit = Number(readData(manifests, /^dormouse-settings/)["TIMEOUT_SECONDS"]);
 
       for (const { metadata, spec } of manifests.filter(({ apiVersion }) =>
         apiVersion.startsWith("serving."),
@@ -113,7 +114,7 @@ describe("the manifests agree with themselves:", async () => {
     const text = await readFile(join(MANIFESTS, "base/secrets.example.yaml"), "utf8");
     const examples = parseAllDocuments(text).map((document) => document.toJS() as Example);
 
-    const needed = secretsOf(await render("base"));
+    const needed = listSecrets(await render("base"));
 
     assert.deepEqual(
       [...new Set(needed.map(({ name }) => name))].toSorted(),
@@ -143,7 +144,9 @@ describe("the manifests agree with themselves:", async () => {
 
     const ofDatabase = services.map((service) => [
       service.metadata.name,
-      [...new Set(secretsOf([service]).map(({ name }) => name))].filter((name) => name.endsWith("-database")),
+      [...new Set(listSecrets([service]).map(({ name }) => name))].filter((name) =>
+        name.endsWith("-database"),
+      ),
     ]);
 
     assert.deepEqual(ofDatabase, [
@@ -165,7 +168,7 @@ describe("the manifests agree with themselves:", async () => {
 
       assert.equal(given?.name, "POSTGRESQL_DATABASE");
       assert.equal(key, "POSTGRESQL_DATABASE");
-      assert.notEqual(dataOf(manifests, new RegExp(`^${map}$`))[key], undefined);
+      assert.notEqual(readData(manifests, new RegExp(`^${map}$`))[key], undefined);
     },
   );
 
@@ -190,7 +193,7 @@ type Example = {
 };
 
 /** `deployment/server` */
-function nameOf(workload: string): string {
+function formatName(workload: string): string {
   return workload.split("/")[1] ?? "";
 }
 
@@ -199,7 +202,7 @@ function rulesOf(manifests: readonly Manifest[], name: string): readonly Rule[] 
   return (role?.["rules"] ?? []) as readonly Rule[];
 }
 
-function dataOf(manifests: readonly Manifest[], name: RegExp): Readonly<Record<string, string>> {
+function readData(manifests: readonly Manifest[], name: RegExp): Readonly<Record<string, string>> {
   const map = manifests.find(({ kind, metadata }) => kind === "ConfigMap" && name.test(metadata.name));
   return (map?.["data"] ?? {}) as Readonly<Record<string, string>>;
 }

@@ -41,10 +41,10 @@ describe("names in the manifests", async () => {
       });
 
       assert.deepEqual(
-        manifests.map(nameOf).filter((name) => !isOfThisInstallation(name)),
+        manifests.map(formatName).filter((name) => !isOfThisInstallation(name)),
         [],
       );
-      assert.deepEqual(manifests.filter((each) => !isInNamespace(each)).map(textOf), []);
+      assert.deepEqual(manifests.filter((each) => !isInNamespace(each)).map(toText), []);
       assert.deepEqual(danglingIn(manifests), []);
     });
 
@@ -86,20 +86,20 @@ describe("names in the manifests", async () => {
         assert.ok(kinds.includes("PingSource"), folder);
       }
       for (const folder of ["volume", "volume-rwo"])
-        assert.deepEqual((await render(folder)).map(textOf), ["PersistentVolumeClaim/dormouse-backups"]);
+        assert.deepEqual((await render(folder)).map(toText), ["PersistentVolumeClaim/dormouse-backups"]);
     },
   );
 });
 
 /** Of objects, and of what they point to; roles of the cluster itself are everybody's. */
 function everyNameIn(manifests: readonly Manifest[]): readonly string[] {
-  const names = [...manifests.map(textOf), ...manifests.flatMap(referencesIn)];
+  const names = [...manifests.map(toText), ...manifests.flatMap(referencesIn)];
   return names.filter((name) => !name.startsWith("ClusterRole/"));
 }
 
 /** What is named and neither rendered nor one of those that people make themselves: Secrets and the claim. */
 function danglingIn(manifests: readonly Manifest[]): readonly string[] {
-  const there = new Set(manifests.map(textOf));
+  const there = new Set(manifests.map(toText));
   return manifests
     .flatMap(referencesIn)
     .filter((reference) => !there.has(reference) && !isMadeByHand(reference));
@@ -121,10 +121,10 @@ function isInNamespace({ kind, metadata }: Manifest): boolean {
   return kind.startsWith("Cluster") || metadata.namespace === NAMESPACE;
 }
 
-function nameOf({ metadata }: Manifest): string {
+function formatName({ metadata }: Manifest): string {
   return metadata.name;
 }
 
-function textOf({ kind, metadata }: Manifest): string {
+function toText({ kind, metadata }: Manifest): string {
   return `${kind}/${metadata.name}`;
 }

@@ -33,7 +33,7 @@ describe("findClientTools against a real server", () => {
     const answer = await backup.post();
     const problem = (await answer.json()) as Problem;
 
-    assert.deepEqual([answer.status, problem.code], [500, "client_tools_missing"]);
+    assert.deepEqual([answer.status, problem.code], [500, "client_tools_not_found"]);
     assert.match(problem.detail, new RegExp(`server of version ${server.major}: found 15\\.\\d+ in ${own}`));
     assert.match(problem.hint ?? "", new RegExp(`PostgreSQL ${server.major} client tools`));
   });
@@ -55,7 +55,7 @@ describe("findClientTools", () => {
           (error: { code?: string }) => error.code,
         );
 
-        if (expected === undefined) assert.equal(found, "client_tools_missing");
+        if (expected === undefined) assert.equal(found, "client_tools_not_found");
         else assert.equal(typeof found === "object" ? found.version : found, expected);
       } finally {
         await Promise.all(folders.map((folder) => rm(folder, { recursive: true })));

@@ -134,7 +134,7 @@ describe("dumping and reading with the client tools", () => {
 
     assert.equal(rejected.code, "password_rejected");
     assert.ok(!rejected.message.includes("s3cret-and-wrong"));
-    assert.equal(missing.code, "database_missing");
+    assert.equal(missing.code, "database_not_found");
     assert.equal(unreachable.code, "server_unreachable");
   });
 

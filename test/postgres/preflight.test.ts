@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { findClientTools } from "../../shared/postgres/client-tools.ts";
-import type { LackKind } from "../../shared/postgres/lacks.ts";
+import type { OmissionKind } from "../../shared/postgres/lacks.ts";
 import { startDump } from "../../shared/postgres/pg-dump.ts";
 import { openLibpq } from "../../shared/postgres/session/libpq.ts";
 import { inspectDatabase, type DatabaseInspection } from "../../shared/postgres/preflight.ts";
@@ -34,7 +34,7 @@ describe("inspectDatabase", () => {
   const asRole = () => settingsOf(server, { user: role, password: "reader" });
   const inspect = () => inspectDatabase(asRole(), database, never);
 
-  async function dumpAsRole(inspection: DatabaseInspection, kinds: readonly LackKind[]): Promise<void> {
+  async function dumpAsRole(inspection: DatabaseInspection, kinds: readonly OmissionKind[]): Promise<void> {
     await using libpq = await openLibpq(asRole());
     const tools = await findClientTools(inspection.serverMajor, server.binDir, "");
     const leaveOut = inspection.lacks.filter(({ kind }) => kinds.includes(kind));
@@ -58,7 +58,7 @@ describe("inspectDatabase", () => {
     );
   });
 
-  const cases: readonly (readonly [LackKind, string, string, RegExp])[] = [
+  const cases: readonly (readonly [OmissionKind, string, string, RegExp])[] = [
     ["large-objects", "SELECT lo_from_bytea(424242, 'x')", "SELECT lo_unlink(424242)", /^424242$/],
     [
       "row-security",

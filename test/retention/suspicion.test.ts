@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { archiveName } from "../../shared/catalog/archive-name.ts";
 import type { Backup } from "../../shared/catalog/backup.ts";
-import { suspicionOf } from "../../shared/retention/suspicion.ts";
+import { findSuspicion } from "../../shared/retention/suspicion.ts";
 import { aBackup, aManifest, type ManifestGiven } from "../support/backups.ts";
 
 const ACKNOWLEDGED = { at: "2026-11-22T02:00:00Z", by: "ada" };
@@ -101,7 +101,7 @@ describe("suspicionOf", () => {
   ];
   for (const [what, backups, expected] of cases) {
     it(`says ${expected === undefined ? "nothing" : "that it is suspect"}: ${what}`, () => {
-      const suspicion = suspicionOf(backups, 50);
+      const suspicion = findSuspicion(backups, 50);
 
       if (expected === undefined) assert.equal(suspicion, undefined);
       else {
@@ -115,20 +115,20 @@ describe("suspicionOf", () => {
     const backups = history({}, { sequence: 3, rows: { t: 1 } });
     const at = (day: string) => [{ minuteAt: new Date(`2026-11-${day}:00Z`) }];
 
-    assert.equal(suspicionOf(backups, 50, at("01T12:00"))?.against, backups[0]?.name);
-    assert.equal(suspicionOf(backups, 50, at("03T12:00")), undefined);
-    assert.equal(suspicionOf(backups, 50), undefined);
+    assert.equal(findSuspicion(backups, 50, at("01T12:00"))?.against, backups[0]?.name);
+    assert.equal(findSuspicion(backups, 50, at("03T12:00")), undefined);
+    assert.equal(findSuspicion(backups, 50), undefined);
   });
 
   it("names the backup that it compares with, and every drop as figures", () => {
     const backups = history({ rows: { t: 1_000, u: 5 } }, { rows: { t: 10 }, sizeBytes: 100 * KIB });
 
-    assert.deepEqual(suspicionOf(backups, 50)?.drops, [
+    assert.deepEqual(findSuspicion(backups, 50)?.drops, [
       { kind: "rows", table: "public.t", before: 1_000, now: 10 },
       { kind: "table_gone", table: "public.u", before: 5, now: 0 },
       { kind: "size", before: 1_000 * KIB, now: 100 * KIB },
     ]);
-    assert.equal(suspicionOf(backups, 50)?.against, backups[0]?.name);
+    assert.equal(findSuspicion(backups, 50)?.against, backups[0]?.name);
   });
 
   it("follows the threshold, and is silent at a hundred percent", () => {
@@ -136,10 +136,10 @@ describe("suspicionOf", () => {
     const small = history({ rows: { t: 1_000 } }, { rows: { t: 250 } });
 
     assert.deepEqual(
-      [10, 74, 75, 99, 100].map((percent) => suspicionOf(small, percent) !== undefined),
+      [10, 74, 75, 99, 100].map((percent) => findSuspicion(small, percent) !== undefined),
       [true, true, false, false, false],
     );
-    assert.equal(suspicionOf(backups, 99)?.drops.length, 1);
-    assert.equal(suspicionOf(backups, 100), undefined);
+    assert.equal(findSuspicion(backups, 99)?.drops.length, 1);
+    assert.equal(findSuspicion(backups, 100), undefined);
   });
 });

@@ -4,8 +4,8 @@ import type { NewRun } from "../../shared/run/run.ts";
 import { runFiles } from "../../shared/run/run-files.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import { jsonLog } from "../../shared/log.ts";
-import type { Work } from "../../shared/run/carry-out.ts";
-import { runsOf } from "../../shared/run/runs.ts";
+import type { Work } from "../../shared/run/execute-run.ts";
+import { createRuns } from "../../shared/run/runs.ts";
 import { temporaryVolume } from "../support/volume.ts";
 
 const now = () => new Date();
@@ -20,12 +20,12 @@ const WANTED: NewRun = {
 describe("runs", () => {
   it("take up what could not be settled when the same is asked again", async () => {
     await using volume = await temporaryVolume();
-    const runs = runsOf({ store: runFiles(volume.path, silent, now), log: silent, now });
-    const takenUp: boolean[] = [];
-    const work: Work = async ({ isTakenUp }) => {
-      takenUp.push(isTakenUp);
-      if (isTakenUp) return "done";
-      throw new DormouseError("restore_unsettled", "the server is away");
+    const runs = createRuns({ store: runFiles(volume.path, silent, now), log: silent, now });
+    const resumed: boolean[] = [];
+    const work: Work = async ({ isResumed }) => {
+      resumed.push(isResumed);
+      if (isResumed) return "done";
+      throw new DormouseError("rollback_pending", "the server is away");
     };
     const signal = AbortSignal.timeout(60_000);
 
@@ -33,15 +33,15 @@ describe("runs", () => {
     const again = await (await runs.start(WANTED, work)).finished(signal);
     const known = await (await runs.start(WANTED, work)).finished(signal);
 
-    assert.deepEqual([first.state, first.problem?.code], ["interrupted", "restore_unsettled"]);
+    assert.deepEqual([first.state, first.problem?.code], ["interrupted", "rollback_pending"]);
     assert.deepEqual([again.id, again.state, again.result], [first.id, "succeeded", "done"]);
-    assert.deepEqual([known.state, takenUp], ["succeeded", [false, true]]);
+    assert.deepEqual([known.state, resumed], ["succeeded", [false, true]]);
   });
 
   it("tell who asked how another process ended the run that it had first", async () => {
     await using volume = await temporaryVolume();
     const store = runFiles(volume.path, silent, now);
-    const runs = runsOf({ store, log: silent, now });
+    const runs = createRuns({ store, log: silent, now });
     const work: Work = async ({ run, step }) => {
       const theirs = { ...run, attempt: run.attempt + 1, state: "running" } as const;
       await store.update(theirs);
@@ -58,7 +58,7 @@ describe("runs", () => {
   it("wait for another process until they are stopped, and no longer", async () => {
     await using volume = await temporaryVolume();
     const store = runFiles(volume.path, silent, now);
-    const runs = runsOf({ store, log: silent, now });
+    const runs = createRuns({ store, log: silent, now });
     const work: Work = async ({ run, step }) => {
       await store.update({ ...run, attempt: run.attempt + 1, state: "running" });
       await step("locked");
@@ -68,6 +68,6 @@ describe("runs", () => {
     const waiting = finished(AbortSignal.timeout(60_000));
     await runs.settle(1_000, new DormouseError("interrupted", "the pod is told to stop"));
 
-    assert.equal((await waiting).problem?.code, "run_elsewhere");
+    assert.equal((await waiting).problem?.code, "run_superseded");
   });
 });

@@ -62,7 +62,7 @@ async function answer(books: Books, incoming: IncomingMessage, port: number): Pr
   const asked = parsed(incoming, await buffer(incoming));
   if (asked.method === "PUT" && asked.headers["if-match"] !== undefined)
     return conditionally(books, asked, port);
-  return carryOut(books, asked, port);
+  return executeRun(books, asked, port);
 }
 
 /** A write on the condition that the object is still the one that was read. */
@@ -71,14 +71,14 @@ async function conditionally(books: Books, asked: Asked, port: number): Promise<
     const etag = books.etags.get(`${asked.bucket}/${asked.key}`);
     if (etag === undefined) return refusal(404, "NoSuchKey");
     if (etag !== asked.headers["if-match"]) return refusal(412, "PreconditionFailed");
-    return carryOut(books, asked, port);
+    return executeRun(books, asked, port);
   };
   const done = books.conditional.last.then(write);
   books.conditional.last = done.catch(() => undefined);
   return done;
 }
 
-async function carryOut(books: Books, asked: Asked, port: number): Promise<Answer> {
+async function executeRun(books: Books, asked: Asked, port: number): Promise<Answer> {
   const wrong = sumProblem(asked);
   if (wrong !== undefined) return wrong;
   return (

@@ -55,7 +55,7 @@ async function makePlain(server: TestServer, path: string) {
   const earlier = takeLeft(server);
   if (earlier !== undefined) return { made: await makeAgain(earlier, path), next: earlier };
   const made = await make(server, path, {});
-  return { made, next: { ...made, server, volume: await copyOf(path) } };
+  return { made, next: { ...made, server, volume: await copyArchive(path) } };
 }
 
 function keptFolder(path: string): Removed {
@@ -104,7 +104,7 @@ async function backUp(server: TestServer, database: string, path: string): Promi
   return await manifestOf(await backup.post({ label: "good" }));
 }
 
-async function copyOf(path: string): Promise<string> {
+async function copyArchive(path: string): Promise<string> {
   const copy = await temporaryFolder();
   await cp(path, copy.path, { recursive: true });
   process.once("exit", () => rmSync(copy.path, { recursive: true, force: true }));

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { archiveName, parseArchiveName, type ArchiveName } from "../../shared/catalog/archive-name.ts";
-import { backupOf, type Backup } from "../../shared/catalog/backup.ts";
+import { toBackup, type Backup } from "../../shared/catalog/backup.ts";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import type { RetentionPolicy } from "../../shared/retention/retention-policy.ts";
 
@@ -30,7 +30,7 @@ export type ManifestGiven = Partial<Omit<Known, "startedAt" | "finishedAt">> & {
 /** A valid manifest; whatever a test cares about is given. */
 export function aManifest(given: ManifestGiven = {}): BackupManifest {
   const { startedAt = new Date("2026-11-22T01:00:00Z"), bytes = Buffer.from("PGDMP"), ...rest } = given;
-  const database = given.database ?? (given.name === undefined ? "hets" : databaseOf(given.name));
+  const database = given.database ?? (given.name === undefined ? "hets" : parseDatabase(given.name));
   return {
     formatVersion: 1,
     name: archiveName(database, startedAt),
@@ -70,9 +70,9 @@ export function contentWith(rows: number): BackupManifest["content"] {
 }
 
 export function aBackup(given: ManifestGiven = {}): Backup {
-  return backupOf(aManifest(given));
+  return toBackup(aManifest(given));
 }
 
-function databaseOf(name: ArchiveName): string {
+function parseDatabase(name: ArchiveName): string {
   return parseArchiveName(name)?.database ?? "";
 }

@@ -5,7 +5,7 @@ import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { asDormouseError } from "../../shared/errors.ts";
 import { jsonLog } from "../../shared/log.ts";
 import { cullPlaces } from "../../functions/cull/cull-places.ts";
-import { oneAtATime } from "../../functions/cull/exclusively.ts";
+import { createMutex } from "../../functions/cull/mutex.ts";
 import { KEEP_NOTHING } from "./backups.ts";
 import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
 
@@ -33,7 +33,7 @@ const nothing = async () => undefined;
 const announcing: Promise<void>[] = [];
 const context = {
   run,
-  isTakenUp: false,
+  isResumed: false,
   signal,
   refresh: async () => run,
   step: nothing,
@@ -48,7 +48,7 @@ const deps = {
   events: sink,
   log,
   now,
-  exclusively: oneAtATime(),
+  mutex: createMutex(),
   version: "0.0.0",
   namespace: undefined,
 };

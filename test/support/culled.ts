@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { archiveName } from "../../shared/catalog/archive-name.ts";
 import type { Backup } from "../../shared/catalog/backup.ts";
-import { backupOf } from "../../shared/catalog/backup.ts";
+import { toBackup } from "../../shared/catalog/backup.ts";
 import { serialiseManifest } from "../../shared/catalog/manifest.ts";
 import type { CullPlacesReport } from "../../functions/cull/cull-places.ts";
 import { aManifest, type ManifestGiven } from "./backups.ts";
@@ -49,12 +49,12 @@ export async function fillVolume(
     await mkdir(dirname(join(path, name)), { recursive: true });
     await writeFile(join(path, name), bytes);
     await writeFile(join(path, `${name}.json`), serialiseManifest(manifest));
-    backups.push(backupOf(manifest));
+    backups.push(toBackup(manifest));
   }
   return backups;
 }
 
-export async function reportOf(answer: Response | Promise<Response>): Promise<CullPlacesReport> {
+export async function toReport(answer: Response | Promise<Response>): Promise<CullPlacesReport> {
   const response = await answer;
   const text = await response.text();
   assert.equal(response.status, 200, text);
@@ -62,7 +62,7 @@ export async function reportOf(answer: Response | Promise<Response>): Promise<Cu
 }
 
 export async function cull(process: FunctionProcess, body: unknown = {}): Promise<CullPlacesReport> {
-  return reportOf(process.post(body));
+  return toReport(process.post(body));
 }
 
 /** The days of the names: `11-05`. */

@@ -110,7 +110,7 @@ export function fakeWorkload(
       const gone = Array.from({ length: evicted }, (_, index) =>
         evictedPod(`${name}-evicted-${index}`, labels),
       );
-      return [...pods.map((pod) => podOf(pod, labels, behaviour)), ...gone];
+      return [...pods.map((pod) => toPod(pod, labels, behaviour)), ...gone];
     },
     events: () => (behaviour.startMs === "quota" && pods.length < replicas ? [quotaEvent(kind, name)] : []),
   };
@@ -118,14 +118,14 @@ export function fakeWorkload(
 
 export type FakeWorkload = ReturnType<typeof fakeWorkload>;
 
-function podOf(
+function toPod(
   { name, since, endsAt }: FakePod,
   labels: Record<string, string>,
   { startMs }: Behaviour,
 ): unknown {
   const isReady = typeof startMs === "number" && performance.now() >= since + (since === 0 ? 0 : startMs);
   const trouble = typeof startMs === "string" && since !== 0 ? startMs : undefined;
-  const status = trouble === undefined ? statusOf(isReady) : TROUBLES[trouble];
+  const status = trouble === undefined ? readStatus(isReady) : TROUBLES[trouble];
   const deletion = endsAt === undefined ? {} : { deletionTimestamp: new Date().toISOString() };
   return { metadata: { name, labels, ...deletion }, status };
 }
@@ -134,7 +134,7 @@ function evictedPod(name: string, labels: Record<string, string>): unknown {
   return { metadata: { name, labels }, status: { phase: "Failed", reason: "Evicted" } };
 }
 
-function statusOf(isReady: boolean): V1PodStatus {
+function readStatus(isReady: boolean): V1PodStatus {
   return {
     phase: "Running",
     conditions: [{ type: "Ready", status: isReady ? "True" : "False" }],

@@ -8,7 +8,7 @@ import type { Problem } from "../../shared/http/problem.ts";
 import { backedUpSample } from "./backed-up.ts";
 import { backupEnvironment, startFunction, type FunctionProcess } from "./function-process.ts";
 import { sharedServer, type TestServer } from "./postgres.ts";
-import { contentOf } from "./volume.ts";
+import { readContent } from "./volume.ts";
 
 /** A database with something in it, a volume that has one good backup of it, and functions to be broken. */
 export type Stage = {
@@ -57,7 +57,7 @@ export async function setStage(given: Given = {}): Promise<Stage> {
     return { backup, answer, release: () => end(holder) };
   }
 
-  const before = await contentOf(path);
+  const before = await readContent(path);
 
   return {
     server,
@@ -66,9 +66,9 @@ export async function setStage(given: Given = {}): Promise<Stage> {
     environment,
     start,
     startHeld,
-    assertUntouched: async () => assert.deepEqual(await contentOf(path), before),
+    assertUntouched: async () => assert.deepEqual(await readContent(path), before),
     async assertUntouchedButTemporary() {
-      const files = Object.entries(await contentOf(path)).filter(([name]) => !name.includes("/.tmp-"));
+      const files = Object.entries(await readContent(path)).filter(([name]) => !name.includes("/.tmp-"));
       assert.deepEqual(Object.fromEntries(files), before);
     },
     async [Symbol.asyncDispose]() {
@@ -107,7 +107,7 @@ export async function listingOf(backup: FunctionProcess): Promise<CatalogListing
 
 /** Fails unless each archive hashes to what its manifest says. */
 export async function assertWhole(path: string, backups: CatalogListing["backups"]): Promise<void> {
-  const content = await contentOf(path);
+  const content = await readContent(path);
   for (const { name, manifest } of backups) {
     const bytes = Buffer.from(content[name] ?? "", "base64");
     assert.equal(createHash("sha256").update(bytes).digest("hex"), manifest.archive.sha256, name);

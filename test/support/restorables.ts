@@ -42,7 +42,7 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     forbiddenExtensions: [],
     forbiddenSettings: [],
     forbiddenTablespaces: [],
-    forbiddenHome: [],
+    tablespaceNotCreatable: [],
     live: undefined,
     eventTriggersOfOthers: [],
     impossibleSettings: [],

@@ -24,7 +24,7 @@ export type RestoreStage = {
   start(changes?: Readonly<Record<string, string>>): Promise<FunctionProcess>;
   /** As a role that owns the database and everything in it, and may create none. */
   startAsOwner(): Promise<FunctionProcess>;
-  resultOf(answer: Promise<Response>): Promise<RestoreResult>;
+  readResult(answer: Promise<Response>): Promise<RestoreResult>;
   /** What somebody regrets. */
   destroyData(): Promise<void>;
   /** `:db` stands for the live database. */
@@ -80,7 +80,7 @@ export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> 
     original: await print(),
     start,
     startAsOwner: () => start({ POSTGRESQL_USER: owner, POSTGRESQL_PASSWORD: owner }),
-    async resultOf(answer) {
+    async readResult(answer) {
       const response = await answer;
       const text = await response.text();
       assert.equal(response.status, 200, text);
@@ -101,7 +101,7 @@ export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> 
       const { rows } = await server.query("postgres", sql, [database]);
       return (rows as { datname: string }[]).map(({ datname }) => datname);
     },
-    properties: (where) => propertiesOf(server, where),
+    properties: (where) => readProperties(server, where),
     async connectionLimit() {
       const sql = "SELECT datconnlimit AS limit FROM pg_database WHERE datname = $1";
       const { rows } = await server.query("postgres", sql, [database]);
@@ -128,7 +128,7 @@ async function runFilesIn(path: string): Promise<string[]> {
 }
 
 /** All that belongs to a database and is no part of its content. */
-async function propertiesOf(server: TestServer, database: string): Promise<unknown> {
+async function readProperties(server: TestServer, database: string): Promise<unknown> {
   const { rows } = await server.query(
     "postgres",
     `SELECT pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding, datcollate, datctype,

@@ -52,7 +52,7 @@ export function uploadBook(
     const answer = await passOn();
     if (answer.status !== 200) return answer;
     uploads.delete(upload.id);
-    keepSum(`${upload.bucket}/${upload.key}`, compositeOf(sums));
+    keepSum(`${upload.bucket}/${upload.key}`, hashParts(sums));
     return answer;
   }
 
@@ -103,7 +103,7 @@ export function uploadBook(
 }
 
 /** S3's checksum of an object in parts: the hash of the parts' hashes, and their number. */
-function compositeOf(sums: readonly (string | undefined)[]): string | undefined {
+function hashParts(sums: readonly (string | undefined)[]): string | undefined {
   if (sums.includes(undefined)) return undefined;
   const all = Buffer.concat(sums.map((sum) => Buffer.from(sum ?? "", "base64")));
   return `${createHash("sha256").update(all).digest("base64")}-${sums.length}`;

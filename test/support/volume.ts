@@ -49,7 +49,7 @@ export async function smallVolume(test: TestContext, size: string): Promise<Remo
 }
 
 /** Every file with its content: what must not change when something fails. Run records are told apart from backups. */
-export async function contentOf(folder: string): Promise<Record<string, string>> {
+export async function readContent(folder: string): Promise<Record<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile() && !entry.parentPath.includes("/.dormouse"));
   const contents = files.map(async ({ parentPath, name }): Promise<[string, string]> => {

@@ -6,7 +6,7 @@ import { odditiesIn, type DamageBook, type KnownDamage } from "../../../shared/r
 import type { BackupManifest, Marks } from "../../../shared/catalog/manifest.ts";
 import type { RunContext } from "../../../shared/run/run.ts";
 import { DormouseError } from "../../../shared/errors.ts";
-import type { Exclusively } from "../exclusively.ts";
+import type { Mutex } from "../mutex.ts";
 
 export type MarkDependencies = {
   /** Of both places, where there is a bucket. */
@@ -15,7 +15,7 @@ export type MarkDependencies = {
   readonly namespace: string | undefined;
   readonly damage: DamageBook;
   readonly now: () => Date;
-  readonly exclusively: Exclusively;
+  readonly mutex: Mutex;
 };
 
 export type MarkRequest = {
@@ -46,7 +46,7 @@ export async function markBackup(
     }
   }
   const mark = { at: deps.now().toISOString(), by };
-  const manifest = await deps.exclusively(async () => {
+  const manifest = await deps.mutex(async () => {
     await assertOurs(deps, name, signal);
     return deps.catalog.mark(name, (before) => marked(before, request, mark), signal);
   });

@@ -1,6 +1,6 @@
 import { isAdopted } from "../../../shared/catalog/backup.ts";
 import type { CatalogListing } from "../../../shared/catalog/catalog.ts";
-import { removalOf, type LegacyPlan } from "../cull-report.ts";
+import { toRemoval, type LegacyPlan } from "../cull-report.ts";
 import { asAdopted } from "../../../shared/catalog/legacy/legacy-adoption.ts";
 import type { CullContext, RetentionPolicy } from "../../../shared/retention/retention-policy.ts";
 import { planCatalog } from "./retention.ts";
@@ -18,6 +18,6 @@ export function planLegacy(
   const remove = planCatalog(all, { ...policy, legacy: true }, context)
     .flatMap((plan) => plan.remove)
     .filter(({ backup }) => isAdopted(backup))
-    .map(removalOf);
+    .map(toRemoval);
   return { remove, kept: total - remove.length };
 }

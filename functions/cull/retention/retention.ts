@@ -3,8 +3,8 @@ import { newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import { isAhead, keepReasons, type KeepReason } from "../../../shared/retention/keep-rules.ts";
 import { hiding, type Oddity } from "../../../shared/retention/oddities.ts";
 import type { CullContext, RetentionPolicy } from "../../../shared/retention/retention-policy.ts";
-import { stalenessOf, type Staleness } from "./staleness.ts";
-import { suspicionOf, type Suspicion } from "../../../shared/retention/suspicion.ts";
+import { findStaleness, type Staleness } from "./staleness.ts";
+import { findSuspicion, type Suspicion } from "../../../shared/retention/suspicion.ts";
 
 export type KeptBackup = { readonly backup: Backup; readonly reasons: readonly KeepReason[] };
 export type RemovedBackup = { readonly backup: Backup; readonly reason: string };
@@ -40,9 +40,9 @@ export function planCull(
   const ordered = backups.toSorted(newestFirst);
   const reasons = keepReasons(ordered, policy, context);
   const odd = context.odd.filter((entry) => entry.database === context.database);
-  const suspicion = suspicionOf(ordered, policy.suspectDropPercent, odd);
-  const refusal = refusalOf(suspicion, odd) ?? hiddenRefusal(ordered, context);
-  const staleness = stalenessOf(ordered, policy.staleHours, context.now);
+  const suspicion = findSuspicion(ordered, policy.suspectDropPercent, odd);
+  const refusal = describeRefusal(suspicion, odd) ?? hiddenRefusal(ordered, context);
+  const staleness = findStaleness(ordered, policy.staleHours, context.now);
 
   const keep: KeptBackup[] = [];
   const remove: RemovedBackup[] = [];
@@ -101,7 +101,7 @@ function refuseOthers(backups: readonly Backup[], database: string): void {
   });
 }
 
-function refusalOf(suspicion: Suspicion | undefined, odd: readonly Oddity[]): CullRefusal | undefined {
+function describeRefusal(suspicion: Suspicion | undefined, odd: readonly Oddity[]): CullRefusal | undefined {
   if (suspicion !== undefined) {
     const { backup, against, detail } = suspicion;
     return { rule: "newest_suspect", detail: `${backup} is suspect against ${against}: ${detail}` };

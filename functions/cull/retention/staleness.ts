@@ -16,7 +16,7 @@ const HOUR_MS = 3_600_000;
  * Of the backups of one database, newest first. What one holds is as old as its begin, unless a wrong clock stamped it
  * ahead of now, which would hide for long that none follows. With 0 hours nothing is stale.
  */
-export function stalenessOf(
+export function findStaleness(
   ordered: readonly Backup[],
   staleHours: number,
   now: Date,

@@ -1,9 +1,9 @@
-import { blockersOf } from "../plan/blockers.ts";
+import { findBlockers } from "../plan/blockers.ts";
 import { good, type Check, type Finding } from "../../../shared/doctor/finding.ts";
 import { RESTORE_ROLE } from "../plan/restore-plan.ts";
 import { NO_NEEDS } from "../../../shared/postgres/plain-dump/script-needs.ts";
 import { identifier } from "../../../shared/postgres/sql-text.ts";
-import { doubtsOf } from "../journal/doubts-of.ts";
+import { findDoubts } from "../journal/doubts-of.ts";
 import type { RestoreDependencies } from "../restore-dependencies.ts";
 
 type Dependencies = Pick<RestoreDependencies, "server" | "settings" | "runs" | "expired">;
@@ -23,7 +23,7 @@ export function restoreCheck({ server, settings }: Dependencies): Check {
       const { database } = settings;
       const facts = await server.inspect({ database, target: database, needs: NO_NEEDS }, signal);
       // An undo exchanges two databases as a restore does, and needs nothing of a backup.
-      const blockers = blockersOf("undo", { facts, backup: undefined });
+      const blockers = findBlockers("undo", { facts, backup: undefined });
       const faults = blockers.map(({ detail, remedy }) => ({ state: "fault" as const, detail, fix: remedy }));
       const fine = blockers.length === 0 ? [good("the role may make, fence and rename the database")] : [];
       return [...fine, ...faults, ...(facts.isSuperuser ? [SUPERUSER] : [])];
@@ -36,7 +36,7 @@ export function leftoversCheck(deps: Dependencies): Check {
   return {
     name: "leftovers",
     async look(signal) {
-      const doubtful: Found = (await doubtsOf(deps, signal)).map(({ stops, detail, remedy }) => ({
+      const doubtful: Found = (await findDoubts(deps, signal)).map(({ stops, detail, remedy }) => ({
         state: stops ? "fault" : "warning",
         detail,
         fix: remedy,

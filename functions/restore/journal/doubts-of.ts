@@ -16,7 +16,7 @@ export type Doubt = {
 type Dependencies = Pick<RestoreDependencies, "runs" | "server" | "settings">;
 
 /** The records that cannot be believed, and what only a person can do about each. */
-export async function doubtsOf(
+export async function findDoubts(
   { runs, server, settings: { database } }: Dependencies,
   signal: AbortSignal,
 ): Promise<readonly Doubt[]> {
@@ -48,7 +48,7 @@ function stopping(record: DoubtfulRecord): Doubt {
     run: id,
     stops: true,
     detail: `the record of ${id} ${why}: what that restore stopped or changed is unknown${told}`,
-    remedy: `give the workloads their replicas, then move ${pathOf(id)} away: docs/on-the-day-it-burns.md`,
+    remedy: `give the workloads their replicas, then move ${formatPath(id)} away: docs/on-the-day-it-burns.md`,
   };
 }
 
@@ -57,11 +57,11 @@ function harmless({ id, why }: DoubtfulRecord, database: string): Doubt {
     run: id,
     stops: false,
     detail: `the record of ${id} ${why}: no restore of ${JSON.stringify(database)} is under way by it, so it stops none`,
-    remedy: `look whose it is, then move ${pathOf(id)} away: docs/on-the-day-it-burns.md`,
+    remedy: `look whose it is, then move ${formatPath(id)} away: docs/on-the-day-it-burns.md`,
   };
 }
 
-function pathOf(id: string): string {
+function formatPath(id: string): string {
   return `.dormouse/runs/${id}.json`;
 }
 

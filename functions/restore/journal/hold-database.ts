@@ -5,7 +5,7 @@ import { isTransient, retrying } from "../../../shared/retry.ts";
 import { changesLive, type Run } from "../../../shared/run/run.ts";
 import { asDormouseError, DormouseError, type ErrorCode } from "../../../shared/errors.ts";
 import type { RestoreDependencies } from "../restore-dependencies.ts";
-import type { Saga } from "./saga.ts";
+import type { JournaledRun } from "./journaled-run.ts";
 
 /**
  * A restore waits for the lock, and goes before all that only try to have it: an event can be taken again. One that is
@@ -13,12 +13,12 @@ import type { Saga } from "./saga.ts";
  */
 export async function holdDatabase<Result>(
   deps: RestoreDependencies,
-  saga: Saga,
-  work: (held: HeldDatabase, own: Saga) => Promise<Result>,
+  saga: JournaledRun,
+  work: (held: HeldDatabase, own: JournaledRun) => Promise<Result>,
 ): Promise<Result> {
-  const { isTakenUp, run, signal } = saga.context;
-  const mustEnd = () => isTakenUp || saga.hasBegun();
-  const locked = { database: deps.settings.database, run: run.id, queue: queueOf(deps, saga, mustEnd()) };
+  const { isResumed, run, signal } = saga.context;
+  const mustEnd = () => isResumed || saga.hasBegun();
+  const locked = { database: deps.settings.database, run: run.id, queue: createQueue(deps, saga, mustEnd()) };
   let isIn = false;
   return retrying(
     signal,
@@ -40,7 +40,11 @@ export async function holdDatabase<Result>(
 }
 
 /** Without the lock, the record of a run that is taken up is another's to write. */
-function queueOf({ runs, settings }: RestoreDependencies, { context }: Saga, mustEnd: boolean): Queueing {
+function createQueue(
+  { runs, settings }: RestoreDependencies,
+  { context }: JournaledRun,
+  mustEnd: boolean,
+): Queueing {
   if (mustEnd) return { forMs: settings.settleForMs, join: async () => true };
   return {
     forMs: settings.busyForMs,
@@ -74,13 +78,13 @@ function hasChangedSince(run: Run, since: Date): boolean {
 }
 
 function isHeld(code: ErrorCode): boolean {
-  return code === "database_busy" || code === "run_elsewhere";
+  return code === "database_busy" || code === "run_superseded";
 }
 
 export function unsettled({ id }: Run, error: unknown, cause = error): DormouseError {
   const failed = cause === error ? "" : ` failed (${asDormouseError(cause).message}) and`;
   return new DormouseError(
-    "restore_unsettled",
+    "rollback_pending",
     `restore ${id}${failed} could not be settled yet: ${asDormouseError(error).message}`,
     { hint: "its journal is kept: the next start, ping or request goes on", cause },
   );

@@ -20,11 +20,11 @@ export type JournalPhase = (typeof JOURNAL_PHASES)[number];
 
 export const STRATEGIES = ["swap", "in-place", "rehearse", "beside", "undo"] as const;
 /**
- * - `swap`: load beside the live database, then exchange the two
+ * - `swap`: load beside the live database, then swapNames the two
  * - `in-place`: replace what the live database holds, in one transaction
  * - `rehearse`: load into a scratch database, compare, drop it
  * - `beside`: load into a new database, which stays
- * - `undo`: exchange the live database with the one that an earlier swap kept
+ * - `undo`: swapNames the live database with the one that an earlier swap kept
  */
 export type Strategy = (typeof STRATEGIES)[number];
 
@@ -47,7 +47,7 @@ const journalSchema = z.object({
   leaveOut: z.array(z.string()).readonly().optional(),
   /** What `beside` calls it in the end. */
   target: z.string().optional(),
-  /** What the live database is called once it has been exchanged; absent when there was none. */
+  /** What the live database is called once it has been swapped; absent when there was none. */
   kept: z.string().optional(),
   /** As they were before the first of them was stopped; absent until then. */
   workloads: z.array(replicas).optional(),
@@ -102,8 +102,8 @@ export type DatabasesFound = {
 
 /**
  * What becomes of an unfinished restore whose process is gone.
- * - `finish`: the exchange has happened; open what is live and start the workloads
- * - `continue`: the loaded database is whole; stop, exchange, start
+ * - `finish`: the swapNames has happened; open what is live and start the workloads
+ * - `continue`: the loaded database is whole; stop, swapNames, start
  * - `again`: nothing an application sees has changed; load once more
  * - `roll-back`: leave the live database as it is, drop what was loaded, start the workloads
  * - `start`: the live database is gone, and with it what the server said: only what was stopped is started
@@ -130,7 +130,7 @@ function whenOver(journal: RestoreJournal, found: DatabasesFound): NextStep {
   return phase !== "rolling-back" && isDone(journal, found) ? "tell" : "forget";
 }
 
-/** Whether what cannot be taken back has happened. An exchange changes both names at once, so that one of them tells. */
+/** Whether what cannot be taken back has happened. An swapNames changes both names at once, so that one of them tells. */
 function isDone({ strategy, phase, kept }: RestoreJournal, found: DatabasesFound): boolean {
   const isPast = phase === "starting" || phase === "ended";
   if (strategy === "in-place" || strategy === "rehearse") return isPast || found.replaced;

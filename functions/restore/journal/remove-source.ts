@@ -6,10 +6,10 @@ import type { RestoreDependencies } from "../restore-dependencies.ts";
  * the lock of the database: the next run, which counts on the source, has it after that.
  */
 export async function removeSource(
-  { resumeSource, log }: Pick<RestoreDependencies, "resumeSource" | "log">,
+  { wakeUpSource, log }: Pick<RestoreDependencies, "wakeUpSource" | "log">,
   signal: AbortSignal,
 ): Promise<void> {
-  const { missing } = await resumeSource
+  const { missing } = await wakeUpSource
     .remove(signal)
     .catch((error: unknown) => ({ missing: asDormouseError(error).message }));
   if (missing !== undefined) log.warn("ping source not removed", { error: missing });

@@ -1,13 +1,13 @@
 import { choiceWarnings } from "../../../shared/postgres/databases/load-choice.ts";
 import type { RestoreResult } from "./restore-result.ts";
-import type { Exchanged } from "../exchange-databases.ts";
-import type { Saga } from "./saga.ts";
+import type { Swapped } from "../swap-databases.ts";
+import type { JournaledRun } from "./journaled-run.ts";
 
 /** The result of a saga that has ended, for this process or for one that finished another's. */
-export function resultOf(saga: Saga, { downtimeMs, workloads }: Exchanged): RestoreResult {
+export function readResult(saga: JournaledRun, { downtimeMs, workloads }: Swapped): RestoreResult {
   const journal = saga.journal();
   const { strategy, source, database, target, compared } = journal;
-  const undo = undoOf(saga);
+  const undo = describeUndo(saga);
   return {
     run: saga.context.run.id,
     strategy,
@@ -25,8 +25,8 @@ export function resultOf(saga: Saga, { downtimeMs, workloads }: Exchanged): Rest
   };
 }
 
-/** A safety backup is pinned and stays; a database that an exchange took out of use does not. */
-function undoOf(saga: Saga): RestoreResult["undo"] {
+/** A safety backup is pinned and stays; a database that an swapNames took out of use does not. */
+function describeUndo(saga: JournaledRun): RestoreResult["undo"] {
   const { strategy, kept, keptUntil: until, safety } = saga.journal();
   if (safety !== undefined) return { body: { filename: safety, strategy: "in-place" } };
   if (kept === undefined || (strategy !== "swap" && strategy !== "undo")) return undefined;

@@ -2,11 +2,11 @@ import type { HeldDatabase } from "../../../shared/postgres/databases/held-datab
 import { parseJournal } from "./journal.ts";
 import type { RestoreResult } from "./restore-result.ts";
 import { retrying } from "../../../shared/retry.ts";
-import { isLeftToOthers, type RunContext } from "../../../shared/run/run.ts";
+import { isOwnedElsewhere, type RunContext } from "../../../shared/run/run.ts";
 import { asDormouseError } from "../../../shared/errors.ts";
 import { holdDatabase, unsettled } from "./hold-database.ts";
 import type { RestoreDependencies } from "../restore-dependencies.ts";
-import { sagaOf, type Saga } from "./saga.ts";
+import { openJournal, type JournaledRun } from "./journaled-run.ts";
 import { settle } from "./settle-restore.ts";
 
 /**
@@ -29,7 +29,7 @@ export async function settleOthers(
       await deps.runs.update(current);
     };
     if (parseJournal(run.journal) !== undefined) {
-      const result = await settle(deps, sagaOf({ ...context, run, amend }), held);
+      const result = await settle(deps, openJournal({ ...context, run, amend }), held);
       if (result !== undefined) current = { ...current, result };
     }
     const problem = {
@@ -46,7 +46,7 @@ export async function settleOthers(
 /** With the lock anew, since it may be the lock that failed; in the end it is left to the next process. */
 export async function settleForSure(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   cause: unknown,
 ): Promise<RestoreResult | undefined> {
   const { run, signal } = saga.context;
@@ -57,7 +57,7 @@ export async function settleForSure(
     signal,
     () => holdDatabase(deps, saga, (held, own) => settleOwn(deps, own, held, cause)),
     ({ error, code: failed, elapsedMs }) => {
-      if (isLeftToOthers(failed)) return false;
+      if (isOwnedElsewhere(failed)) return false;
       if (elapsedMs > deps.settings.settleForMs) throw unsettled(run, error, cause);
       return true;
     },
@@ -67,18 +67,18 @@ export async function settleForSure(
 /** By the record, if that can be read: the lock may have been another's in between. */
 async function settleOwn(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   held: HeldDatabase,
   cause: unknown,
 ): Promise<RestoreResult | undefined> {
   try {
     await saga.refresh();
   } catch (error) {
-    if (isLeftToOthers(asDormouseError(error).code)) throw error;
+    if (isOwnedElsewhere(asDormouseError(error).code)) throw error;
     deps.log.warn("record not read", { run: saga.context.run.id, error: String(error) });
   }
   if (!saga.hasBegun()) return undefined;
   const { code, message } = asDormouseError(cause);
-  await saga.tolerant(deps.log).context.step("failed", { code, error: message });
+  await saga.bestEffort(deps.log).context.step("failed", { code, error: message });
   return settle(deps, saga, held);
 }

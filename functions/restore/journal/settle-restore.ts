@@ -2,16 +2,16 @@ import type { HeldDatabase } from "../../../shared/postgres/databases/held-datab
 import { nextStep, ownDatabase, type NextStep, type RestoreJournal } from "./journal.ts";
 import type { RestoreResult } from "./restore-result.ts";
 import { asDormouseError } from "../../../shared/errors.ts";
-import { finishExchange, restart, stopWaking, type Exchanged } from "../exchange-databases.ts";
+import { finishExchange, restart, removeWakeUp, type Swapped } from "../swap-databases.ts";
 import type { RestoreDependencies } from "../restore-dependencies.ts";
 import { startWorkloads } from "../workloads/restart-workloads.ts";
-import type { Saga } from "./saga.ts";
-import { resultOf } from "./restore-result-of.ts";
+import type { JournaledRun } from "./journaled-run.ts";
+import { readResult } from "./restore-result-of.ts";
 
 /** What the journal and the server together ask for. */
 export async function stepAfter(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   held: HeldDatabase,
   mayGoOn: boolean,
 ): Promise<NextStep> {
@@ -34,7 +34,7 @@ export async function stepAfter(
 /** Whether an in-place restore was committed. A psql whose process is gone may still be about to do so: it is ended first. */
 async function hasReplaced(
   { server }: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   held: HeldDatabase,
 ): Promise<boolean> {
   const { strategy, phase, database, transaction } = saga.journal();
@@ -44,29 +44,29 @@ async function hasReplaced(
 }
 
 /**
- * Puts things in order for good: what was exchanged is finished, and answered; everything else is taken back. Where the
+ * Puts things in order for good: what was swapped is finished, and answered; everything else is taken back. Where the
  * server says of no database that the run is under way, nothing is touched; where it can say nothing, since the live one
  * is gone, the application has its replicas back.
  */
 export async function settle(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   held: HeldDatabase,
 ): Promise<RestoreResult | undefined> {
   const next = await stepAfter(deps, saga, held, false);
-  const tolerant = saga.tolerant(deps.log);
-  if (next === "finish") return resultOf(saga, await finish(deps, tolerant, held));
+  const bestEffort = saga.bestEffort(deps.log);
+  if (next === "finish") return readResult(saga, await finish(deps, bestEffort, held));
   if (next === "roll-back") {
-    await rollBack(deps, tolerant, held);
+    await rollBack(deps, bestEffort, held);
     return undefined;
   }
   // Without a database nothing becomes ready, and whoever is to make one waits for this lock.
-  if (next === "start") await startWorkloads(deps, tolerant, 0);
-  await stopWaking(deps, tolerant);
-  return next === "tell" ? resultOf(saga, { downtimeMs: undefined, workloads: [] }) : undefined;
+  if (next === "start") await startWorkloads(deps, bestEffort, 0);
+  await removeWakeUp(deps, bestEffort);
+  return next === "tell" ? readResult(saga, { downtimeMs: undefined, workloads: [] }) : undefined;
 }
 
-async function finish(deps: RestoreDependencies, saga: Saga, held: HeldDatabase): Promise<Exchanged> {
+async function finish(deps: RestoreDependencies, saga: JournaledRun, held: HeldDatabase): Promise<Swapped> {
   const { strategy } = saga.journal();
   if (strategy === "swap" || strategy === "undo") return finishExchange(deps, saga, held);
   await resetLimit(saga.journal(), held);
@@ -76,7 +76,7 @@ async function finish(deps: RestoreDependencies, saga: Saga, held: HeldDatabase)
 }
 
 /** Plans without statistics are slow, and autovacuum makes them sooner or later: that is worth no failure. */
-async function analyze({ server, log }: RestoreDependencies, saga: Saga): Promise<void> {
+async function analyze({ server, log }: RestoreDependencies, saga: JournaledRun): Promise<void> {
   const { database } = saga.journal();
   await server.analyze(database, saga.context.signal).catch((error: unknown) => {
     saga.context.signal.throwIfAborted();
@@ -85,14 +85,14 @@ async function analyze({ server, log }: RestoreDependencies, saga: Saga): Promis
 }
 
 /** The application comes back first, then what was loaded is dropped. Every line may be taken twice. */
-async function rollBack(deps: RestoreDependencies, saga: Saga, held: HeldDatabase): Promise<void> {
+async function rollBack(deps: RestoreDependencies, saga: JournaledRun, held: HeldDatabase): Promise<void> {
   const { database, loaded } = saga.journal();
   const { run, step } = saga.context;
   await saga.write({ phase: "rolling-back" });
   await held.reopen(database);
   await resetLimit(saga.journal(), held);
   await startWorkloads(deps, saga);
-  await stopWaking(deps, saga);
+  await removeWakeUp(deps, saga);
   // Last: until then the run is under way.
   await dropLoaded(deps, saga);
   await held.release([database, loaded], run.id);
@@ -100,7 +100,7 @@ async function rollBack(deps: RestoreDependencies, saga: Saga, held: HeldDatabas
 }
 
 /** What the server does not call ours stays, and is told. */
-async function dropLoaded(deps: RestoreDependencies, saga: Saga): Promise<void> {
+async function dropLoaded(deps: RestoreDependencies, saga: JournaledRun): Promise<void> {
   const { run, signal } = saga.context;
   const own = ownDatabase(saga.journal(), run.id);
   try {
@@ -108,7 +108,7 @@ async function dropLoaded(deps: RestoreDependencies, saga: Saga): Promise<void> 
   } catch (error) {
     const { code, message, hint } = asDormouseError(error);
     if (code !== "database_not_ours") throw error;
-    deps.log.warn("database left", { run: run.id, error: message, hint });
+    deps.log.warn("database not dropped", { run: run.id, error: message, hint });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Lack } from "../../../shared/postgres/lacks.ts";
+import type { Omission } from "../../../shared/postgres/lacks.ts";
 import type { Strategy } from "../journal/journal.ts";
 import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./restorable.ts";
@@ -15,7 +15,7 @@ export type Given = {
   /** What the archive itself holds, where it was looked at. */
   readonly demands?: ArchiveDemands | undefined;
   /** Rows that a safety backup by this role would not have. */
-  readonly lacks?: readonly Lack[] | undefined;
+  readonly lacks?: readonly Omission[] | undefined;
 };
 
 export type Rule = {

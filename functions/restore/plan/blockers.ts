@@ -7,7 +7,7 @@ import { NEED_RULES } from "./need-blockers.ts";
 import { ONE_DATABASE_RULES } from "./one-database-blocker.ts";
 import type { ArchiveNeeds } from "../../../shared/postgres/plain-dump/script-needs.ts";
 import { STAYING_WORKERS } from "../../../shared/postgres/properties/one-database.ts";
-import { nameOf } from "../../../shared/postgres/sql-text.ts";
+import { formatName } from "../../../shared/postgres/sql-text.ts";
 
 /** Something that would make the restore fail, found before anything was touched. */
 export type Blocker = {
@@ -133,7 +133,7 @@ export const RULES: readonly Rule[] = [
     strategies: ["swap", "rehearse", "beside"],
     detail: "the tablespace of the live database, in which this role may make no other",
     remedy: BY_SQL.useTablespaceOrStay,
-    found: ({ facts }) => facts.forbiddenHome,
+    found: ({ facts }) => facts.tablespaceNotCreatable,
   },
   {
     kind: "server-too-old",
@@ -166,7 +166,7 @@ export const RULES: readonly Rule[] = [
 ];
 
 /** Each reason to refuse, by name and with what to do about it; empty when nothing stands in the way. */
-export function blockersOf(strategy: Strategy, given: Given): Blocker[] {
+export function findBlockers(strategy: Strategy, given: Given): Blocker[] {
   return broken(RULES, strategy, given);
 }
 
@@ -195,12 +195,12 @@ function broken(rules: readonly Rule[], strategy: Strategy, given: Given): Block
 }
 
 /** What the manifest says that the server must have. */
-export function needsOf(backup: Restorable | undefined): ArchiveNeeds {
+export function findNeeds(backup: Restorable | undefined): ArchiveNeeds {
   const manifest = backup?.manifest;
   const lack = (kind: string) => manifest?.lacks.find((each) => each.kind === kind)?.names ?? [];
   return {
-    roles: lack("roles").map(nameOf),
-    tablespaces: lack("tablespaces").map(nameOf),
+    roles: lack("roles").map(formatName),
+    tablespaces: lack("tablespaces").map(formatName),
     extensions: manifest?.content.extensions.map(({ name }) => name) ?? [],
   };
 }

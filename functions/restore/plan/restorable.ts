@@ -58,7 +58,7 @@ export function findRestorable(
   const backups = listing.backups.filter((backup) => backup.database === database).toSorted(newestFirst);
   const legacy = listing.legacy.filter((file) => file.database === database);
   if ("latest" in wanted) {
-    const latest = latestOf(backups, legacy, whose);
+    const latest = findLatest(backups, legacy, whose);
     if (latest !== undefined) return latest;
     const where = whose.fromElsewhere ? " from elsewhere" : "";
     const signed = listing.foreign.some(isUntrusted) ? " that a trusted key signed" : "";
@@ -83,7 +83,7 @@ function absent(listing: CatalogListing, database: string, name: ArchiveName): D
  * The latest of one's own. With `fromElsewhere`, and where there is none of one's own, the latest of elsewhere: on the
  * day after a disaster the newest of one's own is the empty database that the night found.
  */
-function latestOf(
+function findLatest(
   backups: readonly Backup[],
   legacy: readonly LegacyFile[],
   { origin, fromElsewhere }: Whose,

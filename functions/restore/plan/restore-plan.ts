@@ -1,6 +1,6 @@
-import { blockersOf, type Blocker } from "./blockers.ts";
+import { findBlockers, type Blocker } from "./blockers.ts";
 import type { Strategy } from "../journal/journal.ts";
-import type { Lack } from "../../../shared/postgres/lacks.ts";
+import type { Omission } from "../../../shared/postgres/lacks.ts";
 import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import type { Restorable } from "./restorable.ts";
@@ -55,7 +55,7 @@ export type PlanRequest = {
   /** What the archive itself holds, where it was looked at. */
   readonly demands?: ArchiveDemands | undefined;
   /** Rows that a safety backup by this role would not have. */
-  readonly lacks?: readonly Lack[] | undefined;
+  readonly lacks?: readonly Omission[] | undefined;
   readonly facts: TargetFacts;
   readonly workloads: readonly { readonly workload: Workload; readonly state: WorkloadState }[];
   readonly warnings: readonly string[];
@@ -79,10 +79,10 @@ export function planRestore(request: PlanRequest): RestorePlan {
     },
     workloads,
     neededBytes: backup === undefined ? 0 : (backup.manifest?.content.databaseBytes ?? facts.databaseBytes),
-    steps: stepsOf(strategy, workloads, target),
-    downtime: downtimeOf(strategy, workloads.length),
-    blockers: blockersOf(strategy, request),
-    warnings: [...request.warnings, ...whichWarnings(backup), ...warningsOf(request)],
+    steps: listSteps(strategy, workloads, target),
+    downtime: estimateDowntime(strategy, workloads.length),
+    blockers: findBlockers(strategy, request),
+    warnings: [...request.warnings, ...whichWarnings(backup), ...listWarnings(request)],
   };
 }
 
@@ -101,16 +101,16 @@ function describe({ name, startedAt, sizeBytes, format, manifest, elsewhere }: R
   };
 }
 
-function stepsOf(strategy: Strategy, workloads: readonly PlannedWorkload[], target: string): string[] {
+function listSteps(strategy: Strategy, workloads: readonly PlannedWorkload[], target: string): string[] {
   const names = workloads.map(({ workload, replicas }) => `${workload} (${replicas})`);
   const stop = names.length === 0 ? [] : [`stop ${names.toReversed().join(", ")}`];
   const start = names.length === 0 ? [] : [`start ${names.join(", ")}, each until it is ready`];
   const verify = "verify the whole archive";
   const load = [verify, "load it into a database of its own", "compare the rows of each table"];
-  const exchange = ["close the live database and end its sessions", "exchange both in one transaction"];
+  const swapNames = ["close the live database and end its sessions", "exchange both in one transaction"];
   const steps: Record<Strategy, readonly string[]> = {
-    swap: [...load, ...stop, ...exchange, ...start],
-    undo: [...stop, ...exchange, ...start],
+    swap: [...load, ...stop, ...swapNames, ...start],
+    undo: [...stop, ...swapNames, ...start],
     "in-place": [verify, ...stop, "take a safety backup", "replace all content in one transaction", ...start],
     rehearse: [...load, "drop it", "note in the manifest what was proved"],
     beside: [...load, `call it ${target}`],
@@ -118,12 +118,12 @@ function stepsOf(strategy: Strategy, workloads: readonly PlannedWorkload[], targ
   return [...steps[strategy]];
 }
 
-function downtimeOf(strategy: Strategy, workloads: number): string {
+function estimateDowntime(strategy: Strategy, workloads: number): string {
   if (strategy === "rehearse" || strategy === "beside") return "none";
   const around = workloads === 0 ? "" : `, and as long as ${workloads} workloads take to stop and start`;
   return strategy === "in-place"
     ? `the time of a backup and of the load${around}`
-    : `some seconds for the exchange, whatever the size${around}`;
+    : `some seconds for the swapNames, whatever the size${around}`;
 }
 
 function whichWarnings({ elsewhere, suspicion }: Partial<Restorable> = {}): string[] {
@@ -205,7 +205,7 @@ function trustWarnings({ facts, backup }: PlanRequest): string[] {
   ];
 }
 
-function warningsOf(request: PlanRequest): string[] {
+function listWarnings(request: PlanRequest): string[] {
   const { strategy, facts, backup, workloads } = request;
   const manifest = backup?.manifest;
   return [

@@ -15,7 +15,7 @@ export function podName({ metadata }: V1Pod): string {
 }
 
 /** Why a pod does not become ready, in one sentence. */
-export function troubleOf(pod: V1Pod): string {
+export function findTrouble(pod: V1Pod): string {
   return `${podName(pod)}: ${scheduling(pod) ?? containers(pod) ?? pod.status?.message ?? phase(pod)}`;
 }
 

@@ -3,13 +3,13 @@ import type { RestartedWorkload } from "../journal/restore-result.ts";
 import { workloadText } from "./workload.ts";
 import { asDormouseError, type ErrorCode } from "../../../shared/errors.ts";
 import type { RestoreDependencies } from "../restore-dependencies.ts";
-import type { Saga } from "../journal/saga.ts";
+import type { JournaledRun } from "../journal/journaled-run.ts";
 
 /**
  * Stops the workloads in the reverse of their order, each until its last pod is gone. Their replicas are in the journal
  * before the first one is stopped, and a run that is taken up believes its journal, not what it sees.
  */
-export async function stopWorkloads(deps: RestoreDependencies, saga: Saga): Promise<void> {
+export async function stopWorkloads(deps: RestoreDependencies, saga: JournaledRun): Promise<void> {
   const { workloads, settings } = deps;
   const { signal, step } = saga.context;
   const recorded = saga.journal().workloads ?? (await readReplicas(deps, signal));
@@ -24,7 +24,7 @@ export async function stopWorkloads(deps: RestoreDependencies, saga: Saga): Prom
 }
 
 /** When the application lost its database, as the journal has it, or now. */
-export function downSince({ now }: Pick<RestoreDependencies, "now">, saga: Saga): string {
+export function downSince({ now }: Pick<RestoreDependencies, "now">, saga: JournaledRun): string {
   return saga.journal().downSince ?? now().toISOString();
 }
 
@@ -44,7 +44,7 @@ async function readReplicas(deps: RestoreDependencies, signal: AbortSignal): Pro
  */
 export async function startWorkloads(
   deps: RestoreDependencies,
-  saga: Saga,
+  saga: JournaledRun,
   readyLimitMs = deps.settings.readyLimitMs,
 ): Promise<RestartedWorkload[]> {
   const started: RestartedWorkload[] = [];
@@ -67,7 +67,7 @@ export async function startWorkloads(
 const NOT_OURS_TO_MEND: ReadonlySet<ErrorCode> = new Set([
   "workload_not_ready",
   "workload_changed",
-  "workload_missing",
+  "workload_not_found",
 ]);
 
 async function startWorkload(

@@ -130,10 +130,10 @@ type AnyScale = {
 
 function parseScale(answer: unknown, workload: Workload): Scale {
   const { metadata, spec, status } = answer as AnyScale;
-  const selector = selectorOf(status);
+  const selector = formatSelector(status);
   // An empty selector would select every pod of the namespace.
   if (selector === "") {
-    throw new DormouseError("workload_missing", `the scale of ${workloadText(workload)} names no pods`, {
+    throw new DormouseError("workload_not_found", `the scale of ${workloadText(workload)} names no pods`, {
       hint: "its controller has not seen it yet, or it is no workload that can be scaled",
     });
   }
@@ -145,7 +145,10 @@ function parseScale(answer: unknown, workload: Workload): Scale {
   };
 }
 
-function selectorOf({ selector = "", targetSelector = "" }: NonNullable<AnyScale["status"]> = {}): string {
+function formatSelector({
+  selector = "",
+  targetSelector = "",
+}: NonNullable<AnyScale["status"]> = {}): string {
   if (targetSelector !== "") return targetSelector;
   if (typeof selector === "string") return selector;
   return Object.entries(selector)
@@ -158,7 +161,7 @@ export function ofWorkload(error: unknown, workload: Workload, done: string): un
   if (!(error instanceof ApiRefusal)) return error;
   const name = workloadText(workload);
   if (error.status === 404) {
-    return new DormouseError("workload_missing", `${name} does not exist: ${error.message}`, {
+    return new DormouseError("workload_not_found", `${name} does not exist: ${error.message}`, {
       hint: "check APP_WORKLOADS: it names workloads of this function's own namespace",
       cause: error,
     });

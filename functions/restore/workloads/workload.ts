@@ -20,7 +20,7 @@ export type WorkloadState = {
 
 /** The workloads of one namespace. */
 export type Workloads = {
-  /** Throws `workload_missing`, `workload_forbidden` (rights are lacking) or `cluster_unreachable`. */
+  /** Throws `workload_not_found`, `workload_forbidden` (rights are lacking) or `cluster_unreachable`. */
   read(workload: Workload, signal: AbortSignal): Promise<WorkloadState>;
   /**
    * Sets the replicas from `from` to `to`, and only from `from`. Throws `workload_changed`, with nothing changed, when
@@ -40,7 +40,7 @@ export type Workloads = {
 };
 
 /** Wakes this function again and again while a run is unfinished, whatever becomes of its pod. One serves all its runs. */
-export type ResumeSource = {
+export type WakeUpSource = {
   /** Asks whether the rights are there, and makes nothing: a plan warns of what is missing. */
   check(signal: AbortSignal): Promise<{ readonly missing?: string | undefined }>;
   /** Creates the source unless it is there. Answers why not when the rights are lacking. */

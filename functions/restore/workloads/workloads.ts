@@ -3,7 +3,7 @@ import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
 import { type Workload, type Workloads, workloadText } from "./workload.ts";
 import { DormouseError } from "../../../shared/errors.ts";
 import { ApiRefusal, type CallCluster } from "../../../shared/kubernetes/client.ts";
-import { isAlive, isReady, podName, troubleOf } from "./pod-troubles.ts";
+import { isAlive, isReady, podName, findTrouble } from "./pod-troubles.ts";
 import { changed, ofWorkload, readScale, type Scale, writeScale } from "./scale.ts";
 
 const POLL_MS = 1_000;
@@ -14,7 +14,7 @@ export function kubernetesWorkloads(call: CallCluster, pollMs = POLL_MS): Worklo
     async read(workload, signal) {
       const { replicas, selector } = await readScale(call, workload, signal);
       const pods = (await listPods(call, workload, selector, signal)).filter(isAlive);
-      return { replicas, pods: pods.length, autoscalers: await autoscalersOf(call, workload, signal) };
+      return { replicas, pods: pods.length, autoscalers: await listAutoscalers(call, workload, signal) };
     },
     scale: (workload, from, to, signal) => writeScale(call, workload, { from, to }, signal),
     awaitStopped: (workload, limitMs, signal) =>
@@ -25,12 +25,12 @@ export function kubernetesWorkloads(call: CallCluster, pollMs = POLL_MS): Worklo
 }
 
 /** What is still lacking: an error to end with when the time is over, or nothing. */
-type Lack = DormouseError | undefined;
+type Omission = DormouseError | undefined;
 
 type Patience = { readonly pollMs: number; readonly limitMs: number; readonly signal: AbortSignal };
 
 /** Looks until nothing is lacking. An API that does not answer for a while is only one more thing that is lacking. */
-async function poll({ pollMs, limitMs, signal }: Patience, look: () => Promise<Lack>): Promise<void> {
+async function poll({ pollMs, limitMs, signal }: Patience, look: () => Promise<Omission>): Promise<void> {
   const endsAt = performance.now() + limitMs;
   for (;;) {
     const lack = await look().catch((error: unknown) => {
@@ -43,7 +43,7 @@ async function poll({ pollMs, limitMs, signal }: Patience, look: () => Promise<L
   }
 }
 
-async function stopped(call: CallCluster, workload: Workload, signal: AbortSignal): Promise<Lack> {
+async function stopped(call: CallCluster, workload: Workload, signal: AbortSignal): Promise<Omission> {
   const { replicas, currentReplicas, selector } = await readScale(call, workload, signal);
   if (replicas !== 0) throw changed(workload, `it was stopped and is set to ${replicas} again`);
   const pods = (await listPods(call, workload, selector, signal)).filter(isAlive);
@@ -60,7 +60,7 @@ async function ready(
   workload: Workload,
   wanted: number,
   signal: AbortSignal,
-): Promise<Lack> {
+): Promise<Omission> {
   const scale = await readScale(call, workload, signal);
   const pods = (await listPods(call, workload, scale.selector, signal)).filter(isAlive);
   const count = pods.filter(isReady).length;
@@ -81,7 +81,7 @@ async function whyNotReady(
   signal: AbortSignal,
 ): Promise<string> {
   if (scale.replicas < wanted) return `it is set to ${scale.replicas} replicas`;
-  const troubles = pods.filter((pod) => !isReady(pod)).map(troubleOf);
+  const troubles = pods.filter((pod) => !isReady(pod)).map(findTrouble);
   if (pods.length >= wanted) return troubles.join("; ");
   const refusal = await refusalToMakePods(call, workload, signal);
   return [refusal ?? `${wanted - pods.length} pods were not made`, ...troubles].join("; ");
@@ -137,7 +137,7 @@ function happenedAt({ lastTimestamp, eventTime }: CoreV1Event): number {
 }
 
 /** By name; `undefined` where the right to look is lacking. */
-async function autoscalersOf(
+async function listAutoscalers(
   call: CallCluster,
   { kind, name }: Workload,
   signal: AbortSignal,

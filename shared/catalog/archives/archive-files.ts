@@ -5,7 +5,7 @@ import type { ArchiveFile, ArchiveFiles, ArchiveSource } from "./archive-file.ts
 import type { PlainDump } from "../../postgres/plain-dump/plain-dump.ts";
 import { DormouseError } from "../../errors.ts";
 import { assertDescribed } from "../digest.ts";
-import { bytesOf, digestOf } from "../volume/file-digest.ts";
+import { toBytes, readDigest } from "../volume/file-digest.ts";
 import { openArchive } from "../volume/open-regular.ts";
 import { readLegacy } from "../legacy/read-legacy.ts";
 
@@ -22,7 +22,7 @@ async function open(backupDir: string, backup: ArchiveSource, signal: AbortSigna
   const handle = await openArchive(promises, backupDir, backup.name);
   try {
     const described = backup.manifest?.archive;
-    if (described !== undefined) assertDescribed(backup.name, await digestOf(handle, signal), described);
+    if (described !== undefined) assertDescribed(backup.name, await readDigest(handle, signal), described);
     return archiveIn(handle, () => handle.close());
   } catch (error) {
     await handle.close();
@@ -31,12 +31,12 @@ async function open(backupDir: string, backup: ArchiveSource, signal: AbortSigna
 }
 
 export function archiveIn(handle: FileHandle, dispose: () => Promise<void>): ArchiveFile {
-  return { fd: handle.fd, bytes: () => bytesOf(handle), [Symbol.asyncDispose]: dispose };
+  return { fd: handle.fd, bytes: () => toBytes(handle), [Symbol.asyncDispose]: dispose };
 }
 
 async function* beginning(backupDir: string, name: ArchiveName): AsyncGenerator<Uint8Array> {
   await using file = await openArchive(promises, backupDir, name);
-  yield* bytesOf(file);
+  yield* toBytes(file);
 }
 
 async function readPlain(backup: ArchiveSource, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump> {

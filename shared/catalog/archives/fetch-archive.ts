@@ -9,7 +9,7 @@ import type { Catalog } from "../catalog.ts";
 import { DormouseError } from "../../errors.ts";
 import { archiveFiles, archiveIn } from "./archive-files.ts";
 import { assertDescribed, hashing, otherThanDescribed, type Digest } from "../digest.ts";
-import { bytesOf, digestOf, writeAll } from "../volume/file-digest.ts";
+import { toBytes, readDigest, writeAll } from "../volume/file-digest.ts";
 import { openArchive } from "../volume/open-regular.ts";
 import { lookAt, removeIfThere, volumeError } from "../volume/files.ts";
 import { copyName, fetchedName, sweepRestoreDir, sweptBytes } from "./restore-dir.ts";
@@ -40,7 +40,7 @@ type Task = {
  * Plain archives, from the volume or from the bucket, every byte compared with the manifest before it is handed out. A
  * signature that is not trusted and a key that is missing or wrong are told before anything is fetched or written.
  */
-export function archivesOfBothPlaces(places: ArchivePlaces): CopiedArchives {
+export function mergedArchives(places: ArchivePlaces): CopiedArchives {
   const volume = archiveFiles(places.backupDir);
   return {
     readPlain: (backup, file, signal) => volume.readPlain(backup, file, signal),
@@ -105,7 +105,7 @@ function keyFor({ decrypt }: ArchivePlaces, { name, manifest }: Described): Decr
   if (recipients === undefined) return undefined;
   if (decrypt !== undefined) return decrypt;
   const message = `archive ${name} is encrypted to ${recipients.join(", ")}, and there is no key`;
-  throw new DormouseError("key_missing", message, {
+  throw new DormouseError("decryption_key_not_found", message, {
     hint: "set AGE_IDENTITY_FILE to the file with the private key of one of them",
   });
 }
@@ -134,7 +134,7 @@ async function copied(task: Task): Promise<ArchiveFile> {
   const { size } = await source.stat();
   if (size !== backup.manifest.archive.sizeBytes) throw otherThanDescribed(backup.name);
   await assertRoom(places.restoreDir, size);
-  return await copyOf(task, bytesOf(source), (copy) =>
+  return await copyArchive(task, toBytes(source), (copy) =>
     assertDescribed(backup.name, copy, backup.manifest.archive),
   );
 }
@@ -173,7 +173,7 @@ async function fetched(task: Task): Promise<ArchiveFile> {
     throw volumeError(error, what);
   }
   try {
-    assertDescribed(backup.name, await digestOf(handle, signal), backup.manifest.archive);
+    assertDescribed(backup.name, await readDigest(handle, signal), backup.manifest.archive);
     return copyIn(handle, path);
   } catch (error) {
     await copyIn(handle, path)[Symbol.asyncDispose]();
@@ -197,14 +197,14 @@ async function decrypted(task: Task, decrypt: Decrypt, stored: ArchiveFile): Pro
   const described = backup.manifest.archive;
   await assertRoom(places.restoreDir, decryptedBytes(backup));
   const source = hashing(stored.bytes());
-  return copyOf(task, decrypt(source.bytes), (copy) => {
+  return copyArchive(task, decrypt(source.bytes), (copy) => {
     assertDescribed(backup.name, source.digest(), described);
     if (described.decrypted !== undefined) assertDescribed(backup.name, copy, described.decrypted);
   });
 }
 
 /** Read back before it is looked at, by the descriptor that a restore then loads. */
-async function copyOf(
+async function copyArchive(
   { places, backup, signal }: Task,
   source: AsyncIterable<Uint8Array>,
   check: (copy: Digest) => void,
@@ -217,7 +217,7 @@ async function copyOf(
   const copy = copyIn(handle, path);
   try {
     await writeAll(handle, source, signal);
-    check(await digestOf(handle, signal));
+    check(await readDigest(handle, signal));
     return copy;
   } catch (error) {
     await copy[Symbol.asyncDispose]();

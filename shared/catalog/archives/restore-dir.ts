@@ -38,7 +38,7 @@ async function leftIn(restoreDir: string, database: string, wanted = ""): Promis
   const goesOn = parts && fetchedName(parts.name);
   const names = await promises.readdir(restoreDir).catch(() => []);
   return names
-    .filter((name) => databaseOf(name) === database && name !== goesOn)
+    .filter((name) => parseDatabase(name) === database && name !== goesOn)
     .map((name) => join(restoreDir, name));
 }
 
@@ -47,14 +47,14 @@ export async function abandonedCopies(
   restoreDir: string,
   now: Date,
 ): Promise<{ readonly count: number; readonly bytes: number }> {
-  const copies = (await promises.readdir(restoreDir)).filter((name) => databaseOf(name) !== undefined);
+  const copies = (await promises.readdir(restoreDir)).filter((name) => parseDatabase(name) !== undefined);
   const found = await Promise.all(copies.map((name) => lookAt(promises, join(restoreDir, name))));
   const left = found.filter((stats) => stats !== undefined && isAbandoned({ changedAt: stats.ctime }, now));
   return { count: left.length, bytes: left.reduce((sum, stats) => sum + (stats?.size ?? 0), 0) };
 }
 
 /** Whose archive a file is a copy of; `undefined` for any other file. */
-function databaseOf(file: string): string | undefined {
+function parseDatabase(file: string): string | undefined {
   const { copy, fetched = copy } = COPY.exec(file)?.groups ?? {};
   return parseArchiveName(fetched?.replace("_", "/") ?? "")?.database;
 }

@@ -59,7 +59,7 @@ const ATTEMPTS = 5;
 export function openBucket(settings: BucketSettings): Bucket {
   const { bucket, prefix, checksums, storageClass, sse, stallMs } = settings;
   return {
-    client: clientOf(settings),
+    client: createClient(settings),
     name: bucket,
     prefix: prefix === "" ? "" : `${prefix}/`,
     stallMs,
@@ -71,7 +71,7 @@ export function openBucket(settings: BucketSettings): Bucket {
   };
 }
 
-function clientOf(settings: BucketSettings): S3Client {
+function createClient(settings: BucketSettings): S3Client {
   const { endpoint, region, forcePathStyle, credentials, ca, checksums, stallMs, proxies = {} } = settings;
   const agent = { keepAlive: true, maxSockets: 16, proxyEnv: proxies };
   const checksumMode = checksums === "when-required" ? "WHEN_REQUIRED" : "WHEN_SUPPORTED";

@@ -80,7 +80,7 @@ export function bufferPool(count: number, bytes: number): BufferPool {
     },
     free() {
       made -= free.length;
-      free.splice(0).forEach(giveBack);
+      free.splice(0).forEach(releaseBuffer);
     },
     end(reason) {
       ended = { reason };
@@ -94,7 +94,7 @@ export function bufferPool(count: number, bytes: number): BufferPool {
  * inside for the collector to run: gigabytes that pass by leave dozens of megabytes until then. What is only a part of
  * its ArrayBuffer stays: the rest may be another's.
  */
-export function giveBack(bytes: Uint8Array): void {
+export function releaseBuffer(bytes: Uint8Array): void {
   const { buffer } = bytes;
   if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength) buffer.transfer(0);
 }

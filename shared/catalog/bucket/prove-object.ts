@@ -11,7 +11,7 @@ export type Expected = Digest & {
 };
 
 /**
- * Throws `mirror_unequal` unless the object is, byte for byte, what it should be. The store's word is taken only for a
+ * Throws `mirror_checksum_mismatch` unless the object is, byte for byte, what it should be. The store's word is taken only for a
  * SHA-256 that it computed itself; else the object is read back.
  */
 export async function proveObject(
@@ -25,7 +25,7 @@ export async function proveObject(
   if (isSame(found, expected)) return;
   const sizes = `${found.sizeBytes} bytes instead of ${expected.sizeBytes}`;
   const how = found.sizeBytes === expected.sizeBytes ? "other bytes of the same number" : sizes;
-  throw new DormouseError("mirror_unequal", `the bucket keeps ${how} for ${key}`, {
+  throw new DormouseError("mirror_checksum_mismatch", `the bucket keeps ${how} for ${key}`, {
     hint: "do not trust this store before it is mended; S3_CHECKSUMS=when-required helps with old ones",
   });
 }

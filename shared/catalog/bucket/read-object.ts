@@ -3,7 +3,7 @@ import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { hashing, type Digest } from "../digest.ts";
 import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
-import { giveBack } from "./parts.ts";
+import { releaseBuffer } from "./parts.ts";
 import { s3Error } from "./s3-errors.ts";
 
 /** In a row, each without a single byte. */
@@ -49,7 +49,7 @@ function isOtherBytes(error: unknown): boolean {
 
 function unequal(key: string, cause: unknown): DormouseError {
   return new DormouseError(
-    "mirror_unequal",
+    "mirror_checksum_mismatch",
     `the store gives other bytes for ${key} than it has a checksum of`,
     {
       hint: "do not trust this store, or what lies between, before it is mended",
@@ -112,6 +112,6 @@ async function* whole(stream: Readable, expected: Expected, signal: AbortSignal)
 /** What the bucket gives back, to the last byte. */
 export async function digestObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<Digest> {
   const { bytes, digest } = hashing(readObject(bucket, key, 0, signal));
-  for await (const chunk of bytes) giveBack(chunk);
+  for await (const chunk of bytes) releaseBuffer(chunk);
   return digest();
 }

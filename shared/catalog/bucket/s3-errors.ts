@@ -38,26 +38,26 @@ export function tellCommands(client: S3Client): void {
 export function s3Error(error: unknown, doing: string, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof DormouseError) return error;
-  return new DormouseError(codeOf(error), `${doing} failed: ${textOf(error)}`, {
-    hint: hintOf(error),
+  return new DormouseError(readCode(error), `${doing} failed: ${toText(error)}`, {
+    hint: chooseHint(error),
     cause: error,
   });
 }
 
-function textOf(error: unknown): string {
+function toText(error: unknown): string {
   const { name = "", message = "" } = error as Thrown;
-  if (isNoWordOfS3(error)) return `the answer was HTTP ${statusOf(error)} and no word of an S3 store`;
+  if (isNoWordOfS3(error)) return `the answer was HTTP ${readStatus(error)} and no word of an S3 store`;
   const said = message.replace(ASIDES, "");
   return [name === "Error" ? "" : name, said].filter((text) => text !== "").join(": ");
 }
 
 /** An answer without a code, or one that the SDK could not read although it says that all is well. */
 function isNoWordOfS3(error: unknown): boolean {
-  const status = statusOf(error);
+  const status = readStatus(error);
   return status !== undefined && (status < 300 || NAMELESS.test((error as Thrown).name ?? ""));
 }
 
-function hintOf(error: unknown): string {
+function chooseHint(error: unknown): string {
   const right = RIGHTS[(error as Thrown).command ?? ""];
   if (isDenied(error) && right !== undefined)
     return `allow ${right} to the key, or check AWS_ACCESS_KEY_ID; docs/mirror.md has the policy of each function`;
@@ -65,13 +65,13 @@ function hintOf(error: unknown): string {
   const known = knownHint(error as Thrown);
   if (known !== undefined) return region === undefined ? known : `${known}: ${region}`;
   if (isNoWordOfS3(error)) return BETWEEN;
-  return codeOf(error) === "mirror_unreachable" ? WAIT_HINT : REFUSED_HINT;
+  return readCode(error) === "mirror_unreachable" ? WAIT_HINT : REFUSED_HINT;
 }
 
 /** Of the store by its code, else by the status; of Node by its code. */
 function knownHint(error: Thrown): string | undefined {
   const { name = "", code = "", message = "" } = error;
-  const ofStore = NAMELESS.test(name) ? code || String(statusOf(error)) : name;
+  const ofStore = NAMELESS.test(name) ? code || String(readStatus(error)) : name;
   return hintFor(ofStore, message) ?? hintFor(code, "");
 }
 
@@ -84,7 +84,7 @@ const BETWEEN =
   "check AWS_ENDPOINT_URL_S3, AWS_REGION and the key, and what lies between: a proxy, a firewall";
 
 export function isMissing(error: unknown): boolean {
-  return statusOf(error) === 404 && (error as Thrown).name !== "NoSuchBucket";
+  return readStatus(error) === 404 && (error as Thrown).name !== "NoSuchBucket";
 }
 
 /** The store itself says that there is no such object: a 404 of anything else in between would hide a backup. */
@@ -94,30 +94,30 @@ export function isGone(error: unknown): boolean {
 
 /** The key is known, and may not do this. To HEAD a store gives no reason. */
 export function isDenied(error: unknown): boolean {
-  if (statusOf(error) !== 403) return false;
+  if (readStatus(error) !== 403) return false;
   const { name = "", command } = error as Thrown;
   return name === "AccessDenied" || (command === "HeadObjectCommand" && NAMELESS.test(name));
 }
 
 /** Another has replaced the object since it was read, or is doing so. */
 export function isUnmatched(error: unknown): boolean {
-  return statusOf(error) === 412 || statusOf(error) === 409;
+  return readStatus(error) === 412 || readStatus(error) === 409;
 }
 
 /** Many stores leave out calls that only some callers need. */
 export function isUnsupported(error: unknown): boolean {
-  const status = statusOf(error);
+  const status = readStatus(error);
   return status === 405 || status === 501 || (error as Thrown).name === "NotImplemented";
 }
 
-function codeOf(error: unknown): ErrorCode {
-  const status = statusOf(error);
+function readCode(error: unknown): ErrorCode {
+  const status = readStatus(error);
   if ((error as Thrown).name === "CredentialsProviderError") return "mirror_refused";
   return status === undefined || status < 300 || status >= 500 || status === 408 || status === 429
     ? "mirror_unreachable"
     : "mirror_refused";
 }
 
-function statusOf(error: unknown): number | undefined {
+function readStatus(error: unknown): number | undefined {
   return (error as Thrown | undefined)?.$metadata?.httpStatusCode;
 }

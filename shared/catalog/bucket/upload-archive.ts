@@ -94,7 +94,7 @@ async function putInParts(upload: Upload): Promise<string | undefined> {
       new CompleteMultipartUploadCommand({ ...inBucket, MultipartUpload: { Parts: parts } }),
       { abortSignal: signal },
     );
-    return compositeOf(parts);
+    return hashParts(parts);
   } catch (error) {
     const { code } = asDormouseError(s3Error(error, `sending ${backup.name}`, signal));
     const goesOn = found.isTold && (signal.aborted || code === "mirror_unreachable");
@@ -174,7 +174,7 @@ function md5Tag(bytes: Buffer): string {
 }
 
 /** S3's checksum of an object in parts: the hash of the parts' hashes, and their number. */
-function compositeOf(parts: readonly CompletedPart[]): string | undefined {
+function hashParts(parts: readonly CompletedPart[]): string | undefined {
   const hash = createHash("sha256");
   for (const { ChecksumSHA256 } of parts) {
     if (ChecksumSHA256 === undefined) return undefined;

@@ -37,7 +37,7 @@ export function refuseOtherAnswers(client: S3Client): void {
 async function checkAnswer(command: string, response: Response): Promise<void> {
   // Any other status is an error already.
   if (response.statusCode < 200 || response.statusCode >= 300 || OBJECTS.has(command)) return;
-  const bytes = await bytesOf(response.body);
+  const bytes = await toBytes(response.body);
   response.body = bytes;
   const text = Buffer.from(bytes).toString("utf8").replace(BEFORE_ROOT, "").trimEnd();
   const root = ROOTS[command];
@@ -55,7 +55,7 @@ function isEmpty(text: string, root: string): boolean {
   return new RegExp(`^<${root}\\b[^>]*/>$`).test(text);
 }
 
-async function bytesOf(body: unknown): Promise<Uint8Array> {
+async function toBytes(body: unknown): Promise<Uint8Array> {
   if (body === undefined) return Buffer.alloc(0);
   return body instanceof Uint8Array ? body : buffer(body as Readable);
 }

@@ -63,10 +63,14 @@ async function* decrypted(
   } catch (error) {
     if (error instanceof DormouseError || !(error instanceof Error) || "code" in error) throw error;
     if (error.message.startsWith("no identity matched"))
-      throw new DormouseError("key_wrong", "none of the keys in AGE_IDENTITY_FILE opens the archive", {
-        hint: "archive.recipients in the manifest names the keys that do",
-        cause: error,
-      });
+      throw new DormouseError(
+        "decryption_key_mismatch",
+        "none of the keys in AGE_IDENTITY_FILE opens the archive",
+        {
+          hint: "archive.recipients in the manifest names the keys that do",
+          cause: error,
+        },
+      );
     throw new DormouseError("archive_damaged", `the archive cannot be decrypted: ${error.message}`, {
       hint: "its bytes were changed: take the copy in the other place, or another backup",
       cause: error,

@@ -7,7 +7,7 @@ import { DormouseError } from "../../errors.ts";
 /** Signs with a private Ed25519 key in PEM, as `openssl genpkey -algorithm ed25519` writes it. */
 export function manifestSigner(pem: string): SignManifest {
   const key = readKey("MANIFEST_SIGNING_KEY", () => createPrivateKey(pem));
-  const id = idOf(createPublicKey(key));
+  const id = computeId(createPublicKey(key));
   return (manifest) => ({
     ...manifest,
     signature: {
@@ -33,7 +33,7 @@ export function signatureJudge(pem: string): JudgeSignature {
   const keys = readKey("MANIFEST_PUBLIC_KEY", () => pem.match(PEM)?.map((one) => createPublicKey(one)) ?? []);
   if (keys.length === 0 || keys.some((key) => key.asymmetricKeyType !== "ed25519"))
     throw unusable("MANIFEST_PUBLIC_KEY");
-  const trusted = new Map(keys.map((key) => [idOf(key), key]));
+  const trusted = new Map(keys.map((key) => [computeId(key), key]));
   return (manifest) => {
     const { signature } = manifest;
     if (signature === undefined) return { verdict: "unknown", why: "it bears no signature" };
@@ -58,7 +58,7 @@ function readKey<Key>(variable: string, read: () => Key): Key {
   }
 }
 
-function idOf(key: KeyObject): string {
+function computeId(key: KeyObject): string {
   const der = key.export({ type: "spki", format: "der" });
   return createHash("sha256").update(der).digest("hex").slice(0, 16);
 }

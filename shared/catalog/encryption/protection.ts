@@ -4,13 +4,13 @@ import { manifestSigner, signatureChecker, signatureJudge } from "./manifest-sig
 import { DormouseError } from "../../errors.ts";
 import type { DecryptionConfig, EncryptionConfig } from "../../config/encryption-config.ts";
 
-export type Protection = {
+export type WriterKeys = {
   readonly encryption?: Encryption | undefined;
   readonly sign?: SignManifest | undefined;
 };
 
 /** For whoever writes archives. The library is loaded only where it is asked for, and keys are read at once. */
-export async function protectionOf(config: EncryptionConfig): Promise<Protection> {
+export async function writerKeys(config: EncryptionConfig): Promise<WriterKeys> {
   const { AGE_RECIPIENTS: recipients, MANIFEST_SIGNING_KEY: key } = config;
   const sign = key === undefined ? undefined : manifestSigner(key);
   if (recipients === undefined) return { sign };
@@ -18,7 +18,7 @@ export async function protectionOf(config: EncryptionConfig): Promise<Protection
   return { encryption: ageEncryption(recipients), sign };
 }
 
-export type Access = {
+export type ReaderKeys = {
   readonly decrypt: Decrypt | undefined;
   readonly checkSignature: CheckSignature | undefined;
   /** For lists. */
@@ -26,7 +26,7 @@ export type Access = {
 };
 
 /** For whoever reads them. */
-export async function accessOf(config: Partial<DecryptionConfig>): Promise<Access> {
+export async function readerKeys(config: Partial<DecryptionConfig>): Promise<ReaderKeys> {
   const { AGE_IDENTITY_FILE: path, MANIFEST_PUBLIC_KEY: key } = config;
   const checkSignature = key === undefined ? undefined : signatureChecker(key);
   const judge = key === undefined ? undefined : signatureJudge(key);

@@ -11,8 +11,8 @@ export async function validateKeysAndBucket(config: Config, log: Log): Promise<v
   const { AGE_RECIPIENTS, MANIFEST_SIGNING_KEY, AGE_IDENTITY_FILE, MANIFEST_PUBLIC_KEY } = config;
   const asked = [AGE_RECIPIENTS, MANIFEST_SIGNING_KEY, AGE_IDENTITY_FILE, MANIFEST_PUBLIC_KEY];
   if (asked.every((value) => value === undefined)) return;
-  const { accessOf, protectionOf } = await import("./protection.ts");
-  await Promise.all([protectionOf(config), accessOf(config)]);
+  const { readerKeys, writerKeys } = await import("./protection.ts");
+  await Promise.all([writerKeys(config), readerKeys(config)]);
   if (AGE_RECIPIENTS !== undefined && MANIFEST_SIGNING_KEY === undefined)
     log.warn("archives are encrypted, but nothing proves who made them: set MANIFEST_SIGNING_KEY");
 }

@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
 import { join } from "node:path";
-import { backupOf, type Backup } from "../backup.ts";
+import { toBackup, type Backup } from "../backup.ts";
 import type { LegacyContents, LegacyFile } from "../catalog.ts";
 import { serialiseManifest, type BackupManifest } from "../manifest.ts";
 import { rememberDamage } from "./damaged-files.ts";
@@ -59,5 +59,5 @@ async function writeManifest(files: Files, path: string, manifest: BackupManifes
     what: `manifest of ${manifest.name}`,
     move: (temporary) => file.moveWithoutClobbering(files, temporary, `${path}.json`),
   });
-  return backupOf(manifest);
+  return toBackup(manifest);
 }

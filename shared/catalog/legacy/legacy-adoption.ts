@@ -1,5 +1,5 @@
 import { MAKES_NOTHING } from "../../postgres/plain-dump/script-makes.ts";
-import { backupOf, type Backup } from "../backup.ts";
+import { toBackup, type Backup } from "../backup.ts";
 import type { LegacyContents, LegacyFile } from "../catalog.ts";
 import type { BackupManifest } from "../manifest.ts";
 import { totalRows } from "../../postgres/plain-dump/plain-dump.ts";
@@ -75,8 +75,8 @@ export function describeAdopted(
       largeObjects: dump.largeObjects,
       extensions: dump.needs.extensions.map((extension) => ({ name: extension, version: "unknown" })),
     },
-    lacks: lacksOf(dump),
-    warnings: warningsOf(dump),
+    lacks: listOmissions(dump),
+    warnings: listWarnings(dump),
     verification: { level: "read", at: now.toISOString() },
     restoreByHand: restoreByHand(name, database, { format }),
   };
@@ -96,11 +96,11 @@ export function asAdopted(file: LegacyFile, backups: readonly Backup[]): Backup 
   const versions = { server: "unknown", pgDump: "unknown" };
   const contents = { sizeBytes: file.sizeBytes, sha256: "0".repeat(64), dump, versions };
   const adoption = { run: "cull-planned", now: file.minuteAt, version: "" };
-  return backupOf(describeAdopted(file, contents, backups, adoption));
+  return toBackup(describeAdopted(file, contents, backups, adoption));
 }
 
 /** A dump has neither; it says only that they must be there. */
-function lacksOf({ needs }: LegacyContents["dump"]): BackupManifest["lacks"] {
+function listOmissions({ needs }: LegacyContents["dump"]): BackupManifest["lacks"] {
   return (["roles", "tablespaces"] as const)
     .filter((kind) => needs[kind].length > 0)
     .map((kind) => ({
@@ -111,7 +111,7 @@ function lacksOf({ needs }: LegacyContents["dump"]): BackupManifest["lacks"] {
     }));
 }
 
-function warningsOf({ metaCommands }: LegacyContents["dump"]): string[] {
+function listWarnings({ metaCommands }: LegacyContents["dump"]): string[] {
   const adopted = "adopted from the old pod: its times are those of its name, and what it lacks is unknown";
   if (metaCommands.length === 0) return [adopted];
   return [adopted, `it holds commands that psql would run: ${metaCommands.join(", ")}`];

@@ -4,7 +4,7 @@ import type { LegacyContents, LegacyFile } from "../catalog.ts";
 import { plainDumpScanner } from "../../postgres/plain-dump/plain-dump.ts";
 import { DormouseError } from "../../errors.ts";
 import { hashing } from "../digest.ts";
-import { codeOf } from "../volume/files.ts";
+import { readCode } from "../volume/files.ts";
 import { STORAGE } from "../volume/volume-calls.ts";
 import type { ArchiveFormat } from "../../postgres/archive-format.ts";
 
@@ -47,7 +47,7 @@ export async function readLegacy(
     if (error instanceof Bomb) return { damage: error.message };
     if (error instanceof DormouseError && error.code === "archive_damaged") return { damage: error.message };
     // Z_DATA_ERROR, Z_BUF_ERROR ("unexpected end of file") and their kind.
-    if (codeOf(error).startsWith("Z_"))
+    if (readCode(error).startsWith("Z_"))
       return { damage: `is no whole gzip file: ${(error as Error).message}` };
     throw unreadable(error);
   }

@@ -34,10 +34,10 @@ export async function changing<Result>(
   try {
     await acquire(files, path, own);
     return await work(async () => {
-      if ((await holderOf(path)) !== own) throw lost(name);
+      if ((await readHolder(path)) !== own) throw lost(name);
     });
   } finally {
-    await file.clearUp(async () => (await holderOf(path)) === own && file.removeIfThere(files, path));
+    await file.clearUp(async () => (await readHolder(path)) === own && file.removeIfThere(files, path));
     ownLocks.delete(own);
   }
 }
@@ -45,7 +45,7 @@ export async function changing<Result>(
 async function acquire(files: Files, path: string, own: string): Promise<void> {
   let seen = { holder: undefined as string | undefined, sinceMs: 0 };
   while (!(await take(files, path, own))) {
-    const holder = await holderOf(path);
+    const holder = await readHolder(path);
     if (holder === undefined) continue;
     if (holder !== seen.holder) seen = { holder, sinceMs: performance.now() };
     if (isGone(holder) || performance.now() - seen.sinceMs > GONE_AFTER_MS)
@@ -64,14 +64,14 @@ async function take(files: Files, path: string, own: string): Promise<boolean> {
     }
     return true;
   } catch (error) {
-    if (file.codeOf(error) === "EEXIST") return false;
+    if (file.readCode(error) === "EEXIST") return false;
     throw file.volumeError(error, path);
   }
 }
 
-async function holderOf(path: string): Promise<string | undefined> {
+async function readHolder(path: string): Promise<string | undefined> {
   return readFile(path, "utf8").catch((error: unknown) => {
-    if (file.codeOf(error) === "ENOENT") return undefined;
+    if (file.readCode(error) === "ENOENT") return undefined;
     throw file.volumeError(error, path);
   });
 }
@@ -85,7 +85,7 @@ function isGone(holder: string): boolean {
     process.kill(Number(pid), 0);
     return false;
   } catch (error) {
-    return file.codeOf(error) === "ESRCH";
+    return file.readCode(error) === "ESRCH";
   }
 }
 
@@ -94,10 +94,10 @@ async function breakLock(files: Files, path: string, holder: string, own: string
   const taken = `${path}.${own.split(" ").at(-1)}`;
   try {
     await files.rename(path, taken);
-    if ((await holderOf(taken)) !== holder) await file.moveWithoutClobbering(files, taken, path);
+    if ((await readHolder(taken)) !== holder) await file.moveWithoutClobbering(files, taken, path);
     await file.removeIfThere(files, taken);
   } catch (error) {
-    if (file.codeOf(error) !== "ENOENT") throw file.volumeError(error, path);
+    if (file.readCode(error) !== "ENOENT") throw file.volumeError(error, path);
   }
 }
 

@@ -33,7 +33,7 @@ async function writeWhole(file: FileHandle, chunk: Uint8Array): Promise<void> {
 }
 
 /** A file from its beginning, in pieces that are the reader's to keep; it stays open, and several may read it. */
-export async function* bytesOf(file: FileHandle): AsyncGenerator<Uint8Array> {
+export async function* toBytes(file: FileHandle): AsyncGenerator<Uint8Array> {
   for (let position = 0; ;) {
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(PIECE_BYTES), 0, PIECE_BYTES, position);
     if (bytesRead === 0) return;
@@ -43,7 +43,7 @@ export async function* bytesOf(file: FileHandle): AsyncGenerator<Uint8Array> {
 }
 
 /** Reads a file from its beginning through one buffer. */
-export async function digestOf(file: FileHandle, signal: AbortSignal): Promise<Digest> {
+export async function readDigest(file: FileHandle, signal: AbortSignal): Promise<Digest> {
   const hash = createHash("sha256");
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   for (let sizeBytes = 0; ;) {

@@ -34,13 +34,13 @@ const KINDS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ESTALE: ["volume_unwritable", `the volume was detached, kubectl delete pod mounts it anew: ${STORAGE}`],
 };
 
-export function codeOf(error: unknown): string {
+export function readCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 /** An error of the file system as ours; anything else unchanged. `what` is like `archive of hets`. */
 export function volumeError(error: unknown, what: string): unknown {
-  const [code, hint] = KINDS[codeOf(error)] ?? [];
+  const [code, hint] = KINDS[readCode(error)] ?? [];
   if (code === undefined || error instanceof DormouseError) return error;
   return new DormouseError(code, `${what} cannot be written: ${(error as Error).message}`, {
     hint,
@@ -50,8 +50,8 @@ export function volumeError(error: unknown, what: string): unknown {
 
 /** A file of ours that cannot be read, as ours; anything else unchanged. `what` is like `record of run cull-1`. */
 export function unreadable(error: unknown, what: string): unknown {
-  if (codeOf(error) === "" || error instanceof DormouseError) return error;
-  const isDenied = ["EACCES", "EPERM"].includes(codeOf(error));
+  if (readCode(error) === "" || error instanceof DormouseError) return error;
+  const isDenied = ["EACCES", "EPERM"].includes(readCode(error));
   return new DormouseError("catalog_unreadable", `${what} cannot be read: ${(error as Error).message}`, {
     hint: isDenied ? FOR_THE_GROUP : STORAGE,
     cause: error,
@@ -92,7 +92,7 @@ export async function syncFolder(files: Files, folder: string): Promise<boolean>
     await handle.sync();
     return true;
   } catch (error) {
-    if (NO_FOLDER_SYNC.has(codeOf(error))) return false;
+    if (NO_FOLDER_SYNC.has(readCode(error))) return false;
     throw error;
   } finally {
     await handle.close();
@@ -119,8 +119,8 @@ export async function moveWithoutClobbering(
   try {
     await files.link(temporary, final);
   } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
-    if (!NO_LINKS.has(codeOf(error))) throw error;
+    if (readCode(error) === "EEXIST") return false;
+    if (!NO_LINKS.has(readCode(error))) throw error;
     return reserveAndRename(files, temporary, final);
   }
   await removeIfThere(files, temporary);
@@ -130,7 +130,7 @@ export async function moveWithoutClobbering(
 /** A crash in between leaves an empty file of that name, and `temporary`. */
 async function reserveAndRename(files: Files, temporary: string, final: string): Promise<boolean> {
   const reserved = await files.open(final, "wx", FILE_MODE).catch((error: unknown) => {
-    if (codeOf(error) === "EEXIST") return undefined;
+    if (readCode(error) === "EEXIST") return undefined;
     throw error;
   });
   if (reserved === undefined) return false;
@@ -152,7 +152,7 @@ export async function removeIfThere(files: Files, path: string): Promise<boolean
     await files.unlink(path);
     return true;
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return false;
+    if (readCode(error) === "ENOENT") return false;
     throw error;
   }
 }
@@ -162,7 +162,7 @@ export async function lookAt(files: Files, path: string): Promise<Stats | undefi
   try {
     return await files.lstat(path);
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(codeOf(error))) return undefined;
+    if (["ENOENT", "ENOTDIR"].includes(readCode(error))) return undefined;
     throw error;
   }
 }
@@ -171,7 +171,7 @@ export async function removeFolderIfEmpty(files: Files, folder: string): Promise
   try {
     await files.rmdir(folder);
   } catch (error) {
-    if (!["ENOTEMPTY", "EEXIST", "ENOENT", "EBUSY"].includes(codeOf(error))) throw error;
+    if (!["ENOTEMPTY", "EEXIST", "ENOENT", "EBUSY"].includes(readCode(error))) throw error;
   }
 }
 

@@ -14,7 +14,7 @@ import { sideBySide } from "../side-by-side.ts";
 import { DormouseError } from "../../errors.ts";
 import { damagedFiles, type Damage } from "../legacy/damaged-files.ts";
 import { fileFormat, MAGIC_BYTES } from "./file-format.ts";
-import { codeOf, lookAt, type Files } from "./files.ts";
+import { readCode, lookAt, type Files } from "./files.ts";
 import { openRegular } from "./open-regular.ts";
 import { STORAGE } from "./volume-calls.ts";
 
@@ -89,7 +89,7 @@ async function listDay(files: Files, backupDir: string, date: string): Promise<F
 
 async function listFolder(files: Files, backupDir: string, date: string): Promise<Found[]> {
   const entries = await readFolder(files, join(backupDir, date)).catch((error: unknown) => {
-    if (codeOf(error) === "ENOENT") return [];
+    if (readCode(error) === "ENOENT") return [];
     throw error;
   });
   const paths = new Set(entries.map(({ name }) => `${date}/${name}`));
@@ -127,7 +127,7 @@ async function unlessForbidden(
   try {
     return await look();
   } catch (error) {
-    if (!["EACCES", "EPERM"].includes(codeOf(error))) throw error;
+    if (!["EACCES", "EPERM"].includes(readCode(error))) throw error;
     const found = await files.lstat(join(backupDir, path)).catch(() => undefined);
     const whose =
       found === undefined ? "" : `: it is of user ${found.uid}, mode ${(found.mode & 0o777).toString(8)}`;

@@ -3,7 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArchiveName } from "../archive-name.ts";
 import { DormouseError } from "../../errors.ts";
-import { codeOf, lookAt, type Files } from "./files.ts";
+import { readCode, lookAt, type Files } from "./files.ts";
 
 const READ_BYTES = 1 << 18;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -12,7 +12,7 @@ const NONE = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"];
 /** For reading. `undefined` unless it is a regular file: neither a link nor a FIFO in its place is followed or waited for. */
 export async function openRegular(files: Files, path: string): Promise<FileHandle | undefined> {
   const handle = await files.open(path, FLAGS).catch((error: unknown) => {
-    if (NONE.includes(codeOf(error))) return undefined;
+    if (NONE.includes(readCode(error))) return undefined;
     throw error;
   });
   if (handle === undefined || (await handle.stat()).isFile()) return handle;

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { access, chmod, mkdir, stat } from "./volume-calls.ts";
 import { join } from "node:path";
 import { DormouseError } from "../../errors.ts";
-import { accessFault, codeOf, FOLDER_MODE } from "./files.ts";
+import { accessFault, readCode, FOLDER_MODE } from "./files.ts";
 
 /**
  * Looks at BACKUP_DIR when a function starts. It is never made: a missing folder is a missing mount, and a backup on
@@ -36,7 +36,7 @@ async function refuseDenied(backupDir: string, folder: string): Promise<void> {
   try {
     await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    if (codeOf(error) !== "EACCES")
+    if (readCode(error) !== "EACCES")
       throw unusable(backupDir, "is not writable", "mount the volume read-write", error);
     const { why, hint } = await accessFault(folder);
     throw unusable(backupDir, `cannot be used: ${why}`, hint, error);

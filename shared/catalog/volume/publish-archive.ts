@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { archiveName, type ArchiveName } from "../archive-name.ts";
-import { backupOf, type Backup } from "../backup.ts";
+import { toBackup, type Backup } from "../backup.ts";
 import type { ArchiveDraft } from "../catalog.ts";
 import { serialiseManifest, type BackupManifest } from "../manifest.ts";
 import { DormouseError } from "../../errors.ts";
@@ -41,7 +41,7 @@ export async function publishArchive(staged: Staged, describe: Describe): Promis
       throw nameTaken(manifest.name);
     }
     await file.syncFolder(files, folder);
-    return backupOf(manifest);
+    return toBackup(manifest);
   } catch (error) {
     if (!(error instanceof DormouseError))
       await file.clearUp(() => file.removeIfThere(files, `${path}.json`), takeBack);

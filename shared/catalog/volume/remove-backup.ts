@@ -46,6 +46,6 @@ async function removeArchive(files: Files, backupDir: string, path: string): Pro
 /** Another cull may have removed the folder with its last file. */
 async function syncIfThere(files: Files, folder: string): Promise<void> {
   await file.syncFolder(files, folder).catch((error: unknown) => {
-    if (file.codeOf(error) !== "ENOENT") throw error;
+    if (file.readCode(error) !== "ENOENT") throw error;
   });
 }

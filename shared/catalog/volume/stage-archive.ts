@@ -4,7 +4,7 @@ import type { ArchiveDraft, StagedArchive } from "../catalog.ts";
 import type { BackupManifest } from "../manifest.ts";
 import { DormouseError } from "../../errors.ts";
 import { isSame, type Digest } from "../digest.ts";
-import { digestOf, writeAll } from "./file-digest.ts";
+import { readDigest, writeAll } from "./file-digest.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
 import { STORAGE } from "./volume-calls.ts";
@@ -17,7 +17,7 @@ export async function stageArchive(
   draft: ArchiveDraft,
   { archive, signal }: { readonly archive: AsyncIterable<Uint8Array>; readonly signal: AbortSignal },
 ): Promise<StagedArchive> {
-  const folder = join(backupDir, dateOf(draft));
+  const folder = join(backupDir, formatDate(draft));
   const temporary = join(folder, file.temporaryName(draft.run));
   const what = `archive of ${JSON.stringify(draft.database)}`;
 
@@ -39,7 +39,7 @@ export async function stageArchive(
   }
 }
 
-function dateOf({ startedAt }: ArchiveDraft): string {
+function formatDate({ startedAt }: ArchiveDraft): string {
   return startedAt.toISOString().slice(0, 10);
 }
 
@@ -49,7 +49,7 @@ async function openFolder(files: Files, backupDir: string, folder: string): Prom
     await files.mkdir(folder, { mode: file.FOLDER_MODE });
     await file.syncFolder(files, backupDir);
   } catch (error) {
-    if (file.codeOf(error) !== "EEXIST") throw error;
+    if (file.readCode(error) !== "EEXIST") throw error;
     if ((await files.lstat(folder)).isDirectory()) return;
     throw new DormouseError("volume_unwritable", `${folder} is not a folder`, {
       hint: `mv ${folder} ${folder}.aside, in a pod that mounts the volume; the next run makes the folder`,
@@ -83,7 +83,7 @@ async function compare(
 ): Promise<void> {
   const handle = await files.open(path, "r");
   try {
-    if (isSame(await digestOf(handle, signal), written)) return;
+    if (isSame(await readDigest(handle, signal), written)) return;
     throw new DormouseError("archive_damaged", `${what} reads back otherwise than it was written`, {
       hint: `the storage changed the bytes: mend it before you trust a backup on it; ${STORAGE}`,
     });

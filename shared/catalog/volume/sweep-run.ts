@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { parseArchiveName } from "../archive-name.ts";
 import { parseManifest, type BackupManifest } from "../manifest.ts";
 import { isSame } from "../digest.ts";
-import { digestOf } from "./file-digest.ts";
+import { readDigest } from "./file-digest.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
 import { isDate } from "./list-volume.ts";
@@ -20,7 +20,7 @@ export async function sweepRun(files: Files, backupDir: string, run: string): Pr
   for (const folder of await dayFolders(files, backupDir)) {
     const left = (await namesIn(files, folder)).filter((name) => file.isTemporaryOf(run, name));
     for (const temporary of left) {
-      await giveNamesBack(files, backupDir, join(folder, temporary));
+      await removeUncommitted(files, backupDir, join(folder, temporary));
       // Last: a sweep that ends before finds it again.
       await file.removeIfThere(files, join(folder, temporary));
     }
@@ -46,7 +46,7 @@ export async function dayFolders(files: Files, backupDir: string): Promise<reado
 }
 
 /** A manifest that still has its temporary name completes nothing. What it was to complete is known by its hash. */
-async function giveNamesBack(files: Files, backupDir: string, temporary: string): Promise<void> {
+async function removeUncommitted(files: Files, backupDir: string, temporary: string): Promise<void> {
   const manifest = await readPrepared(files, temporary);
   if (manifest === undefined) return;
   const path = join(backupDir, manifest.name);
@@ -90,7 +90,7 @@ async function isOurs(files: Files, path: string, { archive }: BackupManifest): 
   const handle = await openRegular(files, path);
   if (handle === undefined) return false;
   try {
-    return isSame(await digestOf(handle, never), archive);
+    return isSame(await readDigest(handle, never), archive);
   } finally {
     await handle.close();
   }
@@ -101,7 +101,7 @@ export async function namesIn(files: Files, folder: string): Promise<readonly st
   try {
     return (await unlessGone(files.readdir(folder))) ?? [];
   } catch (error) {
-    if (["EACCES", "EPERM"].includes(file.codeOf(error))) return [];
+    if (["EACCES", "EPERM"].includes(file.readCode(error))) return [];
     throw error;
   }
 }
@@ -111,7 +111,7 @@ async function unlessGone<Found>(found: Promise<Found>): Promise<Found | undefin
   try {
     return await found;
   } catch (error) {
-    if (file.codeOf(error) === "ENOENT") return undefined;
+    if (file.readCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }

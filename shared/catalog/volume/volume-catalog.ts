@@ -50,7 +50,7 @@ async function find(files: Files, backupDir: string, name: ArchiveName): Promise
     const found = await readBackup(files, backupDir, parts);
     return "backup" in found ? found.backup : undefined;
   } catch (error) {
-    if (error instanceof Vanished || ["EACCES", "EPERM"].includes(file.codeOf(error))) return undefined;
+    if (error instanceof Vanished || ["EACCES", "EPERM"].includes(file.readCode(error))) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import type { Problem } from "../../errors.ts";
 import { askHttp, type HttpRequest, type Proxies } from "../http-ask.ts";
-import { failureOf, refusalOf } from "../sink-fault.ts";
+import { describeFailure, describeRefusal } from "../sink-fault.ts";
 
 export type Beat =
   { readonly state: "start" | "success" } | { readonly state: "fail"; readonly problem: Problem };
@@ -15,20 +15,20 @@ const TIMEOUT_MS = 10_000;
 export async function beat(url: string, what: Beat, proxies: Proxies, signal: AbortSignal): Promise<void> {
   const asked = requestOf(new URL(url), what);
   if (asked === undefined) return;
-  const why = await faultOf(asked, proxies, signal);
+  const why = await describeFault(asked, proxies, signal);
   if (why !== undefined) throw new Error(`${new URL(url).host}: ${why}`);
 }
 
-async function faultOf({ url, request }: Asked, proxies: Proxies, signal: AbortSignal) {
+async function describeFault({ url, request }: Asked, proxies: Proxies, signal: AbortSignal) {
   let why: string | undefined;
   for (let attempt = 1; attempt <= 2; attempt += 1) {
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-      why = refusalOf(await askHttp(url, request, { proxies }, limit))?.why;
+      why = describeRefusal(await askHttp(url, request, { proxies }, limit))?.why;
       if (why === undefined) return undefined;
     } catch (error) {
       signal.throwIfAborted();
-      why = failureOf(error).why;
+      why = describeFailure(error).why;
     }
   }
   return why;

@@ -27,20 +27,20 @@ const news = (title: string, lines: readonly string[]): Message => ({ title, lin
  */
 const RULES: Readonly<Record<string, Rule>> = {
   "dev.dormouse.backup.failed": (subject, data) =>
-    trouble(`backup of ${subject} failed`, problemLines(data), `${subject} ${problemOf(data).code}`),
+    trouble(`backup of ${subject} failed`, problemLines(data), `${subject} ${toProblem(data).code}`),
   "dev.dormouse.mirror.failed": (_, data) =>
     trouble(
       `backups of ${textIn(data, "database")} are missing in the bucket`,
       [`missing there: ${listOf(data["lacking"])}`, ...problemLines(data)],
-      `${textIn(data, "database")} ${problemOf(data).code}`,
+      `${textIn(data, "database")} ${toProblem(data).code}`,
     ),
   "dev.dormouse.cull.failed": (subject, data) =>
-    trouble(`cull of the ${subject} failed`, problemLines(data), `${subject} ${problemOf(data).code}`),
+    trouble(`cull of the ${subject} failed`, problemLines(data), `${subject} ${toProblem(data).code}`),
   "dev.dormouse.backup.suspect": (subject, data) =>
     trouble(
       `backup ${subject} is suspect`,
       [
-        detailOf(data["suspicion"]),
+        describeDetail(data["suspicion"]),
         "Nothing is removed until an operator has looked. If the loss was intended, acknowledge the backup.",
       ],
       subject,
@@ -48,7 +48,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "dev.dormouse.backup.stale": (_, data) =>
     trouble(
       `no recent backup of ${textIn(data, "database")} on the ${textIn(data, "place")}`,
-      [detailOf(data["staleness"]), "Look at the runs of the backup function, then force a backup."],
+      [describeDetail(data["staleness"]), "Look at the runs of the backup function, then force a backup."],
       `${textIn(data, "database")} ${textIn(data, "place")}`,
     ),
   "dev.dormouse.restore.planned": (subject, data) =>
@@ -67,17 +67,17 @@ export function describeEvent({ type, subject, data }: OutcomeEvent): Message | 
   return RULES[type]?.(subject, data as Data);
 }
 
-function problemOf(data: Data): Problem {
+function toProblem(data: Data): Problem {
   return (data["problem"] ?? {}) as Problem;
 }
 
 function problemLines(data: Data): string[] {
-  const { code = "", message = "", hint } = problemOf(data);
+  const { code = "", message = "", hint } = toProblem(data);
   const run = data["run"] === undefined ? [] : [`run: ${textIn(data, "run")}`];
   return [`${message} (${code})`, ...(hint === undefined ? [] : [`What to do: ${hint}`]), ...run];
 }
 
-function detailOf(found: unknown): string {
+function describeDetail(found: unknown): string {
   return textIn((found ?? {}) as Data, "detail");
 }
 

@@ -1,7 +1,7 @@
 import { asDormouseError, DormouseError } from "../../errors.ts";
 import type { EventSink, OutcomeEvent } from "../event-sink.ts";
 import type { Proxies } from "../http-ask.ts";
-import { failureOf, refusalOf } from "../sink-fault.ts";
+import { describeFailure, describeRefusal } from "../sink-fault.ts";
 import { postTo, readTarget, type Target } from "./chat.ts";
 import { describeEvent } from "./message.ts";
 import { isToldAlready, noteTold } from "./told.ts";
@@ -56,12 +56,14 @@ async function tell(
   for (let attempt = 1; attempt <= TRIES; attempt += 1) {
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-      const fault = refusalOf(await askHttp(url, { method: "POST", headers, body }, { proxies }, limit));
+      const fault = describeRefusal(
+        await askHttp(url, { method: "POST", headers, body }, { proxies }, limit),
+      );
       if (fault === undefined) return undefined;
       why = fault.why;
       if (!fault.mayPass) break;
     } catch (error) {
-      why = failureOf(error).why;
+      why = describeFailure(error).why;
     }
     if (signal.aborted) break;
   }

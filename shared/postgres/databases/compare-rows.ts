@@ -15,8 +15,8 @@ const NAMED = 5;
 /** Throws `rows_differ`, naming tables, unless each table of the dump has the rows that the dump has. */
 export function compareRows(expected: readonly TableRows[], found: readonly TableCount[]): Comparison {
   const counts = new Map(found.map((table) => [key(table), table]));
-  const differences = [...totalsOf(expected)].flatMap(([id, table]) => difference(table, counts.get(id)));
-  if (differences.length === 0) return comparisonOf(expected);
+  const differences = [...sumTotals(expected)].flatMap(([id, table]) => difference(table, counts.get(id)));
+  if (differences.length === 0) return compareCounts(expected);
   const more = differences.length > NAMED ? ` and ${differences.length - NAMED} more` : "";
   throw rowsDiffer(`${ROWS_DIFFER}: ${differences.slice(0, NAMED).join("; ")}${more}`);
 }
@@ -38,13 +38,13 @@ export function rowsDiffer(message: string): DormouseError {
 }
 
 /** What has been compared when each of these tables was found to have its rows. */
-export function comparisonOf(expected: readonly TableRows[]): Comparison {
-  const totals = [...totalsOf(expected).values()];
+export function compareCounts(expected: readonly TableRows[]): Comparison {
+  const totals = [...sumTotals(expected).values()];
   return { tables: totals.length, rows: totalRows(totals) };
 }
 
 /** A table of several COPYs counts once, with all of them. */
-function totalsOf(expected: readonly TableRows[]): ReadonlyMap<string, TableRows> {
+function sumTotals(expected: readonly TableRows[]): ReadonlyMap<string, TableRows> {
   const totals = new Map<string, TableRows>();
   for (const table of expected) {
     const rows = (totals.get(key(table))?.rows ?? 0) + table.rows;

@@ -10,7 +10,7 @@ import {
 import { asDormouseError, DormouseError } from "../../errors.ts";
 import { withSession, type ConnectionSettings } from "../session/connection.ts";
 import { lookAtMarks, lookAtNamed, type MarkedDatabase } from "./database-mark.ts";
-import { explained, limitLockWaits } from "./exchange.ts";
+import { explained, limitLockWaits } from "./swap.ts";
 import { serverNow } from "../session/server-clock.ts";
 
 /** Removing the files of a large database takes its time. */
@@ -23,14 +23,14 @@ export function ownDatabaseDropper(settings: ConnectionSettings) {
     await session(settings, `dropping of database ${JSON.stringify(database)}`, signal, async (client) => {
       const found = (await lookAtMarks(client, [database])).get(database);
       if (found === undefined) return;
-      if (!isOf(found, run)) throw notOurs(database, run);
+      if (!belongsTo(found, run)) throw notOurs(database, run);
       await drop(client, database);
     });
   };
 }
 
 /** It is made closed, and opened with its mark: one that is closed and has none was never of use to anybody. */
-function isOf({ underWay, kept, isOpen }: MarkedDatabase, run: string): boolean {
+function belongsTo({ underWay, kept, isOpen }: MarkedDatabase, run: string): boolean {
   return underWay === run || (underWay === undefined && kept === undefined && !isOpen);
 }
 
@@ -50,11 +50,11 @@ export function expiredDatabases(settings: ConnectionSettings): Expired {
   const asked = <Result>(live: string, signal: AbortSignal, work: (client: pg.Client) => Promise<Result>) =>
     session(settings, `look at what restores of ${JSON.stringify(live)} kept`, signal, work);
   return {
-    find: (live, signal) => asked(live, signal, (client) => databasesOf(client, live)),
+    find: (live, signal) => asked(live, signal, (client) => findDatabases(client, live)),
     drop: (live, signal) =>
       asked(live, signal, async (client) => {
         const [dropped, failed]: [string[], ExpiredDatabases["failed"][number][]] = [[], []];
-        const { over, unmarked } = await databasesOf(client, live);
+        const { over, unmarked } = await findDatabases(client, live);
         for (const database of over) {
           try {
             await drop(client, database);
@@ -68,7 +68,7 @@ export function expiredDatabases(settings: ConnectionSettings): Expired {
   };
 }
 
-async function databasesOf(client: pg.Client, live: string): Promise<RestoresDatabases> {
+async function findDatabases(client: pg.Client, live: string): Promise<RestoresDatabases> {
   const now = await serverNow(client);
   const before = await namedLike(client, live, "before");
   const kept = before.flatMap(({ name, kept: by, underWay }) =>
@@ -116,7 +116,7 @@ function session<Result>(
 async function drop(client: pg.Client, database: string): Promise<void> {
   const name = pg.escapeIdentifier(database);
   await explained(`dropping of database ${JSON.stringify(database)}`, async () => {
-    // A template cannot be dropped, and what was exchanged for one is one.
+    // A template cannot be dropped, and what was swapped for one is one.
     const sql = "SELECT FROM pg_database WHERE datname = $1 AND datistemplate";
     if ((await client.query(sql, [database])).rowCount === 1)
       await client.query(`ALTER DATABASE ${name} IS_TEMPLATE false`);

@@ -26,6 +26,6 @@ export async function dropExpired(
   } catch (error) {
     signal.throwIfAborted();
     const { code, message } = asDormouseError(error);
-    log.warn("kept databases not looked at", { code, error: message });
+    log.warn("expired databases not checked", { code, error: message });
   }
 }

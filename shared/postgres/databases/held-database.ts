@@ -1,8 +1,8 @@
 import type pg from "pg";
 import { connectionLimit, isolate, limitConnections } from "../session/connection-limit.ts";
-import { claim, exchange, fence, release, reopen, type Exchange } from "./exchange.ts";
+import { claim, swapNames, fence, release, reopen, type Swap } from "./swap.ts";
 
-/** What only the lock's holder may do, on the connection that holds the lock: no lock, no exchange. */
+/** What only the lock's holder may do, on the connection that holds the lock: no lock, no swapNames. */
 export type HeldDatabase = ReturnType<typeof heldDatabase>;
 
 type Holding = {
@@ -17,7 +17,7 @@ export function heldDatabase(client: pg.Client, holding: Holding) {
     ...holding,
     fence: (database: string) => fence(client, database),
     reopen: (database: string) => reopen(client, database),
-    exchange: (names: Exchange) => exchange(client, names),
+    swapNames: (names: Swap) => swapNames(client, names),
     claim: (database: string, run: string) => claim(client, database, run),
     release: (databases: readonly string[], run: string) => release(client, databases, run),
     connectionLimit: (database: string) => connectionLimit(client, database),

@@ -45,7 +45,7 @@ export async function replaceContent(
       psql,
       () => startScript(loader, request, lists.inOrder, both),
       alone,
-      checkOf(request.tables),
+      writeCheck(request.tables),
     );
   } catch (error) {
     ended.abort(error);
@@ -115,7 +115,7 @@ async function converse(
  * hold what CREATE EXTENSION put there besides what was dumped; rows of a partitioned table lie in those of its
  * partitions that the dump does not name. Row security that is forced hides rows from an owner: it is lifted for the count.
  */
-function checkOf(tables: readonly TableRows[]): string {
+function writeCheck(tables: readonly TableRows[]): string {
   const expected = tables.map(({ schema, name, rows }) => ({
     name: [schema, name].map(pg.escapeIdentifier).join("."),
     rows,

@@ -88,7 +88,7 @@ export type RestoreTools = {
 /** The server that holds the live database, as a restore needs it. */
 export type RestoreServer = {
   inspect(request: TargetRequest, signal: AbortSignal): Promise<TargetFacts>;
-  /** Throws `client_tools_missing`. */
+  /** Throws `client_tools_not_found`. */
   tools(serverMajor: number, signal: AbortSignal): Promise<RestoreTools>;
   /** What the server says of each of these databases that is there. */
   look(databases: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, DatabaseMark>>;

@@ -7,7 +7,7 @@ import { countRows } from "./count-rows.ts";
 import { copyProperties, createLike } from "../properties/read-properties.ts";
 import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
 import { ownDatabaseDropper } from "./drop-database.ts";
-import { endSessions, explained, limitLockWaits, reopen } from "./exchange.ts";
+import { endSessions, explained, limitLockWaits, reopen } from "./swap.ts";
 import type { Libpq } from "../session/libpq.ts";
 import { liveContent } from "./live-content.ts";
 import { settingsOfLoad } from "../properties/read-settings.ts";
@@ -118,7 +118,7 @@ function asked(session: Session): Pick<RestoreServer, Asked> {
         const { rows } = await client.query<{ state: string | null }>(sql, [transaction]);
         const state = rows[0]?.state ?? "unknown";
         if (state === "in progress")
-          throw new DormouseError("sessions_remain", `transaction ${transaction} has not ended yet`, {
+          throw new DormouseError("sessions_not_terminated", `transaction ${transaction} has not ended yet`, {
             hint: "it ends with its session: wait, or end that on the server",
           });
         return state === "committed";

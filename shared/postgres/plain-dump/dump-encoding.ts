@@ -39,7 +39,7 @@ export function dumpEncoding(): { push(chunk: Uint8Array): void; readonly readNa
 
 function reader(encoding: string): ReadsName {
   if (encoding === "LATIN1") return (bytes) => bytes;
-  const decoder = decoderOf(
+  const decoder = createDecoder(
     LABELS[encoding] ?? encoding.replace(/^WIN/, "windows-").replaceAll("_", "-").toLowerCase(),
   );
   return (bytes) => {
@@ -52,7 +52,7 @@ function reader(encoding: string): ReadsName {
 }
 
 /** What nobody here can read is taken for UTF-8: names in ASCII are the same in all of them. */
-function decoderOf(label: string): InstanceType<typeof TextDecoder> {
+function createDecoder(label: string): InstanceType<typeof TextDecoder> {
   try {
     return new TextDecoder(label, { fatal: true, ignoreBOM: true });
   } catch {

@@ -2,7 +2,7 @@ import { copyRows, type CopyRows } from "./copy-rows.ts";
 import { dumpEncoding, type ReadsName } from "./dump-encoding.ts";
 import { scriptMakes, type ScriptMakes } from "./script-makes.ts";
 import { scriptNeeds, type ArchiveNeeds } from "./script-needs.ts";
-import { nameOf } from "../sql-text.ts";
+import { formatName } from "../sql-text.ts";
 import { scriptScanner, type ScriptListener } from "./sql-script.ts";
 
 export type TableRows = { readonly schema: string; readonly name: string; readonly rows: number };
@@ -48,7 +48,7 @@ const MAX_META_COMMANDS = 20;
 export function plainDumpScanner(): { push(chunk: Uint8Array): void; end(): PlainDump } {
   const tables: TableRows[] = [];
   const encoding = dumpEncoding();
-  const notes = dumpNotes(encoding.readName);
+  const notes = dumpSummary(encoding.readName);
   const script = scriptScanner({ ...notes, lineEnd: () => startCopy() });
   let copying: { readonly table: CopyTarget; readonly rows: CopyRows } | undefined;
   let plainBytes = 0;
@@ -84,7 +84,7 @@ export function plainDumpScanner(): { push(chunk: Uint8Array): void; end(): Plai
 }
 
 /** What there is to remember of a script besides its rows. */
-function dumpNotes(readName: ReadsName) {
+function dumpSummary(readName: ReadsName) {
   const metaCommands: string[] = [];
   const keys = new Map<string, string>();
   const needs = scriptNeeds(readName);
@@ -128,6 +128,6 @@ function dumpNotes(readName: ReadsName) {
 function copyTarget(statement: string, searched: string, readName: ReadsName): CopyTarget | undefined {
   const { schema = searched, name } = COPY_FROM_STDIN.exec(statement)?.groups ?? {};
   if (name === undefined) return undefined;
-  const [inSchema, table] = [schema, name].map(nameOf).map((bytes) => readName(bytes) ?? bytes);
+  const [inSchema, table] = [schema, name].map(formatName).map((bytes) => readName(bytes) ?? bytes);
   return table === undefined ? undefined : { schema: inSchema ?? "", name: table };
 }

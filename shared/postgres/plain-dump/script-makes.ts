@@ -112,14 +112,14 @@ type Words = ReturnType<typeof wordsBy>;
 function wordsBy(readName: ReadsName) {
   return {
     told: (text: string) => readName(text.replaceAll(/\s+/g, " ").slice(0, 200)) ?? text.slice(0, 200),
-    nameOf: (token: string) => {
+    formatName: (token: string) => {
       const bare = token.startsWith('"') ? token.slice(1, -1).replaceAll('""', '"') : token;
       return readName(bare) ?? bare;
     },
   };
 }
 
-function gatherOwners({ told, nameOf }: Words) {
+function gatherOwners({ told, formatName }: Words) {
   const owned = new Map<string, Owned>();
   const schemas = new Map<string, string>();
   let largeObjects = 0;
@@ -135,18 +135,18 @@ function gatherOwners({ told, nameOf }: Words) {
   return {
     statement(text: string): void {
       const defaults = DEFAULTS_FOR.exec(text)?.[1];
-      if (defaults !== undefined) own(nameOf(defaults), "its default privileges", undefined);
+      if (defaults !== undefined) own(formatName(defaults), "its default privileges", undefined);
       const [, what, name] = OWNER.exec(text) ?? [];
       if (what === undefined || name === undefined) return;
-      if (what.startsWith("SCHEMA ")) schemas.set(nameOf(what.slice("SCHEMA ".length)), nameOf(name));
+      if (what.startsWith("SCHEMA ")) schemas.set(formatName(what.slice("SCHEMA ".length)), formatName(name));
       if (what.startsWith("LARGE OBJECT ")) largeObjects++;
-      own(nameOf(name), told(what), schemaOf(what, nameOf));
+      own(formatName(name), told(what), schemaOf(what, formatName));
     },
     found: () => ({ owned: [...owned.values()], schemas: Object.fromEntries(schemas), largeObjects }),
   };
 }
 
-function gatherPrivileged({ told, nameOf }: Words) {
+function gatherPrivileged({ told, formatName }: Words) {
   const ofSuperuser = new Set<string>();
   const doubtful = new Set<string>();
   const settings = new Map<string, string>();
@@ -172,7 +172,7 @@ function gatherPrivileged({ told, nameOf }: Words) {
     found: () => ({
       ofSuperuser: [...ofSuperuser, ...casts.filter(hasNoFunction).map(castName(told))],
       doubtful: [...doubtful, ...casts.filter((cast) => isOthers(cast, types)).map(castName(told))],
-      functionSettings: [...settings].map(([name, what]) => ({ name: nameOf(name), what })),
+      functionSettings: [...settings].map(([name, what]) => ({ name: formatName(name), what })),
     }),
   };
 }
@@ -191,11 +191,11 @@ function functionSettings(text: string): string[] {
   return [...headOf(text).matchAll(FUNCTION_SETTING)].flatMap(([, name]) => name ?? []);
 }
 
-function schemaOf(what: string, nameOf: (token: string) => string): string | null | undefined {
+function schemaOf(what: string, formatName: (token: string) => string): string | null | undefined {
   if (what.startsWith("PUBLICATION ")) return null;
   if (IN_NO_SCHEMA.test(what)) return undefined;
   const schema = IN_SCHEMA.exec(what)?.[1];
-  return schema === undefined ? undefined : nameOf(schema);
+  return schema === undefined ? undefined : formatName(schema);
 }
 
 /** `FUNCTION helpers.bloat()` of the statement that makes it. */

@@ -19,7 +19,7 @@ const TOKEN = /"(?:[^"]|"")*"|[^\s"(),.=']+|[(),.=']/g;
 const IDENTIFIER = /^(?:"(?:[^"]|"")+"|[\w$\x80-\xff]+)$/;
 const NO_ROLE = /^(?:PUBLIC|CURRENT_USER|CURRENT_ROLE|SESSION_USER)$/i;
 
-type Words = ReturnType<typeof wordsOf>;
+type Words = ReturnType<typeof splitWords>;
 type Reading = {
   readonly begin: readonly string[];
   /** `made` are roles that the script creates itself. */
@@ -63,11 +63,11 @@ export function scriptNeeds(readName: ReadsName): { statement(text: string): voi
   return {
     statement(text) {
       if (text.length > MAX_STATEMENT_LENGTH || !NAMES_SOMETHING.test(text)) return;
-      const words = wordsOf(text);
+      const words = splitWords(text);
       const reading = READINGS.find(({ begin }) => words.at(0, ...begin));
       if (reading === undefined) return;
       const names = found[reading.kind];
-      for (const name of reading.names(words).flatMap((token) => nameOf(token, readName)))
+      for (const name of reading.names(words).flatMap((token) => formatName(token, readName)))
         if (names.size < MAX_NAMES) names.add(name);
     },
     needs: () => ({
@@ -78,7 +78,7 @@ export function scriptNeeds(readName: ReadsName): { statement(text: string): voi
   };
 }
 
-function wordsOf(statement: string) {
+function splitWords(statement: string) {
   const tokens = statement.match(TOKEN) ?? [];
   const is = (index: number, word: string) => tokens[index]?.toUpperCase() === word;
   const at = (index: number, ...words: readonly string[]) =>
@@ -120,7 +120,7 @@ function wordsOf(statement: string) {
 }
 
 /** As the server reads it. Nothing for what is no name, and for the words that stand for a role. */
-function nameOf(token: string, readName: ReadsName): string[] {
+function formatName(token: string, readName: ReadsName): string[] {
   if (!IDENTIFIER.test(token) || NO_ROLE.test(token)) return [];
   const name = readName(
     token.startsWith('"')

@@ -11,7 +11,7 @@ export type Opening = {
   readonly closed: () => string;
 };
 
-export type NoteListener = {
+export type ScriptEvents = {
   /** A line comment without its dashes. */
   readonly comment: (text: string) => void;
   /** A backslash outside every quote: psql runs it, wherever it stands on its line. */
@@ -26,7 +26,7 @@ const DOLLAR_TAG = /(?<![\w$\x80-\xff])\$(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?\$
 const OPENS_ESCAPE_STRING = /(?:(?<![\w$\x80-\xff])[eE]|E')'$/;
 
 /** What the last character of `statement` opens, if anything, by PostgreSQL's lexical rules. */
-export function openingAt(statement: string, listener: NoteListener): Opening | undefined {
+export function openingAt(statement: string, listener: ScriptEvents): Opening | undefined {
   switch (statement.at(-1) ?? "") {
     case "-":
       return statement.endsWith("--") ? note(statement.slice(0, -2), listener.comment) : undefined;

@@ -1,7 +1,7 @@
-import { NOT_YET, openingAt, type NoteListener, type Opening } from "./sql-quotes.ts";
+import { NOT_YET, openingAt, type ScriptEvents, type Opening } from "./sql-quotes.ts";
 
 /** What a script holds outside its quotes, as psql would see it. Text is one character a byte (latin1). */
-export type ScriptListener = NoteListener & {
+export type ScriptListener = ScriptEvents & {
   /** A whole statement without its `;`, comments and the contents of literals left out. */
   statement(text: string): void;
   /** Called at the end of each line outside quotes; `true` says that COPY data begin with the next byte. */

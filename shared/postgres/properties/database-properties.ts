@@ -32,7 +32,7 @@ export const databasePropertiesSchema = z.looseObject({
 export type DatabaseProperties = z.infer<typeof databasePropertiesSchema>;
 
 /** Roles without which a database cannot be made as these say. */
-export function rolesOf({ owner, grants = [], settings }: DatabaseProperties): string[] {
+export function listRoles({ owner, grants = [], settings }: DatabaseProperties): string[] {
   const named = [owner, ...grants.map(({ grantee }) => grantee), ...settings.map(({ role }) => role)];
   return [...new Set(named.filter((role) => role !== undefined))];
 }

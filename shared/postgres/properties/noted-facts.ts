@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { rolesOf, type DatabaseProperties } from "./database-properties.ts";
+import { listRoles, type DatabaseProperties } from "./database-properties.ts";
 import type { TargetRequest } from "../databases/restore-port.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 import { readProperties } from "./read-properties.ts";
@@ -28,7 +28,7 @@ export function needsOfMade(
   if (made === undefined) return needs;
   return {
     ...needs,
-    roles: [...new Set([...needs.roles, ...rolesOf(made)])],
+    roles: [...new Set([...needs.roles, ...listRoles(made)])],
     tablespaces: [...new Set([...needs.tablespaces, made.tablespace])],
   };
 }

@@ -82,7 +82,7 @@ export async function createLike(
     await client.query(`CREATE DATABASE ${name} TEMPLATE template0${CLOSED}`);
     return;
   }
-  await client.query(`${creationSql(created, properties, await homeOf(client))}${CLOSED}`);
+  await client.query(`${creationSql(created, properties, await describeTablespace(client))}${CLOSED}`);
   if (properties.grants !== undefined) await client.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
   for (const statement of settingsSql(created, properties)) {
     await client.query(statement).catch((error: unknown) => {
@@ -96,7 +96,7 @@ const CLOSED = " ALLOW_CONNECTIONS false";
 const INSUFFICIENT_PRIVILEGE = "42501";
 
 /** The tablespace in which new databases lie that name none. */
-async function homeOf(client: pg.Client): Promise<string> {
+async function describeTablespace(client: pg.Client): Promise<string> {
   const sql = `SELECT spcname AS name FROM pg_tablespace t JOIN pg_database d ON t.oid = d.dattablespace
     WHERE d.datname = 'template0'`;
   return (await client.query<{ name: string }>(sql)).rows[0]?.name ?? "pg_default";

@@ -58,7 +58,7 @@ export async function settingsOfLoad(
   noted: Settings | undefined,
 ): Promise<Settings> {
   const own = noted ?? (await settingsOfDatabase(client, database));
-  const refused = new Set(await refusedOf(client, own));
+  const refused = new Set(await findRefused(client, own));
   const known = Object.entries({ ...own, ...(await available(client, own)) });
   const tools = await available(client, { ...OF_TOOLS, ...OF_LOADS });
   return { ...Object.fromEntries(known.filter(([name]) => !refused.has(name))), ...tools };
@@ -66,14 +66,14 @@ export async function settingsOfLoad(
 
 /** Those that this server cannot take, as one without the locale: whoever reads the dump without them gets other values. */
 export async function impossible(client: pg.Client, settings: Settings): Promise<string[]> {
-  const refused = await refusedOf(client, await available(client, settings));
+  const refused = await findRefused(client, await available(client, settings));
   return refused
     .filter((name) => name !== "default_text_search_config")
     .map((name) => `${name} = ${settings[name]}`);
 }
 
 /** Names with a dot are taken by every server, and are whatever the extension behind them makes of them. */
-async function refusedOf(client: pg.Client, settings: Settings): Promise<string[]> {
+async function findRefused(client: pg.Client, settings: Settings): Promise<string[]> {
   const refused: string[] = [];
   await client.query("BEGIN READ ONLY");
   try {

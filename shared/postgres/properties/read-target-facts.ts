@@ -24,9 +24,9 @@ export async function targetFacts(
     return {
       ...noted,
       ...(await ownRights(client, database)),
-      ...(await sessionsOf(client, database)),
-      ...(await holdersOf(client, database)),
-      missing: await missingOf(client, needs),
+      ...(await listSessions(client, database)),
+      ...(await findHolders(client, database)),
+      missing: await findMissing(client, needs),
       homes: await homesOf(client),
       ...(await forbiddenTo(client, database, needs)),
       forbiddenSettings: await forbiddenSettings(client, noted.live ?? request.noted?.properties),
@@ -75,7 +75,7 @@ async function ownRights(client: pg.Client, database: string) {
  * pg_terminate_backend: membership in the session's role or pg_signal_backend, and nobody but a superuser for superusers.
  * The kind of a session is hidden from other roles. Autovacuum, which has no role, gives way by itself.
  */
-async function sessionsOf(client: pg.Client, database: string) {
+async function listSessions(client: pg.Client, database: string) {
   const { rows } = await client.query<{ name: string; touchable: boolean }>(
     `SELECT format('pid %s of %s (%s)', a.pid, a.usename, a.application_name) AS name,
        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
@@ -95,7 +95,7 @@ const WORKERS = `SELECT format('%s (pid %s)', backend_type, pid) AS name FROM pg
   WHERE datname = $1 AND pid <> pg_backend_pid() AND backend_type NOT LIKE 'logical replication %'
     AND backend_type NOT IN ('client backend', 'walsender', 'parallel worker', 'autovacuum worker')`;
 
-async function holdersOf(client: pg.Client, database: string) {
+async function findHolders(client: pg.Client, database: string) {
   const slots = "SELECT slot_name::text AS name FROM pg_replication_slots WHERE database = $1 AND";
   return {
     backgroundWorkers: await names(client, WORKERS, database),
@@ -115,7 +115,7 @@ async function holdersOf(client: pg.Client, database: string) {
   };
 }
 
-async function missingOf(client: pg.Client, needs: ArchiveNeeds): Promise<ArchiveNeeds> {
+async function findMissing(client: pg.Client, needs: ArchiveNeeds): Promise<ArchiveNeeds> {
   const lacking = (wanted: readonly string[], there: string) =>
     names(client, `SELECT unnest($1::text[]) AS name EXCEPT ${there}`, wanted);
   return {
@@ -156,7 +156,7 @@ async function forbiddenTo(client: pg.Client, database: string, { extensions, ta
       database,
     ),
     // Where template0 lies, a new database lies without being asked to.
-    forbiddenHome: await names(
+    tablespaceNotCreatable: await names(
       client,
       `SELECT t.spcname::text AS name FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace
        WHERE d.datname = $1 AND NOT has_tablespace_privilege(t.oid, 'CREATE')

@@ -60,7 +60,7 @@ export type TargetFacts = {
   /** Tablespaces of the backup in which this role may not create; that of the database itself needs no right. */
   readonly forbiddenTablespaces: readonly string[];
   /** The tablespace of the live database, if this role may make no other database there. */
-  readonly forbiddenHome: readonly string[];
+  readonly tablespaceNotCreatable: readonly string[];
   /** How many locks all transactions together may hold. */
   readonly lockTableSize: number;
   /** Of these as many as there are locks for each. */

@@ -4,7 +4,7 @@ import type pg from "pg";
 import { unlessAborted } from "../../unless-aborted.ts";
 import { DormouseError } from "../../errors.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
-import { limitLockWaits } from "../databases/exchange.ts";
+import { limitLockWaits } from "../databases/swap.ts";
 import { heldDatabase, type HeldDatabase } from "../databases/held-database.ts";
 import { refusePooler } from "./pooler.ts";
 import { SERVER_LOG, serverError } from "./server-errors.ts";
@@ -25,7 +25,7 @@ export type Queueing = {
  * What is to be locked, and for which run: others are told whom they wait for. Who has no `queue` asks once, and gives
  * way to all who wait.
  */
-export type Locked = {
+export type LockRequest = {
   readonly database: string;
   readonly run?: string | undefined;
   readonly queue?: Queueing | undefined;
@@ -40,12 +40,12 @@ export type DatabaseLock = ReturnType<typeof advisoryLock>;
 export function advisoryLock(settings: ConnectionSettings) {
   return {
     /**
-     * Runs `work` while one session holds the advisory lock of a database. Throws `run_elsewhere` when another process
+     * Runs `work` while one session holds the advisory lock of a database. Throws `run_superseded` when another process
      * holds it for the same run, `database_busy` when it is another run's, at once or after the waiting, and the
      * connection's own error when the server cannot be reached.
      */
     async hold<Result>(
-      locked: Locked,
+      locked: LockRequest,
       signal: AbortSignal,
       work: (held: HeldDatabase) => Promise<Result>,
     ): Promise<Result> {
@@ -68,7 +68,7 @@ export function advisoryLock(settings: ConnectionSettings) {
           ended.abort();
         }
       } finally {
-        await letGo(client);
+        await unlock(client);
       }
     },
   };
@@ -81,7 +81,7 @@ const SESSIONS = `SELECT application_name AS name FROM pg_locks lock JOIN pg_sta
     AND (classid::bigint << 32) | objid::bigint = $1::bigint
     AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
-async function take(client: pg.Client, locked: Locked, signal: AbortSignal): Promise<void> {
+async function take(client: pg.Client, locked: LockRequest, signal: AbortSignal): Promise<void> {
   const { database, run } = locked;
   const key = lockKey(database);
   try {
@@ -98,7 +98,7 @@ async function take(client: pg.Client, locked: Locked, signal: AbortSignal): Pro
 async function waitFor(
   client: pg.Client,
   key: string,
-  { database, run, queue }: Locked,
+  { database, run, queue }: LockRequest,
   signal: AbortSignal,
 ): Promise<void> {
   const [holder] = await runsAt(client, key, "holding");
@@ -151,7 +151,7 @@ function taken(database: string, run: string | undefined, holder: string | undef
   const on = `database ${JSON.stringify(database)}`;
   const hint = `wait for it: GET /runs/${holder ?? "<id>"} tells how it stands`;
   if (holder !== undefined && holder === run)
-    return new DormouseError("run_elsewhere", `another process works on ${on} for run ${run}`, { hint });
+    return new DormouseError("run_superseded", `another process works on ${on} for run ${run}`, { hint });
   return new DormouseError("database_busy", `${holder ?? "another run"} works on ${on}`, { hint });
 }
 
@@ -159,7 +159,7 @@ function taken(database: string, run: string | undefined, holder: string | undef
  * Whoever asks next must find it free, also before the server has noticed that the session ended. One that no longer
  * answers must not keep us: with the session goes the lock.
  */
-async function letGo(client: pg.Client): Promise<void> {
+async function unlock(client: pg.Client): Promise<void> {
   const patience = pause(FAREWELL_MS, undefined, { ref: false });
   const unlocked = client.query("SELECT pg_advisory_unlock_all()").catch(() => undefined);
   await Promise.race([unlocked, patience]);

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { STAYING_WORKERS } from "../properties/one-database.ts";
-import { endSessions, exists, explained } from "../databases/exchange.ts";
+import { endSessions, exists, explained } from "../databases/swap.ts";
 
 /** -1 is no limit. */
 export async function connectionLimit(client: pg.Client, database: string): Promise<number> {

@@ -36,14 +36,14 @@ const KINDS: readonly Kind[] = [
     hint: "check POSTGRESQL_USER and POSTGRESQL_PASSWORD against the server; ALTER ROLE ... PASSWORD sets another, to be put into the Secret as well",
   },
   {
-    code: "database_missing",
+    code: "database_not_found",
     pattern: /@3D000|database ".*" does not exist/s,
     hint: "check POSTGRESQL_DATABASE and MAINTENANCE_DATABASE: SELECT datname FROM pg_database lists what there is",
   },
   {
     code: "lock_timeout",
     pattern: /@55P03|lock timeout|LOCK TABLE[^]*statement timeout|statement timeout[^]*LOCK TABLE/,
-    hint: "another session holds a table exclusively: end it, or raise LOCK_WAIT_SECONDS",
+    hint: "another session holds a table mutex: end it, or raise LOCK_WAIT_SECONDS",
   },
   {
     code: "permission_denied",
@@ -127,8 +127,8 @@ export function knownKind(text: string): { readonly code: ErrorCode; readonly hi
 /** An error of node-postgres or of a socket as ours; what is ours already stays as it is. */
 export function serverError(error: unknown, what: string): DormouseError {
   if (error instanceof DormouseError) return error;
-  const text = textOf(error);
-  const kind = knownKind(`${codeOf(error)} ${text} ${detailOf(error)}`);
+  const text = toText(error);
+  const kind = knownKind(`${readCode(error)} ${text} ${describeDetail(error)}`);
   return new DormouseError(kind?.code ?? "query_failed", `${what} failed: ${text}`, {
     hint: kind?.hint ?? SERVER_LOG,
     cause: error,
@@ -136,17 +136,17 @@ export function serverError(error: unknown, what: string): DormouseError {
 }
 
 /** A host with several addresses fails with one error for each, and no message of its own. */
-function textOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(textOf).join("; ");
+function toText(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(toText).join("; ");
   return error instanceof Error ? error.message : String(error);
 }
 
 /** The server's DETAIL, which may quote rows: it is looked at and not told. */
-function detailOf(error: unknown): string {
+function describeDetail(error: unknown): string {
   return error instanceof Error && "detail" in error ? String(error.detail) : "";
 }
 
-function codeOf(error: unknown): string {
+function readCode(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return `@${code} ${code}`;
 }

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, readlink, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { backupOf, type Backup } from "../../../shared/catalog/backup.ts";
+import { toBackup, type Backup } from "../../../shared/catalog/backup.ts";
 import { ageDecryption, ageEncryption } from "../../../shared/catalog/encryption/age-encryption.ts";
-import { archivesOfBothPlaces, type ArchivePlaces } from "../../../shared/catalog/archives/fetch-archive.ts";
+import { mergedArchives, type ArchivePlaces } from "../../../shared/catalog/archives/fetch-archive.ts";
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
 import { DormouseError } from "../../../shared/errors.ts";
 import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
@@ -40,7 +40,7 @@ describe("the file of an archive", () => {
     if (inBucket) await mirror.copyIn(backup, () => volume.catalog.open(backup.name, 0, never), never);
     if (!onVolume) await rm(join(volume.path, backup.name));
     const files = (changes: Partial<ArchivePlaces> = {}) =>
-      archivesOfBothPlaces({
+      mergedArchives({
         backupDir: volume.path,
         restoreDir: scratch.path,
         fetch: inBucket ? (...asked) => mirror.open(...asked) : undefined,
@@ -198,10 +198,12 @@ describe("the file of an archive", () => {
     it(`tells of a missing or wrong key before anything is written, ${onVolume ? "from the volume" : "from the bucket"}`, async () => {
       await using given = await setUp({ isEncrypted: true, onVolume, inBucket: !onVolume });
       await assert.rejects(given.open({ decrypt: undefined }), {
-        code: "key_missing",
+        code: "decryption_key_not_found",
         message: new RegExp(key.recipient),
       });
-      await assert.rejects(given.open({ decrypt: ageDecryption(stranger.identity) }), { code: "key_wrong" });
+      await assert.rejects(given.open({ decrypt: ageDecryption(stranger.identity) }), {
+        code: "decryption_key_mismatch",
+      });
 
       assert.deepEqual(await given.left(), []);
     });
@@ -232,8 +234,8 @@ describe("the file of an archive", () => {
   it("is not fetched where there is no room for it", async () => {
     await using given = await setUp({ inBucket: true, onVolume: false });
     const { manifest } = given.backup;
-    const huge = backupOf({ ...manifest, archive: { ...manifest.archive, sizeBytes: 2 ** 50 } });
-    const files = archivesOfBothPlaces({
+    const huge = toBackup({ ...manifest, archive: { ...manifest.archive, sizeBytes: 2 ** 50 } });
+    const files = mergedArchives({
       backupDir: "/none",
       restoreDir: given.scratch,
       fetch: (...asked) => given.mirror.open(...asked),

@@ -25,8 +25,8 @@ describe("a mirror in the store of DORMOUSE_TEST_S3_ENDPOINT", () => {
   else allOf(() => store);
 });
 
-function allOf(storeOf: () => Store): void {
-  behavesAsMirror(storeOf);
-  describe("that is sent checksums", () => behavesAsMirror(storeOf, { checksums: "when-supported" }));
-  describe("that lists uploads, keeps versions and holds locks", () => usesWhatTheStoreCan(storeOf));
+function allOf(describeStore: () => Store): void {
+  behavesAsMirror(describeStore);
+  describe("that is sent checksums", () => behavesAsMirror(describeStore, { checksums: "when-supported" }));
+  describe("that lists uploads, keeps versions and holds locks", () => usesWhatTheStoreCan(describeStore));
 }

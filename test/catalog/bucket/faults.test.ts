@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { readdir, readlink } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import { backupOf } from "../../../shared/catalog/backup.ts";
+import { toBackup } from "../../../shared/catalog/backup.ts";
 import type { ErrorCode } from "../../../shared/errors.ts";
 import type { BucketSettings } from "../../../shared/catalog/bucket/bucket.ts";
 import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
@@ -37,7 +37,7 @@ describe("a mirror whose store or network fails", () => {
     const proxy = await storeProxy(store.port);
     const bucket = await makeBucket(store);
     const mirror = bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint, ...changes });
-    const backup = backupOf(aManifest({ bytes: LARGE }));
+    const backup = toBackup(aManifest({ bytes: LARGE }));
     return {
       proxy,
       bucket,
@@ -104,7 +104,7 @@ describe("a mirror whose store or network fails", () => {
     ],
     "a store that never answers": [isPart, { stall: true }, "mirror_unreachable", /next run/],
     "connections that are reset": [isPart, { resetAfterBytes: 1 }, "mirror_unreachable", /next run/],
-    "a store that keeps other bytes": [isGet, { corrupt: true }, "mirror_unequal", /do not trust/],
+    "a store that keeps other bytes": [isGet, { corrupt: true }, "mirror_checksum_mismatch", /do not trust/],
   };
   for (const [fault, [meets, what, code, hint]] of Object.entries(lasting)) {
     it(`counts nothing after ${fault}, says so, and catches up`, async () => {
@@ -163,11 +163,13 @@ describe("a mirror whose store or network fails", () => {
       endpoint: proxy.endpoint,
       checksums: "when-supported",
     });
-    const backup = backupOf(aManifest({ bytes: Buffer.from("PGDMP") }));
+    const backup = toBackup(aManifest({ bytes: Buffer.from("PGDMP") }));
     await mirror.copyIn(backup, async () => pieces("PGDMP"), never);
     proxy.set((request) => (isGet(request) ? { corrupt: true } : undefined));
 
-    await assert.rejects(collect(await mirror.open(backup.name, 0, never)), { code: "mirror_unequal" });
+    await assert.rejects(collect(await mirror.open(backup.name, 0, never)), {
+      code: "mirror_checksum_mismatch",
+    });
   });
 
   it("reads back what the store has another checksum of than it was given", async () => {
@@ -179,8 +181,8 @@ describe("a mirror whose store or network fails", () => {
       endpoint: proxy.endpoint,
       checksums: "when-supported",
     });
-    const backup = backupOf(aManifest({ bytes: Buffer.from("PGDMP") }));
-    const headers = { "content-length": "5", "x-amz-checksum-sha256": digestOf("PGDMX") };
+    const backup = toBackup(aManifest({ bytes: Buffer.from("PGDMP") }));
+    const headers = { "content-length": "5", "x-amz-checksum-sha256": readDigest("PGDMX") };
     const wasSent = () => proxy.seen.some(({ method }) => method === "PUT");
     proxy.set(({ method }) =>
       method === "HEAD" && wasSent() ? { answer: 200, code: "", body: "", headers } : undefined,
@@ -281,7 +283,7 @@ function signedAt(headers: Seen["headers"]): number {
   return Date.parse(`${digits}T${time.slice(0, 2)}:${time.slice(2, 4)}:${time.slice(4, 6)}Z`);
 }
 
-function digestOf(text: string): string {
+function readDigest(text: string): string {
   return createHash("sha256").update(text).digest("base64");
 }
 

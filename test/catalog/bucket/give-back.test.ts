@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { giveBack } from "../../../shared/catalog/bucket/parts.ts";
+import { releaseBuffer } from "../../../shared/catalog/bucket/parts.ts";
 import { bufferPool } from "../../../shared/catalog/bucket/parts.ts";
 
 describe("memory that is given back", () => {
@@ -9,7 +9,7 @@ describe("memory that is given back", () => {
     const shared = Buffer.alloc(1 << 16, "x");
     const pooled = Buffer.from("in Node's pool");
 
-    for (const bytes of [whole, shared.subarray(0, 100), pooled]) giveBack(bytes);
+    for (const bytes of [whole, shared.subarray(0, 100), pooled]) releaseBuffer(bytes);
 
     assert.equal(whole.byteLength, 0);
     assert.equal(shared.toString(), "x".repeat(1 << 16));

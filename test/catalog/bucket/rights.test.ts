@@ -67,7 +67,7 @@ describe("the rights that the document gives", () => {
       await owner.copyIn(aBackupOf(Buffer.from("PGDMP"), 22), async () => pieces("PGDMP"), never);
       await beginUpload(bucket, `hets/${aBackupOf(LARGE, 20).name}`);
       await beginUpload(bucket, `hets/${aBackupOf(LARGE, 23).name}`);
-      const policy = await policyOf(name);
+      const policy = await readPolicy(name);
       const used = new Set<string>();
       proxy.set((request) => {
         const { action, resource } = askedOf(request, bucket.settings.bucket);
@@ -84,7 +84,7 @@ describe("the rights that the document gives", () => {
     });
 });
 
-async function policyOf(name: Function): Promise<Policy> {
+async function readPolicy(name: Function): Promise<Policy> {
   const parts = (await readFile("docs/mirror.md", "utf8")).split(/^(?=`\w+` )/m);
   const part = parts.find((text) => text.startsWith(`\`${name}\` `));
   const [, json = ""] = /```json\n(.*?)```/s.exec(part ?? "") ?? [];

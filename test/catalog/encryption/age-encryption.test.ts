@@ -43,7 +43,9 @@ describe("age encryption", () => {
   it("is opened by nobody else", async () => {
     const archive = await encrypt(randomBytes(CHUNK));
 
-    await assert.rejects(collect(ageDecryption(other.identity)(pieces(archive))), { code: "key_wrong" });
+    await assert.rejects(collect(ageDecryption(other.identity)(pieces(archive))), {
+      code: "decryption_key_mismatch",
+    });
   });
 
   it("refuses every archive that was cut or changed", async () => {

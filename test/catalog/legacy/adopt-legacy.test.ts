@@ -11,7 +11,7 @@ import type { VolumeCatalog, LegacyContents, LegacyFile } from "../../../shared/
 import { describeAdopted } from "../../../shared/catalog/legacy/legacy-adoption.ts";
 import type { Files } from "../../../shared/catalog/volume/files.ts";
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
-import { contentOf, temporaryVolume } from "../../support/volume.ts";
+import { readContent, temporaryVolume } from "../../support/volume.ts";
 
 const never = new AbortController().signal;
 const at = new Date("2026-11-01T01:00:00Z");
@@ -114,7 +114,7 @@ describe("adopting a legacy file", () => {
       assert.match("damage" in result ? result.damage : "", why);
       assert.match(listed.damage ?? "", why);
       assert.equal(changed.damage, undefined);
-      assert.deepEqual(Object.keys(await contentOf(volume.path)), [name]);
+      assert.deepEqual(Object.keys(await readContent(volume.path)), [name]);
     });
   }
 
@@ -182,6 +182,6 @@ describe("finishing a removal", () => {
     const finished = await volume.catalog.finishRemoval(name, size, never);
 
     assert.deepEqual([wrongSize, withManifest, missing, finished], [false, false, false, true]);
-    assert.deepEqual(Object.keys(await contentOf(volume.path)), [other, `${other}.json`]);
+    assert.deepEqual(Object.keys(await readContent(volume.path)), [other, `${other}.json`]);
   });
 });

@@ -2,10 +2,10 @@ import { MAKES_NOTHING } from "../../../shared/postgres/plain-dump/script-makes.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { archiveName } from "../../../shared/catalog/archive-name.ts";
-import { backupOf, newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
+import { toBackup, newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import type { LegacyFile } from "../../../shared/catalog/catalog.ts";
 import { adoptable, describeAdopted } from "../../../shared/catalog/legacy/legacy-adoption.ts";
-import { needsOf } from "../../../functions/restore/plan/blockers.ts";
+import { findNeeds } from "../../../functions/restore/plan/blockers.ts";
 import { findRestorable } from "../../../functions/restore/plan/restorable.ts";
 import { aBackup } from "../../support/backups.ts";
 import { aListing } from "../../support/restorables.ts";
@@ -33,7 +33,7 @@ function adopted(file: LegacyFile, backups: readonly Backup[], metaCommands: str
   };
   const versions = { server: "9.6.1", pgDump: "9.6.2" };
   const contents = { sizeBytes: 10, sha256: "0".repeat(64), dump, versions };
-  return backupOf(describeAdopted(file, contents, backups, { run: "cull-1", now, version: "1.0.0" }));
+  return toBackup(describeAdopted(file, contents, backups, { run: "cull-1", now, version: "1.0.0" }));
 }
 
 function ours(day: string, sequence: number): Backup {
@@ -85,7 +85,7 @@ describe("the manifest of an adopted file", () => {
   it("tells the plan of a restore what the server must have", () => {
     const file = adopted(legacyFile("2026-11-21"), []);
 
-    const needs = needsOf(findRestorable(aListing({ backups: [file] }), "hets", { name: file.name }));
+    const needs = findNeeds(findRestorable(aListing({ backups: [file] }), "hets", { name: file.name }));
 
     assert.deepEqual(needs, { roles: ["jo", 'the "old" app'], extensions: ["citext"], tablespaces: [] });
   });

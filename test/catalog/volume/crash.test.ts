@@ -7,7 +7,7 @@ import type { VolumeCatalog, LegacyFile } from "../../../shared/catalog/catalog.
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
 import { aManifest } from "../../support/backups.ts";
 import { dyingFiles } from "../../support/dying-files.ts";
-import { contentOf, publish, temporaryVolume } from "../../support/volume.ts";
+import { readContent, publish, temporaryVolume } from "../../support/volume.ts";
 
 const never = new AbortController().signal;
 const startedAt = new Date("2026-11-22T01:00:30Z");
@@ -28,7 +28,7 @@ for (const withLinks of [true, false]) {
   describe(`a crash on a volume ${withLinks ? "with" : "without"} hard links`, () => {
     it("while a backup is published leaves nothing that a sweep does not remove, whatever call was the last", async () => {
       await using volume = await givenVolume();
-      const before = await contentOf(volume.path);
+      const before = await readContent(volume.path);
 
       let deaths = 0;
       for (; ; deaths++) {
@@ -39,7 +39,7 @@ for (const withLinks of [true, false]) {
         const { backups, foreign } = await volume.catalog.list(never);
         assert.deepEqual(foreign, [], `death ${deaths + 1}`);
         if (backups.length === 2) await volume.catalog.remove(`${NAME}-3.bak`, never);
-        assert.deepEqual(await contentOf(volume.path), before, `death ${deaths + 1}`);
+        assert.deepEqual(await readContent(volume.path), before, `death ${deaths + 1}`);
         if (!isDead()) break;
       }
       assert.ok(deaths >= 12, `${deaths}`);
@@ -47,7 +47,7 @@ for (const withLinks of [true, false]) {
 
     it("while a file of the old pod is adopted costs it nothing, whatever call was the last", async () => {
       await using volume = await givenVolume();
-      const before = await contentOf(volume.path);
+      const before = await readContent(volume.path);
 
       let deaths = 0;
       for (; ; deaths++) {
@@ -56,7 +56,7 @@ for (const withLinks of [true, false]) {
         await adopt(volumeCatalog(volume.path, files), legacy ?? assert.fail()).catch(() => undefined);
         await sweepWithDeaths(volume, CULL, withLinks);
 
-        const { [`${NAME}-2.bak.json`]: manifest, ...rest } = await contentOf(volume.path);
+        const { [`${NAME}-2.bak.json`]: manifest, ...rest } = await readContent(volume.path);
         assert.deepEqual(rest, before, `death ${deaths + 1}`);
         assert.deepEqual((await volume.catalog.list(never)).foreign, [], `death ${deaths + 1}`);
         if (!isDead()) break;
@@ -81,7 +81,7 @@ describe("a sweep", () => {
 
     await volume.catalog.sweep(RUN);
 
-    assert.deepEqual(await contentOf(volume.path), {
+    assert.deepEqual(await readContent(volume.path), {
       [`${NAME}.bak`]: Buffer.from(theirs).toString("base64"),
     });
   });

@@ -12,7 +12,7 @@ import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts"
 import { aManifest } from "../../support/backups.ts";
 import { ODD_NAMES } from "../../support/odd-names.ts";
 import { collect } from "../../support/postgres-adapter.ts";
-import { contentOf, pieces, publish, smallVolume, temporaryVolume } from "../../support/volume.ts";
+import { readContent, pieces, publish, smallVolume, temporaryVolume } from "../../support/volume.ts";
 
 const never = new AbortController().signal;
 const startedAt = new Date("2026-11-22T01:00:30Z");
@@ -38,7 +38,7 @@ describe("volumeCatalog", () => {
     const listing = await volume.catalog.list(never);
     assert.equal(backup.name, "2026-11-22/hets2026-11-22-01-00.bak");
     assert.deepEqual(listing, { backups: [backup], legacy: [], foreign: [] });
-    assert.deepEqual(Object.keys(await contentOf(volume.path)), [backup.name, `${backup.name}.json`]);
+    assert.deepEqual(Object.keys(await readContent(volume.path)), [backup.name, `${backup.name}.json`]);
     assert.equal((await stat(join(volume.path, backup.name))).mode & 0o777, 0o660);
     assert.equal((await stat(join(volume.path, "2026-11-22"))).mode & 0o777, 0o770);
     assert.deepEqual(await volume.catalog.find(backup.name, never), backup);
@@ -98,7 +98,7 @@ describe("volumeCatalog", () => {
 
     assert.deepEqual(found?.manifest, pinned);
     await assert.rejects(volume.catalog.mark(name, pin, never), { code: "backup_not_found" });
-    assert.deepEqual(await contentOf(volume.path), {});
+    assert.deepEqual(await readContent(volume.path), {});
   });
 
   it("removes its temporary file when the source fails, stops or is aborted", async () => {
@@ -276,7 +276,7 @@ describe("volumeCatalog", () => {
     for (const code of ["EIO", "EDQUOT"]) {
       it(`publishes nothing when ${call} fails with ${code}, at whatever file`, async () => {
         await using volume = await temporaryVolume();
-        const before = await contentOf(volume.path);
+        const before = await readContent(volume.path);
 
         for (let failingCall = 1; failingCall <= 8; failingCall++) {
           const catalog = volumeCatalog(volume.path, failingHandles(call, code, failingCall));
@@ -287,7 +287,7 @@ describe("volumeCatalog", () => {
           );
 
           assert.equal(isReached, failingCall <= (call === "sync" ? 6 : 1) || isReached);
-          assert.deepEqual(await contentOf(volume.path), before, `call ${failingCall}`);
+          assert.deepEqual(await readContent(volume.path), before, `call ${failingCall}`);
         }
       });
     }
@@ -298,7 +298,7 @@ describe("volumeCatalog", () => {
     if (small === undefined) return;
     const catalog = volumeCatalog(small.path);
     await publish(catalog, { startedAt });
-    const before = await contentOf(small.path);
+    const before = await readContent(small.path);
 
     const tooLarge = publish(catalog, { startedAt, bytes: Buffer.alloc(2 << 20) });
     await assert.rejects(tooLarge, { code: "disk_full" });
@@ -306,7 +306,7 @@ describe("volumeCatalog", () => {
     const noRoomForManifest = publish(catalog, { startedAt, bytes: Buffer.alloc(free, 1) });
     await assert.rejects(noRoomForManifest, { code: "disk_full" });
 
-    assert.deepEqual(await contentOf(small.path), before);
+    assert.deepEqual(await readContent(small.path), before);
     assert.equal((await catalog.list(never)).backups.length, 1);
   });
 

@@ -27,7 +27,7 @@ export async function countBackups({ call }: Installation): Promise<number> {
 }
 
 /** The records of the runs that an event has. */
-export async function runsOf({ onVolume }: Installation, event: string): Promise<readonly Run[]> {
+export async function createRuns({ onVolume }: Installation, event: string): Promise<readonly Run[]> {
   const records = await onVolume("for run in .dormouse/runs/backup-*.json; do tr -d '\\n' <$run; echo; done");
   const runs = records.split("\n").map((record) => JSON.parse(record) as Run);
   return runs.filter(({ trigger }) => trigger.id === event);

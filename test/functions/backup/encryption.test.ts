@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import { archivesOfBothPlaces } from "../../../shared/catalog/archives/fetch-archive.ts";
+import { mergedArchives } from "../../../shared/catalog/archives/fetch-archive.ts";
 import { ageDecryption } from "../../../shared/catalog/encryption/age-encryption.ts";
 import { signatureChecker } from "../../../shared/catalog/encryption/manifest-signature.ts";
 import { ageKey, hasAge, type AgeKey } from "../../support/age.ts";
@@ -15,7 +15,7 @@ import {
   spawnFunction,
   startFunction,
 } from "../../support/function-process.ts";
-import { backupOf } from "../../../shared/catalog/backup.ts";
+import { toBackup } from "../../../shared/catalog/backup.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
 import { createSample, fingerprint } from "../../support/sample-database.ts";
 import { temporaryFolder } from "../../support/volume.ts";
@@ -61,12 +61,12 @@ describe("a backup function with recipients", () => {
     signatureChecker(publicKey)(manifest);
     assert.equal((await listingOf(backup)).backups.length, 1);
     for (const { identity } of keys) {
-      const files = archivesOfBothPlaces({
+      const files = mergedArchives({
         backupDir: volume.path,
         restoreDir: scratch.path,
         decrypt: ageDecryption(identity),
       });
-      await using file = await files.open({ ...backupOf(manifest), format: "custom" }, never);
+      await using file = await files.open({ ...toBackup(manifest), format: "custom" }, never);
       const { stdout } = await execa(`${server.binDir}/pg_restore`, [
         "--list",
         `/proc/${process.pid}/fd/${file.fd}`,

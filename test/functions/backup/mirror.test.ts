@@ -71,7 +71,7 @@ describe("a backup function with a bucket", () => {
     };
   }
 
-  const stepsOf = async (backup: FunctionProcess) => {
+  const listSteps = async (backup: FunctionProcess) => {
     const { run } = await backup.logged("run succeeded");
     return ((await (await backup.get(`/runs/${String(run)}`)).json()) as Run).steps;
   };
@@ -91,7 +91,7 @@ describe("a backup function with a bucket", () => {
     );
     const bytes = await collect(await bucketCatalog(given.bucket.settings).open(newer.name, 0, never));
     assert.ok(bytes.equals(await readFile(join(given.volume.path, newer.name))));
-    assert.deepEqual((await stepsOf(backup)).at(-1)?.detail, {
+    assert.deepEqual((await listSteps(backup)).at(-1)?.detail, {
       copied: [newer.name, older.name],
       rewritten: 0,
     });
@@ -110,7 +110,7 @@ describe("a backup function with a bucket", () => {
     const line = await backup.logged("mirror failed");
     assert.equal(line["code"], "mirror_refused");
     assert.match(String(line["hint"]), /session token/);
-    assert.equal((await stepsOf(backup)).at(-1)?.step, "unmirrored");
+    assert.equal((await listSteps(backup)).at(-1)?.step, "mirror_failed");
     await until(async () => given.sink.events.length >= 2);
     assert.deepEqual(
       given.sink.events.map(({ type, subject }) => [type, subject]),
@@ -142,7 +142,7 @@ describe("a backup function with a bucket", () => {
     given.proxy.set(() => undefined);
 
     const next = await given.start({ RETRY_SECONDS: "60" });
-    await next.logged("run taken up");
+    await next.logged("run resumed");
     await next.logged("run succeeded");
 
     const { backups } = await listingOf(next);

@@ -160,7 +160,7 @@ describe("a cull function with a bucket", () => {
     const report = await cull(culler);
 
     assert.deepEqual(daysOf(report.removed), ["11-01", "11-02"]);
-    assert.equal(problemOf(report)?.code, "mirror_unreachable");
+    assert.equal(toProblem(report)?.code, "mirror_unreachable");
     assert.deepEqual(given.proxy.seen.filter(isRemoval), []);
     assert.equal((await given.mirrored()).length, 4);
     assert.equal((await culler.logged("cull failed"))["place"], "bucket");
@@ -183,7 +183,7 @@ describe("a cull function with a bucket", () => {
         : undefined,
     );
 
-    const problem = problemOf(await cull(culler));
+    const problem = toProblem(await cull(culler));
     const left = await given.mirrored();
     given.proxy.set(() => undefined);
     const rest = reportIn(await cull(culler));
@@ -255,6 +255,6 @@ function reportIn({ bucket }: CullPlacesReport): CullReport {
   return bucket;
 }
 
-function problemOf({ bucket }: CullPlacesReport) {
+function toProblem({ bucket }: CullPlacesReport) {
   return bucket !== undefined && "problem" in bucket ? bucket.problem : undefined;
 }

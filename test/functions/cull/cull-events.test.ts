@@ -8,7 +8,7 @@ import { cull, cullEnvironment, daysOf, fillVolume } from "../../support/culled.
 import { eventReceiver } from "../../support/event-receiver.ts";
 import { until } from "../../support/faulty.ts";
 import { startFunction, type FunctionProcess } from "../../support/function-process.ts";
-import { contentOf, temporaryVolume } from "../../support/volume.ts";
+import { readContent, temporaryVolume } from "../../support/volume.ts";
 
 const start = (path: string, changes: Readonly<Record<string, string>> = {}) =>
   startFunction("cull", cullEnvironment(path, { NUM_BACKUPS: "2", ...changes }));
@@ -33,7 +33,7 @@ describe("events of the cull function", () => {
     await using volume = await temporaryVolume();
     await fillVolume(volume.path, 4);
     await using culler = await start(volume.path);
-    const before = await contentOf(volume.path);
+    const before = await readContent(volume.path);
 
     const ours = ["dev.dormouse.backup.failed", "dev.dormouse.mirror.failed", "dev.dormouse.cull.completed"];
     const taken = await Promise.all(ours.map((type) => sendEvent(culler, type)));
@@ -45,7 +45,7 @@ describe("events of the cull function", () => {
       [202, ""],
     ]);
     assert.equal(foreign.status, 422);
-    assert.deepEqual(await contentOf(volume.path), before);
+    assert.deepEqual(await readContent(volume.path), before);
   });
 
   it("logs what needs a person, and what does not it only takes", async () => {
@@ -63,7 +63,7 @@ describe("events of the cull function", () => {
       assert.equal((await sendEvent(culler, `dev.dormouse.${type}`)).status, 202);
     await culler.post({ dryRun: true });
 
-    const told = culler.lines.filter(({ message }) => message === "trouble told");
+    const told = culler.lines.filter(({ message }) => message === "database fault reported");
     assert.deepEqual(
       told.map(({ type, level }) => [type, level]),
       trouble.map((type) => [`dev.dormouse.${type}`, "error"]),

@@ -5,10 +5,10 @@ import { describe, it } from "node:test";
 import { archiveName } from "../../../shared/catalog/archive-name.ts";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import { openVolume } from "../../../shared/catalog/volume/open-volume.ts";
-import { cull, cullEnvironment, daysOf, fillVolume, reportOf } from "../../support/culled.ts";
+import { cull, cullEnvironment, daysOf, fillVolume, toReport } from "../../support/culled.ts";
 import { problemIn } from "../../support/faulty.ts";
 import { startFunction } from "../../support/function-process.ts";
-import { contentOf, temporaryFolder, temporaryVolume } from "../../support/volume.ts";
+import { readContent, temporaryFolder, temporaryVolume } from "../../support/volume.ts";
 
 const start = (path: string, changes: Readonly<Record<string, string>> = {}) =>
   startFunction("cull", cullEnvironment(path, { NUM_BACKUPS: "2", ...changes }));
@@ -50,7 +50,7 @@ describe("requests of the cull function", () => {
     await writeFile(tokens, "ada:a-token-of-enough-characters\n");
     await using culler = await start(volume.path, { AUTH: "token", AUTH_TOKEN_FILE: tokens });
     const name = oldest?.name;
-    const before = await contentOf(volume.path);
+    const before = await readContent(volume.path);
 
     for (const body of [{}, { dryRun: true }, { pin: name }, { unpin: name }, { acknowledge: name }]) {
       const none = await problemIn(culler.post(body));
@@ -59,7 +59,7 @@ describe("requests of the cull function", () => {
       );
       assert.deepEqual([none.status, wrong.status], [401, 401], JSON.stringify(body));
     }
-    const unchanged = await contentOf(volume.path);
+    const unchanged = await readContent(volume.path);
     const right = { authorization: "Bearer a-token-of-enough-characters" };
     const pinned = (await (await culler.post({ pin: name }, right)).json()) as BackupManifest;
     const pinging = await culler.ping({ data: { pin: name } });
@@ -68,7 +68,7 @@ describe("requests of the cull function", () => {
     assert.deepEqual(unchanged, before);
     assert.equal(pinned.pin?.by, "ada");
     assert.deepEqual([pinging.status, ping.status], [400, 202]);
-    assert.deepEqual((await reportOf(culler.post({}, right))).removed, []);
+    assert.deepEqual((await toReport(culler.post({}, right))).removed, []);
   });
 
   it("starts with no AUTH but those that there are, and not without what that needs", async () => {
@@ -84,10 +84,10 @@ describe("requests of the cull function", () => {
     await using volume = await temporaryVolume();
     await fillVolume(volume.path, 6);
     await using culler = await start(volume.path);
-    const before = await contentOf(volume.path);
+    const before = await readContent(volume.path);
 
-    const plan = await reportOf(culler.post({ dryRun: true, keep: { NUM_BACKUPS: 4 } }));
-    const fewer = await reportOf(
+    const plan = await toReport(culler.post({ dryRun: true, keep: { NUM_BACKUPS: 4 } }));
+    const fewer = await toReport(
       culler.post({ dryRun: true, keep: { NUM_BACKUPS: 1, KEEP_WITHIN_DAYS: 2 } }),
     );
     const refused = await problemIn(culler.post({ keep: { NUM_BACKUPS: 4 } }));
@@ -97,14 +97,14 @@ describe("requests of the cull function", () => {
     assert.deepEqual(daysOf(fewer.databases[0]?.remove ?? []), ["11-01", "11-02", "11-03"]);
     assert.deepEqual([refused.code, unknown.code], ["request_invalid", "request_invalid"]);
     assert.match(refused.detail, /for a dry run/);
-    assert.deepEqual(await contentOf(volume.path), before);
+    assert.deepEqual(await readContent(volume.path), before);
   });
 
   it("refuses what it does not know, with every mistake, and changes nothing", async () => {
     await using volume = await temporaryVolume();
     const [first] = await fillVolume(volume.path, 4);
     await using culler = await start(volume.path);
-    const before = await contentOf(volume.path);
+    const before = await readContent(volume.path);
     const unknown = archiveName("hets", new Date("2020-01-01T00:00:00Z"));
 
     const cases: readonly (readonly [unknown, number, RegExp])[] = [
@@ -124,7 +124,7 @@ describe("requests of the cull function", () => {
       assert.equal(problem.status, status, JSON.stringify(body));
       assert.match(problem.detail, detail);
     }
-    assert.deepEqual(await contentOf(volume.path), before);
+    assert.deepEqual(await readContent(volume.path), before);
   });
 
   it("offers the nearest names where the name of a mark is misspelt or unknown", async () => {
@@ -170,7 +170,7 @@ describe("requests of the cull function", () => {
     const [one, two] = await Promise.all([culler.post({}, key), culler.post({}, key)]);
     const again = await problemIn(culler.post({ dryRun: true }, key));
 
-    assert.deepEqual(await reportOf(one), await reportOf(two));
+    assert.deepEqual(await toReport(one), await toReport(two));
     assert.equal(again.code, "idempotency_key_reused");
   });
 });

@@ -10,7 +10,7 @@ import { cull, cullEnvironment, daysOf, DAY_MS, fillVolume, FIRST_AT } from "../
 import { startFunction } from "../../support/function-process.ts";
 import { sharedServer } from "../../support/postgres.ts";
 import { createSample } from "../../support/sample-database.ts";
-import { contentOf, temporaryVolume } from "../../support/volume.ts";
+import { readContent, temporaryVolume } from "../../support/volume.ts";
 
 const start = (path: string, changes: Readonly<Record<string, string>> = {}) =>
   startFunction("cull", cullEnvironment(path, { NUM_BACKUPS: "2", ...changes }));
@@ -46,10 +46,10 @@ describe("the cull function", () => {
     await using volume = await temporaryVolume();
     await fillVolume(volume.path, 5);
     await using culler = await start(volume.path);
-    const before = await contentOf(volume.path);
+    const before = await readContent(volume.path);
 
     const dry = await cull(culler, { dryRun: true });
-    const unchanged = await contentOf(volume.path);
+    const unchanged = await readContent(volume.path);
     const real = await cull(culler);
 
     assert.deepEqual(unchanged, before);

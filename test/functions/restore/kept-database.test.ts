@@ -27,7 +27,7 @@ describe("the database that a restore keeps", () => {
   beforeEach(async () => {
     stage = await setRestoreStage();
     await using restore = await stage.start();
-    ({ run } = await stage.resultOf(restore.post({ filename: "latest" })));
+    ({ run } = await stage.readResult(restore.post({ filename: "latest" })));
   });
 
   afterEach(() => stage[Symbol.asyncDispose]());
@@ -54,7 +54,7 @@ describe("the database that a restore keeps", () => {
     await stage.letTimePass(run);
     const later = await stage.start();
 
-    const result = await stage.resultOf(later.post({ filename: stage.backup.name }));
+    const result = await stage.readResult(later.post({ filename: stage.backup.name }));
     const held = await stage.databases();
     await holder.end();
     await later.ping();
@@ -73,7 +73,7 @@ describe("the database that a restore keeps", () => {
     await ahead.ping({ time: minutesAgo(-3 * 24 * 60) });
 
     const { undo } = await shownBy(ahead);
-    await stage.resultOf(ahead.post({ undo: run }));
+    await stage.readResult(ahead.post({ undo: run }));
 
     assert.deepEqual(
       undo.map((each) => [each.run, each.database]),

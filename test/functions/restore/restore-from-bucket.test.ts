@@ -72,7 +72,7 @@ describe("a restore with nothing but the bucket", () => {
     const restore = await start();
 
     const { backups } = (await (await restore.get("/")).json()) as PlacedListing;
-    const result = await stage.resultOf(restore.post({ filename: "latest" }));
+    const result = await stage.readResult(restore.post({ filename: "latest" }));
 
     assert.deepEqual(
       backups.map(({ places }) => places),
@@ -89,14 +89,14 @@ describe("a restore with nothing but the bucket", () => {
     const AGE_IDENTITY_FILE = join(scratch.path, "key");
 
     const without = await start();
-    assert.equal((await problemIn(without.post({ filename: name }))).code, "key_missing");
+    assert.equal((await problemIn(without.post({ filename: name }))).code, "decryption_key_not_found");
     await writeFile(AGE_IDENTITY_FILE, (await ageKey()).identity);
     const wrong = await start({ AGE_IDENTITY_FILE });
-    assert.equal((await problemIn(wrong.post({ filename: name }))).code, "key_wrong");
+    assert.equal((await problemIn(wrong.post({ filename: name }))).code, "decryption_key_mismatch");
     assert.deepEqual(await stage.fingerprint(), destroyed);
     await writeFile(AGE_IDENTITY_FILE, key.identity);
     const restore = await start({ AGE_IDENTITY_FILE, MANIFEST_PUBLIC_KEY });
-    await stage.resultOf(restore.post({ filename: name }));
+    await stage.readResult(restore.post({ filename: name }));
 
     assert.deepEqual(await stage.fingerprint(), stage.original);
   });
@@ -147,7 +147,7 @@ describe("a restore with nothing but the bucket", () => {
     const restore = await start({ BACKUP_DIR: stage.path, S3_BUCKET: "dormouse-nowhere" });
 
     const { bucketProblem } = (await (await restore.get("/")).json()) as PlacedListing;
-    await stage.resultOf(restore.post({ filename: stage.backup.name }));
+    await stage.readResult(restore.post({ filename: stage.backup.name }));
 
     assert.equal(bucketProblem?.code, "mirror_refused");
     assert.deepEqual(await stage.fingerprint(), stage.original);

@@ -9,7 +9,7 @@ import { backupEnvironment, restoreEnvironment, startFunction } from "../../supp
 import { cullEnvironment } from "../../support/culled.ts";
 import { fingerprint, createSample } from "../../support/sample-database.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
-import { contentOf, temporaryFolder, type Removed } from "../../support/volume.ts";
+import { readContent, temporaryFolder, type Removed } from "../../support/volume.ts";
 
 type Answer = Readonly<Record<string, unknown>> & { readonly code?: string };
 
@@ -48,7 +48,7 @@ describe("the volume of the HETS pod", () => {
     const whole = await readFile(join(volume.path, newest));
     await mkdir(dirname(join(volume.path, cut)));
     await writeFile(join(volume.path, cut), whole.subarray(0, whole.length - 2_000));
-    content = await contentOf(volume.path);
+    content = await readContent(volume.path);
   });
   after(async () => {
     const { rows } = await server.query(
@@ -143,7 +143,7 @@ describe("the volume of the HETS pod", () => {
       legacy.map(({ name, damage }) => [name, /cannot be read to its end/.test(damage ?? "")]),
       [[cut, true]],
     );
-    for (const [name, bytes] of Object.entries(await contentOf(volume.path)))
+    for (const [name, bytes] of Object.entries(await readContent(volume.path)))
       if (!name.endsWith(".json")) assert.equal(bytes, content[name], name);
     assertKnown(backups, server.major);
 

@@ -80,14 +80,14 @@ describe("a file of the old pod", () => {
       await stage.destroyData();
       const destroyed = await stage.fingerprint();
 
-      const result = await stage.resultOf(restore.post({ filename: name() }));
+      const result = await stage.readResult(restore.post({ filename: name() }));
       const restored = await stage.fingerprint();
-      await stage.resultOf(restore.post(result.undo?.body));
+      await stage.readResult(restore.post(result.undo?.body));
 
       assert.deepEqual(restored, stage.original);
       assert.equal(result.compared?.rows, stage.backup.content.rows);
       assert.deepEqual(await stage.fingerprint(), destroyed);
-      await stage.resultOf(restore.post({ filename: stage.backup.name }));
+      await stage.readResult(restore.post({ filename: stage.backup.name }));
     });
 
   it("is not restored in place, since a part of it commits by itself", async () => {

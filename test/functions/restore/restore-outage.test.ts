@@ -15,7 +15,7 @@ describe("an application that is connected while its database is restored", () =
     await application.answered(1);
     const restore = await stage.start();
 
-    const { downtimeMs = 0 } = await stage.resultOf(restore.post({ filename: "latest" }));
+    const { downtimeMs = 0 } = await stage.readResult(restore.post({ filename: "latest" }));
     await application.answered(application.reads.length + 1);
 
     const { reads, outageMs, errors } = application;
@@ -45,7 +45,7 @@ describe("an application that writes as soon as it is let in again", () => {
     );
     await until(() => application.answers() > 0);
 
-    const result = await stage.resultOf(restore.post({ filename: "latest", strategy: "in-place" }));
+    const result = await stage.readResult(restore.post({ filename: "latest", strategy: "in-place" }));
 
     const { rows } = await stage.query(
       stage.database,

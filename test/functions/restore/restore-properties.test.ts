@@ -33,10 +33,11 @@ describe("what a swap carries over to the database that it loads", () => {
 
   afterEach(() => stage[Symbol.asyncDispose]());
 
-  const propertiesOf = async () => (await stage.server.query("postgres", PROPERTIES, [stage.database])).rows;
+  const readProperties = async () =>
+    (await stage.server.query("postgres", PROPERTIES, [stage.database])).rows;
   const restored = async () => {
     const restore = await stage.start();
-    return stage.resultOf(restore.post({ filename: stage.backup.name }));
+    return stage.readResult(restore.post({ filename: stage.backup.name }));
   };
 
   it("is owner, grants with their options and to PUBLIC, limit and comment", async () => {
@@ -54,11 +55,11 @@ describe("what a swap carries over to the database that it loads", () => {
       String.raw`COMMENT ON DATABASE :db IS 'it''s a \ "live" one'`,
     ])
       await stage.query("postgres", sql);
-    const properties = await propertiesOf();
+    const properties = await readProperties();
 
     await restored();
 
-    assert.deepEqual(await propertiesOf(), properties);
+    assert.deepEqual(await readProperties(), properties);
     for (const where of await stage.databases())
       await stage.query("postgres", `REVOKE ALL ON DATABASE ${pg.escapeIdentifier(where)} FROM ${name}`);
     await stage.query("postgres", `DROP ROLE ${name}`);
@@ -67,11 +68,11 @@ describe("what a swap carries over to the database that it loads", () => {
   it("is that nobody at all has a grant", async () => {
     await stage.query("postgres", "REVOKE ALL ON DATABASE :db FROM PUBLIC");
     await stage.query("postgres", `REVOKE ALL ON DATABASE :db FROM ${stage.owner}`);
-    const properties = await propertiesOf();
+    const properties = await readProperties();
 
     await restored();
 
-    assert.deepEqual(await propertiesOf(), properties);
+    assert.deepEqual(await readProperties(), properties);
   });
 
   it("is settings of the database and of roles in it, whatever stands in them", async () => {
@@ -85,20 +86,20 @@ describe("what a swap carries over to the database that it loads", () => {
       `ALTER ROLE ${owner} IN DATABASE :db SET work_mem = '8MB'`,
     ])
       await stage.query("postgres", sql);
-    const properties = await propertiesOf();
+    const properties = await readProperties();
 
     await restored();
 
-    assert.deepEqual(await propertiesOf(), properties);
+    assert.deepEqual(await readProperties(), properties);
   });
 
   it("is that it is a template", async () => {
     await stage.query("postgres", "ALTER DATABASE :db IS_TEMPLATE true");
-    const properties = await propertiesOf();
+    const properties = await readProperties();
 
     const { run } = await restored();
 
-    assert.deepEqual(await propertiesOf(), properties);
+    assert.deepEqual(await readProperties(), properties);
     await stage.letTimePass(run);
     await (await stage.start()).ping();
     assert.deepEqual(await stage.databases(), [stage.database], "the old one, a template, was not dropped");
@@ -126,7 +127,7 @@ describe("what a swap carries over to the database that it loads", () => {
       await stage.query("postgres", "REVOKE CONNECT ON DATABASE :db FROM PUBLIC");
       const sleeps = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: "stop after step loaded" };
       const restore = await stage.start(sleeps);
-      const answer = stage.resultOf(restore.post(body));
+      const answer = stage.readResult(restore.post(body));
       await until(async () => (await restoreRuns(stage.path))[0]?.steps.at(-1)?.step === "loaded");
 
       const { rows } = await stage.query(

@@ -59,7 +59,7 @@ const OUTSIDE = `
     (SELECT count(*)::int FROM pg_user_mappings) AS mappings`;
 
 /** Which partition a row of `hashed` lies in is another matter in each database. */
-async function contentOf(stage: RestoreStage): Promise<unknown> {
+async function readContent(stage: RestoreStage): Promise<unknown> {
   const tables = Object.entries(await stage.fingerprint()).filter(
     ([name]) => !name.startsWith("hire.hashed"),
   );
@@ -94,17 +94,17 @@ describe("a restore by a role that is no superuser", () => {
     );
     await stage.query("postgres", `ALTER DATABASE :db SET search_path = hire, public`);
     await stage.query("postgres", `ALTER ROLE ${stage.owner} SET default_transaction_read_only = on`);
-    const original = await contentOf(stage);
+    const original = await readContent(stage);
     const properties = await stage.properties(stage.database);
     await stage.destroyData().catch(() => undefined);
     await stage.query(stage.database, "DELETE FROM hire.equipment; DROP TABLE hire.hashed");
     const destroyed = await stage.fingerprint();
     const restore = await stage.startAsOwner();
 
-    const result = await stage.resultOf(restore.post({ filename: stage.backup.name }));
-    const restored = await contentOf(stage);
+    const result = await stage.readResult(restore.post({ filename: stage.backup.name }));
+    const restored = await readContent(stage);
     const carried = await stage.properties(stage.database);
-    await stage.resultOf(restore.post(result.undo?.body));
+    await stage.readResult(restore.post(result.undo?.body));
 
     assert.deepEqual(restored, original);
     assert.deepEqual(carried, properties);
@@ -131,7 +131,7 @@ describe("a restore by a role that is no superuser", () => {
     await session.connect();
     const restore = await stage.startAsOwner();
 
-    await stage.resultOf(restore.post({ filename: stage.backup.name }));
+    await stage.readResult(restore.post({ filename: stage.backup.name }));
 
     await assert.rejects(session.query("SELECT 1"));
     await session.end().catch(() => undefined);
@@ -149,13 +149,13 @@ describe("a restore of what is unusual", () => {
             `${ONLY_A_SUPERUSER_MAKES}; ${HASHED_BY_ENUM}; ${UNUSUAL}; ${OUTSIDE_OF_SCHEMAS}`,
           ),
       });
-      const original = await contentOf(stage);
+      const original = await readContent(stage);
       await stage.destroyData();
       const restore = await stage.start();
 
-      const result = await stage.resultOf(restore.post({ filename: stage.backup.name, strategy }));
+      const result = await stage.readResult(restore.post({ filename: stage.backup.name, strategy }));
 
-      assert.deepEqual(await contentOf(stage), original);
+      assert.deepEqual(await readContent(stage), original);
       assert.equal(result.compared?.rows, stage.backup.content.rows);
       const sql =
         "SELECT (SELECT count(*)::int FROM pg_event_trigger) AS triggers, (SELECT count(*)::int FROM pg_publication) AS publications";
@@ -170,7 +170,7 @@ describe("a restore of what is unusual", () => {
     await stage.query(stage.database, `${OUTSIDE_OF_SCHEMAS}; ${FORBIDS_TO_DROP}`);
     const restore = await stage.start();
 
-    await stage.resultOf(restore.post({ filename: "latest", strategy: "in-place" }));
+    await stage.readResult(restore.post({ filename: "latest", strategy: "in-place" }));
 
     assert.deepEqual((await stage.query(stage.database, OUTSIDE)).rows, [
       { casts: 0, transforms: 0, methods: 0, wrappers: 0, mappings: 0 },
@@ -186,7 +186,7 @@ describe("a restore of what is unusual", () => {
       });
       const restore = await stage.start();
 
-      await stage.resultOf(restore.post({ filename: "latest", strategy }));
+      await stage.readResult(restore.post({ filename: "latest", strategy }));
 
       const { rows } = await stage.query(
         stage.database,
@@ -204,7 +204,7 @@ describe("a restore of what is unusual", () => {
       await stage.query(stage.database, `ALTER DEFAULT PRIVILEGES FOR ROLE ${stage.owner} ${change}`);
     const restore = await stage.startAsOwner();
 
-    await stage.resultOf(restore.post({ filename: stage.backup.name, strategy: "in-place" }));
+    await stage.readResult(restore.post({ filename: stage.backup.name, strategy: "in-place" }));
 
     assert.deepEqual((await stage.query(stage.database, grants)).rows, original);
     assert.equal((await stage.query(stage.database, "SELECT FROM pg_default_acl")).rowCount, 0);
@@ -224,7 +224,7 @@ describe("a restore of what is unusual", () => {
     await until(async () => (await server.query("postgres", sql, [stage.database])).rowCount === 1);
     const restore = await stage.start();
 
-    await stage.resultOf(restore.post({ filename: stage.backup.name }));
+    await stage.readResult(restore.post({ filename: stage.backup.name }));
 
     assert.deepEqual(await stage.fingerprint(), stage.original);
   });

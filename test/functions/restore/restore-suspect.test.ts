@@ -19,14 +19,14 @@ describe("a restore after a table was lost", () => {
       const { backups } = (await (await restore.get("/")).json()) as RestoreOverview;
       return backups.map(({ name, suspicion }) => [name, suspicion?.against]);
     };
-    const warningsOf = async (filename: string) =>
+    const listWarnings = async (filename: string) =>
       ((await (await restore.post({ filename, dryRun: true })).json()) as RestorePlan).warnings.filter(
         (each) => each.includes("suspect"),
       );
 
     const listed = await shown();
-    const [warning = "", ...more] = await warningsOf("latest");
-    const ofGood = await warningsOf(good);
+    const [warning = "", ...more] = await listWarnings("latest");
+    const ofGood = await listWarnings(good);
     const told = await restore.post({ filename: bad, into: "scratch" }, { accept: "application/x-ndjson" });
     const steps = (await told.text()).split("\n").filter((line) => line.includes('"planned"'));
 
@@ -42,7 +42,7 @@ describe("a restore after a table was lost", () => {
     await using cull = await startFunction("cull", cullEnvironment(stage.path));
     const answer = await cull.post({ acknowledge: bad, reason: "it was dropped on purpose" });
     assert.notEqual(((await answer.json()) as BackupManifest).acknowledged, undefined);
-    assert.deepEqual(await warningsOf("latest"), []);
+    assert.deepEqual(await listWarnings("latest"), []);
     assert.deepEqual((await shown())[0], [bad, undefined]);
   });
 });

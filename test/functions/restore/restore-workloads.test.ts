@@ -37,7 +37,7 @@ describe("a restore and the workloads of the application", () => {
   it("stops them in the reverse of the order in which it starts them, with their replicas", async () => {
     const restore = await start();
 
-    const result = await stage.resultOf(restore.post({ filename: "latest" }));
+    const result = await stage.readResult(restore.post({ filename: "latest" }));
 
     assert.deepEqual(cluster.scalings(), ["frontend 0", "server 0", "server 2", "frontend 1"]);
     assert.deepEqual(result.workloads, [
@@ -51,7 +51,7 @@ describe("a restore and the workloads of the application", () => {
     const destroyed = await stage.fingerprint();
     cluster.frontend.behave({ stopMs: "never" });
     const restore = await start();
-    const answer = stage.resultOf(restore.post({ filename: "latest" }));
+    const answer = stage.readResult(restore.post({ filename: "latest" }));
     await until(() => cluster.frontend.replicas === 0);
     const listed = () => cluster.kubernetes.requests.filter(({ resource }) => resource === "pods").length;
     const before = listed();
@@ -91,7 +91,7 @@ describe("a restore and the workloads of the application", () => {
     cluster.server.behave({ startMs: "crash" });
     const restore = await start({ WORKLOAD_READY_SECONDS: "1" });
 
-    const result = await stage.resultOf(restore.post({ filename: "latest" }));
+    const result = await stage.readResult(restore.post({ filename: "latest" }));
 
     assert.deepEqual(
       result.workloads.map(({ ready }) => ready),
@@ -120,16 +120,18 @@ describe("a restore and the workloads of the application", () => {
     cluster.kubernetes.deny("create pingsources");
     const restore = await start();
 
-    await stage.resultOf(restore.post({ filename: "latest" }));
+    await stage.readResult(restore.post({ filename: "latest" }));
 
-    const unwatched = (await endedRestore(stage.path)).steps.find(({ step }) => step === "unwatched");
+    const unwatched = (await endedRestore(stage.path)).steps.find(
+      ({ step }) => step === "wakeup_unavailable",
+    );
     assert.match(String(unwatched?.detail?.["why"]), /cannot create resource "pingsources"/);
   });
 
   const refusals = [
     [
       "a workload that is not there",
-      "workload_missing",
+      "workload_not_found",
       () => cluster.kubernetes.removeWorkload("deployment/server"),
     ],
     ["pods that it may not see", "workload_forbidden", () => cluster.kubernetes.deny("list pods")],
@@ -190,12 +192,12 @@ describe("a restore and the workloads of the application", () => {
     cluster.server.behave({ stopMs: "never" });
     const restore = await start();
     const key = { "idempotency-key": "once" };
-    const first = stage.resultOf(restore.post({ filename: "latest" }, key));
+    const first = stage.readResult(restore.post({ filename: "latest" }, key));
     await until(() => cluster.server.replicas === 0);
 
     const pings = await Promise.all([restore.ping(), restore.ping(), restore.ping()]);
     const second = await problemIn(restore.post({ filename: "latest" }));
-    const same = stage.resultOf(restore.post({ filename: "latest" }, key));
+    const same = stage.readResult(restore.post({ filename: "latest" }, key));
     cluster.server.endPods();
 
     assert.deepEqual(await same, await first);
@@ -217,7 +219,7 @@ describe("a restore and the workloads of the application", () => {
     const { pingSources } = cluster.kubernetes;
     const folder = "/apis/v1/namespaces/hets/pingsources";
     cluster.kubernetes.deny("delete pingsources");
-    await stage.resultOf(restore.post({ filename: "latest" }));
+    await stage.readResult(restore.post({ filename: "latest" }));
     const [left = "none"] = pingSources.keys();
     cluster.kubernetes.allow("delete pingsources");
 
@@ -248,7 +250,7 @@ describe("a restore and the workloads of the application", () => {
     await Promise.all([restore.ping(), restore.ping()]);
     const run = await endedRestore(stage.path);
 
-    assert.equal(problem.code, "restore_unsettled");
+    assert.equal(problem.code, "rollback_pending");
     assert.equal(run.state, "failed");
     assert.deepEqual(cluster.replicas(), REPLICAS);
     assert.deepEqual(cluster.scalings(), ["frontend 0", "server 0", "server 2", "frontend 1"]);

@@ -23,7 +23,7 @@ describe("the restore function", () => {
     await stage.destroyData();
 
     const restore = await stage.start();
-    const result = await stage.resultOf(restore.post({ filename: stage.backup.name }));
+    const result = await stage.readResult(restore.post({ filename: stage.backup.name }));
 
     assert.deepEqual(await stage.fingerprint(), stage.original);
     assert.deepEqual(await stage.properties(stage.database), properties);
@@ -37,11 +37,11 @@ describe("the restore function", () => {
     await stage.destroyData();
     const destroyed = await stage.fingerprint();
     const restore = await stage.start();
-    const result = await stage.resultOf(restore.post({ filename: "latest" }));
+    const result = await stage.readResult(restore.post({ filename: "latest" }));
 
-    const undone = await stage.resultOf(restore.post({ undo: result.run }));
+    const undone = await stage.readResult(restore.post({ undo: result.run }));
     const afterUndo = await stage.fingerprint();
-    const redone = await stage.resultOf(restore.post({ undo: undone.run }));
+    const redone = await stage.readResult(restore.post({ undo: undone.run }));
     const again = await problemIn(restore.post({ undo: result.run }));
 
     assert.deepEqual(afterUndo, destroyed);
@@ -66,7 +66,7 @@ describe("the restore function", () => {
   it("rehearses a backup into a scratch database and says so in its manifest", async () => {
     const restore = await stage.start();
 
-    const result = await stage.resultOf(restore.post({ filename: "latest", into: "scratch" }));
+    const result = await stage.readResult(restore.post({ filename: "latest", into: "scratch" }));
 
     assert.equal(result.compared?.tables, stage.backup.content.tables.length);
     assert.equal((await stage.manifest()).verification.level, "compared");
@@ -77,7 +77,7 @@ describe("the restore function", () => {
     const restore = await stage.start();
     const target = `${stage.database}_copy`;
 
-    const result = await stage.resultOf(restore.post({ filename: "latest", into: target }));
+    const result = await stage.readResult(restore.post({ filename: "latest", into: target }));
     const taken = await problemIn(restore.post({ filename: "latest", into: target }));
 
     assert.equal(result.target, target);
@@ -92,9 +92,9 @@ describe("the restore function", () => {
     const restore = await stage.startAsOwner();
 
     const blocked = await problemIn(restore.post({ filename: "latest" }));
-    const result = await stage.resultOf(restore.post({ filename: "latest", strategy: "in-place" }));
+    const result = await stage.readResult(restore.post({ filename: "latest", strategy: "in-place" }));
     const restored = await stage.fingerprint();
-    const undone = await stage.resultOf(restore.post(result.undo?.body));
+    const undone = await stage.readResult(restore.post(result.undo?.body));
 
     assert.match(blocked.detail, /may not create or rename databases/);
     assert.deepEqual(restored, stage.original);
@@ -107,7 +107,7 @@ describe("the restore function", () => {
     await stage.server.dropDatabase(stage.database);
     const restore = await stage.start();
 
-    const result = await stage.resultOf(restore.post({ filename: "latest" }));
+    const result = await stage.readResult(restore.post({ filename: "latest" }));
 
     assert.deepEqual(await stage.fingerprint(), stage.original);
     assert.equal(result.undo, undefined);
@@ -118,11 +118,11 @@ describe("the restore function", () => {
     await stage.destroyData();
     const destroyed = await stage.fingerprint();
     const properties = await stage.properties(stage.database);
-    const { undo } = await stage.resultOf(restore.post({ filename: "latest" }));
+    const { undo } = await stage.readResult(restore.post({ filename: "latest" }));
     await stage.server.dropDatabase(stage.database);
 
     const planned = (await (await restore.post({ ...undo?.body, dryRun: true })).json()) as RestorePlan;
-    const result = await stage.resultOf(restore.post(undo?.body));
+    const result = await stage.readResult(restore.post(undo?.body));
 
     assert.deepEqual(planned.blockers, []);
     assert.match(planned.warnings.join(), /no live database: nothing is kept/);
@@ -130,7 +130,7 @@ describe("the restore function", () => {
     assert.deepEqual(await stage.properties(stage.database), properties);
     assert.equal(result.undo, undefined);
     assert.deepEqual(await stage.databases(), [stage.database]);
-    await stage.resultOf(restore.post({ filename: "latest" }));
+    await stage.readResult(restore.post({ filename: "latest" }));
   });
 
   const bad: readonly (readonly [string, unknown])[] = [
@@ -180,7 +180,7 @@ describe("the restore function", () => {
       .map((line) => JSON.parse(line) as { type: string; step?: string; result?: RestoreResult });
 
     const steps = lines.filter(({ type }) => type === "step").map(({ step }) => step);
-    const expected = ["locked", "planned", "verified", "loaded", "compared", "fenced", "exchanged"];
+    const expected = ["locked", "planned", "verified", "loaded", "compared", "fenced", "swapped"];
     assert.deepEqual(
       steps.filter((step) => step !== "progress"),
       expected,

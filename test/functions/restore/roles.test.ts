@@ -51,14 +51,14 @@ describe("the roles that docs/roles.md makes", () => {
     const { name } = await backUp();
     const propertiesBefore = await stage.properties(stage.database);
     const restore = await stage.start(RESTORE);
-    const ask = (request: object) => stage.resultOf(restore.post({ filename: name, ...request }));
+    const ask = (request: object) => stage.readResult(restore.post({ filename: name, ...request }));
 
     const plan = (await ask({ dryRun: true })) as unknown as { readonly blockers: readonly unknown[] };
     const rehearsed = await ask({ into: "scratch" });
     await stage.destroyData();
     const swapped = await ask({});
     const afterSwap = await stage.fingerprint();
-    await stage.resultOf(restore.post({ undo: swapped.run }));
+    await stage.readResult(restore.post({ undo: swapped.run }));
     await ask({ strategy: "in-place" });
 
     assert.deepEqual(plan.blockers, []);

@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import { blockersOf } from "../../../functions/restore/plan/blockers.ts";
+import { findBlockers } from "../../../functions/restore/plan/blockers.ts";
 import { archiveIn } from "../../../shared/catalog/archives/archive-files.ts";
 import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
 import { openLibpq } from "../../../shared/postgres/session/libpq.ts";
@@ -229,7 +229,7 @@ describe("what a role may not make is in the plan, by name", () => {
         const demands = await tools.contents(() => file.bytes(), choice, never);
         const { needs, makes } = demands;
         const facts = await restore.inspect({ database, target: database, needs, makes }, never);
-        const blockers = blockersOf("swap", { facts, backup: undefined, demands, choice });
+        const blockers = findBlockers("swap", { facts, backup: undefined, demands, choice });
         await server.query("postgres", `CREATE DATABASE "${loaded}" OWNER ${ROLE} TEMPLATE template0`);
         const request = { database: loaded, file, format: "custom", settings: {}, choice } as const;
         const failed = await tools.load(request, never).then(

@@ -33,7 +33,7 @@ describe("advisoryLock", () => {
         message: 'backup-1 works on database "known"',
         hint: "wait for it: GET /runs/backup-1 tells how it stands",
       });
-      await assert.rejects(attempt("backup-1"), { code: "run_elsewhere" });
+      await assert.rejects(attempt("backup-1"), { code: "run_superseded" });
     });
   });
 

@@ -13,7 +13,7 @@ import {
 import { PGBOUNCER, startPgBouncer, type PoolMode } from "../../support/pgbouncer.ts";
 import { settingsOf } from "../../support/postgres-adapter.ts";
 import { sharedServer, type ServerAddress, type TestServer } from "../../support/postgres.ts";
-import { contentOf, temporaryFolder, type Removed } from "../../support/volume.ts";
+import { readContent, temporaryFolder, type Removed } from "../../support/volume.ts";
 
 const never = new AbortController().signal;
 const IGNORING = ["ignore_startup_parameters = options,extra_float_digits"];
@@ -33,7 +33,7 @@ describe("a connection pooler before the server", async () => {
     folder = await temporaryFolder();
     await using backup = await startFunction("backup", backupEnvironment(server, database, folder.path));
     await manifestOf(await backup.post());
-    content = await contentOf(folder.path);
+    content = await readContent(folder.path);
   });
   after(async () => {
     await server.dropDatabase(database);
@@ -56,7 +56,7 @@ describe("a connection pooler before the server", async () => {
         assert.match(detail, /pooler|unsupported startup parameter/);
         assert.match(hint, /DATABASE_SERVICE_NAME and PGPORT/);
       }
-      assert.deepEqual(await contentOf(folder.path), content);
+      assert.deepEqual(await readContent(folder.path), content);
     });
   }
 

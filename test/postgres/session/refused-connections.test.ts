@@ -37,7 +37,7 @@ const ROWS: readonly Row[] = [
     "connections_exhausted",
     /ALTER DATABASE "full_one" CONNECTION LIMIT/,
   ],
-  ["a missing database", "SELECT 1", "missing", "database_missing", /POSTGRESQL_DATABASE/],
+  ["a missing database", "SELECT 1", "missing", "database_not_found", /POSTGRESQL_DATABASE/],
   [
     "a role at its limit",
     "ALTER ROLE app CONNECTION LIMIT 0",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { archiveName } from "../../../../shared/catalog/archive-name.ts";
 import type { Backup } from "../../../../shared/catalog/backup.ts";
-import { stalenessOf } from "../../../../functions/cull/retention/staleness.ts";
+import { findStaleness } from "../../../../functions/cull/retention/staleness.ts";
 import { aBackup } from "../../../support/backups.ts";
 
 const NOW = new Date("2026-11-22T12:00:00Z");
@@ -28,7 +28,7 @@ describe("the staleness of a database", () => {
   ];
   for (const [what, backups, hours, newest] of cases) {
     it(`is ${what}`, () => {
-      const found = stalenessOf(backups, hours, NOW);
+      const found = findStaleness(backups, hours, NOW);
 
       assert.equal(found?.newest, newest);
       assert.equal(found === undefined, newest === undefined);
@@ -36,12 +36,12 @@ describe("the staleness of a database", () => {
   }
 
   it("tells how old the newest is, that none is good, or that there is none", () => {
-    const old = stalenessOf([backup(1, "2026-11-20")], 36, NOW);
-    const none = stalenessOf([backup(1, "2031-01-01")], 36, NOW);
+    const old = findStaleness([backup(1, "2026-11-20")], 36, NOW);
+    const none = findStaleness([backup(1, "2031-01-01")], 36, NOW);
 
     assert.match(old?.detail ?? "", /2026-11-20-01-00\.bak, is 59 hours old, and 36 are allowed/);
     assert.deepEqual(none, { detail: "each backup is stamped in the future" });
-    assert.deepEqual(stalenessOf([], 36, NOW), { detail: "there is no backup of it" });
-    assert.equal(stalenessOf([], 0, NOW), undefined);
+    assert.deepEqual(findStaleness([], 36, NOW), { detail: "there is no backup of it" });
+    assert.equal(findStaleness([], 0, NOW), undefined);
   });
 });

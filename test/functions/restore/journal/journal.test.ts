@@ -36,7 +36,7 @@ const ROWS: readonly Row[] = [
   ["swap", "loaded", "live loaded", "continue", "roll-back"],
   ["swap", "stopping", "live loaded", "continue", "roll-back"],
   ["swap", "swapping", "live loaded", "continue", "roll-back"],
-  // The exchange has happened, whatever the journal had time to say.
+  // The swapNames has happened, whatever the journal had time to say.
   ["swap", "swapping", "live kept", "finish", "finish"],
   ["swap", "starting", "live kept", "finish", "finish"],
   ["swap", "ended", "live kept", "finish", "finish"],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { blockersOf, needsOf } from "../../../../functions/restore/plan/blockers.ts";
+import { findBlockers, findNeeds } from "../../../../functions/restore/plan/blockers.ts";
 import type { DatabaseProperties } from "../../../../shared/postgres/properties/database-properties.ts";
 import { STRATEGIES, type Strategy } from "../../../../functions/restore/journal/journal.ts";
 import { legacyFile, restorable, targetFacts, type FactsGiven } from "../../../support/restorables.ts";
@@ -69,7 +69,7 @@ const ROWS: readonly Row[] = [
   ["a tablespace of others", { forbiddenTablespaces: ["fast"] }, "tablespaces-forbidden", LOADING],
   [
     "a database in a tablespace of others",
-    { forbiddenHome: ["fast"] },
+    { tablespaceNotCreatable: ["fast"] },
     "tablespaces-forbidden",
     ["swap", "rehearse", "beside"],
   ],
@@ -102,7 +102,7 @@ describe("what blocks a restore", () => {
   for (const [what, facts, kind, strategies] of ROWS) {
     it(`${what} is ${kind} for ${strategies.join(", ")} and nothing else`, () => {
       const kindsOf = (strategy: Strategy) =>
-        blockersOf(strategy, { facts: targetFacts(facts), backup: restorable() }).map(
+        findBlockers(strategy, { facts: targetFacts(facts), backup: restorable() }).map(
           (blocker) => blocker.kind,
         );
 
@@ -113,13 +113,13 @@ describe("what blocks a restore", () => {
 
   it("is nothing on a server where all is well", () => {
     for (const strategy of STRATEGIES)
-      assert.deepEqual(blockersOf(strategy, { facts: targetFacts(), backup: restorable() }), []);
+      assert.deepEqual(findBlockers(strategy, { facts: targetFacts(), backup: restorable() }), []);
   });
 
   it("is named, with what to do about it", () => {
     const facts = targetFacts({ activeSlots: ["a", "b"] });
 
-    const [blocker] = blockersOf("swap", { facts, backup: restorable() });
+    const [blocker] = findBlockers("swap", { facts, backup: restorable() });
 
     assert.deepEqual(blocker?.names, ["a", "b"]);
     assert.match(blocker?.detail ?? "", /in use: a, b$/);
@@ -146,13 +146,13 @@ describe("what blocks a restore", () => {
     [{ missing: { tablespaces: ["fast"] } }, "swap", 'CREATE TABLESPACE "fast" LOCATION'],
     [{ forbiddenOwner: ["app"] }, "swap", 'GRANT "app" TO "it\'s"'],
     [{ forbiddenTablespaces: ["fast"] }, "in-place", 'GRANT CREATE ON TABLESPACE "fast" TO "it\'s"'],
-    [{ forbiddenHome: ["fast"] }, "swap", 'GRANT CREATE ON TABLESPACE "fast" TO "it\'s"'],
+    [{ tablespaceNotCreatable: ["fast"] }, "swap", 'GRANT CREATE ON TABLESPACE "fast" TO "it\'s"'],
   ];
   for (const [facts, strategy, sql] of pasted) {
     it(`is put right by SQL that names all of it: ${sql}`, () => {
       const given = targetFacts({ database: 'a "b"', role: "it's", ...facts });
 
-      const [blocker] = blockersOf(strategy, { facts: given, backup: restorable() });
+      const [blocker] = findBlockers(strategy, { facts: given, backup: restorable() });
 
       const remedy = blocker?.remedy ?? "";
       assert.ok(remedy.includes(sql), remedy);
@@ -163,7 +163,7 @@ describe("what blocks a restore", () => {
   it("is told all at once", () => {
     const facts = targetFacts({ ownsDatabase: false, subscriptions: ["news"], missing: { roles: ["jo"] } });
 
-    const kinds = blockersOf("swap", { facts, backup: restorable() }).map(({ kind }) => kind);
+    const kinds = findBlockers("swap", { facts, backup: restorable() }).map(({ kind }) => kind);
 
     assert.deepEqual(kinds, ["rights-missing", "subscriptions", "roles-missing"]);
   });
@@ -171,23 +171,23 @@ describe("what blocks a restore", () => {
   it("is no missing right where a superuser restores", () => {
     const facts = targetFacts({ isSuperuser: true, canCreateDatabases: false, ownsDatabase: false });
 
-    assert.deepEqual(blockersOf("swap", { facts, backup: restorable() }), []);
+    assert.deepEqual(findBlockers("swap", { facts, backup: restorable() }), []);
   });
 
   it("is a file of the old pod, for a restore in place only", () => {
     const given = { facts: targetFacts(), backup: legacyFile() };
 
     assert.deepEqual(
-      blockersOf("in-place", given).map(({ kind }) => kind),
+      findBlockers("in-place", given).map(({ kind }) => kind),
       ["large-objects-in-plain"],
     );
-    assert.deepEqual(blockersOf("swap", given), []);
+    assert.deepEqual(findBlockers("swap", given), []);
   });
 
   it("is nothing of an archive where none is loaded", () => {
     const facts = targetFacts({ serverMajor: 9 });
 
-    assert.deepEqual(blockersOf("undo", { facts, backup: undefined }), []);
+    assert.deepEqual(findBlockers("undo", { facts, backup: undefined }), []);
   });
 });
 
@@ -198,12 +198,12 @@ describe("what a backup needs", () => {
       { kind: "tablespaces", detail: "x", names: ["fast"], data: false },
     ];
 
-    const needs = needsOf(restorable({ lacks }));
+    const needs = findNeeds(restorable({ lacks }));
 
     assert.deepEqual(needs, { roles: ["jo", 'Odd "one"'], tablespaces: ["fast"], extensions: [] });
   });
 
   it("is nothing that a file without a manifest could tell", () => {
-    assert.deepEqual(needsOf(legacyFile()), { roles: [], tablespaces: [], extensions: [] });
+    assert.deepEqual(findNeeds(legacyFile()), { roles: [], tablespaces: [], extensions: [] });
   });
 });

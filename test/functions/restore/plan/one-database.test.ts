@@ -47,9 +47,9 @@ describe("an extension that only one database can have", async () => {
     const leaveOut = JSON.parse(
       /"leaveOut": (\[.+\])/.exec(beside.blockers[0]?.remedy ?? "")?.[1] ?? "",
     ) as string[];
-    await stage.resultOf(restore.post({ filename, strategy: "in-place" }));
+    await stage.readResult(restore.post({ filename, strategy: "in-place" }));
     const { rows: restored } = await stage.query(stage.database, JOBS);
-    const rehearsed = await stage.resultOf(restore.post({ filename, into: "scratch", leaveOut }));
+    const rehearsed = await stage.readResult(restore.post({ filename, into: "scratch", leaveOut }));
 
     assert.deepEqual(kindsOf(swap), ["background-workers", "extensions-of-one-database"]);
     for (const { remedy } of swap.blockers) assert.match(remedy, /use the strategy in-place/);

@@ -52,7 +52,7 @@ function entryIn({ detail }: Problem, named: string): string {
   return JSON.parse(entry) as string;
 }
 
-async function planOf(answer: Promise<Response>): Promise<Plan> {
+async function toPlan(answer: Promise<Response>): Promise<Plan> {
   const response = await answer;
   const text = await response.text();
   assert.equal(response.status, 200, text);
@@ -71,10 +71,10 @@ describe("what a caller asks of a load", () => {
     const asked = { filename: stage.backup.name, dryRun: true };
     const leaveOut = ["FOREIGN DATA WRAPPER - away postgres", "SERVER - far postgres"];
 
-    const plain = await planOf(restore.post(asked));
-    const current = await planOf(restore.post({ ...asked, owner: "current" }));
-    const both = await planOf(restore.post({ ...asked, owner: "current", leaveOut }));
-    const result = await stage.resultOf(
+    const plain = await toPlan(restore.post(asked));
+    const current = await toPlan(restore.post({ ...asked, owner: "current" }));
+    const both = await toPlan(restore.post({ ...asked, owner: "current", leaveOut }));
+    const result = await stage.readResult(
       restore.post({ ...asked, dryRun: false, owner: "current", leaveOut }),
     );
 
@@ -105,7 +105,7 @@ describe("what a caller asks of a load", () => {
 
       for (const strategy of ["swap", "in-place"]) {
         const asked = { filename: stage.backup.name, strategy, leaveOut: [entry] };
-        const result = await stage.resultOf(restore.post(asked));
+        const result = await stage.readResult(restore.post(asked));
 
         assert.ok(result.warnings.includes(`left out: ${entry}`));
         assert.deepEqual((await stage.query(stage.database, content)).rows, [left]);
@@ -134,9 +134,9 @@ describe("what a caller asks of a load", () => {
     const said = await blocked.text();
     const { backups } = (await (await restore.get("/")).json()) as { readonly backups: readonly unknown[] };
     await stage.query("postgres", `ALTER ROLE ${stage.owner} BYPASSRLS`);
-    await stage.resultOf(restore.post(inPlace));
+    await stage.readResult(restore.post(inPlace));
     await stage.query("postgres", `ALTER ROLE ${stage.owner} NOBYPASSRLS`);
-    const swapped = await stage.resultOf(restore.post({ ...inPlace, strategy: "swap" }));
+    const swapped = await stage.readResult(restore.post({ ...inPlace, strategy: "swap" }));
 
     assert.equal(blocked.status, 422, said);
     assert.match(said, /safety backup.+hire\.forced.+BYPASSRLS/);
@@ -151,10 +151,10 @@ describe("what a caller asks of a load", () => {
     const restore = await stage.start(own);
     const asked = { filename: stage.backup.name, into: "scratch" };
 
-    const few = await planOf(restore.post({ ...asked, dryRun: true }));
+    const few = await toPlan(restore.post({ ...asked, dryRun: true }));
     await stage.query("postgres", `ALTER ROLE ${stage.owner} CONNECTION LIMIT 5`);
-    const scarce = await planOf(restore.post({ ...asked, dryRun: true }));
-    await stage.resultOf(restore.post(asked));
+    const scarce = await toPlan(restore.post({ ...asked, dryRun: true }));
+    await stage.readResult(restore.post(asked));
 
     assert.deepEqual(
       few.blockers.map(({ kind, names }) => [kind, names]),
@@ -176,7 +176,7 @@ describe("what a caller asks of a load", () => {
 
     const failed = (await (await restore.post({ filename: "latest" })).json()) as Problem;
     const entry = entryIn(failed, "MATERIALIZED VIEW DATA of_far");
-    await stage.resultOf(restore.post({ filename: "latest", leaveOut: [entry] }));
+    await stage.readResult(restore.post({ filename: "latest", leaveOut: [entry] }));
 
     const sql = "SELECT ispopulated FROM pg_matviews WHERE matviewname = 'of_far'";
     assert.deepEqual((await stage.query(stage.database, sql)).rows, [{ ispopulated: false }]);

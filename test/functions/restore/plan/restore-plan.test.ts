@@ -31,11 +31,11 @@ describe("the plan of a restore", () => {
     const { steps } = plan();
 
     const stop = steps.indexOf("stop deployment/frontend (1), deployment/server (2)");
-    const exchange = steps.indexOf("exchange both in one transaction");
+    const swapNames = steps.indexOf("exchange both in one transaction");
     const start = steps.indexOf(
       "start deployment/server (2), deployment/frontend (1), each until it is ready",
     );
-    assert.ok(0 < stop && stop < exchange && exchange < start, steps.join("; "));
+    assert.ok(0 < stop && stop < swapNames && swapNames < start, steps.join("; "));
     assert.equal(start, steps.length - 1);
   });
 

@@ -1,7 +1,7 @@
-import { isLeftToOthers, type Run, type RunContext, type RunStep } from "./run.ts";
+import { isOwnedElsewhere, type Run, type RunContext, type RunStep } from "./run.ts";
 import { problemFrom } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { recordOf, type RecordDependencies } from "./record-run.ts";
+import { openRecord, type RecordDependencies } from "./record-run.ts";
 
 /** Does the work of a run; what it returns becomes the run's result. */
 export type Work = (context: RunContext) => Promise<unknown>;
@@ -15,26 +15,26 @@ export type RunsDependencies = RecordDependencies & {
 
 export type RunMonitor = { begun(run: Run): Promise<void>; ended(run: Run): Promise<void> };
 
-type CarriedOut = {
+type Execution = {
   readonly tell: (step: RunStep) => void;
   /** Called with the run as it is recorded: its callers need not wait for background tasks. */
   readonly recorded: (run: Run) => void;
   readonly signal: AbortSignal;
-  readonly isTakenUp: boolean;
+  readonly isResumed: boolean;
 };
 
 /** Never rejects: what went wrong is in the record that it resolves to. */
-export async function carryOut(
+export async function executeRun(
   dependencies: RunsDependencies,
   begun: Run,
   work: Work,
-  { tell, recorded, signal, isTakenUp }: CarriedOut,
+  { tell, recorded, signal, isResumed }: Execution,
 ): Promise<Run> {
   const { log, now, whileActive, monitor } = dependencies;
-  const record = recordOf(dependencies, begun, { tell, isTakenUp });
+  const record = openRecord(dependencies, begun, { tell, isResumed });
   const active = new AbortController();
   void whileActive?.(active.signal).catch((error: unknown) =>
-    log.warn("pod not held", { error: String(error) }),
+    log.warn("keep-alive request failed", { error: String(error) }),
   );
 
   const begunTold = monitor?.begun(begun);
@@ -42,12 +42,12 @@ export async function carryOut(
   let run: Run;
   try {
     const { writes } = record;
-    const result = await work({ run: begun, isTakenUp, signal, ...writes, meanwhile: aside.begin });
+    const result = await work({ run: begun, isResumed, signal, ...writes, meanwhile: aside.begin });
     run = { ...record.current(), state: "succeeded", finishedAt: now(), result };
   } catch (error) {
     const problem = problemFrom(error);
     // What could not be settled is left for the next process, as is what a signal ended.
-    const state = signal.aborted || isLeftToOthers(problem.code) ? "interrupted" : "failed";
+    const state = signal.aborted || isOwnedElsewhere(problem.code) ? "interrupted" : "failed";
     run = { ...record.current(), state, finishedAt: now(), problem };
   }
   if (!mayBeNewer(run)) {
@@ -80,7 +80,7 @@ function oneAfterAnother(signal: AbortSignal) {
  * than what the next one has written.
  */
 function mayBeNewer({ state, journal, problem }: Run): boolean {
-  const isLeft = problem !== undefined && isLeftToOthers(problem.code);
+  const isLeft = problem !== undefined && isOwnedElsewhere(problem.code);
   return isLeft || (state === "interrupted" && journal !== undefined);
 }
 
@@ -89,6 +89,6 @@ function logEnd(log: Log, run: Run): void {
   const fields = { run: run.id, database: run.database, durationMs };
   if (run.problem === undefined) return log.info("run succeeded", fields);
   const { code, message, hint } = run.problem;
-  if (code === "run_elsewhere") return log.info(`run ${run.state}`, { ...fields, code, reason: message });
+  if (code === "run_superseded") return log.info(`run ${run.state}`, { ...fields, code, reason: message });
   log.error(`run ${run.state}`, { ...fields, code, error: message, hint });
 }

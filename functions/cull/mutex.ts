@@ -1,7 +1,7 @@
 /** Runs one piece of work after the other, whoever asks: a backup is not pinned in the moment in which it is removed. */
-export type Exclusively = <Result>(work: () => Promise<Result>) => Promise<Result>;
+export type Mutex = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
-export function oneAtATime(): Exclusively {
+export function createMutex(): Mutex {
   let previous: Promise<unknown> = Promise.resolve();
   return (work) => {
     const next = previous.then(work);

@@ -4,12 +4,12 @@ import { asDormouseError } from "../errors.ts";
 const LIMIT_MS = 20_000;
 
 /** Looks at everything at once; a check that fails or takes too long says only so much about itself. */
-export async function examine(checks: readonly Check[], signal: AbortSignal): Promise<Report> {
-  const findings = (await Promise.all(checks.map((check) => findingsOf(check, signal)))).flat();
+export async function runChecks(checks: readonly Check[], signal: AbortSignal): Promise<Report> {
+  const findings = (await Promise.all(checks.map((check) => toFindings(check, signal)))).flat();
   return { healthy: findings.every(({ state }) => state !== "fault"), findings };
 }
 
-async function findingsOf({ name, look }: Check, signal: AbortSignal): Promise<readonly Finding[]> {
+async function toFindings({ name, look }: Check, signal: AbortSignal): Promise<readonly Finding[]> {
   const limit = AbortSignal.timeout(LIMIT_MS);
   try {
     const found = await look(AbortSignal.any([signal, limit]));

@@ -11,14 +11,14 @@ const LOOK_EVERY_MS = 50;
 /** Nobody holds a row of pg_database for long; who does must not keep the application down. */
 const LOCK_WAIT = "10s";
 
-/** The names of an exchange. */
-export type Exchange = {
+/** The names of an swapNames. */
+export type Swap = {
   readonly live: string;
   /** Becomes live. */
   readonly loaded: string;
   /** What the live one is called from then on; absent when there is no live one. */
   readonly kept?: string | undefined;
-  /** Whose exchange it is: what becomes live stays under way by it. */
+  /** Whose swapNames it is: what becomes live stays under way by it. */
   readonly run: string;
   /** How long the kept one stays, by the server's clock. */
   readonly keepMs: number;
@@ -39,7 +39,7 @@ export async function limitLockWaits(client: pg.Client): Promise<void> {
 
 /**
  * Closes a database to new sessions, superusers' too (CONNECTION LIMIT 0 would let those in), and ends those that there
- * are; answers how many. Throws `sessions_remain`, naming them, when one does not go.
+ * are; answers how many. Throws `sessions_not_terminated`, naming them, when one does not go.
  */
 export async function fence(client: pg.Client, database: string): Promise<number> {
   return explained(`fence around database ${JSON.stringify(database)}`, async () => {
@@ -106,15 +106,15 @@ export async function release(client: pg.Client, databases: readonly string[], r
  * stays closed: the name `live` exists at every moment. Both must have been fenced. Names and marks change in one moment:
  * the server never says of a database what another name would make wrong.
  */
-export async function exchange(client: pg.Client, exchanged: Exchange): Promise<void> {
-  const { live, loaded, kept, run } = exchanged;
+export async function swapNames(client: pg.Client, swapped: Swap): Promise<void> {
+  const { live, loaded, kept, run } = swapped;
   const name = pg.escapeIdentifier;
   await explained(`exchange of database ${JSON.stringify(live)}`, async () => {
     try {
       await client.query("BEGIN");
       if (kept !== undefined) {
         await client.query(`ALTER DATABASE ${name(live)} RENAME TO ${name(kept)}`);
-        const until = new Date((await serverNow(client)).getTime() + exchanged.keepMs);
+        const until = new Date((await serverNow(client)).getTime() + swapped.keepMs);
         await changeMark(client, kept, () => ({ kept: { by: run, until } }));
       }
       await client.query(`ALTER DATABASE ${name(loaded)} RENAME TO ${name(live)}`);
@@ -157,7 +157,7 @@ function sessionsRemain(
 ): DormouseError {
   const names = rows.map(({ pid, who, program }) => `pid ${pid} of ${who} (${program})`).join(", ");
   return new DormouseError(
-    "sessions_remain",
+    "sessions_not_terminated",
     `sessions of ${JSON.stringify(database)} do not end: ${names}`,
     {
       hint: "end them on the server, then restore again",

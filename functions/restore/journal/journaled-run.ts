@@ -5,27 +5,27 @@ import { DormouseError } from "../../../shared/errors.ts";
 import type { Log } from "../../../shared/log.ts";
 
 /** The journal of one restore, which is on disk before what it announces is begun. */
-export type Saga = {
+export type JournaledRun = {
   readonly context: RunContext;
   /** Throws when the run has changed nothing yet. */
   journal(): RestoreJournal;
   hasBegun(): boolean;
   /**
    * Once it holds the lock: believes what the record says now, and answers it. Another process may have had the run
-   * since it was read. Throws `run_elsewhere` when that one has ended it.
+   * since it was read. Throws `run_superseded` when that one has ended it.
    */
   refresh(): Promise<Run>;
   begin(journal: RestoreJournal): Promise<void>;
   write(changes: Partial<RestoreJournal>, kept?: KeptDatabase): Promise<void>;
   /** The same saga, which also stops when the lock is lost. */
-  within(held: HeldDatabase): Saga;
+  within(held: HeldDatabase): JournaledRun;
   /** The same saga, to which a volume that takes no more records is no reason to leave an application down. */
-  tolerant(log: Log): Saga;
+  bestEffort(log: Log): JournaledRun;
   /** Whether the record lacks what was written last. */
-  isBehind(): boolean;
+  hasUnwrittenEntry(): boolean;
 };
 
-export function sagaOf(context: RunContext): Saga {
+export function openJournal(context: RunContext): JournaledRun {
   let journal = parseJournal(context.run.journal);
   let behind = false;
 
@@ -41,7 +41,7 @@ export function sagaOf(context: RunContext): Saga {
     return run;
   }
 
-  function saga(own: RunContext): Saga {
+  function saga(own: RunContext): JournaledRun {
     return {
       context: own,
       journal: current,
@@ -55,15 +55,15 @@ export function sagaOf(context: RunContext): Saga {
         journal = { ...current(), ...changes };
         await own.amend(kept === undefined ? { journal } : { journal, kept });
       },
-      tolerant: (log) => saga(tolerantly(own, log, (isBehind) => (behind = isBehind))),
-      isBehind: () => behind,
+      bestEffort: (log) => saga(tolerantly(own, log, (hasUnwrittenEntry) => (behind = hasUnwrittenEntry))),
+      hasUnwrittenEntry: () => behind,
       within: ({ lost }) => saga({ ...own, signal: AbortSignal.any([own.signal, lost]) }),
     };
   }
   return saga(context);
 }
 
-function tolerantly(own: RunContext, log: Log, tell: (isBehind: boolean) => void): RunContext {
+function tolerantly(own: RunContext, log: Log, tell: (hasUnwrittenEntry: boolean) => void): RunContext {
   const tried = async (writing: Promise<void>) => {
     try {
       await writing;
@@ -81,7 +81,7 @@ function tolerantly(own: RunContext, log: Log, tell: (isBehind: boolean) => void
 }
 
 function settledElsewhere({ id, state }: Run): DormouseError {
-  return new DormouseError("run_elsewhere", `restore ${id} has ${state} in another process`, {
+  return new DormouseError("run_superseded", `restore ${id} has ${state} in another process`, {
     hint: `GET /runs/${id} tells how`,
   });
 }

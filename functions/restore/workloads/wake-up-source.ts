@@ -1,5 +1,5 @@
 import type { IPingSource } from "@kubernetes-models/knative/sources.knative.dev/v1/PingSource";
-import type { ResumeSource } from "./workload.ts";
+import type { WakeUpSource } from "./workload.ts";
 import { DormouseError } from "../../../shared/errors.ts";
 import { ApiRefusal, type CallCluster } from "../../../shared/kubernetes/client.ts";
 
@@ -13,12 +13,12 @@ const RIGHTS =
  * A ping source that wakes the Knative Service once a minute. It bears the name of the service: RBAC can limit `delete` by
  * names alone, and a name that was different for each run would need the right to delete every source of the namespace.
  */
-export function knativeResumeSource(call: CallCluster, service: string, audience?: string): ResumeSource {
+export function knativeWakeUpSource(call: CallCluster, service: string, audience?: string): WakeUpSource {
   return {
     check: (signal) => lackOfRights(call, service, signal),
     ensure: (run, signal) =>
       unlessRefused({ fine: 409 }, async () => {
-        const owner = await uidOf(call, service, signal);
+        const owner = await readUid(call, service, signal);
         await call(signal, ({ custom, namespace }, options) => {
           const body = pingSource(run, { service, audience }, owner);
           return custom.createNamespacedCustomObject({ ...PING_SOURCES, namespace, body }, options);
@@ -82,7 +82,7 @@ function unlessUnreachable(error: unknown): { readonly missing: string } {
 }
 
 /** With its owner's uid the source goes when the service goes. Without the right to read that, it goes with the run. */
-async function uidOf(call: CallCluster, name: string, signal: AbortSignal): Promise<string | undefined> {
+async function readUid(call: CallCluster, name: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     const service: unknown = await call(signal, ({ custom, namespace }, options) =>
       custom.getNamespacedCustomObject({ ...SERVICES, namespace, name }, options),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { knativeResumeSource } from "../../functions/restore/workloads/resume-source.ts";
+import { knativeWakeUpSource } from "../../functions/restore/workloads/wake-up-source.ts";
 import type { KubernetesWorld } from "./kubernetes-world.ts";
 
 const RUN = "restore-0123456789abcdef01234567";
@@ -15,7 +15,7 @@ export function describeResumeSource(where: string, open: () => Promise<Kubernet
     after(() => world[Symbol.asyncDispose]());
 
     it("is made once, wakes the function each minute, and is removed once", async () => {
-      const source = knativeResumeSource(world.call, "restore");
+      const source = knativeWakeUpSource(world.call, "restore");
 
       const answers = [await source.ensure(RUN, signal), await source.ensure(RUN, signal)];
       const made = await world.pingSources();
@@ -36,7 +36,7 @@ export function describeResumeSource(where: string, open: () => Promise<Kubernet
     });
 
     it("means its events for the audience that senders of events need a token for", async () => {
-      const source = knativeResumeSource(world.call, "restore", "dormouse");
+      const source = knativeWakeUpSource(world.call, "restore", "dormouse");
 
       await source.ensure(RUN, signal);
       const made = await world.pingSources();
@@ -49,7 +49,7 @@ export function describeResumeSource(where: string, open: () => Promise<Kubernet
     });
 
     it("is known by the source of its events", () => {
-      const source = knativeResumeSource(world.call, "restore");
+      const source = knativeWakeUpSource(world.call, "restore");
       const sources = ["restore", "dormouse-daily", "x-restore", "restore-0"];
 
       const found = sources.map((name) => source.sends(`/apis/v1/namespaces/hets/pingsources/${name}`));
@@ -59,7 +59,7 @@ export function describeResumeSource(where: string, open: () => Promise<Kubernet
 
     it("is known beforehand to be possible, or not, and is not made to know it", async () => {
       const [allowed, forbidden] = [world.call, world.callWithoutRights].map((call) =>
-        knativeResumeSource(call, "restore"),
+        knativeWakeUpSource(call, "restore"),
       );
 
       assert.deepEqual(await allowed?.check(signal), {});
@@ -68,7 +68,7 @@ export function describeResumeSource(where: string, open: () => Promise<Kubernet
     });
 
     it("is not made without the right to do so, which is said", async () => {
-      const source = knativeResumeSource(world.callWithoutRights, "restore");
+      const source = knativeWakeUpSource(world.callWithoutRights, "restore");
 
       const { missing } = await source.ensure(RUN, signal);
 
