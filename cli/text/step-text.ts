@@ -18,7 +18,7 @@ const SENTENCES: Readonly<Record<string, (detail: Detail) => string>> = {
   found: ({ backup }) => `there is one that will do: ${words(backup)}`,
   mirrored: ({ copied }) =>
     `the bucket has ${plural(Array.isArray(copied) ? copied.length : 0, "backup")} more`,
-  unmirrored: ({ problem }) => `the bucket could not be brought up to date: ${readMessage(problem)}`,
+  mirror_failed: ({ problem }) => `the bucket could not be brought up to date: ${readMessage(problem)}`,
   retrying: ({ error, waitMs }) =>
     `${words(error)}: tried again${waitMs === undefined ? "" : ` in ${durationText(number(waitMs))}`}`,
   planned: ({ warnings }) =>
@@ -37,7 +37,7 @@ const SENTENCES: Readonly<Record<string, (detail: Detail) => string>> = {
   resumed: ({ phase }) => `another process goes on, from ${words(phase)}`,
   rolledback: () => "everything is as it was",
   failed: ({ error }) => `failed: ${words(error)}`,
-  unwatched: ({ why }) => `nothing would wake the function if its pod died: ${words(why)}`,
+  wakeup_unavailable: ({ why }) => `nothing would wake the function if its pod died: ${words(why)}`,
 };
 
 export function stepText({ step, detail = {} }: Step): string {

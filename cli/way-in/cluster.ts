@@ -56,7 +56,7 @@ export async function asking<Answer>(
   try {
     return await call();
   } catch (error) {
-    const { status, message } = readAnswer(error);
+    const { message, status = refusedStatus(message) } = readAnswer(error);
     if (status === 403) throw forbidden(namespace, rule, message);
     const hint = status === 401 ? "log in to the cluster again" : "kubectl must reach the cluster as well";
     throw new Failure(`the Kubernetes API says no to ${rule.verb} ${rule.resource}: ${message}`, {
@@ -88,6 +88,12 @@ function readAnswer(error: unknown): { readonly status: number | undefined; read
   return { status, message: sentenceIn(body) ?? readMessage(error) };
 }
 
+/** In the words of the package `ws`. */
+function refusedStatus(message: string): number | undefined {
+  const [, status] = /^Unexpected server response: (\d{3})$/.exec(message) ?? [];
+  return status === undefined ? undefined : Number(status);
+}
+
 function sentenceIn(body: unknown): string | undefined {
   try {
     const status: unknown = typeof body === "string" ? JSON.parse(body) : body;
@@ -101,6 +107,9 @@ function sentenceIn(body: unknown): string | undefined {
 }
 
 function readMessage(error: unknown): string {
+  // A WebSocket that was refused: an event, whose message has the status.
+  if (typeof error === "object" && error !== null && "message" in error && !(error instanceof Error))
+    return String(error.message);
   if (!(error instanceof Error)) return String(error);
   const { message } = error.cause instanceof Error ? error.cause : error;
   return message === "" ? error.name : message;

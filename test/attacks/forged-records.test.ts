@@ -134,7 +134,7 @@ describe("a sealed record of a run that has ended, put back as it was in between
     "after phase loading",
     "after phase loaded",
     "after phase stopping",
-    "before step exchanged",
+    "before step swapped",
   ];
 
   for (const point of points) {

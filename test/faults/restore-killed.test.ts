@@ -35,7 +35,7 @@ const SWAP: readonly Point[] = [
   ["before step fenced", "restored"],
   ["after step fenced", "restored"],
   ["before phase starting", "restored"],
-  ["before step exchanged", "restored"],
+  ["before step swapped", "restored"],
   ["before step started deployment/server", "restored"],
   ["before step started deployment/frontend", "restored"],
   ["before phase ended", "restored"],
