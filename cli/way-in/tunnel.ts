@@ -6,7 +6,7 @@ import { asking, type Cluster } from "./cluster.ts";
 export async function tunnelTo(cluster: Cluster, pod: string, port: number): Promise<Duplex> {
   const [toPod, fromPod] = [new PassThrough(), new PassThrough()];
   const forward = new PortForward(cluster.config);
-  const rule = { group: "", resource: "pods/portforward", verb: "create" };
+  const rule = { group: "", resource: "pods/portforward", verb: "get, create" };
   const opened = await asking(cluster, rule, () =>
     forward.portForward(cluster.namespace, pod, [port], fromPod, null, toPod),
   );

@@ -173,7 +173,7 @@ describe("mirroring a catalog", () => {
 
     await given.run();
 
-    assert.equal(given.problem(), "mirror_timed_out");
+    assert.equal(given.problem(), "mirror_conflict");
     const mirror = bucketCatalog(given.bucket.settings);
     const bytes = Buffer.concat(await Array.fromAsync(await mirror.open(twin.name, 0, never)));
     assert.equal(String(bytes), "PGDMP one");
