@@ -130,12 +130,7 @@ describe("a forged record and a ping", () => {
 });
 
 describe("a sealed record of a run that has ended, put back as it was in between", () => {
-  const points = [
-    "after phase loading",
-    "after phase loaded",
-    "after phase stopping",
-    "before step swapped",
-  ];
+  const points = ["after phase loading", "after phase loaded", "after phase stopping", "before step swapped"];
 
   for (const point of points) {
     it(`does nothing once more: the record of ${point}`, async () => {
