@@ -1,5 +1,5 @@
 // Loaded into a function's process with --import: its clock is off by DORMOUSE_TEST_CLOCK_OFFSET_MS, or by as much as
-// the file says that DORMOUSE_TEST_CLOCK_FILE names, which is read again each time.
+// the file says that DORMOUSE_TEST_CLOCK_FILE names, which is read again each time, as if that time had passed.
 import { readFileSync } from "node:fs";
 
 const RealDate = Date;
@@ -17,3 +17,8 @@ globalThis.Date = class extends RealDate {
     return RealDate.now() + offsetMs();
   }
 } as DateConstructor;
+
+if (file !== undefined) {
+  const realNow = performance.now.bind(performance);
+  performance.now = () => realNow() + offsetMs();
+}
