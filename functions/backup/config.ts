@@ -6,7 +6,7 @@ import { databaseVariables } from "../../shared/config/database-config.ts";
 import { intervalVariables } from "../../shared/config/sink-config.ts";
 import { variable } from "../../shared/config/config.ts";
 import { wholeNumber } from "../../shared/config/rules.ts";
-import { encryptionVariables } from "../../shared/config/encryption-config.ts";
+import { decryptionVariables, encryptionVariables } from "../../shared/config/encryption-config.ts";
 import { mirrorVariables } from "../../shared/config/mirror-config.ts";
 import { retentionVariables } from "../../shared/config/retention-config.ts";
 
@@ -30,6 +30,7 @@ export const backupConfig = z.object({
   ...databaseVariables,
   ...commonVariables,
   ...encryptionVariables,
+  MANIFEST_PUBLIC_KEY: decryptionVariables.MANIFEST_PUBLIC_KEY,
   ...mirrorVariables,
   ...retentionVariables,
   ...intervalVariables,

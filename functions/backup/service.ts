@@ -30,8 +30,11 @@ export async function backupService(config: BackupConfig, surroundings: ProcessC
   const { log } = surroundings;
   const libpq = await openLibpq(connectionSettings(config));
   const deps = {
-    ...backupDependencies("backup", config, surroundings, { libpq, dumpOptions: dumpOptions(config) }),
-    ...(await writerKeys(config)),
+    ...backupDependencies("backup", config, surroundings, {
+      libpq,
+      dumpOptions: dumpOptions(config),
+      keys: await writerKeys(config),
+    }),
     mirroring: configureMirroring(config),
   };
   const givenUp = (run: Run, problem: Problem) =>

@@ -55,12 +55,11 @@ export async function wire(config: RestoreConfig, surroundings: ProcessContext):
   const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
   // Only asked how far it is: a safety backup is sent by the next run of the backup function.
   const mirroring = mirror && { mirror, keep: KEEPS_NOTHING, timeoutMs: 0 };
-  const protection = await writerKeys(config);
+  const writing = await writerKeys(config);
+  const keys = { ...writing, judge: writing.judge ?? access.judge };
   const dumpOptions = { ...loadOptions(config), lockWaitMs: LOCK_WAIT_MS };
   const backup = {
-    ...backupDependencies("restore", config, surroundings, { libpq, dumpOptions }),
-    ...protection,
-    catalog: volume,
+    ...backupDependencies("restore", config, surroundings, { libpq, dumpOptions, keys }),
     mirroring,
   };
   const archives = { volume, catalog, files: openFiles(config, mirror, access) };

@@ -1,6 +1,7 @@
 import type { Backup } from "../catalog/backup.ts";
 import { ANSWER_MS } from "../catalog/bucket/silent-bucket.ts";
 import { isOwn, type Origin } from "../catalog/origin.ts";
+import { hasUntrusted, trusting } from "../catalog/trusted-listing.ts";
 import { asDormouseError } from "../errors.ts";
 import type { TakingBackup } from "./taking-backup.ts";
 
@@ -11,7 +12,7 @@ type Given = {
   /** On the volume. */
   readonly newest: Backup | undefined;
   readonly origin: Origin;
-  /** Something that may not be read could hide a later one on the volume. */
+  /** What may not be read, or bears no trusted signature, could be a later one on the volume. */
   readonly mayBeHidden: boolean;
 };
 
@@ -22,21 +23,23 @@ type Given = {
  * seconds since 1970.
  */
 export async function nextSequence(
-  { mirroring, log, request: { database }, run, signal }: TakingBackup,
+  { mirroring, judge, log, request: { database }, run, signal }: TakingBackup,
   { newest, origin, mayBeHidden }: Given,
 ): Promise<number> {
-  const onVolume = Math.max(newest?.sequence ?? 0, mayBeHidden ? Math.floor(Date.now() / 1000) : 0);
+  const beyondAnyCount = Math.floor(Date.now() / 1000);
+  const onVolume = Math.max(newest?.sequence ?? 0, mayBeHidden ? beyondAnyCount : 0);
   if (mirroring === undefined) return onVolume + 1;
   try {
     const soon = AbortSignal.any([signal, AbortSignal.timeout(ASK_BUCKET_MS)]);
-    const { backups } = await mirroring.mirror.list(soon, ANSWER_MS);
+    const { backups, foreign } = await trusting(mirroring.mirror, judge).list(soon, ANSWER_MS);
     const own = backups.filter((backup) => backup.database === database && isInBucket(origin, backup));
-    return own.reduce((last, { sequence }) => Math.max(last, sequence), onVolume) + 1;
+    const least = hasUntrusted(foreign, database) ? Math.max(onVolume, beyondAnyCount) : onVolume;
+    return own.reduce((last, { sequence }) => Math.max(last, sequence), least) + 1;
   } catch (error) {
     if (signal.aborted) throw error;
     const { code, message } = asDormouseError(error);
     log.warn("bucket sequence lookup failed", { run: run.id, code, error: message });
-    return onVolume > 0 ? onVolume + 1 : Math.floor(Date.now() / 1000);
+    return onVolume > 0 ? onVolume + 1 : beyondAnyCount;
   }
 }
 

@@ -6,6 +6,7 @@ import { fatalOmissions } from "../postgres/lacks.ts";
 import { inspectDatabase, type DatabaseInspection } from "../postgres/preflight.ts";
 import type { BackupManifest } from "../catalog/manifest.ts";
 import { isOwn } from "../catalog/origin.ts";
+import { hasUntrusted } from "../catalog/trusted-listing.ts";
 import { isAhead } from "../retention/keep-rules.ts";
 import { hiding } from "../retention/oddities.ts";
 import { isTransient, retrying } from "../retry.ts";
@@ -115,7 +116,9 @@ async function ownBackups(taking: TakingBackup) {
   const all = backups.filter((backup) => backup.database === database);
   const origin = await originNow(taking, all, signal);
   const known = all.filter((backup) => isOwn(origin, backup)).toSorted(newestFirst);
-  return { origin, known, mayBeHidden: hiding(foreign, database, known[0]?.startedAt).length > 0 };
+  const mayBeHidden =
+    hiding(foreign, database, known[0]?.startedAt).length > 0 || hasUntrusted(foreign, database);
+  return { origin, known, mayBeHidden };
 }
 
 /** What a wrong clock stamped ahead of now would be young for as long as it is ahead, and none would follow it. */

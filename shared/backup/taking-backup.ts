@@ -2,7 +2,8 @@ import { runFiles } from "../run/run-files.ts";
 import { runSeal } from "../run/run-seal.ts";
 import type { RunContext, RunStore } from "../run/run.ts";
 import type { VolumeCatalog } from "../catalog/catalog.ts";
-import type { Encryption, SignManifest } from "../catalog/encryption.ts";
+import type { WriterKeys } from "../catalog/encryption/protection.ts";
+import { trusting } from "../catalog/trusted-listing.ts";
 import type { Origin } from "../catalog/origin.ts";
 import { volumeCatalog } from "../catalog/volume/volume-catalog.ts";
 import { eventSink, type EventSink } from "../events/event-sink.ts";
@@ -24,7 +25,7 @@ import { findNamespace } from "../kubernetes/namespace.ts";
 import type { MirrorPolicy } from "./mirror-backups.ts";
 
 /** What a function takes its backups with: one for all its runs. */
-export type BackupDependencies = {
+export type BackupDependencies = WriterKeys & {
   readonly connection: ConnectionSettings;
   readonly libpq: Libpq;
   readonly dumpOptions: DumpOptions;
@@ -36,10 +37,6 @@ export type BackupDependencies = {
   readonly systemIdentifier: (signal: AbortSignal) => Promise<string | undefined>;
   /** Where this function stands, and under which name it reaches the server. */
   readonly installation: Omit<Origin, "system" | "formerly">;
-  /** Unset: archives are stored as pg_dump wrote them. */
-  readonly encryption?: Encryption | undefined;
-  /** Unset: manifests bear no signature. */
-  readonly sign?: SignManifest | undefined;
   /** Unset: there is no bucket. */
   readonly mirroring?: MirrorPolicy | undefined;
   readonly events: EventSink;
@@ -89,12 +86,14 @@ export function describeInstallation(config: InstallationSettings): BackupDepend
 
 const now = () => new Date();
 
+type Tools = Pick<BackupDependencies, "libpq" | "dumpOptions"> & { readonly keys: WriterKeys };
+
 /** Made once for the function of that name: for the backups of one, for the safety backups of the other. */
 export function backupDependencies(
   name: "backup" | "restore",
   config: Settings,
   { log, searchPath }: { readonly log: Log; readonly searchPath: string },
-  { libpq, dumpOptions }: Pick<BackupDependencies, "libpq" | "dumpOptions">,
+  { libpq, dumpOptions, keys }: Tools,
 ): BackupDependencies {
   const connection = connectionSettings(config);
   const source = `/dormouse/${name}/${encodeURIComponent(config.POSTGRESQL_DATABASE)}`;
@@ -104,7 +103,8 @@ export function backupDependencies(
     libpq,
     dumpOptions,
     toolPlace: { binDir: config.PG_BIN_DIR, searchPath },
-    catalog: volumeCatalog(config.BACKUP_DIR),
+    ...keys,
+    catalog: trusting(volumeCatalog(config.BACKUP_DIR), keys.judge),
     runs: runFiles(config.BACKUP_DIR, log, now, seal),
     lock: advisoryLock(connection),
     systemIdentifier: systemIdentifier(connection),

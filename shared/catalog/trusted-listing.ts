@@ -1,6 +1,6 @@
 import type { CatalogListing, ForeignEntry } from "./catalog.ts";
 import { DormouseError } from "../errors.ts";
-import type { ArchiveName } from "./archive-name.ts";
+import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
 import type { Backup } from "./backup.ts";
 import type { JudgeSignature } from "./encryption.ts";
 
@@ -38,6 +38,14 @@ export function trusting<Place extends Listing>(place: Place, judge: JudgeSignat
 
 export function isUntrusted({ reason }: ForeignEntry): boolean {
   return reason === "signature_missing" || reason === "signature_invalid";
+}
+
+/** Whether what is not believed bears names of `database`: there may have been more backups than count. */
+export function hasUntrusted(foreign: readonly ForeignEntry[], database: string): boolean {
+  return foreign.some(
+    (entry) =>
+      isUntrusted(entry) && parseArchiveName(entry.path.replace(/\.json$/, ""))?.database === database,
+  );
 }
 
 export function untrusted(name: ArchiveName, why: string): DormouseError {

@@ -35,7 +35,7 @@ export const decryptionVariables = {
   }),
   MANIFEST_PUBLIC_KEY: variable(z.optional(text), {
     description:
-      "Only backups whose manifests one of these keys signed are restored, count in a cull and go by one; restore copies the archive into RESTORE_DIR and loads that copy. Unset: signatures are not looked at.",
+      "Only backups whose manifests one of these keys signed are restored, count in a cull and go by one; restore copies the archive into RESTORE_DIR and loads that copy. Unset: signatures are not looked at. The backup function, which trusts what MANIFEST_SIGNING_KEY signed, needs only the keys before that.",
     allowed: "one or more public Ed25519 keys in PEM",
     isSecret: true,
   }),

@@ -18,6 +18,12 @@ export function manifestSigner(pem: string): SignManifest {
   });
 }
 
+/** The public half of what signs, in PEM. */
+export function publicKeyOf(pem: string): string {
+  const key = readKey("MANIFEST_SIGNING_KEY", () => createPrivateKey(pem));
+  return createPublicKey(key).export({ type: "spki", format: "pem" }).toString();
+}
+
 const PEM = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g;
 
 export function signatureChecker(pem: string): CheckSignature {

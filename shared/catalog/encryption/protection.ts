@@ -1,21 +1,28 @@
 import { readFileSync } from "node:fs";
 import type { CheckSignature, Decrypt, Encryption, JudgeSignature, SignManifest } from "../encryption.ts";
-import { manifestSigner, signatureChecker, signatureJudge } from "./manifest-signature.ts";
+import { manifestSigner, publicKeyOf, signatureChecker, signatureJudge } from "./manifest-signature.ts";
 import { DormouseError } from "../../errors.ts";
 import type { DecryptionConfig, EncryptionConfig } from "../../config/encryption-config.ts";
 
 export type WriterKeys = {
+  /** Unset: archives are stored as pg_dump wrote them. */
   readonly encryption?: Encryption | undefined;
+  /** Unset: manifests bear no signature. */
   readonly sign?: SignManifest | undefined;
+  /** For lists: what the writer signed itself, and what the public keys beside it did, is believed. */
+  readonly judge?: JudgeSignature | undefined;
 };
 
 /** For whoever writes archives. The library is loaded only where it is asked for, and keys are read at once. */
-export async function writerKeys(config: EncryptionConfig): Promise<WriterKeys> {
-  const { AGE_RECIPIENTS: recipients, MANIFEST_SIGNING_KEY: key } = config;
-  const sign = key === undefined ? undefined : manifestSigner(key);
-  if (recipients === undefined) return { sign };
+export async function writerKeys(config: EncryptionConfig & Partial<DecryptionConfig>): Promise<WriterKeys> {
+  const { AGE_RECIPIENTS: recipients, MANIFEST_SIGNING_KEY: key, MANIFEST_PUBLIC_KEY: others = "" } = config;
+  const signing =
+    key === undefined
+      ? {}
+      : { sign: manifestSigner(key), judge: signatureJudge(`${publicKeyOf(key)}${others}`) };
+  if (recipients === undefined) return signing;
   const { ageEncryption } = await import("./age-encryption.ts");
-  return { encryption: ageEncryption(recipients), sign };
+  return { encryption: ageEncryption(recipients), ...signing };
 }
 
 export type ReaderKeys = {

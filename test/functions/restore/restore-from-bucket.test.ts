@@ -129,6 +129,7 @@ describe("a restore with nothing but the bucket", () => {
   });
 
   it("refuses a manifest that was changed in the bucket, and one that nobody signed", async () => {
+    await mirrored();
     const signed = await mirrored({ MANIFEST_SIGNING_KEY });
     await stage.destroyData();
     const destroyed = await stage.fingerprint();
