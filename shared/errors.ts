@@ -14,6 +14,7 @@ export type ErrorCode =
   | "backup_elsewhere"
   | "idempotency_key_reused"
   | "overloaded"
+  | "rate_limited"
   // who asks
   | "unauthenticated"
   | "forbidden"

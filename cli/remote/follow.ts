@@ -134,6 +134,7 @@ async function endOf<Result>(remote: Remote, heard: Heard, watcher: Watcher): Pr
 const PASSING: ReadonlySet<string> = new Set([
   "unreachable",
   "overloaded",
+  "rate_limited",
   "interrupted",
   "rollback_pending",
   "run_superseded",

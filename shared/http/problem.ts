@@ -18,6 +18,7 @@ export const STATUS = {
   backup_elsewhere: 422,
   idempotency_key_reused: 422,
   overloaded: 503,
+  rate_limited: 429,
   unauthenticated: 401,
   forbidden: 403,
   origin_not_allowed: 403,
@@ -101,6 +102,6 @@ export type EventStatus = 400 | 401 | 403 | 422 | 503;
 /** A permanent fault must not be retried by any sender; what may pass is retried by all of them at 503. */
 export function eventStatus(code: ErrorCode): EventStatus {
   const status = STATUS[code];
-  if (status >= 500) return 503;
+  if (status >= 500 || status === 429) return 503;
   return status === 400 || status === 401 || status === 403 ? status : 422;
 }

@@ -17,35 +17,32 @@ const REMEMBERED_MS = 10_000;
 /** Allowed and refused callers have a cache each: guessed tokens displace no allowed caller. */
 const REMEMBERED = 100;
 
-type Remembered<Value> = Map<string, { readonly value: Value; readonly until: number }>;
+/** More callers that were never seen come at once only where tokens are guessed. */
+const NEW_AT_ONCE = 20;
+const NEW_PER_SECOND = 10;
 
 /**
  * Asks the cluster whose token this is (TokenReview) and whether its owner may do this (SubjectAccessReview). A yes and
- * a no are remembered by the token's hash, and requests that come together are one question.
+ * a no are remembered by the token's hash, and requests that come together are one question. Tokens that were never
+ * good are asked about some at a time.
  */
 export function reviewAuth(call: CallCluster, settings: ReviewSettings): Authorize {
-  const allowed: Remembered<Caller> = new Map();
-  const refused: Remembered<DormouseError> = new Map();
+  const allowed = createMemory<Caller>(settings);
+  const refused = createMemory<DormouseError>(settings);
   const asking = new Map<string, Promise<Caller>>();
+  const limit = limitNew(settings);
 
-  function remember<Value>(known: Remembered<Value>, key: string, value: Value): void {
-    known.delete(key);
-    known.set(key, { value, until: settings.monotonicMs() + REMEMBERED_MS });
-    for (const oldest of [...known.keys()].slice(0, known.size - REMEMBERED)) known.delete(oldest);
-  }
-
-  function remembered<Value>(known: Remembered<Value>, key: string): Value | undefined {
-    const found = known.get(key);
-    return found !== undefined && found.until > settings.monotonicMs() ? found.value : undefined;
-  }
-
-  async function ask(key: string, asked: Asked, signal: AbortSignal): Promise<Caller> {
+  async function ask({ key, hash }: Keys, asked: Asked, signal: AbortSignal): Promise<Caller> {
     try {
       const caller = await review(call, settings, asked, signal);
-      remember(allowed, key, caller);
+      allowed.set(key, caller);
+      limit.found(hash, true);
       return caller;
     } catch (error) {
-      if (error instanceof DormouseError && isRefusal(error)) remember(refused, key, error);
+      if (error instanceof DormouseError && isRefusal(error)) {
+        refused.set(key, error);
+        limit.found(hash, error.code === "forbidden");
+      }
       throw error;
     } finally {
       asking.delete(key);
@@ -54,14 +51,64 @@ export function reviewAuth(call: CallCluster, settings: ReviewSettings): Authori
 
   return async ({ token, verb }, signal) => {
     if (token === undefined) throw unauthenticated("the request bears no token", settings);
-    const key = `${verb} ${createHash("sha256").update(token).digest("hex")}`;
-    const caller = remembered(allowed, key);
+    const hash = createHash("sha256").update(token).digest("hex");
+    const key = `${verb} ${hash}`;
+    const caller = allowed.get(key);
     if (caller !== undefined) return caller;
-    const refusal = remembered(refused, key);
+    const refusal = refused.get(key);
     if (refusal !== undefined) throw refusal;
-    const answer = asking.get(key) ?? ask(key, { token, verb }, signal);
+    const underWay = asking.get(key);
+    if (underWay !== undefined) return underWay;
+    limit.admit(hash);
+    const answer = ask({ key, hash }, { token, verb }, signal);
     asking.set(key, answer);
     return answer;
+  };
+}
+
+/** The hash of a token, and that of the question, which names the verb too. */
+type Keys = { readonly key: string; readonly hash: string };
+type Clock = Pick<ReviewSettings, "monotonicMs">;
+
+/** The latest answers, each for some seconds. */
+function createMemory<Value>({ monotonicMs }: Clock) {
+  const known = new Map<string, { readonly value: Value; readonly until: number }>();
+  return {
+    get(key: string): Value | undefined {
+      const found = known.get(key);
+      return found !== undefined && found.until > monotonicMs() ? found.value : undefined;
+    },
+    set(key: string, value: Value): void {
+      known.delete(key);
+      known.set(key, { value, until: monotonicMs() + REMEMBERED_MS });
+      forgetOldest(known);
+    },
+  };
+}
+
+function forgetOldest(known: Map<string, unknown> | Set<string>): void {
+  for (const oldest of [...known.keys()].slice(0, known.size - REMEMBERED)) known.delete(oldest);
+}
+
+/** A token bucket for questions about tokens that were never good; one that was is asked about, whatever is guessed meanwhile. */
+function limitNew({ monotonicMs }: Clock) {
+  const good = new Set<string>();
+  let left = NEW_AT_ONCE;
+  let atMs = monotonicMs();
+  return {
+    admit(hash: string): void {
+      if (good.has(hash)) return;
+      const nowMs = monotonicMs();
+      left = Math.min(NEW_AT_ONCE, left + ((nowMs - atMs) / 1000) * NEW_PER_SECOND);
+      atMs = nowMs;
+      if (left < 1) throw tooMany();
+      left -= 1;
+    },
+    found(hash: string, isGood: boolean): void {
+      good.delete(hash);
+      if (isGood) good.add(hash);
+      forgetOldest(good);
+    },
   };
 }
 
@@ -136,6 +183,12 @@ async function asked<Answer>(review: Promise<Answer>): Promise<Answer> {
       },
     );
   }
+}
+
+function tooMany(): DormouseError {
+  return new DormouseError("rate_limited", "too many tokens that this function does not know came at once", {
+    hint: "send the request again in some seconds; if it goes on, a client guesses tokens: restrict who reaches this function",
+  });
 }
 
 function unauthenticated(why: string, { audience }: ReviewSettings): DormouseError {

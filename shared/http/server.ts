@@ -198,7 +198,7 @@ function errorAnswer(log: Log) {
       return void response.status(status).end();
     }
     const problem = toProblem(ours);
-    if (problem.status === 503) response.set("Retry-After", RETRY_AFTER_SECONDS);
+    if (problem.status === 503 || problem.status === 429) response.set("Retry-After", RETRY_AFTER_SECONDS);
     if (problem.status === 401) response.set("WWW-Authenticate", "Bearer");
     response.status(problem.status).type("application/problem+json").json(problem);
   };
