@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { DormouseError } from "../errors.ts";
 import { variable } from "./config.ts";
+import { readKeyFile } from "./key-file.ts";
 import { httpUrl, text, wholeNumber } from "./rules.ts";
 import type { proxyVariables } from "./proxy-config.ts";
 
@@ -83,7 +84,7 @@ export const mirrorVariables = {
 export type MirrorConfig = z.output<z.ZodMiniObject<typeof mirrorVariables & typeof proxyVariables>>;
 
 /** What the adapter is given; `undefined` without a bucket. Throws `configuration_invalid` for what does not fit together. */
-export function bucketSettings(config: MirrorConfig, readFile: (path: string) => string) {
+export function bucketSettings(config: MirrorConfig, readFile = readKeyFile) {
   if (config.S3_BUCKET === undefined) return undefined;
   if (config.S3_PREFIX === undefined) throw invalid(PREFIX_UNSET);
   return {

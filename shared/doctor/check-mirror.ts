@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { bucketSettings, type MirrorConfig } from "../config/mirror-config.ts";
 import type { Examiner } from "./check-bucket.ts";
 import type { Check } from "./finding.ts";
 
 /** A round trip to the bucket, if there is one. */
 export function mirrorChecks(config: MirrorConfig, examiner: Examiner): readonly Check[] {
-  const settings = bucketSettings(config, (path) => readFileSync(path, "utf8"));
+  const settings = bucketSettings(config);
   if (settings === undefined) return [];
   const look: Check["look"] = async (signal) =>
     (await import("./check-bucket.ts")).bucketCheck(settings, examiner).look(signal);

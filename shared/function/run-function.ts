@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import type * as z from "zod/mini";
 import { openVolume } from "../catalog/volume/open-volume.ts";
 import { limitVolumeCalls, volumeWatch } from "../catalog/volume/volume-calls.ts";
 import { jsonLog, type Log } from "../log.ts";
 import { readConfig, type ConfigSchema, type Environment } from "../config/config.ts";
+import { readKeyFile } from "../config/key-file.ts";
 import { withProxies } from "../config/proxy-config.ts";
 import { serve, startFunction } from "./serve.ts";
 import type { ServeConfig, Service } from "./service.ts";
@@ -43,7 +43,7 @@ export function runFunction<Schema extends ConfigSchema>({
   process.umask(0o007);
   void startFunction(log, async () => {
     const environment = withProxies(process.env);
-    const config = readConfig(schema, environment, (path) => readFileSync(path, "utf8"));
+    const config = readConfig(schema, environment, readKeyFile);
     await check?.(config, environment, log);
     const common = config as unknown as Common;
     limitVolumeCalls(common.VOLUME_TIMEOUT_SECONDS * 1000);

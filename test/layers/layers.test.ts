@@ -24,6 +24,9 @@ const ROOMS = [
 const FUNCTIONS = ["backup", "cull", "restore"];
 const PURE = ["shared/retention", "functions/cull/retention", "functions/restore/plan"];
 
+/** Where the calls of a volume get their limit. */
+const LIMITED = "shared/catalog/volume/volume-calls.ts";
+
 type Forbidden = readonly [folder: string, line: string, said: string];
 
 const againstTheOrder = ROOMS.flatMap((room, index) =>
@@ -48,6 +51,14 @@ const impure = PURE.flatMap((folder): Forbidden[] => [
   [folder, "export const at = Date.now();", "no-restricted-properties"],
   [folder, "export const x = fetch;", "no-restricted-globals"],
 ]);
+const pastTheLimit = ["shared/catalog", "shared/catalog/part", "shared/run"].flatMap(
+  (folder): Forbidden[] => [
+    [folder, 'import { constants } from "node:fs";', "volume-calls"],
+    [folder, 'import * as promises from "node:fs/promises";', "volume-calls"],
+    [folder, 'import "fs";', "volume-calls"],
+    [folder, 'export { constants } from "node:fs";', "volume-calls"],
+  ],
+);
 const fromServer = ["../shared/run/run.ts", "../functions/cull/a.ts"].flatMap((path): Forbidden[] => [
   ["cli", `import { a } from "${path}"; export const b = a;`, "nothing of the server's"],
   ["cli/part", `import { a } from "../${path}"; export const b = a;`, "nothing of the server's"],
@@ -62,6 +73,7 @@ const FORBIDDEN: readonly Forbidden[] = [
   ...intoFunctions,
   ...betweenFunctions,
   ...impure,
+  ...pastTheLimit,
   ["shared/http", "export const a = process.env;", "no-process-env"],
   ["shared/catalog", "(async () => undefined)();", "no-floating-promises"],
 ];
@@ -88,6 +100,8 @@ describe("the rules of the house", () => {
     };
     for (const [index, [, line]] of FORBIDDEN.entries()) await write(fileOf(index), `${line}\nexport {};\n`);
     await write("cli/allowed.ts", 'import type { A } from "../shared/run/a.ts";\nexport type B = A;\n');
+    await write("shared/run/allowed.ts", 'import type { Stats } from "node:fs";\nexport type A = Stats;\n');
+    await write(LIMITED, 'import "node:fs";\nimport "../../errors.ts";\nimport "../../run/a.ts";\n');
     await write("shared/run/circle-a.ts", 'import type { B } from "./circle-b.ts";\nexport type A = B;\n');
     await write("shared/run/circle-b.ts", 'import type { A } from "./circle-a.ts";\nexport type B = A[];\n');
     const { stdout } = await execa(
@@ -115,6 +129,15 @@ describe("the rules of the house", () => {
     assert.deepEqual(
       found.filter(({ filename }) => filename === "cli/allowed.ts"),
       [],
+    );
+  });
+
+  it("leave the calls of the file system to the one file that limits them, and the types of it to all", () => {
+    const told = found.filter(({ filename }) => [LIMITED, "shared/run/allowed.ts"].includes(filename));
+
+    assert.deepEqual(
+      told.map(({ filename, message }) => [filename, message]),
+      [[LIMITED, "'../../run/a.ts' import is restricted from being used by a pattern."]],
     );
   });
 

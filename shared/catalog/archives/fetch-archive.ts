@@ -1,4 +1,3 @@
-import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import * as promises from "../volume/volume-calls.ts";
 import { join } from "node:path";
@@ -161,10 +160,12 @@ async function fetched(task: Task): Promise<ArchiveFile> {
   const { places, backup, signal } = task;
   const path = join(places.restoreDir, fetchedName(backup.name));
   const what = `copy of ${backup.name} in RESTORE_DIR`;
-  const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
-  const handle = await promises.open(path, flags, 0o600).catch((error: unknown) => {
-    throw volumeError(error, what);
-  });
+  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = promises.constants;
+  const handle = await promises
+    .open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600)
+    .catch((error: unknown) => {
+      throw volumeError(error, what);
+    });
   const { size: had } = await handle.stat();
   try {
     await append(task, handle, had);

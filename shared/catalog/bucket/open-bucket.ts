@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { bucketSettings, type MirrorConfig } from "../../config/mirror-config.ts";
 import { lazily } from "../../lazily.ts";
 import type { BucketCatalog } from "../catalog.ts";
@@ -8,7 +7,7 @@ import type { BucketCatalog } from "../catalog.ts";
  * asked for something, and does not delay the waking of a function.
  */
 export function openBucketCatalog(config: MirrorConfig): BucketCatalog | undefined {
-  const settings = bucketSettings(config, (path) => readFileSync(path, "utf8"));
+  const settings = bucketSettings(config);
   if (settings === undefined) return undefined;
   const catalog = lazily(async () => (await import("./bucket-catalog.ts")).bucketCatalog(settings));
   return {

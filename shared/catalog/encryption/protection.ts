@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import type { CheckSignature, Decrypt, Encryption, JudgeSignature, SignManifest } from "../encryption.ts";
 import { manifestSigner, publicKeyOf, signatureChecker, signatureJudge } from "./manifest-signature.ts";
 import { DormouseError } from "../../errors.ts";
 import type { DecryptionConfig, EncryptionConfig } from "../../config/encryption-config.ts";
+import { readKeyFile } from "../../config/key-file.ts";
 
 export type WriterKeys = {
   /** Unset: archives are stored as pg_dump wrote them. */
@@ -45,7 +45,7 @@ export async function readerKeys(config: Partial<DecryptionConfig>): Promise<Rea
 
 function readKeys(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readKeyFile(path);
   } catch (error) {
     throw new DormouseError(
       "configuration_invalid",

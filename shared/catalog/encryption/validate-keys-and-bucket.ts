@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { Log } from "../../log.ts";
 import type { DecryptionConfig, EncryptionConfig } from "../../config/encryption-config.ts";
 import { bucketSettings, type MirrorConfig } from "../../config/mirror-config.ts";
@@ -7,7 +6,7 @@ type Config = MirrorConfig & EncryptionConfig & Partial<DecryptionConfig>;
 
 /** Settings and keys that cannot be used are told before a function listens, not when the first backup is due. */
 export async function validateKeysAndBucket(config: Config, log: Log): Promise<void> {
-  bucketSettings(config, (path) => readFileSync(path, "utf8"));
+  bucketSettings(config);
   const { AGE_RECIPIENTS, MANIFEST_SIGNING_KEY, AGE_IDENTITY_FILE, MANIFEST_PUBLIC_KEY } = config;
   const asked = [AGE_RECIPIENTS, MANIFEST_SIGNING_KEY, AGE_IDENTITY_FILE, MANIFEST_PUBLIC_KEY];
   if (asked.every((value) => value === undefined)) return;

@@ -1,9 +1,9 @@
-import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArchiveName } from "../archive-name.ts";
 import { DormouseError } from "../../errors.ts";
 import { readCode, lookAt, type Files } from "./files.ts";
+import { constants } from "./volume-calls.ts";
 
 const READ_BYTES = 1 << 18;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { access, chmod, mkdir, stat } from "./volume-calls.ts";
+import { access, chmod, constants, mkdir, stat } from "./volume-calls.ts";
 import { join } from "node:path";
 import { DormouseError } from "../../errors.ts";
 import { accessFault, readCode, FOLDER_MODE } from "./files.ts";

@@ -2,6 +2,8 @@ import * as fs from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { DormouseError } from "../../errors.ts";
 
+export { constants } from "node:fs";
+
 type Call = (...args: readonly unknown[]) => Promise<unknown>;
 type Overdue = { readonly what: string; readonly sinceMs: number };
 
