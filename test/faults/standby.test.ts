@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
+import type { Report } from "../../shared/doctor/finding.ts";
 import { backupEnvironment, restoreEnvironment, startFunction } from "../support/function-process.ts";
 import { startPostgres, startStandby, type OwnServer } from "../support/postgres.ts";
 import { readContent, temporaryFolder } from "../support/volume.ts";
@@ -53,13 +54,17 @@ describe("a hot standby", { skip }, () => {
     assert.match(problem.hint, /hot_standby_feedback=on .*max_standby_streaming_delay/);
   });
 
-  it("is no place to restore to: the plan says so for each strategy, and nothing is begun", async () => {
+  it("is no place to restore to: doctor and plan say so, for each strategy, and nothing is begun", async () => {
     await using volume = await temporaryFolder();
     await using backup = await startFunction("backup", backupEnvironment(primary, "app", volume.path));
     const { name } = (await (await backup.post()).json()) as BackupManifest;
     const content = await readContent(volume.path);
     await using restore = await startFunction("restore", restoreEnvironment(standby, "app", volume.path));
 
+    const { healthy, findings } = (await (await restore.get("/doctor")).json()) as Report;
+    const [fault] = findings.filter(({ check, state }) => check === "restore" && state === "fault");
+    assert.equal(healthy, false);
+    assert.match(`${fault?.detail} ${fault?.fix}`, /standby.*name the primary/);
     for (const how of [{}, { strategy: "in-place" }, { into: "scratch" }, { into: "other" }]) {
       const plan = (await (await restore.post({ filename: name, ...how, dryRun: true })).json()) as {
         readonly blockers: readonly { readonly kind: string; readonly remedy: string }[];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chown, mkdir, writeFile } from "node:fs/promises";
+import { chown, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { execa } from "execa";
@@ -14,6 +14,8 @@ import {
 import { sharedServer } from "../support/postgres.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
+/** No count of backups comes as far as the seconds since 1970. */
+const SECONDS_OF_2020 = 1_577_836_800;
 const NOBODY = { uid: 65_534, gid: 65_534 };
 
 async function lackOfUsers(): Promise<string | undefined> {
@@ -54,5 +56,29 @@ describe("functions beside what another user keeps to itself", async () => {
       [beside.name, first.name],
     );
     assert.deepEqual([...new Set(foreign.map(({ reason }) => reason))], ["unreadable"]);
+  });
+
+  it("number a backup beyond each that may be hidden, and go on from there", { skip }, async () => {
+    const server = await sharedServer();
+    const database = await server.createDatabase();
+    await using volume = await temporaryFolder();
+    await chown(volume.path, NOBODY.uid, NOBODY.gid);
+    await using backup = await startFunction(
+      "backup",
+      backupEnvironment(server, database, volume.path),
+      NOBODY,
+    );
+    const sequence = async () => (await manifestOf(await backup.post())).sequence;
+    const hidden = join(volume.path, "2999-01-01");
+
+    const counted = [await sequence()];
+    await mkdir(hidden, { mode: 0o700 });
+    const [beyond, next] = [await sequence(), await sequence()];
+    await rm(hidden, { recursive: true });
+    counted.push((await sequence()) - next);
+    await server.dropDatabase(database);
+
+    assert.deepEqual(counted, [1, 1]);
+    assert.ok(beyond > SECONDS_OF_2020 && next > beyond, `${beyond}, ${next}`);
   });
 });

@@ -1,4 +1,5 @@
 import type { DatabaseInspection } from "../../shared/postgres/preflight.ts";
+import type { DatabaseProperties } from "../../shared/postgres/properties/database-properties.ts";
 import type { ConnectionSettings } from "../../shared/postgres/session/connection.ts";
 import type { DumpOptions } from "../../shared/postgres/pg-dump.ts";
 import type { ServerAddress } from "./postgres.ts";
@@ -23,6 +24,20 @@ export async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer
   return Buffer.concat(chunks);
 }
 
+/** As CREATE DATABASE makes one of template0. */
+export const plainDatabase: DatabaseProperties = {
+  owner: "postgres",
+  encoding: "UTF8",
+  localeProvider: "libc",
+  collate: "C",
+  ctype: "C",
+  tablespace: "pg_default",
+  connectionLimit: -1,
+  isTemplate: false,
+  settings: [],
+  labels: [],
+};
+
 /** Of an empty database; what a dump takes from it are its settings. */
 export const anInspection: DatabaseInspection = {
   role: "postgres",
@@ -31,18 +46,7 @@ export const anInspection: DatabaseInspection = {
   databaseBytes: 0,
   extensions: [],
   lacks: [],
-  properties: {
-    owner: "postgres",
-    encoding: "UTF8",
-    localeProvider: "libc",
-    collate: "C",
-    ctype: "C",
-    tablespace: "pg_default",
-    connectionLimit: -1,
-    isTemplate: false,
-    settings: [],
-    labels: [],
-  },
+  properties: plainDatabase,
   settings: {},
   toolSettings: {},
   warnings: [],

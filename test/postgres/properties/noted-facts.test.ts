@@ -7,21 +7,8 @@ import type {
 import { NO_NEEDS } from "../../../shared/postgres/plain-dump/script-needs.ts";
 import { connect } from "../../../shared/postgres/session/connection.ts";
 import { targetFacts } from "../../../shared/postgres/properties/read-target-facts.ts";
-import { settingsOf } from "../../support/postgres-adapter.ts";
+import { plainDatabase, settingsOf } from "../../support/postgres-adapter.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
-
-const GONE: DatabaseProperties = {
-  owner: "postgres",
-  encoding: "UTF8",
-  localeProvider: "libc",
-  collate: "C",
-  ctype: "C",
-  tablespace: "pg_default",
-  connectionLimit: -1,
-  isTemplate: false,
-  settings: [],
-  labels: [],
-};
 
 describe("what the server says of a database that a manifest notes and that is gone", () => {
   const role = `noted_${process.pid}`;
@@ -36,7 +23,7 @@ describe("what the server says of a database that a manifest notes and that is g
 
   async function factsOf(properties: Partial<DatabaseProperties>, settings: Settings = {}) {
     const client = await connect(settingsOf(server), "postgres", new AbortController().signal);
-    const noted = { properties: { ...GONE, ...properties } as DatabaseProperties, settings };
+    const noted = { properties: { ...plainDatabase, ...properties } as DatabaseProperties, settings };
     try {
       await client.query(`SET ROLE ${role}`);
       const request = { database: "there is none", target: "there is none", needs: NO_NEEDS, noted };

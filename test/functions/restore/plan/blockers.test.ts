@@ -1,24 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { findBlockers, findNeeds } from "../../../../functions/restore/plan/blockers.ts";
-import type { DatabaseProperties } from "../../../../shared/postgres/properties/database-properties.ts";
 import { STRATEGIES, type Strategy } from "../../../../functions/restore/journal/journal.ts";
+import { plainDatabase } from "../../../support/postgres-adapter.ts";
 import { legacyFile, restorable, targetFacts, type FactsGiven } from "../../../support/restorables.ts";
 
 type Row = readonly [what: string, facts: FactsGiven, kind: string, strategies: readonly Strategy[]];
 
-const LIVE: DatabaseProperties = {
-  owner: "hets",
-  encoding: "UTF8",
-  localeProvider: "libc",
-  collate: "C",
-  ctype: "C",
-  tablespace: "pg_default",
-  connectionLimit: -1,
-  isTemplate: false,
-  settings: [],
-  labels: [],
-};
+const LIVE = { ...plainDatabase, owner: "hets" };
 const LOADING = ["swap", "in-place", "rehearse", "beside"] as const;
 
 const ROWS: readonly Row[] = [
