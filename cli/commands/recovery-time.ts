@@ -5,7 +5,7 @@ export type RecoveryTime = {
   readonly estimateMs: number;
   readonly measuredMs: number;
   readonly at: string;
-  /** A rehearsal stops and starts nothing: the swapNames and the pods come on top. */
+  /** A rehearsal stops and starts nothing: the swap and the pods come on top. */
   readonly isRehearsal: boolean;
   readonly measuredBytes: number;
   readonly bytes: number;
@@ -14,7 +14,7 @@ export type RecoveryTime = {
 const MEASURED = new Set(["swap", "in-place", "rehearse"]);
 
 /**
- * Measured, and scaled by size: reading, loading and comparing grow with the database; the swapNames and the pods do not.
+ * Measured, and scaled by size: reading, loading and comparing grow with the database; the swap and the pods do not.
  * `undefined` where nothing was measured. `runs` newest first.
  */
 export function recoveryTime(

@@ -5,6 +5,7 @@ import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
 import { progressOf } from "../../shared/run/progress.ts";
 import type { RunContext } from "../../shared/run/run.ts";
+import { EFFECTS } from "./plan/strategy.ts";
 import { ownDatabase } from "./journal/journal.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
 import { refuseUnmet } from "./plan-restore.ts";
@@ -53,7 +54,7 @@ export async function loadBeside(
   });
   await step("loaded", { database: loaded, bytes: await deps.server.sizeBytes(loaded, signal) });
   const compared = await checkRows(deps, saga, verified.tables);
-  if (strategy !== "rehearse") await deps.server.copyProperties(likeness, loaded, signal);
+  if (!EFFECTS[strategy].drops) await deps.server.copyProperties(likeness, loaded, signal);
   await saga.write({ phase: "loaded", compared });
 }
 

@@ -1,5 +1,5 @@
 import { unmetNeeds, type Blocker } from "./plan/blockers.ts";
-import type { Strategy } from "./journal/journal.ts";
+import { EFFECTS, type Strategy } from "./plan/strategy.ts";
 import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import { copyRoomBlockers } from "./plan/copy-room.ts";
@@ -111,13 +111,13 @@ export async function toPlan(
   const { database } = deps.settings;
   const { facts, tools, demands, warnings } = await lookAt(deps, { backup, choice, target }, signal);
   const workloads = [];
-  const stops = strategy !== "rehearse" && strategy !== "beside";
+  const { stops, replaces } = EFFECTS[strategy];
   for (const workload of stops ? deps.settings.workloads : [])
     workloads.push({ workload, state: await deps.workloads.read(workload, signal) });
   const { missing } = stops ? await deps.wakeUpSource.check(signal) : {};
   const unwoken =
     missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`];
-  const lacks = strategy === "in-place" && facts.exists ? await listOmissions(deps, signal) : [];
+  const lacks = replaces && facts.exists ? await listOmissions(deps, signal) : [];
   const found = { strategy, database, backup, fromElsewhere, choice, target, facts, demands, lacks };
   const plan = planRestore({ ...found, workloads, warnings: [...warnings, ...unwoken] });
   const doubtful = (await findDoubts(deps, signal)).filter(({ stops: isStop }) => isStop).map(toBlocker);

@@ -1,3 +1,4 @@
+import { EFFECTS } from "./plan/strategy.ts";
 import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
 import { restoreMayGoOn } from "../../shared/run/resume.ts";
 import type { RestorePlan } from "./plan/restore-plan.ts";
@@ -141,7 +142,8 @@ async function liveExists({ server, settings }: RestoreDependencies, signal: Abo
 }
 
 function announceResult(deps: RestoreDependencies, context: RunContext, result: RestoreResult): void {
-  const type = result.strategy === "undo" ? "dev.dormouse.restore.undone" : "dev.dormouse.restore.completed";
+  const { needsBackup } = EFFECTS[result.strategy];
+  const type = needsBackup ? "dev.dormouse.restore.completed" : "dev.dormouse.restore.undone";
   announce(deps, context, { type, subject: result.source, data: result } satisfies RestoreEvent);
 }
 

@@ -1,3 +1,4 @@
+import { EFFECTS } from "./plan/strategy.ts";
 import type { ChangeMarks } from "../../shared/catalog/catalog.ts";
 import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
 import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
@@ -19,7 +20,7 @@ const NOTHING_STOPPED: Swapped = { downtimeMs: undefined, workloads: [] };
 export type Carried = {
   readonly found: Found;
   readonly serverMajor: number;
-  /** Whether there is a live database that an swapNames must keep. */
+  /** Whether there is a live database that a swap must keep. */
   readonly liveExists: boolean;
 };
 
@@ -36,10 +37,11 @@ export async function carryOutRestore(
   const tools = await deps.server.tools(serverMajor, saga.context.signal);
   const backup = toRestorable(found);
   const { choice } = found;
-  if (found.strategy === "in-place") return restoreInPlace(deps, saga, held, { backup, tools, choice });
-  if (found.strategy === "rehearse") return rehearse(deps, saga, { backup, choice }, tools);
-  if (found.strategy === "beside") return beside(deps, saga, { backup, choice, target: found.target }, tools);
-  return swap(deps, saga, held, { backup, choice, tools, liveExists: carried.liveExists });
+  const { replaces, drops, swaps } = EFFECTS[found.strategy];
+  if (replaces) return restoreInPlace(deps, saga, held, { backup, tools, choice });
+  if (drops) return rehearse(deps, saga, { backup, choice }, tools);
+  if (swaps) return swap(deps, saga, held, { backup, choice, tools, liveExists: carried.liveExists });
+  return beside(deps, saga, { backup, choice, target: found.target }, tools);
 }
 
 function toRestorable({ backup }: Found): Restorable {
@@ -73,7 +75,7 @@ async function swap(
 
 type Undo = NonNullable<Found["undone"]> & { readonly liveExists: boolean };
 
-/** The same swapNames with the database that was kept; what is live now is kept in its turn. */
+/** The same swap with the database that was kept; what is live now is kept in its turn. */
 async function undo(
   deps: RestoreDependencies,
   saga: JournaledRun,

@@ -3,6 +3,7 @@ import type { RestartedWorkload } from "./journal/restore-result.ts";
 import { removeSource } from "./journal/remove-source.ts";
 import type { RestoreDependencies } from "./restore-dependencies.ts";
 import { downSince, startWorkloads, stopWorkloads } from "./workloads/restart-workloads.ts";
+import { EFFECTS } from "./plan/strategy.ts";
 import type { JournaledRun } from "./journal/journaled-run.ts";
 
 /** What came of it, for the result of the run. */
@@ -11,7 +12,7 @@ export type Swapped = {
   readonly workloads: readonly RestartedWorkload[];
 };
 
-/** Stop, fence, swapNames, start. From here on only the journal knows what the application needs back. */
+/** Stop, fence, swap, start. From here on only the journal knows what the application needs back. */
 export async function swapDatabases(
   deps: RestoreDependencies,
   saga: JournaledRun,
@@ -29,7 +30,7 @@ export async function swapDatabases(
   const ended = await held.fence(database);
   await held.fence(loaded);
   await step("fenced", { sessionsEnded: ended });
-  // Not asked whether to stop: the swapNames takes less time than opening again, and a lost lock fails it.
+  // Not asked whether to stop: the swap takes less time than opening again, and a lost lock fails it.
   const keepMs = deps.settings.undoForMs;
   await held.swapNames({ live: database, loaded, kept, run: run.id, keepMs });
   return finishExchange(deps, saga, held);
@@ -42,14 +43,14 @@ export async function ensureWakeUp({ wakeUpSource }: RestoreDependencies, saga: 
   if (missing !== undefined) await step("wakeup_unavailable", { why: missing });
 }
 
-/** After the swapNames, however this process learned of it. */
+/** After the swap, however this process learned of it. */
 export async function finishExchange(
   deps: RestoreDependencies,
   saga: JournaledRun,
   held: HeldDatabase,
 ): Promise<Swapped> {
   const { database, kept, strategy, source } = saga.journal();
-  if (strategy === "undo") await forgetKept(deps, source);
+  if (!EFFECTS[strategy].needsBackup) await forgetKept(deps, source);
   const until = kept === undefined ? undefined : await keptUntil(deps, kept, saga.context.signal);
   if (kept === undefined || until === undefined) await saga.write({ phase: "starting" });
   else await saga.write({ phase: "starting", keptUntil: until.toISOString() }, { database: kept, until });

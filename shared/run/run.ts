@@ -130,12 +130,6 @@ export function listUses({ kind, uses = [], request }: Run): readonly string[] {
   return typeof asked === "string" ? [...uses, asked] : uses;
 }
 
-/** Whether a run exchanges or replaces the live database: a plan, a rehearsal and a copy beside it leave it alone. */
-export function changesLive({ kind, request }: Run): boolean {
-  const { strategy, dryRun } = request;
-  return kind === "restore" && dryRun !== true && strategy !== "rehearse" && strategy !== "beside";
-}
-
 /** What ends a process's part in a run, and not the run: the next one goes on with it, or another has it already. */
 export function isOwnedElsewhere(code: ErrorCode): boolean {
   return code === "rollback_pending" || code === "run_superseded";

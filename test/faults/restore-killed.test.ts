@@ -227,7 +227,7 @@ async function kill({ stage, cluster }: Lane, point: string, body: Body): Promis
   assert.equal(await doomed.ended, "SIGKILL", JSON.stringify(doomed.lines.at(-1)));
 }
 
-/** The live one, what an swapNames keeps, what was asked for beside it; nothing else. */
+/** The live one, what a swap keeps, what was asked for beside it; nothing else. */
 async function assertDatabases(stage: RestoreStage, body: Body, run: RestoreRun): Promise<void> {
   const kept = run.state === "succeeded" ? keptBy(stage, body, run.id) : keptBefore(stage, body);
   const isMade = run.state === "succeeded" && "into" in body && body["into"] !== "scratch";

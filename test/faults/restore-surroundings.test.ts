@@ -133,7 +133,7 @@ describe("a restore behind whose fence somebody holds the list of databases", ()
     await holder.query("LOCK TABLE pg_database IN SHARE MODE");
     process.kill(restore.pid, "SIGCONT");
 
-    // The swapNames has given up by then, and so has the first attempt to open the database again.
+    // The swap has given up by then, and so has the first attempt to open the database again.
     await restore.logged("restore failed");
     await until(async () => (await waitsToReopen(stage)) === 1);
     await until(async () => (await waitsToReopen(stage)) === 0);
@@ -151,7 +151,7 @@ describe("a restore behind whose fence somebody holds the list of databases", ()
 });
 
 describe("a restore whose connection is lost", () => {
-  it("at the COMMIT of the swapNames, which happened, finishes", async () => {
+  it("at the COMMIT of the swap, which happened, finishes", async () => {
     await using server = await startPostgres({ synchronous_commit: "local" });
     await using stage = await setRestoreStage({ server });
     await stage.destroyData();
@@ -199,7 +199,7 @@ async function waitsToReopen({ server, database }: RestoreStage): Promise<number
   return (await server.query("postgres", sql, [database])).rowCount ?? 0;
 }
 
-/** Keeps the swapNames waiting; returns how to let it go on. */
+/** Keeps the swap waiting; returns how to let it go on. */
 async function lockOut({ server, database }: RestoreStage): Promise<() => Promise<void>> {
   const client = await server.connect();
   await client.query("BEGIN");

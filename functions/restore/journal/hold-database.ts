@@ -1,8 +1,9 @@
 import type { HeldDatabase } from "../../../shared/postgres/databases/held-database.ts";
 import type { Queueing } from "../../../shared/postgres/session/advisory-lock.ts";
+import { strategiesThat } from "../plan/strategy.ts";
 import { parseJournal } from "./journal.ts";
 import { isTransient, retrying } from "../../../shared/retry.ts";
-import { changesLive, type Run } from "../../../shared/run/run.ts";
+import type { Run } from "../../../shared/run/run.ts";
 import { asDormouseError, DormouseError, type ErrorCode } from "../../../shared/errors.ts";
 import type { RestoreDependencies } from "../restore-dependencies.ts";
 import type { JournaledRun } from "./journaled-run.ts";
@@ -70,6 +71,13 @@ async function refuseOvertaken({ runs, settings }: RestoreDependencies, own: Run
   throw new DormouseError("database_busy", message, {
     hint: `look at GET /runs/${other.id}; ask again if you want this one as well`,
   });
+}
+
+const LEAVING_LIVE: readonly unknown[] = strategiesThat(({ stops }) => !stops);
+
+/** Whether a run swaps or replaces the live database: a plan, a rehearsal and a copy beside it leave it alone. */
+function changesLive({ kind, request: { strategy, dryRun } }: Run): boolean {
+  return kind === "restore" && dryRun !== true && !LEAVING_LIVE.includes(strategy);
 }
 
 /** By its journal, which is written under the lock; the record itself ends a little later. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { OwnDatabase } from "../../../shared/postgres/databases/own-database.ts";
+import { EFFECTS, STRATEGIES } from "../plan/strategy.ts";
 import { WORKLOAD_KINDS } from "../workloads/workload.ts";
 
 /**
@@ -17,16 +18,6 @@ export const JOURNAL_PHASES = [
   "rolling-back",
 ] as const;
 export type JournalPhase = (typeof JOURNAL_PHASES)[number];
-
-export const STRATEGIES = ["swap", "in-place", "rehearse", "beside", "undo"] as const;
-/**
- * - `swap`: load beside the live database, then swapNames the two
- * - `in-place`: replace what the live database holds, in one transaction
- * - `rehearse`: load into a scratch database, compare, drop it
- * - `beside`: load into a new database, which stays
- * - `undo`: swapNames the live database with the one that an earlier swap kept
- */
-export type Strategy = (typeof STRATEGIES)[number];
 
 const replicas = z.object({
   kind: z.enum(WORKLOAD_KINDS),
@@ -74,18 +65,12 @@ export function parseJournal(journal: unknown): RestoreJournal | undefined {
   return journal === undefined ? undefined : journalSchema.parse(journal);
 }
 
-const LOADED: Partial<Record<Strategy, OwnDatabase["role"]>> = {
-  swap: "restore",
-  beside: "restore",
-  rehearse: "scratch",
-};
-
 /** The database that a restore makes to load into; absent for strategies that make none. */
 export function ownDatabase(
   { strategy, database }: Pick<RestoreJournal, "strategy" | "database">,
   run: string,
 ): OwnDatabase | undefined {
-  const role = LOADED[strategy];
+  const role = EFFECTS[strategy].loads;
   return role && { live: database, role, run };
 }
 
@@ -102,8 +87,8 @@ export type DatabasesFound = {
 
 /**
  * What becomes of an unfinished restore whose process is gone.
- * - `finish`: the swapNames has happened; open what is live and start the workloads
- * - `continue`: the loaded database is whole; stop, swapNames, start
+ * - `finish`: the swap has happened; open what is live and start the workloads
+ * - `continue`: the loaded database is whole; stop, swap, start
  * - `again`: nothing an application sees has changed; load once more
  * - `roll-back`: leave the live database as it is, drop what was loaded, start the workloads
  * - `start`: the live database is gone, and with it what the server said: only what was stopped is started
@@ -118,23 +103,22 @@ export function nextStep(journal: RestoreJournal, found: DatabasesFound, mayGoOn
   if (phase === "rolling-back") return "roll-back";
   if (isDone(journal, found)) return "finish";
   if (!mayGoOn) return "roll-back";
-  const exchanges = strategy === "swap" || strategy === "undo";
-  if (!exchanges || phase === "loading") return "again";
+  if (!EFFECTS[strategy].swaps || phase === "loading") return "again";
   return found.loaded ? "continue" : "roll-back";
 }
 
 function whenOver(journal: RestoreJournal, found: DatabasesFound): NextStep {
   const { strategy, phase } = journal;
-  const leavesLive = strategy === "rehearse" || strategy === "beside";
-  if (!found.live && !leavesLive && phase !== "ended") return "start";
+  if (!found.live && EFFECTS[strategy].stops && phase !== "ended") return "start";
   return phase !== "rolling-back" && isDone(journal, found) ? "tell" : "forget";
 }
 
-/** Whether what cannot be taken back has happened. An swapNames changes both names at once, so that one of them tells. */
+/** Whether what cannot be taken back has happened. A swap changes both names at once, so that one of them tells. */
 function isDone({ strategy, phase, kept }: RestoreJournal, found: DatabasesFound): boolean {
   const isPast = phase === "starting" || phase === "ended";
-  if (strategy === "in-place" || strategy === "rehearse") return isPast || found.replaced;
+  const { replaces, drops, stops } = EFFECTS[strategy];
+  if (replaces || drops) return isPast || found.replaced;
   if (found.loaded || phase === "loading") return false;
-  if (strategy === "beside" || kept === undefined) return found.live || strategy === "beside";
+  if (!stops || kept === undefined) return found.live || !stops;
   return found.kept;
 }

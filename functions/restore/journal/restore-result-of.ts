@@ -1,4 +1,5 @@
 import { choiceWarnings } from "../../../shared/postgres/databases/load-choice.ts";
+import { EFFECTS } from "../plan/strategy.ts";
 import type { RestoreResult } from "./restore-result.ts";
 import type { Swapped } from "../swap-databases.ts";
 import type { JournaledRun } from "./journaled-run.ts";
@@ -13,7 +14,7 @@ export function readResult(saga: JournaledRun, { downtimeMs, workloads }: Swappe
     strategy,
     database,
     source,
-    target: strategy === "rehearse" ? undefined : (target ?? database),
+    target: EFFECTS[strategy].drops ? undefined : (target ?? database),
     compared,
     downtimeMs,
     workloads,
@@ -25,10 +26,10 @@ export function readResult(saga: JournaledRun, { downtimeMs, workloads }: Swappe
   };
 }
 
-/** A safety backup is pinned and stays; a database that an swapNames took out of use does not. */
+/** A safety backup is pinned and stays; a database that a swap took out of use does not. */
 function describeUndo(saga: JournaledRun): RestoreResult["undo"] {
   const { strategy, kept, keptUntil: until, safety } = saga.journal();
   if (safety !== undefined) return { body: { filename: safety, strategy: "in-place" } };
-  if (kept === undefined || (strategy !== "swap" && strategy !== "undo")) return undefined;
+  if (kept === undefined || !EFFECTS[strategy].swaps) return undefined;
   return { body: { undo: saga.context.run.id }, ...(until === undefined ? {} : { until }) };
 }

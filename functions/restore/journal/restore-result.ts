@@ -1,5 +1,5 @@
 import type { Comparison } from "../../../shared/postgres/databases/compare-rows.ts";
-import type { Strategy } from "./journal.ts";
+import type { Strategy } from "../plan/strategy.ts";
 
 export type RestartedWorkload = {
   readonly workload: string;

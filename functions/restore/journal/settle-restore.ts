@@ -5,6 +5,7 @@ import { asDormouseError } from "../../../shared/errors.ts";
 import { finishExchange, restart, removeWakeUp, type Swapped } from "../swap-databases.ts";
 import type { RestoreDependencies } from "../restore-dependencies.ts";
 import { startWorkloads } from "../workloads/restart-workloads.ts";
+import { EFFECTS } from "../plan/strategy.ts";
 import type { JournaledRun } from "./journaled-run.ts";
 import { readResult } from "./restore-result-of.ts";
 
@@ -38,7 +39,7 @@ async function hasReplaced(
   held: HeldDatabase,
 ): Promise<boolean> {
   const { strategy, phase, database, transaction } = saga.journal();
-  if (strategy !== "in-place" || phase !== "swapping" || transaction === undefined) return false;
+  if (!EFFECTS[strategy].replaces || phase !== "swapping" || transaction === undefined) return false;
   await held.isolate(database, undefined);
   return server.hasCommitted(transaction, saga.context.signal);
 }
@@ -67,10 +68,10 @@ export async function settle(
 }
 
 async function finish(deps: RestoreDependencies, saga: JournaledRun, held: HeldDatabase): Promise<Swapped> {
-  const { strategy } = saga.journal();
-  if (strategy === "swap" || strategy === "undo") return finishExchange(deps, saga, held);
+  const { swaps, replaces } = EFFECTS[saga.journal().strategy];
+  if (swaps) return finishExchange(deps, saga, held);
   await resetLimit(saga.journal(), held);
-  if (strategy === "in-place") await analyze(deps, saga);
+  if (replaces) await analyze(deps, saga);
   await dropLoaded(deps, saga);
   return restart(deps, saga, held);
 }

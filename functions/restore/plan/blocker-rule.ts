@@ -1,5 +1,5 @@
 import type { Omission } from "../../../shared/postgres/lacks.ts";
-import type { Strategy } from "../journal/journal.ts";
+import type { Strategy } from "./strategy.ts";
 import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./restorable.ts";
 import type { ArchiveDemands } from "../../../shared/postgres/databases/restore-port.ts";
@@ -26,5 +26,3 @@ export type Rule = {
   /** What stands in the way, by name; `true` where there is nothing to name. */
   readonly found: (given: Given) => readonly string[] | boolean;
 };
-
-export const LOADING: readonly Strategy[] = ["swap", "in-place", "rehearse", "beside"];

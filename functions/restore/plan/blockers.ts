@@ -1,7 +1,16 @@
-import type { Strategy } from "../journal/journal.ts";
+import {
+  CHANGING_LIVE,
+  LOADING,
+  LOADING_BESIDE,
+  REPLACING,
+  STRATEGIES,
+  strategiesThat,
+  SWAPPING,
+  type Strategy,
+} from "./strategy.ts";
 import { BY_SQL } from "./remedies.ts";
 import type { Restorable } from "./restorable.ts";
-import { LOADING, type Given, type Rule } from "./blocker-rule.ts";
+import { type Given, type Rule } from "./blocker-rule.ts";
 import { IN_PLACE_RULES } from "./in-place-blockers.ts";
 import { NEED_RULES } from "./need-blockers.ts";
 import { ONE_DATABASE_RULES } from "./one-database-blocker.ts";
@@ -17,8 +26,6 @@ export type Blocker = {
   readonly remedy: string;
 };
 
-const EXCHANGING: readonly Strategy[] = ["swap", "undo"];
-
 const WORKERS = "background workers of extensions are in the live database";
 const STOP_WORKERS =
   "stop them for the restore as the manual of their extension says, or start the server without its library";
@@ -27,49 +34,49 @@ const mayStay = (worker: string) => STAYING_WORKERS.some((kind) => worker.starts
 export const RULES: readonly Rule[] = [
   {
     kind: "standby",
-    strategies: [...LOADING, "undo"],
+    strategies: STRATEGIES,
     detail: "the server is a standby, which can only be read",
     remedy: "let DATABASE_SERVICE_NAME name the primary, or promote the standby",
     found: ({ facts }) => facts.isStandby,
   },
   {
     kind: "rights-missing",
-    strategies: ["swap", "undo", "rehearse", "beside"],
+    strategies: strategiesThat(({ replaces }) => !replaces),
     detail: "the role may not create or rename databases",
     remedy: BY_SQL.letCreate,
     found: ({ facts }) => !facts.isSuperuser && !facts.canCreateDatabases,
   },
   {
     kind: "rights-missing",
-    strategies: [...EXCHANGING, "in-place"],
+    strategies: CHANGING_LIVE,
     detail: "the role does not own the live database",
     remedy: BY_SQL.letOwn,
     found: ({ facts }) => facts.exists && !facts.isSuperuser && !facts.ownsDatabase,
   },
   {
     kind: "database-missing",
-    strategies: ["in-place"],
+    strategies: REPLACING,
     detail: "there is no live database",
     remedy: "use the strategy swap, which makes the database anew",
     found: ({ facts }) => !facts.exists,
   },
   {
     kind: "prepared-transactions",
-    strategies: [...EXCHANGING, "in-place"],
+    strategies: CHANGING_LIVE,
     detail: "prepared transactions hold the live database",
     remedy: BY_SQL.endPrepared,
     found: ({ facts }) => facts.preparedTransactions,
   },
   {
     kind: "untouchable-sessions",
-    strategies: [...EXCHANGING, "in-place"],
+    strategies: CHANGING_LIVE,
     detail: "sessions that this role may not end",
     remedy: BY_SQL.letEndSessions,
     found: ({ facts }) => facts.untouchableSessions,
   },
   {
     kind: "background-workers",
-    strategies: EXCHANGING,
+    strategies: SWAPPING,
     detail: WORKERS,
     remedy: (_facts, names) =>
       names.every(mayStay)
@@ -79,14 +86,14 @@ export const RULES: readonly Rule[] = [
   },
   {
     kind: "background-workers",
-    strategies: ["in-place"],
+    strategies: REPLACING,
     detail: WORKERS,
     remedy: STOP_WORKERS,
     found: ({ facts }) => facts.backgroundWorkers.filter((name) => !mayStay(name)),
   },
   {
     kind: "active-slots",
-    strategies: EXCHANGING,
+    strategies: SWAPPING,
     detail: "replication slots of the live database are in use",
     remedy: BY_SQL.dropSlots,
     found: ({ facts }) => facts.activeSlots,
@@ -94,14 +101,14 @@ export const RULES: readonly Rule[] = [
   {
     kind: "subscriptions",
     // In place its worker cannot be kept out either, and would go on from a position that the loaded rows are behind.
-    strategies: [...EXCHANGING, "in-place"],
+    strategies: CHANGING_LIVE,
     detail: "the live database has subscriptions, whose workers come back",
     remedy: BY_SQL.dropSubscriptions,
     found: ({ facts }) => facts.subscriptions,
   },
   {
     kind: "settings-forbidden",
-    strategies: ["swap", "beside"],
+    strategies: strategiesThat(({ loads, drops }) => loads !== undefined && !drops),
     detail: "settings of the database that this role may not give to another",
     remedy: "restore as a superuser, use the strategy in-place, or ALTER DATABASE ... RESET them",
     found: ({ facts }) => facts.forbiddenSettings,
@@ -116,21 +123,21 @@ export const RULES: readonly Rule[] = [
   },
   {
     kind: "locales-missing",
-    strategies: ["swap", "rehearse", "beside"],
+    strategies: LOADING_BESIDE,
     detail: "locales of the database that this server does not have",
     remedy: "install them on the server, or make the database in another locale and restore in place",
     found: ({ facts }) => facts.missingLocales,
   },
   {
     kind: "owner-forbidden",
-    strategies: ["swap", "rehearse", "beside"],
+    strategies: LOADING_BESIDE,
     detail: "the owner of the database, for whom this role may not make one",
     remedy: BY_SQL.becomeOwner,
     found: ({ facts }) => facts.forbiddenOwner,
   },
   {
     kind: "tablespaces-forbidden",
-    strategies: ["swap", "rehearse", "beside"],
+    strategies: LOADING_BESIDE,
     detail: "the tablespace of the live database, in which this role may make no other",
     remedy: BY_SQL.useTablespaceOrStay,
     found: ({ facts }) => facts.tablespaceNotCreatable,
@@ -155,7 +162,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     kind: "name-taken",
-    strategies: ["beside"],
+    strategies: strategiesThat(({ loads, drops, swaps }) => loads !== undefined && !drops && !swaps),
     detail: "there is a database of that name",
     remedy: "choose another name",
     found: ({ facts }) => facts.targetTaken,

@@ -1,3 +1,4 @@
+import { REPLACING } from "./strategy.ts";
 import type { Given, Rule } from "./blocker-rule.ts";
 
 /** What is there and what takes its place: a table, its TOAST table, and an index or sequence or two of each. */
@@ -9,14 +10,14 @@ const SPARE = 2;
 export const IN_PLACE_RULES: readonly Rule[] = [
   {
     kind: "large-objects-in-plain",
-    strategies: ["in-place"],
+    strategies: REPLACING,
     detail: "a file of the old pod commits its large objects by itself, so that not all of it can be undone",
     remedy: "use the strategy swap",
     found: ({ backup }) => backup !== undefined && backup.format !== "custom",
   },
   {
     kind: "safety-backup-incomplete",
-    strategies: ["in-place"],
+    strategies: REPLACING,
     detail: "the safety backup of what is there would lack rows that this role may not read",
     remedy:
       "where row security hides them, give the role BYPASSRLS or let ALTER TABLE ... NO FORCE ROW LEVEL SECURITY; else GRANT SELECT; or use the strategy swap",
@@ -25,7 +26,7 @@ export const IN_PLACE_RULES: readonly Rule[] = [
   },
   {
     kind: "content-of-others",
-    strategies: ["in-place"],
+    strategies: REPLACING,
     detail: "what is there belongs to roles that this role may not stand for, and cannot be dropped by it",
     remedy:
       "GRANT each of these roles to the role that restores, restore as a superuser, or use the strategy swap",
@@ -33,7 +34,7 @@ export const IN_PLACE_RULES: readonly Rule[] = [
   },
   {
     kind: "too-many-objects",
-    strategies: ["in-place"],
+    strategies: REPLACING,
     detail: "one transaction cannot lock all that is dropped and made",
     remedy: (_facts, _names, given) =>
       `set max_locks_per_transaction = ${locksEach(given)} or more and restart the server, or use the strategy swap`,

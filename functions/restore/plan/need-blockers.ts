@@ -1,11 +1,12 @@
-import { LOADING, type Rule } from "./blocker-rule.ts";
+import { LOADING, LOADING_BESIDE } from "./strategy.ts";
+import type { Rule } from "./blocker-rule.ts";
 import { BY_SQL } from "./remedies.ts";
 
 /** What the backup itself needs of the server and of the role. */
 export const NEED_RULES: readonly Rule[] = [
   {
     kind: "connections-few",
-    strategies: ["swap", "rehearse", "beside"],
+    strategies: LOADING_BESIDE,
     detail: "the CONNECTION LIMIT of the role, below the lock and the sessions that load at once",
     remedy: BY_SQL.letConnect,
     // A file of SQL is loaded by one.

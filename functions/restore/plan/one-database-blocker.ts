@@ -1,5 +1,6 @@
 import { OF_ONE_DATABASE, oneDatabaseOnly } from "../../../shared/postgres/properties/one-database.ts";
 import { identifier } from "../../../shared/postgres/sql-text.ts";
+import { REPLACING, strategiesThat } from "./strategy.ts";
 import type { Given, Rule } from "./blocker-rule.ts";
 
 const KIND = {
@@ -11,7 +12,7 @@ const KIND = {
 export const ONE_DATABASE_RULES: readonly Rule[] = [
   {
     ...KIND,
-    strategies: ["swap"],
+    strategies: strategiesThat(({ loads, swaps }) => loads !== undefined && swaps),
     remedy: (facts, _names, given) => {
       if (misplaced(given).length > 0) return without(given);
       const made = facts.exists ? "" : `CREATE DATABASE ${identifier(facts.database)}, then `;
@@ -21,13 +22,13 @@ export const ONE_DATABASE_RULES: readonly Rule[] = [
   },
   {
     ...KIND,
-    strategies: ["rehearse", "beside"],
+    strategies: strategiesThat(({ loads, swaps }) => loads !== undefined && !swaps),
     remedy: (_facts, _names, given) => without(given),
     found: (given) => told(given, wanted(given)),
   },
   {
     ...KIND,
-    strategies: ["in-place"],
+    strategies: REPLACING,
     remedy: ({ database }, _names, given) => {
       const settings = misplaced(given).map(settingOf).join(", ");
       return `load their libraries with ${settings} = ${database} and restart the server; or ${without(given)}`;

@@ -1,5 +1,5 @@
 import { findBlockers, type Blocker } from "./blockers.ts";
-import type { Strategy } from "../journal/journal.ts";
+import { EFFECTS, type Strategy } from "./strategy.ts";
 import type { Omission } from "../../../shared/postgres/lacks.ts";
 import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
@@ -63,8 +63,7 @@ export type PlanRequest = {
 
 export function planRestore(request: PlanRequest): RestorePlan {
   const { strategy, backup, facts, target } = request;
-  const touchesLive = strategy === "swap" || strategy === "in-place" || strategy === "undo";
-  const workloads = touchesLive
+  const workloads = EFFECTS[strategy].stops
     ? request.workloads.map(({ workload, state }) => ({ workload: workloadText(workload), ...state }))
     : [];
   return {
@@ -107,10 +106,10 @@ function listSteps(strategy: Strategy, workloads: readonly PlannedWorkload[], ta
   const start = names.length === 0 ? [] : [`start ${names.join(", ")}, each until it is ready`];
   const verify = "verify the whole archive";
   const load = [verify, "load it into a database of its own", "compare the rows of each table"];
-  const swapNames = ["close the live database and end its sessions", "exchange both in one transaction"];
+  const swap = ["close the live database and end its sessions", "exchange both in one transaction"];
   const steps: Record<Strategy, readonly string[]> = {
-    swap: [...load, ...stop, ...swapNames, ...start],
-    undo: [...stop, ...swapNames, ...start],
+    swap: [...load, ...stop, ...swap, ...start],
+    undo: [...stop, ...swap, ...start],
     "in-place": [verify, ...stop, "take a safety backup", "replace all content in one transaction", ...start],
     rehearse: [...load, "drop it", "note in the manifest what was proved"],
     beside: [...load, `call it ${target}`],
@@ -119,11 +118,12 @@ function listSteps(strategy: Strategy, workloads: readonly PlannedWorkload[], ta
 }
 
 function estimateDowntime(strategy: Strategy, workloads: number): string {
-  if (strategy === "rehearse" || strategy === "beside") return "none";
+  const { stops, replaces } = EFFECTS[strategy];
+  if (!stops) return "none";
   const around = workloads === 0 ? "" : `, and as long as ${workloads} workloads take to stop and start`;
-  return strategy === "in-place"
+  return replaces
     ? `the time of a backup and of the load${around}`
-    : `some seconds for the swapNames, whatever the size${around}`;
+    : `some seconds for the swap, whatever the size${around}`;
 }
 
 function whichWarnings({ elsewhere, suspicion }: Partial<Restorable> = {}): string[] {
@@ -139,9 +139,9 @@ function whichWarnings({ elsewhere, suspicion }: Partial<Restorable> = {}): stri
 
 /** A swap with a slot that is in use is blocked. In place a slot stays, and decodes what is loaded: no DROP, but rows. */
 function slotWarnings(strategy: Strategy, { activeSlots, inactiveSlots }: TargetFacts): string[] {
-  if (strategy === "swap" || strategy === "undo")
-    return inactiveSlots.map((slot) => `replication slot ${slot} stays with the old database`);
-  if (strategy !== "in-place") return [];
+  const { swaps, replaces } = EFFECTS[strategy];
+  if (swaps) return inactiveSlots.map((slot) => `replication slot ${slot} stays with the old database`);
+  if (!replaces) return [];
   return [...activeSlots, ...inactiveSlots].map(
     (slot) => `what reads replication slot ${slot} is sent the loaded rows, and not that others are gone`,
   );
@@ -150,14 +150,14 @@ function slotWarnings(strategy: Strategy, { activeSlots, inactiveSlots }: Target
 /** What others have of this role's connections is known when they are missing. */
 function connectionWarnings({ strategy, backup, facts }: PlanRequest): string[] {
   const { roleConnectionLimit: limit, loadSessions, role } = facts;
-  if (strategy === "in-place" || backup?.format !== "custom" || limit < 0) return [];
+  if (EFFECTS[strategy].replaces || backup?.format !== "custom" || limit < 0) return [];
   return limit > loadSessions && limit < loadSessions + SESSIONS_BESIDE
     ? [`the role ${role} may have ${limit} sessions at once, of which the load takes ${loadSessions}`]
     : [];
 }
 
 function madeAnew({ strategy, facts, backup }: PlanRequest): string[] {
-  if (facts.exists || strategy === "in-place" || strategy === "undo") return [];
+  if (facts.exists || EFFECTS[strategy].loads === undefined) return [];
   return backup?.manifest?.properties === undefined
     ? [
         "there is no live database: it is made anew, with the encoding, locale, grants and settings of the server",
@@ -207,18 +207,19 @@ function trustWarnings({ facts, backup }: PlanRequest): string[] {
 
 function listWarnings(request: PlanRequest): string[] {
   const { strategy, facts, backup, workloads } = request;
+  const { needsBackup, replaces } = EFFECTS[strategy];
   const manifest = backup?.manifest;
   return [
     ...trustWarnings(request),
     ...(manifest?.lacks ?? []).filter(({ data }) => data).map(({ detail }) => `the backup lacks ${detail}`),
     ...madeAnew(request),
     ...likenessWarnings(facts, manifest),
-    ...(strategy === "undo" && !facts.exists
+    ...(!needsBackup && !facts.exists
       ? ["there is no live database: nothing is kept by which the undo could be taken back"]
       : []),
     ...slotWarnings(strategy, facts),
     ...connectionWarnings(request),
-    ...(strategy === "in-place"
+    ...(replaces
       ? facts.eventTriggersOfOthers.map(
           (name) => `event trigger ${name} fires for what is replaced, and may write`,
         )

@@ -2,7 +2,7 @@ import type pg from "pg";
 import { connectionLimit, isolate, limitConnections } from "../session/connection-limit.ts";
 import { claim, swapNames, fence, release, reopen, type Swap } from "./swap.ts";
 
-/** What only the lock's holder may do, on the connection that holds the lock: no lock, no swapNames. */
+/** What only the lock's holder may do, on the connection that holds the lock: no lock, no swap. */
 export type HeldDatabase = ReturnType<typeof heldDatabase>;
 
 type Holding = {

@@ -11,14 +11,14 @@ const LOOK_EVERY_MS = 50;
 /** Nobody holds a row of pg_database for long; who does must not keep the application down. */
 const LOCK_WAIT = "10s";
 
-/** The names of an swapNames. */
+/** The names of a swap. */
 export type Swap = {
   readonly live: string;
   /** Becomes live. */
   readonly loaded: string;
   /** What the live one is called from then on; absent when there is no live one. */
   readonly kept?: string | undefined;
-  /** Whose swapNames it is: what becomes live stays under way by it. */
+  /** Whose swap it is: what becomes live stays under way by it. */
   readonly run: string;
   /** How long the kept one stays, by the server's clock. */
   readonly keepMs: number;

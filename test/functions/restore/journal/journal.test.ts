@@ -6,8 +6,8 @@ import {
   type JournalPhase,
   type NextStep,
   type RestoreJournal,
-  type Strategy,
 } from "../../../../functions/restore/journal/journal.ts";
+import type { Strategy } from "../../../../functions/restore/plan/strategy.ts";
 import { runDatabase } from "../../../../shared/postgres/databases/own-database.ts";
 
 const RUN = "restore-0123456789abcdef01234567";
@@ -36,7 +36,7 @@ const ROWS: readonly Row[] = [
   ["swap", "loaded", "live loaded", "continue", "roll-back"],
   ["swap", "stopping", "live loaded", "continue", "roll-back"],
   ["swap", "swapping", "live loaded", "continue", "roll-back"],
-  // The swapNames has happened, whatever the journal had time to say.
+  // The swap has happened, whatever the journal had time to say.
   ["swap", "swapping", "live kept", "finish", "finish"],
   ["swap", "starting", "live kept", "finish", "finish"],
   ["swap", "ended", "live kept", "finish", "finish"],

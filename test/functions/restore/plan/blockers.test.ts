@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { findBlockers, findNeeds } from "../../../../functions/restore/plan/blockers.ts";
-import { STRATEGIES, type Strategy } from "../../../../functions/restore/journal/journal.ts";
+import { STRATEGIES, type Strategy } from "../../../../functions/restore/plan/strategy.ts";
 import { plainDatabase } from "../../../support/postgres-adapter.ts";
 import { legacyFile, restorable, targetFacts, type FactsGiven } from "../../../support/restorables.ts";
 

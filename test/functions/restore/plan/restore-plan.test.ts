@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { STRATEGIES, type Strategy } from "../../../../functions/restore/journal/journal.ts";
+import { STRATEGIES, type Strategy } from "../../../../functions/restore/plan/strategy.ts";
 import { planRestore, type PlanRequest } from "../../../../functions/restore/plan/restore-plan.ts";
 import { legacyFile, restorable, targetFacts } from "../../../support/restorables.ts";
 
