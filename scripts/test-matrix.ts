@@ -9,7 +9,7 @@ import { basename, join } from "node:path";
 import { execa } from "execa";
 import { RELEASES, ROOTS, withRoot } from "./root-folders.ts";
 
-/** Nobody reads these; without the compiler of queries, PostgreSQL runs them uncompiled. */
+/** These are not needed; without the compiler of queries, PostgreSQL runs them uncompiled. */
 const NEEDLESS = [
   "usr/share/{doc,man,locale,info}/*",
   "usr/lib/postgresql/*/lib/llvmjit*",

@@ -15,7 +15,7 @@ export type ErrorCode =
   | "idempotency_key_reused"
   | "overloaded"
   | "rate_limited"
-  // who asks
+  // callers
   | "unauthenticated"
   | "forbidden"
   | "origin_not_allowed"

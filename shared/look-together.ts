@@ -1,7 +1,7 @@
 import { unlessAborted } from "./unless-aborted.ts";
 
 /**
- * One look for all who ask while the one before is under way: what each gets was begun after it had asked, and however
+ * One look for all callers that ask while the one before is under way: what each gets was begun after it had asked, and however
  * many ask, two looks at most are in the making. A caller's `signal` ends its waiting, not the look.
  */
 export function lookTogether<Found>(

@@ -5,7 +5,7 @@ import { lookTogether } from "../shared/look-together.ts";
 const never = new AbortController().signal;
 
 describe("a look that is had together", () => {
-  it("is begun after each who gets it has asked, and is two looks for sixty who ask at once", async () => {
+  it("is begun after each of its callers has asked, and is two looks for sixty calls at once", async () => {
     let state = 0;
     const ends: (() => void)[] = [];
     const look = lookTogether(async () => {
@@ -29,7 +29,7 @@ describe("a look that is had together", () => {
     assert.deepEqual([begunAtOnce, ends.length], [1, 2]);
   });
 
-  it("goes on after one that failed, and leaves only him alone who stops waiting", async () => {
+  it("goes on after one that failed, and leaves only the caller that stops waiting", async () => {
     let looks = 0;
     const look = lookTogether(async () => {
       looks += 1;

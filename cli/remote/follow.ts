@@ -10,7 +10,7 @@ const SILENCE_MS = 45_000;
 const LOOK_AGAIN_MS = 1_000;
 const GIVE_UP_MS = 10 * 60_000;
 
-/** Who watches a run. */
+/** The viewer of a run. */
 export type Watcher = {
   readonly begun: (run: string) => void;
   readonly step: (step: Step) => void;

@@ -2,7 +2,7 @@ import { CoreV1Api, CustomObjectsApi, KubeConfig } from "@kubernetes/client-node
 import { Failure, wrongUsage } from "../failure.ts";
 import type { GlobalOptions } from "../program.ts";
 
-/** The API, as the person who runs the program, in one namespace. */
+/** The API, with the rights of this program's user, in one namespace. */
 export type Cluster = {
   readonly config: KubeConfig;
   readonly namespace: string;

@@ -4,7 +4,7 @@ import { Failure } from "../failure.ts";
 import { asking, readStatus, type Cluster, type Rule } from "./cluster.ts";
 import type { Found } from "./services.ts";
 
-/** A pod that nobody removes, since this program was killed, ends by itself. */
+/** A pod that stays, since this program was killed, ends by itself. */
 const DEADLINE_SECONDS = 3_600;
 const READY_MS = 120_000;
 const LOOK_MS = 500;

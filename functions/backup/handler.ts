@@ -24,7 +24,7 @@ const bodySchema = z.strictObject({
   ifOlderThan: duration.optional().describe('a number with s, m, h or d, like "23h"'),
 });
 
-/** A pin needs a caller who may: an event is not asked for one. */
+/** A pin needs a caller with that verb: an event has none. */
 const eventSchema = bodySchema.omit({ pin: true });
 
 /** As it lies in the record of a run, from where it may be taken up. */

@@ -85,7 +85,7 @@ function tellRefusal(deps: CullDependencies, context: RunContext, plan: CullPlan
   } satisfies CullEvent);
 }
 
-/** Nobody else looks: a backup function that is never woken cannot say so. */
+/** Only cull looks: a backup function that is never woken cannot say so. */
 function tellStaleness(deps: CullDependencies, context: RunContext, { database, staleness }: CullPlan): void {
   if (staleness === undefined) return;
   const { place } = deps;

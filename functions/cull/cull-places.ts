@@ -57,7 +57,7 @@ export async function cullPlaces(
   const bucket = await cullBucket(deps, request, context);
   const mayAdopt = !request.dryRun && ("error" in volume || volume.report.legacyFiles > 0);
   const adoption = mayAdopt ? await adoptLegacyFiles(deps, request.adoptLimit, context) : undefined;
-  // Who asked is answered with the fault; what was done all the same stands in the record and in the events.
+  // The caller is answered with the fault; what was done all the same stands in the record and in the events.
   if ("error" in volume) throw volume.error;
   return {
     ...volume.report,

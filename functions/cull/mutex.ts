@@ -1,4 +1,4 @@
-/** Runs one piece of work after the other, whoever asks: a backup is not pinned in the moment in which it is removed. */
+/** Runs one piece of work after the other: a backup is not pinned in the moment in which it is removed. */
 export type Mutex = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
 export function createMutex(): Mutex {

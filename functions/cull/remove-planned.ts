@@ -23,7 +23,7 @@ export type CullRequest = {
   readonly dryRun: boolean;
 };
 
-/** A cull that stopped has removed something nevertheless: whoever tells of it tells that too. */
+/** A cull that stopped has removed something nevertheless: the error carries that too. */
 export class CullStopped extends DormouseError {
   readonly removed: readonly Removal[];
 
@@ -79,7 +79,7 @@ export async function removePlanned(
 const GONE = "it was gone already";
 /** An object that a store holds on to is kept, whatever was planned. */
 const HELD = {
-  changed: "somebody marked it in this moment",
+  changed: "it was marked in this moment",
   locked: "an object lock or a legal hold keeps it",
   hidden: "the bucket keeps versions: it is out of sight, and its bytes are still there",
 } as const;
@@ -111,7 +111,7 @@ async function removeOne(
 
 /**
  * A run that was killed may have removed a manifest and not its archive. Taken up, it removes the archives that its
- * record names; nobody else does, since an archive without a manifest may be anyone's.
+ * record names; nothing else does, since an archive without a manifest may be anyone's.
  */
 export async function finishRemovals(
   { place, catalog, log }: CulledPlace,

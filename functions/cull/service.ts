@@ -89,7 +89,7 @@ function printing(searchPath: string): PrintArchive {
 
 /**
  * This function knows no secret by which it could seal its records, and believes none: a cull plans anew from what lies
- * there, and a mark is set by who asks for it alone.
+ * there, and a mark is set by the process that was asked for it alone.
  */
 function notByRecord({ request }: Run): string | undefined {
   return request["action"] === "cull" ? undefined : "ask for it again";

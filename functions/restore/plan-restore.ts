@@ -61,7 +61,7 @@ function isIn({ backups, legacy }: CatalogListing, wanted: WantedBackup): boolea
   return "name" in wanted && [...backups, ...legacy].some(({ name }) => name === wanted.name);
 }
 
-/** What was not found may lie in a bucket that did not answer: nobody is to believe that it is gone. */
+/** What was not found may lie in a bucket that did not answer: the answer must not say that it is gone. */
 function findIn(listing: PlacedListing | CatalogListing, find: () => Restorable): Restorable {
   try {
     return find();

@@ -65,7 +65,7 @@ async function replace(
   await tools.replace(
     request,
     async ({ pid, transaction }) => {
-      // It is committed only if the rows are these: whoever learns that it was, knows what was compared.
+      // It is committed only if the rows are these: a process that learns that it was, knows what was compared.
       await saga.write({ transaction, compared: compareCounts(tables) });
       await held.isolate(database, pid);
     },

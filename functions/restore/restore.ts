@@ -75,7 +75,7 @@ async function attempt(
     await step("resumed", { phase: saga.journal().phase, next });
     if (next === "continue") return readResult(saga, await swapDatabases(deps, saga, held));
     if (next !== "again") return settled(deps, saga, held, run);
-    // Who connected meanwhile would have the one place that was left.
+    // A session that connected meanwhile would have the one place that was left.
     await resetLimit(saga.journal(), held);
   }
   const found = await findWanted(deps, asked, signal);
@@ -113,7 +113,7 @@ function pinnedDown(request: RestoreRequest, saga: JournaledRun): RestoreRequest
   return { ...request, filename: saga.journal().source };
 }
 
-/** Only who asks begins a restore: a record alone does not. */
+/** Only a request begins a restore: a record alone does not. */
 function begunNothing(): DormouseError {
   return new DormouseError("interrupted", "the restore was interrupted before it had begun anything", {
     hint: "nothing has changed: ask for it again",

@@ -92,7 +92,7 @@ export async function restart(
   return { downtimeMs, workloads };
 }
 
-/** While the record does not tell that the run has ended, somebody must be woken to record it. */
+/** While the record does not tell that the run has ended, a process must be woken to record it. */
 export async function removeWakeUp(deps: RestoreDependencies, saga: JournaledRun): Promise<void> {
   if (!saga.hasUnwrittenEntry()) await removeSource(deps, saga.context.signal);
 }

@@ -59,7 +59,7 @@ function claimOf({ metadata: { name }, spec }: Volume): object {
   };
 }
 
-/** As root: the files belong to whom the tests ran as. */
+/** As root: the files belong to the user that the tests ran as. */
 function cleaner(image: string, volumes: readonly Volume[]): object {
   const names = volumes.map(({ metadata }) => metadata.name);
   const container = {

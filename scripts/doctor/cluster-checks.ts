@@ -118,7 +118,7 @@ async function rights(
       await right(
         kubectl,
         ["create", "tokenreviews.authentication.k8s.io", account],
-        `${name} may ask who calls`,
+        `${name} may review the tokens of callers`,
       ),
       ...(isRestore ? [await right(kubectl, ["list", "pods", account], `${name} may see pods`)] : []),
     ];
@@ -133,7 +133,7 @@ async function right(kubectl: Kubectl, args: readonly string[], what: string): P
   );
   if (may) return good(what);
   const fix =
-    "apply restore-rights.yaml and callers.yaml of manifests/base; where nobody may bind, take components/token";
+    "apply restore-rights.yaml and callers.yaml of manifests/base; where the cluster allows no such binding, take components/token";
   return { state: "fault", detail: what.replace(" may ", " may not "), fix };
 }
 

@@ -80,7 +80,7 @@ function expectedBytes({ inspection, newest }: Preflight): number | undefined {
   return archiveBytesExpected(inspection.databaseBytes, last);
 }
 
-/** Client tools must not outlive what they were started for, not even where nobody came to read them. */
+/** Client tools must not outlive what they were started for, not even where their output was never read. */
 function endOfChildren(signal: AbortSignal): { readonly signal: AbortSignal; [Symbol.dispose](): void } {
   const ended = new AbortController();
   return {

@@ -43,7 +43,7 @@ function named(database: string, startedAt: Date, ordinal: number, extension: Ex
 
 /**
  * Reads the stamp from the right, since the name of a database may itself end in digits. Answers `undefined` for
- * whatever `archiveName` would not have made, letter for letter but for the extension: such a file is somebody else's.
+ * whatever `archiveName` would not have made, letter for letter but for the extension: such a file is foreign.
  */
 export function parseArchiveName(text: string): ArchiveNameParts | undefined {
   const extension = EXTENSIONS.find((each) => text.endsWith(each));

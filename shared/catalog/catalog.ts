@@ -187,6 +187,6 @@ export type BucketCatalog = Catalog & {
   copyIn(backup: Backup, open: () => Promise<AsyncIterable<Uint8Array>>, signal: AbortSignal): Promise<void>;
   /** Replaces the manifest of a backup that the bucket has by that of the volume. */
   rewrite(manifest: BackupManifest, signal: AbortSignal): Promise<void>;
-  /** Ends uploads of `database` that were begun and that nobody goes on with; answers how many. */
+  /** Ends uploads of `database` that were begun and abandoned; answers how many. */
   sweepUploads(database: string, uploads: KnownUploads, signal: AbortSignal): Promise<number>;
 };

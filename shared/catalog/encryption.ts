@@ -6,7 +6,7 @@ export type EncryptedArchive = {
   readonly plain: () => { readonly sizeBytes: number; readonly sha256: string };
 };
 
-/** Encrypts to whoever holds one of the private keys; none of them is here. */
+/** Encrypts to the holders of the private keys; none of these is here. */
 export type Encryption = {
   readonly recipients: readonly string[];
   encrypt(archive: AsyncIterable<Uint8Array>): EncryptedArchive;

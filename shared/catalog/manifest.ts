@@ -60,7 +60,7 @@ const manifestSchema = z.looseObject({
     })
     .optional(),
   pin: z.looseObject({ at: instant, by: z.string(), reason: z.string().optional() }).optional(),
-  /** Somebody looked at a suspect backup and found that so little is right. */
+  /** An operator looked at a suspect backup and found that so little is right. */
   acknowledged: z.looseObject({ at: instant, by: z.string(), reason: z.string().optional() }).optional(),
   versions: z.looseObject({ dormouse: z.string(), pgDump: z.string(), server: z.string() }),
   archive: z.looseObject({

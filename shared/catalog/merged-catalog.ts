@@ -49,13 +49,13 @@ function conflict({ name }: Backup): ForeignEntry & { readonly place: Place } {
   return { path: name, reason: "archive_size_differs", detail, place: "bucket" };
 }
 
-/** For all of a bucket, by who may do without it: within the time that a caller is given the catalog in. */
+/** For all of a bucket, by callers that can do without it: within the time in which a caller gets the catalog. */
 const WHOLE_MS = 45_000;
 /** For one backup that only the bucket has. */
 const ONE_MS = 60_000;
 
 /**
- * For whoever reads. A bucket that cannot be asked is no reason to refuse what the volume has, and is told in the
+ * For readers. A bucket that cannot be asked is no reason to refuse what the volume has, and is told in the
  * listing; where the volume has nothing, it is the error.
  */
 export function mergedCatalog(volume: Catalog, bucket: Catalog): MergedCatalog {

@@ -11,7 +11,7 @@ type Given = {
   readonly settings?: Settings;
 };
 
-/** Where new databases lie unless somebody moved template0. */
+/** Where new databases lie unless template0 was moved. */
 const HOME = "pg_default";
 const PSQL = "psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1";
 

@@ -50,6 +50,6 @@ export function hasUntrusted(foreign: readonly ForeignEntry[], database: string)
 
 export function untrusted(name: ArchiveName, why: string): DormouseError {
   return new DormouseError("signature_invalid", `the manifest of ${name} cannot be trusted: ${why}`, {
-    hint: "find out who wrote it; a backup from before there was a key is restored without MANIFEST_PUBLIC_KEY",
+    hint: "find out what wrote it; a backup from before there was a key is restored without MANIFEST_PUBLIC_KEY",
   });
 }

@@ -12,16 +12,16 @@ const subjects = z.pipe(
 );
 const AUTH = ["kubernetes", "token", "none"] as const;
 
-/** Who may: each function reads what others may not, or changes what others need. */
+/** Authentication and authorisation: each function reads what others may not, or changes what others need. */
 export const authVariables = {
   AUTH: variable(z.enum(AUTH), {
     description:
-      "How callers are known. `kubernetes`: a token of the cluster, and a Role for the verb. `token`: a token of AUTH_TOKEN_FILE. `none`: whoever reaches the function may do everything.",
+      "How callers are known. `kubernetes`: a token of the cluster, and a Role for the verb. `token`: a token of AUTH_TOKEN_FILE. `none`: every caller that reaches the function may do everything.",
     allowed: `one of ${AUTH.join(", ")}`,
   }),
   AUTH_AUDIENCE: variable(z.prefault(text, "dormouse"), {
     description:
-      "With `AUTH=kubernetes`: whom a token must be meant for. Set another where tokens of one installation must not open the next.",
+      "With `AUTH=kubernetes`: the audience that a token must have. Set another where tokens of one installation must not open the next.",
     allowed: "the audience of tokens, as `kubectl create token --audience` takes it",
   }),
   AUTH_TOKEN_FILE: variable(z.optional(path), {
@@ -31,7 +31,7 @@ export const authVariables = {
   }),
   AUTH_EVENTS: variable(z.prefault(z.enum(["kubernetes", "none"]), "none"), {
     description:
-      "How senders of events are known. `kubernetes`: an event bears a token of the cluster for AUTH_AUDIENCE, as Knative Eventing sends with `authentication-oidc`. `none`: whoever reaches the function may send one.",
+      "How senders of events are known. `kubernetes`: an event bears a token of the cluster for AUTH_AUDIENCE, as Knative Eventing sends with `authentication-oidc`. `none`: every caller that reaches the function may send one.",
     allowed: "kubernetes or none",
   }),
   AUTH_EVENT_SUBJECTS: variable(z.optional(subjects), {

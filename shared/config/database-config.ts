@@ -32,7 +32,7 @@ export const databaseVariables = {
   ),
   PGSSLMODE: variable(z.prefault(z.enum(SSL_MODES), "prefer"), {
     description:
-      "As libpq reads it. Only `verify-full` proves who the server is: set it where the network is not yours alone.",
+      "As libpq reads it. Only `verify-full` authenticates the server: set it where the network is not yours alone.",
     allowed: `one of ${SSL_MODES.join(", ")}`,
   }),
   PGSSLROOTCERT: variable(z.optional(text), {

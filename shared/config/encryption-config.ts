@@ -11,7 +11,7 @@ function split(list: string): string[] {
   return list.split(/[,\s]+/).filter((one) => one !== "");
 }
 
-/** For whoever writes archives: public keys, and the key that signs. */
+/** For functions that write archives: public keys, and the key that signs. */
 export const encryptionVariables = {
   AGE_RECIPIENTS: variable(z.optional(recipients), {
     description:
@@ -26,7 +26,7 @@ export const encryptionVariables = {
   }),
 };
 
-/** For whoever reads them. */
+/** For functions that read archives. */
 export const decryptionVariables = {
   AGE_IDENTITY_FILE: variable(z.optional(path), {
     description: "Private keys of age, as age-keygen writes them. Needed for encrypted archives only.",

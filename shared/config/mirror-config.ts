@@ -68,7 +68,7 @@ export const mirrorVariables = {
     allowed: "a class that the store knows, like `STANDARD_IA`",
   }),
   S3_SSE: variable(z.optional(z.enum(["AES256", "aws:kms", "aws:kms:dsse"])), {
-    description: "How the store encrypts at rest. It is no protection against whoever may read the bucket.",
+    description: "How the store encrypts at rest. It does not protect against a reader of the bucket.",
     allowed: "AES256, aws:kms or aws:kms:dsse",
   }),
   S3_TIMEOUT_SECONDS: wholeNumber(

@@ -20,7 +20,7 @@ const webhooks = z.pipe(
     .check(z.minLength(1)),
 );
 
-/** Whom a function tells by itself, without a broker. */
+/** Where a function sends messages by itself, without a broker. */
 export const notifyVariables = {
   NOTIFY_URL: variable(z.optional(webhooks), {
     description:

@@ -37,7 +37,7 @@ export const sinkVariables = {
   }),
   K_SINK_AUDIENCE: variable(z.optional(text), {
     description:
-      "Whom that token is for. With it no event is sent without one. A SinkBinding does not set it.",
+      "The audience of that token. With it no event is sent without one. A SinkBinding does not set it.",
     allowed: "the audience of the sink",
   }),
 };

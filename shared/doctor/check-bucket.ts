@@ -24,7 +24,7 @@ export type Examiner = "backup" | "cull" | "restore";
 
 type Probe = {
   readonly what: string;
-  /** For whom it is a fault to be refused it; for the others of `tries` it is worth a warning. */
+  /** The functions that fail without it; for the others of `tries` it is worth a warning. */
   readonly needs: readonly Examiner[];
   readonly tries: readonly Examiner[];
   readonly ask: (place: Place) => Promise<unknown>;
@@ -112,7 +112,7 @@ async function list({ bucket, signal }: Place): Promise<void> {
   await listSizes(bucket, signal, "doctor-");
 }
 
-/** The same bytes whoever sends them: two examinations at once do not mistake each other's for a fault. */
+/** The same bytes from every function: two examinations at once do not mistake each other's for a fault. */
 async function send({ bucket, key, signal }: Place): Promise<void> {
   await putBytes(bucket, key, Buffer.from(key), { signal });
 }

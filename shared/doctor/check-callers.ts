@@ -3,13 +3,13 @@ import { clusterCaller } from "../kubernetes/client.ts";
 import { rightsCheck, type Right } from "./check-rights.ts";
 import type { Check } from "./finding.ts";
 
-/** What asking the cluster who calls takes. */
+/** What a function needs to review tokens. */
 export const REVIEWS: readonly Right[] = [
   { verb: "create", group: "authentication.k8s.io", resource: "tokenreviews", isOfCluster: true },
   { verb: "create", group: "authorization.k8s.io", resource: "subjectaccessreviews", isOfCluster: true },
 ];
 
-/** Whether this function may ask the cluster who calls, where it does, and whether it asks at all. */
+/** Whether this function authenticates its callers, and may review their tokens where it must. */
 export function callerChecks(settings: AuthSettings): readonly Check[] {
   return [
     ...(asksTheCluster(settings)
@@ -19,7 +19,7 @@ export function callerChecks(settings: AuthSettings): readonly Check[] {
   ];
 }
 
-/** A function that asks nobody says so. */
+/** A function that authenticates no caller says so. */
 export function openChecks({ AUTH }: AuthSettings): readonly Check[] {
   return AUTH === "none" ? [ASKS_NOBODY] : [];
 }
@@ -30,7 +30,7 @@ const ASKS_NOBODY: Check = {
   look: async () => [
     {
       state: "warning",
-      detail: "AUTH=none: whoever reaches this function may do all that it does",
+      detail: "AUTH=none: every caller that reaches this function may do all that it does",
       fix: "set AUTH=kubernetes, or AUTH=token with AUTH_TOKEN_FILE",
     },
   ],

@@ -8,7 +8,7 @@ import { refusePooler } from "../postgres/session/pooler.ts";
 
 type Looked = {
   readonly database: string;
-  /** What a backup may leave out: a fault to nobody who has said so. */
+  /** What a backup may leave out: no fault where the configuration says so. */
   readonly allowIncomplete: ReadonlySet<OmissionKind>;
 };
 

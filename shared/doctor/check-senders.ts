@@ -7,7 +7,7 @@ type Senders = Pick<AuthSettings, "AUTH" | "AUTH_EVENTS" | "AUTH_EVENT_SUBJECTS"
 };
 
 /**
- * Whether senders of events show who they are. A function may not read how Knative is set up: that a SinkBinding has
+ * Whether senders of events authenticate. A function may not read how Knative is set up: that a SinkBinding has
  * mounted a token here is what it can see of `authentication-oidc`.
  */
 export function sendersCheck({ AUTH, AUTH_EVENTS, AUTH_EVENT_SUBJECTS = [], ...config }: Senders): Check {

@@ -16,7 +16,11 @@ export function sinkCheck(config: SinkConfig): Check {
       if (K_SINK === undefined) {
         const fix = "apply the SinkBinding of manifests/base/schedule.yaml, and wait until it is ready";
         return [
-          { state: "warning", detail: "K_SINK is not set: nobody hears of a backup, and nobody culls", fix },
+          {
+            state: "warning",
+            detail: "K_SINK is not set: no event is sent, and a completed backup starts no cull",
+            fix,
+          },
         ];
       }
       const { host } = new URL(K_SINK);

@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import type { EventSink, OutcomeEvent } from "./event-sink.ts";
 
 /**
- * Tells the world what became of a run, while the run goes on. That nobody listened is reported, and changes nothing of
+ * Announces what became of a run, while the run goes on. A delivery that fails is reported, and changes nothing of
  * what was done.
  */
 export function announce(

@@ -7,7 +7,7 @@ export type SinkConfig = {
   readonly K_CE_OVERRIDES?: { readonly extensions?: Extensions | null | undefined } | undefined;
   /** A token for the sink, which is renewed there: a SinkBinding mounts it. */
   readonly SINK_TOKEN_FILE?: string | undefined;
-  /** Whom it is for; nothing is sent without one then. */
+  /** Its audience; nothing is sent without a token then. */
   readonly K_SINK_AUDIENCE?: string | undefined;
   readonly HTTP_PROXY?: string | undefined;
   readonly HTTPS_PROXY?: string | undefined;

@@ -20,7 +20,7 @@ export type Listener = {
 
 /**
  * Listens on every address, as Knative's contract asks; port 0 finds a free one. Connections are accepted at once and
- * their requests wait until `open`: most of what answers them is still to be loaded, and who waits is a caller that
+ * their requests wait until `open`: most of what answers them is still to be loaded, and the one waiting is a caller that
  * woke us from zero.
  */
 export async function listen(port: number): Promise<Listener> {

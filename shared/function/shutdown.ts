@@ -3,7 +3,7 @@ import type { Log } from "../log.ts";
 
 /**
  * Ends the process in order on the first SIGTERM or SIGINT, at once on the second, and with status 1 on an error that
- * nobody caught. Node as PID 1 ignores SIGTERM without this, and the pod would hold its volume until it is killed.
+ * no handler caught. Node as PID 1 ignores SIGTERM without this, and the pod would hold its volume until it is killed.
  * `finish` answers the exit code. Returns how to end without a signal.
  */
 export function endOnSignals(log: Log, finish: () => Promise<number>): (cause: string) => void {

@@ -8,7 +8,7 @@ export type Authorize = {
   /**
    * The caller of a request with this bearer token. Throws `unauthenticated` if the token is not valid, and
    * `forbidden` when its owner may not do this. Neither says which part of a token was wrong. Without a verb it is only
-   * asked who calls: what a request wants may stand in its body, which strangers do not get read.
+   * authenticated: what a request wants may stand in its body, which is not read for strangers.
    */
   (
     request: { readonly token: string | undefined; readonly verb?: Verb | undefined },

@@ -12,7 +12,7 @@ export type OwnAddress = {
 };
 
 /**
- * Keeps pages of others from using the browser of somebody who reaches the function: a POST that a browser sends names
+ * Keeps pages of others from using the browser of a person that reaches the function: a POST that a browser sends names
  * its page in Origin, and a name that was pointed at us (DNS rebinding) stands in Host. No other client sends Origin.
  */
 export function refuseForeign(own: OwnAddress): RequestHandler {
@@ -40,7 +40,7 @@ function areKnown({ service, namespace, allowed }: OwnAddress): boolean {
 }
 
 /**
- * An address and `localhost` are asked of no DNS, so nobody can point them at us. What the cluster's own DNS has in the
+ * An address and `localhost` are asked of no DNS, so no other page can point them at us. What the cluster's own DNS has in the
  * namespace may be the service, a tag or a revision of it; no one outside of the cluster can have such a name.
  */
 function isOwn(host: string, { service, namespace, domain, allowed }: OwnAddress): boolean {

@@ -5,7 +5,7 @@ import { DormouseError } from "../errors.ts";
 import { ApiRefusal, type CallCluster } from "../kubernetes/client.ts";
 
 export type ReviewSettings = {
-  /** Whom a token must be meant for: one that was given for something else is of no use here, and cannot be stolen. */
+  /** The audience that a token must have: one that was given for something else is of no use here, and cannot be stolen. */
   readonly audience: string;
   /** The Knative Service of this function, in its own namespace: the verbs are rights on it. */
   readonly service: string;
@@ -144,7 +144,7 @@ async function reviewToken(
   // An API that knows no audiences vouches for the token and leaves them out: it did not check what we asked.
   const isMeantForUs = status?.audiences?.includes(settings.audience) ?? false;
   if (status?.authenticated !== true || !isMeantForUs || status.user === undefined) {
-    throw unauthenticated("nobody vouches for this token", settings);
+    throw unauthenticated("the API server does not accept this token", settings);
   }
   return status.user;
 }
@@ -174,20 +174,16 @@ async function asked<Answer>(review: Promise<Answer>): Promise<Answer> {
     return await review;
   } catch (error) {
     if (!(error instanceof ApiRefusal)) throw error;
-    throw new DormouseError(
-      "token_review_forbidden",
-      `the cluster may not be asked who calls: ${error.message}`,
-      {
-        hint: "bind the ClusterRole system:auth-delegator to this function's service account",
-        cause: error,
-      },
-    );
+    throw new DormouseError("token_review_forbidden", `tokens cannot be reviewed: ${error.message}`, {
+      hint: "bind the ClusterRole system:auth-delegator to this function's service account",
+      cause: error,
+    });
   }
 }
 
 function tooMany(): DormouseError {
   return new DormouseError("rate_limited", "too many tokens that this function does not know came at once", {
-    hint: "send the request again in some seconds; if it goes on, a client guesses tokens: restrict who reaches this function",
+    hint: "send the request again in some seconds; if it goes on, a client guesses tokens: restrict the network access to this function",
   });
 }
 

@@ -20,7 +20,7 @@ export type ClusterSettings = {
   readonly root?: string | undefined;
 };
 
-/** The Kubernetes API, as whom we are, in the namespace where we are. */
+/** The Kubernetes API, with the account and in the namespace of this pod. */
 export type Cluster = {
   readonly namespace: string;
   readonly apps: AppsV1Api;
@@ -166,13 +166,17 @@ function describeCause(error: unknown, timeoutMs: number): string {
 }
 
 /**
- * A pod's token ends with the pod, whose process may outlive both for seconds: that says nothing of rights, and who goes
+ * A pod's token ends with the pod, whose process may outlive both for seconds: that says nothing of rights, and a process that goes
  * on waiting is ended or has a new token soon.
  */
 function unrecognised(message: string): DormouseError {
-  return new DormouseError("cluster_unreachable", `the Kubernetes API does not know who asks: ${message}`, {
-    hint: "its pod may just be going; else check the account's token: it is mounted and renewed by the kubelet",
-  });
+  return new DormouseError(
+    "cluster_unreachable",
+    `the Kubernetes API does not accept this pod's token: ${message}`,
+    {
+      hint: "its pod may just be going; else check the account's token: it is mounted and renewed by the kubelet",
+    },
+  );
 }
 
 function unreachable(why: string, cause?: unknown): DormouseError {

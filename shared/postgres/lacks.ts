@@ -32,7 +32,7 @@ export type Omission = {
   readonly detail: string;
 };
 
-/** Those lacks that must fail the run: rows would be missing, and nobody said that this is fine. */
+/** Those lacks that must fail the run: rows would be missing, and the configuration does not allow it. */
 export function fatalOmissions(
   lacks: readonly Omission[],
   allowed: ReadonlySet<OmissionKind>,

@@ -18,7 +18,7 @@ export type LoadOptions = Limits & {
 export type Loader = { readonly tools: ClientTools; readonly libpq: Libpq; readonly options: LoadOptions };
 
 /**
- * For sessions that fill a database of nobody's yet: what is not waited for here is on disk when the swap is, whose
+ * For sessions that fill a database not yet in use: what is not waited for here is on disk when the swap is, whose
  * commit comes later in the same log. Indexes are built faster in more memory.
  */
 export const BESIDE = { synchronous_commit: "off", maintenance_work_mem: "256MB" };

@@ -6,7 +6,7 @@ import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 /**
  * `pg_restore` into an empty database with several connections, unless it is asked to do one thing after the other.
  * Subscriptions stay out: they would start to replicate, and a database that has one can hardly be dropped. Row security,
- * which comes behind the rows, stays as it is for whoever owns a materialized view: switched off, it would refuse to
+ * which comes behind the rows, stays as it is for the owner of a materialized view: switched off, it would refuse to
  * fill that again.
  */
 export async function loadCustom(loader: Loader, request: LoadRequest, signal: AbortSignal): Promise<void> {

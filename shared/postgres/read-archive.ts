@@ -36,7 +36,7 @@ export function readArchive(
   const restore = startReading(tools, ["--data-only"], limits.deadlineMs, signal);
   const guard = watchdog(limits.stallMs, () => restore.stop(stalled("pg_restore", limits.stallMs)));
   const contents = scan(restore).finally(() => guard.clear());
-  // Whoever reads the archive learns of it there, too; without a reader it must not end the process.
+  // The reader of the archive learns of it there, too; without a reader it must not end the process.
   contents.catch(() => undefined);
   return { archive: passThrough(archive, restore, contents, guard), contents };
 }
@@ -104,7 +104,7 @@ async function* passThrough(
   }
 }
 
-/** Resolves when the chunk has left us, to false when nobody reads any more. */
+/** Resolves when the chunk has left us, to false when the reader has ended. */
 export function feed(stdin: Writable, chunk: Uint8Array): Promise<boolean> {
   return new Promise((resolve) =>
     stdin.write(chunk, (error) => resolve(error === null || error === undefined)),

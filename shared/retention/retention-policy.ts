@@ -35,7 +35,7 @@ export function keepPolicy(config: RetentionConfig, newest: number): KeepPolicy 
 export type RetentionPolicy = KeepPolicy & {
   /** A drop by more makes the newest backup suspect; see `suspicion.ts`. */
   readonly suspectDropPercent: number;
-  /** How old the newest backup may be before somebody is told; see `staleness.ts`. */
+  /** How old the newest backup may be before it is reported; see `staleness.ts`. */
   readonly staleHours: number;
 };
 

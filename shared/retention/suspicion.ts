@@ -10,10 +10,10 @@ export type Drop = {
   readonly now: number;
 };
 
-/** A backup that holds so much less than the last good one that somebody should look before anything is culled. */
+/** A backup that holds so much less than the last good one that an operator should look before anything is culled. */
 export type Suspicion = {
   readonly backup: ArchiveName;
-  /** The last backup before it of which nobody thinks ill. */
+  /** The last backup before it that is not suspect. */
   readonly against: ArchiveName;
   readonly drops: readonly Drop[];
   readonly detail: string;
@@ -28,7 +28,7 @@ const MINUTE_MS = 60_000;
 /**
  * Whether the newest verified backup of one database is suspect: a table gone, or rows of a table or the archive's
  * size down by more than `dropPercent` against the last backup that was not suspect itself. So a drop stays suspect
- * when the next backups are as small, until someone acknowledges one of them. With 100 nothing ever is.
+ * when the next backups are as small, until an operator acknowledges one of them. With 100 nothing ever is.
  */
 export function findSuspicion(
   backups: readonly Backup[],

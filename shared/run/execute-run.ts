@@ -76,7 +76,7 @@ function oneAfterAnother(signal: AbortSignal) {
 }
 
 /**
- * A journal belongs to whoever holds the lock, and this process has let it go: what it would record now might be older
+ * A journal belongs to the holder of the lock, and this process has let it go: what it would record now might be older
  * than what the next one has written.
  */
 function mayBeNewer({ state, journal, problem }: Run): boolean {

@@ -76,7 +76,7 @@ function createWrites(
 
 /**
  * Each process that takes a restore up counts one more attempt, once it holds the lock: one that finds more of them than
- * its own, or the end, has lost the lock without noticing, and must neither write nor go on. A backup harms nobody.
+ * its own, or the end, has lost the lock without noticing, and must neither write nor go on. A backup does no harm.
  */
 function isTakenOver({ kind, attempt }: Run, known: Run | undefined): boolean {
   if (kind !== "restore" || known === undefined) return false;

@@ -84,7 +84,7 @@ async function namedAs(records: RunRecords, wanted: NewRun): Promise<Run | undef
 }
 
 /**
- * What has the name that a run has by its database: ours only if it says that one. What cannot be read is nobody's;
+ * What has the name that a run has by its database: ours only if it says that one. What cannot be read belongs to no database;
  * of a restore it throws, since in it may stand what an application needs back.
  */
 async function lookAtNamed(
@@ -196,7 +196,7 @@ async function setAside({ folder, seal }: Written, wanted: Run): Promise<void> {
 }
 
 /**
- * Where there are no hard links a name is first taken by an empty file, and whoever died then will not fill it. Who is
+ * Where there are no hard links a name is first taken by an empty file, and a process that died then will not fill it. One that is
  * merely slow finds it filled.
  */
 async function replaceEmpty(temporary: string, path: string): Promise<boolean> {

@@ -10,7 +10,7 @@ export type RunSeal = {
 };
 
 /**
- * HMAC-SHA256 with a key that scrypt derives from a secret which does not lie on the volume: slow on purpose, so that who
+ * HMAC-SHA256 with a key that scrypt derives from a secret which does not lie on the volume: slow on purpose, so that a reader that
  * reads records cannot try out passwords quickly. Kind and database are its salt: a record seals nothing of another function.
  */
 export function runSeal(kind: Run["kind"], database: string, secret: string): RunSeal {

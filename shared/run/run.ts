@@ -60,7 +60,7 @@ export type RunContext = {
   readonly isResumed: boolean;
   /**
    * The record as it stands on the volume, with one more attempt unless this process is the first to have it; what is
-   * recorded from now on builds on it. For whoever has come to hold the lock: another process may have had it before.
+   * recorded from now on builds on it. For the new holder of the lock: another process may have had it before.
    */
   readonly refresh: () => Promise<Run>;
   /** Aborts when the process must end: stop, leave nothing half, and throw the reason. */
@@ -72,8 +72,8 @@ export type RunContext = {
   /** The progress of a long step, for waiting callers; not recorded. */
   readonly progress: (detail: Readonly<Record<string, unknown>>) => void;
   /**
-   * Begins `task` when those handed over before have ended; the pod is kept for the last of them. For what nobody must
-   * wait for who waits for the lock or for the answer. `signal` is that of the run; what is thrown is passed over.
+   * Begins `task` when those handed over before have ended; the pod is kept for the last of them. For what no caller must
+   * wait for, be it for the lock or for the answer. `signal` is that of the run; what is thrown is passed over.
    */
   readonly meanwhile: (task: (signal: AbortSignal) => Promise<void>) => void;
 };

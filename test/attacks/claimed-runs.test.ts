@@ -15,7 +15,7 @@ function wantedOf(kind: Run["kind"]): NewRun {
   return { kind, database: "hets", trigger: { source, id: "a1", at, data: "{}" }, request: {} };
 }
 
-/** Who may write to the volume, and works out what a night's run is called: a hash of its database and its event. */
+/** A writer to the volume that works out what a night's run is called: a hash of its database and its event. */
 describe("a record that is written under the name of a run to come", () => {
   const claims: Readonly<Record<string, (run: Run) => string>> = {
     "says that it is another database's": (run) =>

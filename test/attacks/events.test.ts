@@ -15,7 +15,7 @@ import { temporaryFolder, temporaryVolume } from "../support/volume.ts";
 const NIGHTLY = "/apis/v1/namespaces/hets/pingsources/dormouse-daily";
 const HOUR = 60;
 
-describe("whoever may send events", () => {
+describe("a sender of events", () => {
   let server: TestServer;
   let database: string;
   before(async () => {

@@ -22,7 +22,7 @@ const anew: Swap = async (forged, archive) => {
 };
 const overwriting: Swap = (forged, archive) => copyFile(forged, archive);
 
-/** Who may write to the volume, and waits until the archive was found to be good. */
+/** A writer to the volume that waits until the archive was found to be good. */
 describe("an archive swapped between its verification and its load", () => {
   let stage: RestoreStage;
   let evil: string;

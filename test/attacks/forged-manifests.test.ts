@@ -17,7 +17,7 @@ const sign = manifestSigner(privateKey.export({ type: "pkcs8", format: "pem" }).
 const MANIFEST_PUBLIC_KEY = publicKey.export({ type: "spki", format: "pem" }).toString();
 const never = new AbortController().signal;
 
-/** Four signed backups, and three that somebody else wrote, which say that they are much newer. */
+/** Four signed backups, and three of another writer, which say that they are much newer. */
 async function forgedVolume() {
   const volume = await temporaryVolume();
   const backups = await fillVolume(volume.path, 4);
@@ -35,7 +35,7 @@ async function forgedVolume() {
   return { ...volume, start, backups };
 }
 
-describe("manifests that somebody forged", () => {
+describe("forged manifests", () => {
   it("do not make another installation's backups one's own", async () => {
     await using store = await embeddedStore();
     await using bucket = await makeBucket(store);

@@ -22,7 +22,7 @@ import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 const PAST = "2026-01-01T00:00:00.000Z";
 const FORGED = `restore-${"a".repeat(24)}`;
 
-/** Who may write to the volume, and has neither a token nor the password. */
+/** A writer to the volume that has neither a token nor the password. */
 describe("a forged record and a ping", () => {
   let stage: RestoreStage;
   let cluster: RestoreCluster;

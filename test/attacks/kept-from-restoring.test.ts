@@ -8,7 +8,7 @@ import { problemIn } from "../support/faulty.ts";
 import { backupEnvironment, startFunction, type FunctionProcess } from "../support/function-process.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 
-describe("an operator who restores while others ask for backups and wake functions without end", () => {
+describe("an operator’s restore while others ask for backups and wake functions without end", () => {
   let stage: RestoreStage;
   before(async () => void (stage = await setRestoreStage()));
   after(() => stage[Symbol.asyncDispose]());

@@ -24,7 +24,7 @@ const given = (backupDir: string) => ({
 });
 
 describe("events with AUTH_EVENTS=kubernetes", () => {
-  it("are taken of the senders that are named, with a token for this function, and of nobody else", async () => {
+  it("are taken of the senders that are named, with a token for this function, and of no others", async () => {
     await using volume = await temporaryVolume();
     await using fake = await startFakeKubernetes();
     const audiences = ["dormouse"];
@@ -96,7 +96,7 @@ describe("events with AUTH_EVENTS=kubernetes", () => {
 });
 
 describe("the doctor of a function that could ask senders for a token", () => {
-  it("warns where the cluster gives them one, and tells who is named where it asks", async () => {
+  it("warns where the cluster gives them one, and lists the named senders where it asks", async () => {
     await using volume = await temporaryVolume();
     const SINK_TOKEN_FILE = join(volume.path, "token");
     const look = async (settings: object) => {

@@ -8,7 +8,7 @@ import { publish, temporaryVolume } from "../support/volume.ts";
 const never = new AbortController().signal;
 const PIN = { at: "2026-11-23T00:00:00Z", by: "ada" };
 
-describe("volume and bucket as one catalog, for whoever writes a manifest", () => {
+describe("volume and bucket as one catalog, for writers of manifests", () => {
   let store: OwnStore;
   before(async () => void (store = await embeddedStore()));
   after(() => store[Symbol.asyncDispose]());

@@ -25,7 +25,7 @@ describe("the cull function on Knative", () => {
     assert.match(triggers, /dormouse\/backup\/hets/);
   });
 
-  it("and the backup function know callers by their tokens, and let nobody else in", async () => {
+  it("and the backup function know callers by their tokens, and let no other in", async () => {
     await dormouse.kubectl("create serviceaccount stranger");
     const stranger = await bearer(dormouse, "stranger", "dormouse");
     const elsewhere = await bearer(dormouse, "operator", "somewhere-else");

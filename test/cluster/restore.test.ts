@@ -23,7 +23,7 @@ describe("the restore function on Knative", () => {
 
   for (const [whose, status, headers] of [
     ["nobody", 401, async () => ({})],
-    ["somebody without the right", 403, () => bearer(dormouse, "stranger", "dormouse")],
+    ["a caller without the right", 403, () => bearer(dormouse, "stranger", "dormouse")],
     ["an operator's token for something else", 401, () => bearer(dormouse, "operator", "another")],
   ] as const) {
     it(`refuses ${whose} with ${status}`, async () => {

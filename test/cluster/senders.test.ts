@@ -17,7 +17,7 @@ const CHAT = {
 
 type Source = { readonly status: { readonly auth: { readonly serviceAccountName: string } } };
 
-describe("functions that ask who sends an event", () => {
+describe("functions that authenticate senders of events", () => {
   before(() => sendTokens("enabled"));
   after(() => sendTokens("disabled"));
 

@@ -90,7 +90,7 @@ export function usesWhatTheStoreCan(describeStore: () => Store): void {
     await bucket.client.send(new UploadPartCommand({ ...part, Body: LARGE.subarray(0, 8 << 20) }));
   }
 
-  it("ends uploads of its database that nobody wants any more, and no others", async () => {
+  it("ends abandoned uploads of its database, and no others", async () => {
     await using bucket = await makeBucket(describeStore());
     const { name } = aBackupOf(LARGE);
     for (const key of [name, "2026-11-22/other2026-11-22-01-00.bak", "notes.txt"])

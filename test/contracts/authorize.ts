@@ -29,7 +29,7 @@ export function describeReviewAuth(where: string, open: () => Promise<Kubernetes
       await assert.rejects(asked(token, "pin"), { code: "forbidden", message: /jo may not pin/ });
     });
 
-    it("are not known by a token that is made up, lacks, or is meant for somebody else", async () => {
+    it("are not known by a token that is made up, lacks, or is meant for another audience", async () => {
       const elsewhere = await world.userToken("al", { audience: "other", verbs: ["restore"] });
 
       for (const token of [undefined, "made-up", elsewhere]) {

@@ -6,7 +6,7 @@ import type { Trouble } from "../support/fake-workload.ts";
 export type KubernetesWorld = {
   /** As the function, with its rights. */
   readonly call: CallCluster;
-  /** As somebody whom the API knows, and who may do nothing. */
+  /** As a user that the API knows, without any right. */
   readonly callWithoutRights: CallCluster;
   /** How long what works may take here. */
   readonly patienceMs: number;
@@ -17,7 +17,7 @@ export type KubernetesWorld = {
   addAutoscaler(name: string, target: Workload): Promise<void>;
   /** The ping sources that are there, as they lie in the cluster. */
   pingSources(): Promise<readonly PingSourceSeen[]>;
-  /** The token of a user who may have these verbs on the function's own service. */
+  /** The token of a user that has these verbs on the function's own service. */
   userToken(
     name: string,
     given: { readonly audience: string; readonly verbs: readonly string[] },

@@ -17,7 +17,7 @@ export function aBackupOf(bytes: Uint8Array, day = 22) {
   return toBackup(aManifest({ bytes, startedAt: new Date(`2026-11-${day}T01:00:00Z`), sequence: day }));
 }
 
-/** What every store must do for the mirror, whoever made it. */
+/** What every store must do for the mirror. */
 export function behavesAsMirror(describeStore: () => Store, changes: Partial<BucketSettings> = {}): void {
   it("lists nothing in an empty bucket", async () => {
     await using bucket = await makeBucket(describeStore(), changes);

@@ -48,7 +48,7 @@ export function describeWorkloads(where: string, open: () => Promise<KubernetesW
       assert.equal((await workloads.read(deployment("other"), signal)).replicas, 1);
     });
 
-    it("lets one of two win who scale at once", async () => {
+    it("lets one of two win that scale at once", async () => {
       await world.deploy(deployment("race"), 2);
 
       const calls = await Promise.allSettled([
@@ -90,7 +90,7 @@ export function describeWorkloads(where: string, open: () => Promise<KubernetesW
       });
     });
 
-    it("ends waiting when somebody scales up what was stopped", async () => {
+    it("ends waiting when what was stopped is scaled up", async () => {
       await world.deploy(deployment("wanted"), 1, "never ending");
       await workloads.awaitReady(deployment("wanted"), 1, world.patienceMs, signal);
       await workloads.scale(deployment("wanted"), 1, 0, signal);

@@ -16,7 +16,7 @@ import {
 import { temporaryFolder } from "../support/volume.ts";
 
 describe("GET /doctor of the backup function", () => {
-  it("finds nothing at fault where a backup would succeed, and says that nobody listens", async () => {
+  it("finds nothing at fault where a backup would succeed, and says that no sink is set", async () => {
     await using volume = await temporaryFolder();
     await using backup = await startFunction(
       "backup",

@@ -124,7 +124,7 @@ describe("the sink of events", () => {
     });
   }
 
-  it("gives up after the last try, and says whom it did not reach without the path, which may be a secret", async () => {
+  it("gives up after the last try, and names the host it did not reach without the path, which may be a secret", async () => {
     await using heard = await sink(503);
 
     const sent = sinkTo(`${heard.url}token/s3cret`).send(completed, RUN, never);

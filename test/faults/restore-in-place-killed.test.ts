@@ -90,7 +90,7 @@ describe("a restore in place whose process is killed inside of its transaction",
     assert.equal(await stage.connectionLimit(), -1);
   });
 
-  it("keeps nobody from a restore by swap when the database is gone as well", async () => {
+  it("prevents no restore by swap when the database is gone as well", async () => {
     await using _network = await killAt("wiping");
     await stage.server.dropDatabase(stage.database);
     await stage.query("postgres", `ALTER ROLE ${stage.owner} CREATEDB`);

@@ -20,7 +20,7 @@ import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts"
 type Point = readonly [point: string, outcome: "restored" | "not restored"];
 
 const SWAP: readonly Point[] = [
-  // The server knows of nothing that it has begun: who asked asks again.
+  // The server knows of nothing that it has begun: the caller asks again.
   ["before step locked", "not restored"],
   ["before phase loading", "not restored"],
   ["after phase loading", "not restored"],
@@ -132,7 +132,7 @@ describe("a restore whose process is killed", { concurrency: LANES }, () => {
   }
 
   for (const point of ["after step fenced", "before phase ended"]) {
-    it(`undo of a database that somebody dropped, killed ${point}: restored`, () =>
+    it(`undo of a dropped database, killed ${point}: restored`, () =>
       inLane(async ({ stage, cluster }) => {
         await change(stage);
         const was = await stage.fingerprint();
@@ -245,7 +245,7 @@ function keptBefore(stage: RestoreStage, { undo }: Body): string[] {
   return undo === undefined ? [] : [stage.before(undo)];
 }
 
-/** What somebody regrets: the live content is no longer what was backed up. */
+/** What is to be undone: the live content is no longer what was backed up. */
 async function change(stage: RestoreStage): Promise<void> {
   await stage.query(stage.database, "CREATE TABLE IF NOT EXISTS hire.newer AS SELECT 1 AS id");
 }

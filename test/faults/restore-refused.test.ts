@@ -228,7 +228,7 @@ describe("a restore that must not happen", () => {
       assert.match(detail, /prepared transactions .*: held 'open'/);
     });
 
-    it("names a logical slot that somebody reads", async () => {
+    it("names a logical slot that is being read", async () => {
       await server.query(
         stage.database,
         "SELECT pg_create_logical_replication_slot('reader', 'test_decoding')",

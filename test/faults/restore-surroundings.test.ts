@@ -72,7 +72,7 @@ describe("a restore whose surroundings fail while the application is down", () =
     assert.deepEqual(cluster.replicas(), REPLICAS);
   });
 
-  it("brings it back when somebody holds the database for long", async () => {
+  it("brings it back when a session holds the database for long", async () => {
     const destroyed = await stage.fingerprint();
     const restore = await stage.start(cluster.environment);
     cluster.server.behave({ stopMs: "never" });
@@ -116,7 +116,7 @@ describe("a restore whose surroundings fail while the application is down", () =
   });
 });
 
-describe("a restore behind whose fence somebody holds the list of databases", () => {
+describe("a restore behind whose fence a session holds the list of databases", () => {
   it("brings the application back as soon as that can be, and then gives up", async () => {
     await using server = await startPostgres();
     await using stage = await setRestoreStage({ server });
@@ -127,7 +127,7 @@ describe("a restore behind whose fence somebody holds the list of databases", ()
     const restore = await stage.start({ ...cluster.environment, ...record });
     const answer = restore.post({ filename: "latest" });
     await until(async () => (await restoreRuns(stage.path))[0]?.steps.at(-1)?.step === "fenced");
-    // On a server of its own: nobody else could change a database meanwhile.
+    // On a server of its own: no other test could change a database meanwhile.
     const holder = await server.connect();
     await holder.query("BEGIN");
     await holder.query("LOCK TABLE pg_database IN SHARE MODE");

@@ -78,7 +78,7 @@ describe("a restore that two processes have", () => {
     });
   }
 
-  it("is left to the one that has the lock, and taken up by nobody else", async () => {
+  it("is left to the process that has the lock, and resumed by no other", async () => {
     const sleeper = await startStopping("after phase stopping");
     const answer = stage.readResult(sleeper.post({ filename: "latest" }));
     await until(async () => (await restoreRuns(stage.path))[0]?.journal?.phase === "stopping");

@@ -75,7 +75,7 @@ describe("a backup whose server fails", () => {
     await stage.assertUntouched();
   });
 
-  it("gives up on a table that somebody holds exclusively", async () => {
+  it("gives up on a table that a session holds exclusively", async () => {
     await using stage = await setStage();
     const { answer, release } = await stage.startHeld({ LOCK_WAIT_SECONDS: "1" });
 

@@ -43,7 +43,7 @@ describe("the backup function as the Job of a JobSink", () => {
     };
   }
 
-  it("takes the backup that its event asks for, listens to nobody, and ends with 0", async () => {
+  it("takes the backup that its event asks for, opens no port, and ends with 0", async () => {
     await using job = await given(JSON.stringify(EVENT));
 
     const process = job.start();
@@ -97,7 +97,7 @@ describe("the backup function as the Job of a JobSink", () => {
   const mistakes = [
     ["no event", undefined, "configuration_invalid"],
     ["an event that is none", "{", "event_invalid"],
-    ["an event for somebody else", JSON.stringify({ ...EVENT, type: "other" }), "event_unsupported"],
+    ["an event for another function", JSON.stringify({ ...EVENT, type: "other" }), "event_unsupported"],
   ] as const;
   for (const [what, event, code] of mistakes) {
     it(`ends with 1 on ${what}`, async () => {

@@ -90,7 +90,7 @@ describe("a function on Knative", () => {
     assert.ok(proxy.probes <= seen + 1, "it went on asking");
   });
 
-  it("is not held by anybody else", async () => {
+  it("is held by no other process", async () => {
     const answers = await Promise.all(
       [{}, { "Dormouse-Hold": "guess" }].map((headers) =>
         fetch(`${backup.url}/internal/hold`, { method: "POST", headers }),

@@ -20,7 +20,7 @@ const TOKEN = "0123456789abcdef-of-jo";
 
 type Asked = readonly [what: string, token: string | undefined, status: number];
 
-describe("a function that asks who calls", () => {
+describe("a function that authenticates callers", () => {
   let volume: Removed;
   let fake: FakeKubernetes;
   let tokenFile: string;
@@ -54,11 +54,11 @@ describe("a function that asks who calls", () => {
   const refused: Readonly<Record<"kubernetes" | "token", readonly Asked[]>> = {
     kubernetes: [
       ["without a token", undefined, 401],
-      ["with a token that nobody knows", "made-up", 401],
+      ["with an unknown token", "made-up", 401],
       ["with an expired token", "old", 401],
       ["with a token for another audience", "elsewhere", 401],
       ["with a token whose audience the cluster did not check", "unchecked", 401],
-      ["of somebody without the right", "reader", 403],
+      ["of a caller without the right", "reader", 403],
     ],
     token: [
       ["without a token", undefined, 401],
@@ -94,7 +94,7 @@ describe("a function that asks who calls", () => {
     assert.deepEqual(service.seen, ["body", "work"]);
   });
 
-  it("lets one read who may not restore", async () => {
+  it("lets a caller read that may not restore", async () => {
     await using service = await served({ AUTH: "kubernetes" });
 
     const response = await service.get("reader");
@@ -103,7 +103,7 @@ describe("a function that asks who calls", () => {
     assert.deepEqual(service.seen, ["show"]);
   });
 
-  it("asks the cluster once in some seconds for each token and verb, and for each token who bears it", async () => {
+  it("asks the cluster once in some seconds for each token and verb, and for the bearer of each token", async () => {
     await using service = await served({ AUTH: "kubernetes" });
     const reviews = () => fake.requests.filter(({ resource }) => resource === "tokenreviews").length;
     const before = reviews();
@@ -114,7 +114,7 @@ describe("a function that asks who calls", () => {
     assert.equal(reviews(), before + 3);
   });
 
-  it("asks once for a token that is guessed again and again, also at once, and keeps those who may", async () => {
+  it("asks once for a token that is guessed again and again, also at once, and keeps good tokens", async () => {
     await using service = await served({ AUTH: "kubernetes" });
     const reviews = () => fake.requests.filter(({ resource }) => resource === "tokenreviews").length;
     await service.get("good");
@@ -133,7 +133,7 @@ describe("a function that asks who calls", () => {
     assert.deepEqual([afterGuesses - before, reviews() - afterGuesses, own.status], [3, 0, 200]);
   });
 
-  it("says that the function may not ask the cluster, and lets nobody in", async () => {
+  it("says that the function may not review tokens, and lets no caller in", async () => {
     await using service = await served({ AUTH: "kubernetes" });
     fake.deny("create tokenreviews");
 
@@ -145,7 +145,7 @@ describe("a function that asks who calls", () => {
     assert.deepEqual(service.seen, []);
   });
 
-  it("lets nobody in while the cluster does not answer", async () => {
+  it("lets no caller in while the cluster does not answer", async () => {
     await using service = await served({ AUTH: "kubernetes" });
     fake.behave("is overloaded");
 
@@ -198,7 +198,7 @@ describe("a function that asks who calls", () => {
     assert.equal((await service.get("fedcba9876543210-new")).status, 200);
   });
 
-  it("calls everybody the same where nobody is asked", async () => {
+  it("gives all callers one name where none is authenticated", async () => {
     await using service = await served({ AUTH: "none" });
 
     const run = await service.runOf(await service.post(undefined, "{}"));

@@ -78,7 +78,7 @@ describe("the client of the Kubernetes API", () => {
     assert.equal(await call(), NAMESPACE);
   });
 
-  it("says that nobody listens", async () => {
+  it("says that the connection is refused", async () => {
     const fake = await startFakeKubernetes();
     const caller = clusterCaller({ kubeconfig: fake.kubeconfig });
     await caller(signal, async ({ core, namespace }, options) =>

@@ -27,7 +27,7 @@ type PodTemplate = {
   };
 };
 
-describe("a kustomization of somebody's own", async () => {
+describe("an operator’s own kustomization", async () => {
   const skip = (await lackOfKubectl()) ?? false;
 
   const platforms = [
@@ -63,7 +63,7 @@ describe("a kustomization of somebody's own", async () => {
     }
   }
 
-  it("knows callers by a file where nobody may bind what asks the cluster", { skip }, async () => {
+  it("knows callers by a file where no binding for token reviews is allowed", { skip }, async () => {
     const manifests = await rendered({
       resources: ["../manifests/overlays/openshift"],
       components: ["../manifests/components/jobsink", "../manifests/components/token"],

@@ -64,7 +64,7 @@ describe("dumping and reading with the client tools", () => {
   const start = (dumper = tool, name = database, signal = never) =>
     dumper.dump({ database: name, inspection, leaveOut: [] }, signal);
 
-  it("ends a dump that nobody came to read, with the run that it was started for", async () => {
+  it("ends an unread dump with the run that it was started for", async () => {
     const holder = await server.connect(database);
     await holder.query("BEGIN; LOCK TABLE wide IN ACCESS EXCLUSIVE MODE");
     const sql = "SELECT FROM pg_stat_activity WHERE datname = $1 AND query LIKE 'LOCK TABLE%' AND pid <> $2";
@@ -205,7 +205,7 @@ describe("dumping and reading with the client tools", () => {
     assert.equal((await reading.contents).tables.length, 2);
   });
 
-  it("shows no password to whoever lists the processes, and inherits no variable of ours", async () => {
+  it("shows no password in the list of processes, and inherits no variable of ours", async () => {
     process.env["PGOPTIONS"] = "-c search_path=evil";
     const iterator = start().archive[Symbol.asyncIterator]();
     await iterator.next();

@@ -112,7 +112,7 @@ describe("runFiles", () => {
     ["event", ping],
     ["key", posted("k1")],
   ] as const) {
-    it(`begins a failed run again under its name when the same ${what} comes, once for all who ask`, async () => {
+    it(`begins a failed run again under its name when the same ${what} comes, once for all callers`, async () => {
       await using volume = await temporaryVolume();
       const { run } = await store(volume.path).begin(wanted);
       const problem = { code: "disk_full", message: "full" } as const;
@@ -178,7 +178,7 @@ describe("runFiles", () => {
     assert.deepEqual(await runs.unfinished("backup", "hets"), []);
   });
 
-  it("passes over a record that somebody broke, and says so", async () => {
+  it("passes over a broken record, and says so", async () => {
     await using volume = await temporaryVolume();
     const lines: string[] = [];
     await writeFile(join(volume.path, ".dormouse/runs/backup-000000000000000000000000.json"), "{");

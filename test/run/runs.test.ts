@@ -38,7 +38,7 @@ describe("runs", () => {
     assert.deepEqual([known.state, resumed], ["succeeded", [false, true]]);
   });
 
-  it("tell who asked how another process ended the run that it had first", async () => {
+  it("tell the caller how another process ended the run", async () => {
     await using volume = await temporaryVolume();
     const store = runFiles(volume.path, silent, now);
     const runs = createRuns({ store, log: silent, now });

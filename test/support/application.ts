@@ -7,7 +7,7 @@ export type Application = AsyncDisposable & {
   answers(): number;
 };
 
-/** One of the owner's that nobody stops, and that wants the database back: it asks the same again and again. */
+/** One of the owner's that is not stopped, and that wants the database back: it asks the same again and again. */
 export function connectAgainAndAgain(
   { server, database, owner }: RestoreStage,
   sql = "SELECT pg_sleep(0.01)",

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 
-/** A server's key and certificate, and the authority that signed it: nobody trusts that by itself. */
+/** A server's key and certificate, and the authority that signed it: which is not trusted by itself. */
 export type Certified = { readonly key: string; readonly cert: string; readonly ca: string };
 
 /** For `localhost`, 127.0.0.1 and `sink.test`. */

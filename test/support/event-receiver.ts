@@ -14,7 +14,7 @@ export type ReceivedEvent = {
 export type EventReceiver = {
   readonly url: string;
   readonly events: readonly ReceivedEvent[];
-  /** From now on nobody is answered, until what this returns is called. */
+  /** From now on no request is answered, until what this returns is called. */
   hold(): () => void;
   [Symbol.asyncDispose](): Promise<void>;
 };

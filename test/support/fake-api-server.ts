@@ -46,7 +46,7 @@ export type ApiServerOptions = {
   readonly answer: (request: ApiRequest) => Answer | Promise<Answer>;
 };
 
-/** The HTTP of kube-apiserver: who asks, content types, RBAC and its way to say no. */
+/** The HTTP of kube-apiserver: callers, content types, RBAC and its way to say no. */
 export async function startApiServer({ host, identity, userOf, isDenied, answer }: ApiServerOptions) {
   const handle = async (request: IncomingMessage): Promise<Answer> => {
     const user = userOf(/^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "");

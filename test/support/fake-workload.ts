@@ -10,7 +10,7 @@ export type Behaviour = {
   readonly stopMs: number | "never";
   /** How long a pod takes to be ready, or why it never is. */
   readonly startMs: number | Trouble;
-  /** A controller that sets the replicas back to this as soon as somebody sets them to 0. */
+  /** A controller that sets the replicas back to this as soon as they are set to 0. */
   readonly scaledBackTo?: number | undefined;
 };
 
@@ -71,7 +71,7 @@ export function fakeWorkload(
     behave(changes: Partial<Behaviour>) {
       behaviour = { ...behaviour, ...changes };
     },
-    /** As an eviction leaves it: ended, and removed by nobody. */
+    /** As an eviction leaves it: ended, and not removed. */
     evictPod() {
       evicted += 1;
     },

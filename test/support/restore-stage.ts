@@ -25,7 +25,7 @@ export type RestoreStage = {
   /** As a role that owns the database and everything in it, and may create none. */
   startAsOwner(): Promise<FunctionProcess>;
   readResult(answer: Promise<Response>): Promise<RestoreResult>;
-  /** What somebody regrets. */
+  /** The change to undo. */
   destroyData(): Promise<void>;
   /** `:db` stands for the live database. */
   query(database: string, sql: string): Promise<pg.QueryResult>;

@@ -67,6 +67,6 @@ function leftDatabase(database: string, why: string): Found[number] {
   return {
     state: "warning",
     detail: `database ${JSON.stringify(database)} is left: ${why}`,
-    fix: `to look into it, ALTER DATABASE ${name} ALLOW_CONNECTIONS true; if nobody needs it, DROP DATABASE ${name}`,
+    fix: `to look into it, ALTER DATABASE ${name} ALLOW_CONNECTIONS true; if it is not needed, DROP DATABASE ${name}`,
   };
 }

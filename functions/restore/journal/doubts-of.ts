@@ -65,7 +65,7 @@ function formatPath(id: string): string {
   return `.dormouse/runs/${id}.json`;
 }
 
-/** Names as Kubernetes has them: a text that others wrote is shown to who may type it into a shell. */
+/** Names as Kubernetes has them: a text that others wrote may end up in an operator's shell. */
 const WORKLOAD_NAME = /^[a-z0-9][-.a-z0-9]{0,252}$/;
 
 function replicasIn({ says }: DoubtfulRecord): string {

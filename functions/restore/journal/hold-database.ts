@@ -61,7 +61,7 @@ function createQueue(
   };
 }
 
-/** Who asks for a restore twice, or as a second person, wants one: what was restored meanwhile has been in use since. */
+/** A second request for the same restore wants a restore: what was restored meanwhile has been in use since. */
 async function refuseOvertaken({ runs, settings }: RestoreDependencies, own: Run): Promise<void> {
   const other = (await runs.all("restore")).find(
     (run) => run.id !== own.id && run.database === settings.database && hasChangedSince(run, own.acceptedAt),

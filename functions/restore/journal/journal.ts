@@ -93,7 +93,7 @@ export type DatabasesFound = {
  * - `roll-back`: leave the live database as it is, drop what was loaded, start the workloads
  * - `start`: the live database is gone, and with it what the server said: only what was stopped is started
  * - `tell`: all of it is done, and only its end was not recorded
- * - `forget`: it was taken back, or had begun nothing; or somebody has put an old journal in the place of the record
+ * - `forget`: it was taken back, or had begun nothing; or an old journal has taken the place of the record
  */
 export type NextStep = "finish" | "continue" | "again" | "roll-back" | "start" | "tell" | "forget";
 

@@ -2,7 +2,7 @@ import { asDormouseError } from "../../../shared/errors.ts";
 import type { RestoreDependencies } from "../restore-dependencies.ts";
 
 /**
- * The ping source, when a run has ended. One that stays wakes the function for nothing; it fails no restore. For who holds
+ * The ping source, when a run has ended. One that stays wakes the function for nothing; it fails no restore. For the holder of
  * the lock of the database: the next run, which counts on the source, has it after that.
  */
 export async function removeSource(

@@ -10,7 +10,7 @@ import { openJournal, type JournaledRun } from "./journaled-run.ts";
 import { settle } from "./settle-restore.ts";
 
 /**
- * Whoever holds the lock knows that no other restore is under way: what an earlier one left unfinished is finished or
+ * The holder of the lock knows that no other restore is under way: what an earlier one left unfinished is finished or
  * taken back, before anything else is touched.
  */
 export async function settleOthers(

@@ -61,7 +61,7 @@ export async function settle(
     await rollBack(deps, bestEffort, held);
     return undefined;
   }
-  // Without a database nothing becomes ready, and whoever is to make one waits for this lock.
+  // Without a database nothing becomes ready, and the restore that is to make one waits for this lock.
   if (next === "start") await startWorkloads(deps, bestEffort, 0);
   await removeWakeUp(deps, bestEffort);
   return next === "tell" ? readResult(saga, { downtimeMs: undefined, workloads: [] }) : undefined;

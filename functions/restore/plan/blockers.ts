@@ -131,7 +131,7 @@ export const RULES: readonly Rule[] = [
   {
     kind: "owner-forbidden",
     strategies: LOADING_BESIDE,
-    detail: "the owner of the database, for whom this role may not make one",
+    detail: "the owner of the database, which this role may not make one for",
     remedy: BY_SQL.becomeOwner,
     found: ({ facts }) => facts.forbiddenOwner,
   },

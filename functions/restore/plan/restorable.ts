@@ -111,7 +111,7 @@ function refuseSeveral(elsewhere: readonly Backup[]): void {
 }
 
 /**
- * What a restore in place took just before it: the content that somebody wanted to be rid of. By `latest` nobody means
+ * What a restore in place took just before it: the content that the operator wanted to be rid of. `latest` never means
  * that, least of all when the restore failed and is asked for again.
  */
 function isSafetyBackup({ manifest }: Backup): boolean {

@@ -5,7 +5,7 @@ import { isOwn, originText, type Origin } from "../../../shared/catalog/origin.t
 import { suspicionsIn, type Suspicion } from "../../../shared/retention/suspicion.ts";
 
 /**
- * The suspect backups of one database, as a person who wants to restore one should see them. Each is compared with those
+ * The suspect backups of one database, as an operator about to restore one should see them. Each is compared with those
  * of its own origin: the numbers of two installations have no common order.
  */
 export function suspectsIn(

@@ -6,7 +6,7 @@ type Tools = Pick<RestoreTools, "version" | "unsafeBefore">;
 
 /**
  * A dump can hold what an old psql runs on this machine, or an old pg_restore as other SQL on the server (CVE-2025-8714,
- * CVE-2025-8715). A dump of ours was made by our own tools; who made a file without a manifest, or one that was adopted, is
+ * CVE-2025-8715). A dump of ours was made by our own tools; the maker of a file without a manifest, or of one that was adopted, is
  * unknown.
  */
 export function unsafeTools(backup: Restorable | undefined, tools: Tools | undefined): Blocker[] {

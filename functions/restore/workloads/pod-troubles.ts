@@ -1,6 +1,6 @@
 import type { V1ContainerStateWaiting, V1ContainerStatus, V1Pod } from "@kubernetes/client-node";
 
-/** A pod that is there, ending or not. What has ended for good holds no session, and nobody removes it. */
+/** A pod that is there, ending or not. What has ended for good holds no session, and stays. */
 export function isAlive({ status }: V1Pod): boolean {
   return status?.phase !== "Succeeded" && status?.phase !== "Failed";
 }

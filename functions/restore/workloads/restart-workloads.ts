@@ -80,7 +80,7 @@ async function startWorkload(
   try {
     const { replicas: now } = await workloads.read(workload, signal);
     if (now !== 0 && now !== replicas) {
-      const why = `somebody else set it to ${now} replicas meanwhile; it was left so`;
+      const why = `another client set it to ${now} replicas meanwhile; it was left so`;
       return { ...text, ready: false, why };
     }
     if (now !== replicas) await workloads.scale(workload, 0, replicas, signal);

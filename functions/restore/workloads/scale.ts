@@ -52,7 +52,7 @@ export async function writeScale(
 
 export function changed(workload: Workload, why: string): DormouseError {
   const name = workloadText(workload);
-  return new DormouseError("workload_changed", `somebody else scales ${name}: ${why}`, {
+  return new DormouseError("workload_changed", `another client scales ${name}: ${why}`, {
     hint: "stop what scales it for the time of the restore: an autoscaler, GitOps, a person",
   });
 }

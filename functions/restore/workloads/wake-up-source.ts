@@ -34,7 +34,7 @@ export function knativeWakeUpSource(call: CallCluster, service: string, audience
   };
 }
 
-/** Whoever may not even ask is not warned: making the source tells. */
+/** A role that may not even ask is not warned: making the source tells. */
 async function lackOfRights(
   call: CallCluster,
   service: string,

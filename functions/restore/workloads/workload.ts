@@ -24,12 +24,12 @@ export type Workloads = {
   read(workload: Workload, signal: AbortSignal): Promise<WorkloadState>;
   /**
    * Sets the replicas from `from` to `to`, and only from `from`. Throws `workload_changed`, with nothing changed, when
-   * somebody else set another number meanwhile.
+   * another client set another number meanwhile.
    */
   scale(workload: Workload, from: number, to: number, signal: AbortSignal): Promise<void>;
   /**
    * Waits until not one pod is left. Throws `workload_not_stopped` at `limitMs`, naming the pods, and `workload_changed`
-   * as soon as somebody scales it up again.
+   * as soon as it is scaled up again.
    */
   awaitStopped(workload: Workload, limitMs: number, signal: AbortSignal): Promise<void>;
   /**

@@ -41,7 +41,7 @@ export type CopyRoom = { readonly neededBytes: number; readonly availableBytes: 
 export type CopiedArchives = ArchiveFiles & {
   /**
    * Removes the copies that killed processes left of a database's archives; not what is fetched of `wanted`, which goes on
-   * from there. For who holds the lock of the database.
+   * from there. For the holder of the database's lock.
    */
   sweep(database: string, wanted: string | undefined): Promise<void>;
   /** What a sweep would free counts as free. */

@@ -126,7 +126,7 @@ function isCopied({ checkSignature }: ArchivePlaces, { manifest }: Described): b
   return checkSignature !== undefined && manifest.archive.recipients === undefined;
 }
 
-/** Where signatures are asked for, those who may write to the volume are not trusted: nor is the file that they can still change. */
+/** Where signatures are asked for, writers to the volume are not trusted: nor is a file that they can still change. */
 async function copied(task: Task): Promise<ArchiveFile> {
   const { places, backup } = task;
   await using source = await openArchive(promises, places.backupDir, backup.name);
@@ -146,7 +146,7 @@ async function openEncrypted(task: Task, decrypt: Decrypt): Promise<ArchiveFile>
   return await decrypted(task, decrypt, copy);
 }
 
-/** Only the beginning is read: it names who can open the rest. */
+/** Only the beginning is read: it names the keys that open the rest. */
 async function tryKey(
   { places, backup, signal }: Task,
   decrypt: Decrypt,

@@ -16,7 +16,7 @@ export function copyName(name: ArchiveName): string {
   return temporaryName(flat(name));
 }
 
-/** What cannot be removed, plain content among it, keeps nobody from a restore. */
+/** What cannot be removed, plain content among it, prevents no restore. */
 export async function sweepRestoreDir(
   restoreDir: string,
   database: string,

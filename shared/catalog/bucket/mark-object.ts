@@ -64,6 +64,6 @@ async function replace(
 
 function gone(name: ArchiveName): DormouseError {
   return new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)} in the bucket`, {
-    hint: "somebody else removed it",
+    hint: "another client removed it",
   });
 }

@@ -16,7 +16,7 @@ export function parallelFor(partBytes: number): number {
   return Math.max(1, Math.floor(MEMORY_BYTES / partBytes));
 }
 
-/** Cuts `source` into parts of one size, in a fixed number of buffers: whoever is slow makes the reading wait. */
+/** Cuts `source` into parts of one size, in a fixed number of buffers: a slow sender makes the reading wait. */
 export async function* partsOf(
   source: AsyncIterable<Uint8Array>,
   partBytes: number,
@@ -51,7 +51,7 @@ export type BufferPool = {
   take(): Promise<Buffer>;
   give(buffer: Buffer): void;
   end(reason: unknown): void;
-  /** Gives back the memory that nobody has; what is taken later is new. */
+  /** Gives back the memory of free buffers; what is taken later is new. */
   free(): void;
 };
 
@@ -90,7 +90,7 @@ export function bufferPool(count: number, bytes: number): BufferPool {
 }
 
 /**
- * Gives memory back at once that nobody will look at again. It lies outside of the heap, and too little comes to lie
+ * Gives memory back at once that will not be read again. It lies outside of the heap, and too little comes to lie
  * inside for the collector to run: gigabytes that pass by leave dozens of megabytes until then. What is only a part of
  * its ArrayBuffer stays: the rest may be another's.
  */

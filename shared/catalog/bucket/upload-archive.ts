@@ -17,7 +17,7 @@ import { findUpload, type BegunUpload } from "./uploads.ts";
 
 export type Sent = {
   readonly backup: Backup;
-  /** Not called before the archive is read: who opens it must read it, or it stays open. */
+  /** Not called before the archive is read: once opened it must be read, or it stays open. */
   readonly open: () => Promise<AsyncIterable<Uint8Array>>;
 };
 

@@ -13,7 +13,7 @@ export type WriterKeys = {
   readonly judge?: JudgeSignature | undefined;
 };
 
-/** For whoever writes archives. The library is loaded only where it is asked for, and keys are read at once. */
+/** For functions that write archives. The library is loaded only where it is asked for, and keys are read at once. */
 export async function writerKeys(config: EncryptionConfig & Partial<DecryptionConfig>): Promise<WriterKeys> {
   const { AGE_RECIPIENTS: recipients, MANIFEST_SIGNING_KEY: key, MANIFEST_PUBLIC_KEY: others = "" } = config;
   const signing =
@@ -32,7 +32,7 @@ export type ReaderKeys = {
   readonly judge: JudgeSignature | undefined;
 };
 
-/** For whoever reads them. */
+/** For functions that read archives. */
 export async function readerKeys(config: Partial<DecryptionConfig>): Promise<ReaderKeys> {
   const { AGE_IDENTITY_FILE: path, MANIFEST_PUBLIC_KEY: key } = config;
   const checkSignature = key === undefined ? undefined : signatureChecker(key);

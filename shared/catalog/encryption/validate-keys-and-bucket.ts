@@ -13,5 +13,5 @@ export async function validateKeysAndBucket(config: Config, log: Log): Promise<v
   const { readerKeys, writerKeys } = await import("./protection.ts");
   await Promise.all([writerKeys(config), readerKeys(config)]);
   if (AGE_RECIPIENTS !== undefined && MANIFEST_SIGNING_KEY === undefined)
-    log.warn("archives are encrypted, but nothing proves who made them: set MANIFEST_SIGNING_KEY");
+    log.warn("archives are encrypted, but nothing proves their origin: set MANIFEST_SIGNING_KEY");
 }

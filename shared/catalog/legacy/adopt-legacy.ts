@@ -33,7 +33,7 @@ export async function adoptLegacy(
     const before = await handle.stat();
     const source = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: READ_BYTES });
     const read = await readLegacy(source, { ...legacy, sizeBytes: before.size }, { signal, print });
-    // Somebody still writes to it: neither whole nor damaged, until it is left alone.
+    // It is still being written: neither whole nor damaged, until it is left alone.
     if (!isSame(before, await handle.stat())) return { damage: "changed while it was read" };
     if ("contents" in read) return { backup: await writeManifest(files, path, describe(read.contents)) };
     const damage = { sizeBytes: before.size, modifiedMs: before.mtimeMs, why: read.damage };

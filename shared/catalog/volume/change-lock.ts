@@ -8,7 +8,7 @@ import { DormouseError } from "../../errors.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
 
-/** A change takes milliseconds. Who has held a lock for so long, unchanged, on another machine, is gone. */
+/** A change takes milliseconds. A holder that kept a lock for so long, unchanged, on another machine, is gone. */
 const GONE_AFTER_MS = 15_000;
 const LOOK_AGAIN_MS = 20;
 
@@ -89,7 +89,7 @@ function isGone(holder: string): boolean {
   }
 }
 
-/** Of several that find a holder gone, one takes its file away; who finds that it took a living one's puts it back. */
+/** Of several that find a holder gone, one takes its file away; a process that finds that it took a living one's puts it back. */
 async function breakLock(files: Files, path: string, holder: string, own: string): Promise<void> {
   const taken = `${path}.${own.split(" ").at(-1)}`;
   try {

@@ -58,7 +58,7 @@ export function unreadable(error: unknown, what: string): unknown {
   });
 }
 
-/** What keeps this process out of `path`: whose it is, and who asks. */
+/** What keeps this process out of `path`: its owner, and the user of this process. */
 export async function accessFault(path: string): Promise<{ readonly why: string; readonly hint: string }> {
   const { uid, gid, mode } = await stat(path);
   const owner = `${uid}:${gid} with mode ${(mode & 0o7777).toString(8).padStart(4, "0")}`;
@@ -136,7 +136,7 @@ async function reserveAndRename(files: Files, temporary: string, final: string):
   if (reserved === undefined) return false;
   try {
     await reserved.close();
-    // Whoever found it empty for long has taken it for that of a dead process.
+    // A process that found it empty for long has taken it for that of a dead one.
     if (((await lookAt(files, final))?.size ?? 0) > 0) return false;
     await files.rename(temporary, final);
     return true;

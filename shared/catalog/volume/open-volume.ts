@@ -26,7 +26,7 @@ export async function openVolume(backupDir: string): Promise<void> {
   }
 }
 
-/** What an earlier version made for its own user alone; who is not its owner may not, and need not. */
+/** What an earlier version made for its own user alone; another user may not, and need not. */
 async function openToGroup(folder: string): Promise<void> {
   await chmod(folder, FOLDER_MODE).catch(() => undefined);
 }

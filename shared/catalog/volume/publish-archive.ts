@@ -27,7 +27,7 @@ export async function publishArchive(staged: Staged, describe: Describe): Promis
   const { files, backupDir, folder } = staged;
   const { manifest, prepared } = await nameArchive(staged, describe);
   const path = join(backupDir, manifest.name);
-  // Nobody has been told of it: an archive whose completion is in doubt is no backup.
+  // It was not announced yet: an archive whose completion is in doubt is no backup.
   const takeBack = () =>
     file.clearUp(
       () => file.removeIfThere(files, path),
@@ -49,7 +49,7 @@ export async function publishArchive(staged: Staged, describe: Describe): Promis
   }
 }
 
-/** The first name of the minute of which neither file is there, whoever wrote them. */
+/** The first name of the minute of which neither file is there, of any writer. */
 async function nameArchive(staged: Staged, describe: Describe): Promise<Named> {
   const { files, backupDir, draft } = staged;
   for (let ordinal = 1; ; ordinal++) {
@@ -61,7 +61,7 @@ async function nameArchive(staged: Staged, describe: Describe): Promise<Named> {
   }
 }
 
-/** Answers nothing when somebody took the name since it was looked at. */
+/** Answers nothing when the name was taken since it was looked at. */
 async function takeName(
   { files, folder, temporary, draft }: Staged,
   path: string,
@@ -86,7 +86,7 @@ async function takeName(
 }
 
 function nameTaken(name: ArchiveName): DormouseError {
-  return new DormouseError("volume_unwritable", `${name}.json was made by somebody else meanwhile`, {
+  return new DormouseError("volume_unwritable", `${name}.json was made by another process meanwhile`, {
     hint: "let nothing else write to the folders of the days",
   });
 }

@@ -28,7 +28,7 @@ export async function sweepRun(files: Files, backupDir: string, run: string): Pr
   }
 }
 
-/** Who writes a record need not hold the lock: a run that failed is asked for again, one that has its backup sends it. */
+/** The writer of a record need not hold the lock: a run that failed is asked for again, one that has its backup sends it. */
 async function sweepRecord(files: Files, folder: string, run: string): Promise<void> {
   for (const name of await namesIn(files, folder)) {
     if (!file.isTemporaryOf(run, name)) continue;

@@ -48,7 +48,7 @@ const POSTS: Readonly<Record<ChatKind, (text: Text) => Post>> = {
   rocketchat: asText,
   googlechat: asText,
   teams: ({ head, lines }) => json(adaptiveCard(head, lines)),
-  // No name in an error mentions anybody; 2,000 characters are all that it takes.
+  // No name in an error mentions a member; 2,000 characters are all that it takes.
   discord: (text) => json({ content: plain(text).slice(0, 2_000), allowed_mentions: { parse: [] } }),
   ntfy: ({ head, lines, isTrouble }) => ({
     headers: {

@@ -22,7 +22,7 @@ const trouble = (title: string, lines: readonly string[], once?: string): Messag
 const news = (title: string, lines: readonly string[]): Message => ({ title, lines, isTrouble: false });
 
 /**
- * Who is told what, by event type. A completed backup and a completed cull are no message: a heartbeat says that nothing is
+ * What is sent as a message, by event type. A completed backup and a completed cull are no message: a heartbeat says that nothing is
  * wrong. docs/telling.md has the same table.
  */
 const RULES: Readonly<Record<string, Rule>> = {

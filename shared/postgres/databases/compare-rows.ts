@@ -24,7 +24,7 @@ export function compareRows(expected: readonly TableRows[], found: readonly Tabl
 /** How a message begins that says so: a server says it of its own transaction. */
 export const ROWS_DIFFER = "the loaded database differs from the backup";
 
-/** How a message goes on where there are more than the backup has, by whoever counted them. */
+/** How a message goes on where there are more than the backup has, by each way of counting. */
 export const WRITTEN_MEANWHILE = ", %s of them written while it was loaded";
 const IS_WRITTEN_MEANWHILE = /\d of them written while it was loaded/;
 

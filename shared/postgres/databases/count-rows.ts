@@ -59,7 +59,7 @@ async function countTable(
 
 /**
  * Row security that is forced shows an owner without BYPASSRLS a part of its own table. A database that is being loaded
- * is nobody's yet: it is lifted for the count, in a transaction that changes nothing.
+ * is not in use yet: it is lifted for the count, in a transaction that changes nothing.
  */
 async function countRelation(client: pg.Client, relation: string): Promise<number> {
   const { rows: found } = await client.query<{ forced: boolean }>(

@@ -20,7 +20,7 @@ export async function lookAtMarks(
   return new Map(rows.map((row) => [row.name, marked(row)]));
 }
 
-/** Every database whose name is like that of a run's, by whoever made it. */
+/** Every database whose name is like that of a run's, of any maker. */
 export async function lookAtNamed(
   client: pg.Client,
   pattern: string,

@@ -29,7 +29,7 @@ export function ownDatabaseDropper(settings: ConnectionSettings) {
   };
 }
 
-/** It is made closed, and opened with its mark: one that is closed and has none was never of use to anybody. */
+/** It is made closed, and opened with its mark: one that is closed and has none was never in use. */
 function belongsTo({ underWay, kept, isOpen }: MarkedDatabase, run: string): boolean {
   return underWay === run || (underWay === undefined && kept === undefined && !isOpen);
 }
@@ -40,7 +40,7 @@ function notOurs(database: string, run: string): DormouseError {
     "database_not_ours",
     `database ${name} is not dropped: its comment does not say that ${run} made it`,
     {
-      hint: `look at what it holds; if nobody needs it, DROP DATABASE ${pg.escapeIdentifier(database)}`,
+      hint: `look at what it holds; if it is not needed, DROP DATABASE ${pg.escapeIdentifier(database)}`,
     },
   );
 }
@@ -106,7 +106,7 @@ function session<Result>(
 ): Promise<Result> {
   const given = { database: settings.maintenanceDatabase, what, queryTimeoutMs: LONG_MS };
   return withSession(settings, given, signal, async (client) => {
-    // Nobody waits for hours, with a restore behind it, until somebody ends a transaction.
+    // No run waits for hours, with a restore behind it, until a transaction ends.
     await limitLockWaits(client);
     return work(client);
   });

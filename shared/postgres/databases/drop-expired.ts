@@ -5,7 +5,7 @@ import type { Log } from "../../log.ts";
 type Dependencies = { readonly expired: Expired; readonly log: Log };
 
 /**
- * Drops the databases that restores of `live` kept for undoing and whose time is over. For who holds the lock of that.
+ * Drops the databases that restores of `live` kept for undoing and whose time is over. For the holder of its lock.
  * One that cannot be dropped is told of and tried again by the next run; it fails nothing.
  */
 export async function dropExpired(

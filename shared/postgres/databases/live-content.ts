@@ -1,7 +1,7 @@
 import type pg from "pg";
 import type { TargetFacts } from "../properties/target-facts.ts";
 
-/** What the database itself says of what it holds, to whoever may come in. */
+/** What the database itself says of what it holds, to a role that may connect. */
 export async function liveContent(
   client: pg.Client,
 ): Promise<Pick<TargetFacts, "eventTriggersOfOthers" | "undroppable" | "liveLargeObjects" | "liveObjects">> {

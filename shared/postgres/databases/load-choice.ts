@@ -2,7 +2,7 @@ import type { TableRows } from "../plain-dump/plain-dump.ts";
 
 /** What the caller asks of a load besides the backup. */
 export type LoadChoice = {
-  /** All belongs to the role that restores, whoever owned it. */
+  /** All belongs to the role that restores, not to its owner in the backup. */
   readonly owner?: "current" | undefined;
   /** Entries of the archive as `pg_restore --list` and its errors write them behind the numbers: `FK CONSTRAINT public child child_fk app`. */
   readonly leaveOut?: readonly string[] | undefined;
@@ -25,7 +25,7 @@ export function expectedTables(tables: readonly TableRows[], leftOut: readonly s
 
 export function choiceWarnings({ owner, leaveOut = [] }: LoadChoice): string[] {
   return [
-    ...(owner === "current" ? ["all belongs to the role that restores, whoever owned it in the backup"] : []),
+    ...(owner === "current" ? ["all belongs to the role that restores, not to its owner in the backup"] : []),
     ...leaveOut.map((entry) => `left out: ${entry}`),
   ];
 }

@@ -13,7 +13,7 @@ export type RestoresDatabases = {
   readonly kept: readonly { readonly database: string; readonly run: string; readonly until: Date }[];
   /** Those of them whose time is over. */
   readonly over: readonly string[];
-  /** Named as if kept, and without the mark of a restore: an earlier version kept them, or anybody made them. */
+  /** Named as if kept, and without the mark of a restore: an earlier version kept them, or another client made them. */
   readonly unmarked: readonly string[];
   /** What restores load, each with the beginning of its run's id. */
   readonly loaded: readonly { readonly database: string; readonly run: string }[];
@@ -26,15 +26,15 @@ export type ExpiredDatabases = Pick<RestoresDatabases, "unmarked"> & {
 
 /** What restores of the database `live` kept and whose time is over. */
 export type Expired = {
-  /** Asked without the lock, for which nobody should wait in vain. */
+  /** Asked without the lock, for which no run should wait in vain. */
   find(live: string, signal: AbortSignal): Promise<RestoresDatabases>;
-  /** For who holds the lock of the database. */
+  /** For the holder of the database's lock. */
   drop(live: string, signal: AbortSignal): Promise<ExpiredDatabases>;
 };
 
 /** PostgreSQL cuts names at 63 bytes. */
 const MAX_NAME_BYTES = 63;
-/** Enough of a run's id that nobody else's database has the name. */
+/** Enough of a run's id that no other database has the name. */
 const RUN_LENGTH = 12;
 
 export type NameRole = "restore" | "before" | "scratch";

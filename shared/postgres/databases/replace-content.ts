@@ -12,7 +12,7 @@ import { WIPE } from "./wipe.ts";
 
 /** The last statement of the script, which is kept back until pg_restore has ended well. */
 const KEPT_BACK_BYTES = 4096;
-/** Whoever is told that it was replaced finds it so after any crash. */
+/** What is told to be replaced is so after any crash. */
 const IN_PLACE = { lock_timeout: "60s", synchronous_commit: "on", maintenance_work_mem: "256MB" };
 
 /**
@@ -100,10 +100,10 @@ async function converse(
     throw new DormouseError("restore_failed", "psql did not tell its session");
   await alone({ pid: Number(pid), transaction });
   const end = drain(answers);
-  // Whoever fails first tells why: psql at an error of the server, pg_restore at one of the archive.
+  // The first to fail tells why: psql at an error of the server, pg_restore at one of the archive.
   end.catch(() => undefined);
   await write(psql.stdin, WIPE);
-  // Not before it is read: what a child prints while nobody reads may be gone when it ends.
+  // Not before it is read: what a child prints unread may be gone when it ends.
   const last = await feedAllButTheEnd(startsScript().output, psql.stdin, end);
   await write(psql.stdin, beforeCommit(last, check));
   psql.stdin.end();
@@ -170,7 +170,7 @@ async function feedAllButTheEnd(
   return kept;
 }
 
-/** Resolves when the bytes have left us, to false when nobody reads any more. */
+/** Resolves when the bytes have left us, to false when the reader has ended. */
 function write(sink: Writable, bytes: string | Uint8Array): Promise<boolean> {
   return new Promise((resolve) =>
     sink.write(bytes, (error) => resolve(error === null || error === undefined)),

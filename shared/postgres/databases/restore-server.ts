@@ -48,7 +48,7 @@ function inspector(settings: ConnectionSettings, loadSessions: number): RestoreS
     );
     const facts = { ...asked, loadSessions };
     if (!facts.exists) return facts;
-    // Who may not come in learns so from what the plan says of it.
+    // A role that may not connect learns so from what the plan says of it.
     const content = sessions(settings, request.database)(what, signal, liveContent).catch(() => ({}));
     return { ...facts, ...(await content) };
   };
@@ -59,7 +59,7 @@ function sessions(settings: ConnectionSettings, database: string): Session {
     withSession(settings, { database, what, queryTimeoutMs: LONG_MS }, signal, work);
 }
 
-/** What is done from the maintenance database: nobody may be in a database that is renamed or dropped. */
+/** What is done from the maintenance database: no session may be in a database that is renamed or dropped. */
 function fromOutside(
   session: Session,
 ): Omit<RestoreServer, "tools" | "drop" | "inspect" | Asked | "analyze" | "countRows"> {
@@ -71,7 +71,7 @@ function fromOutside(
     create: ({ live, role, run }, likeness, signal) => {
       const database = runDatabase(live, role, run);
       return session(`creation of database ${quoted(database)}`, signal, async (client) => {
-        // It is made closed: without its mark it is nobody's, and holds nothing.
+        // It is made closed: without its mark it has no owner, and holds nothing.
         await createLike(client, database, { ...likeness, isScratch: role === "scratch" });
         await setMark(client, database, null, { underWay: run });
         await reopen(client, database);

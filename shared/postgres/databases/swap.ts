@@ -8,7 +8,7 @@ import { serverError } from "../session/server-errors.ts";
 /** A backend leaves at its next look at interrupts, which a long system call can put off. */
 const LEAVE_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 50;
-/** Nobody holds a row of pg_database for long; who does must not keep the application down. */
+/** No session holds a row of pg_database for long; one that does must not keep the application down. */
 const LOCK_WAIT = "10s";
 
 /** The names of a swap. */
@@ -28,11 +28,11 @@ export type Swap = {
 const OTHERS = `FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND pid <> $2
   AND usesysid IS NOT NULL AND coalesce(backend_type, '') <> ALL ($3)`;
 const SESSIONS = `SELECT pid, usename AS who, application_name AS program ${OTHERS}`;
-/** The kind of a session is hidden from whoever may end it by pg_signal_backend alone. */
+/** The kind of a session is hidden from a role that may end it by pg_signal_backend alone. */
 const TERMINATE = `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended ${OTHERS}
   AND coalesce(backend_type, 'client backend') IN ('client backend', 'walsender')`;
 
-/** For the sessions that fence, rename and drop: how long each statement waits for whoever holds the database. */
+/** For the sessions that fence, rename and drop: how long each statement waits for sessions that hold the database. */
 export async function limitLockWaits(client: pg.Client): Promise<void> {
   await explained("limit of waiting for locks", () => client.query(`SET lock_timeout = '${LOCK_WAIT}'`));
 }
@@ -79,7 +79,7 @@ export async function endSessions(
 /** Lets sessions in again. That the database is not there is fine. */
 export async function reopen(client: pg.Client, database: string): Promise<void> {
   await explained(`opening of database ${JSON.stringify(database)}`, async () => {
-    // What is open already needs no lock: somebody may hold it, and the application waits.
+    // What is open already needs no lock: another session may hold it, and the application waits.
     if (!(await isClosed(client, database))) return;
     await client.query(`ALTER DATABASE ${pg.escapeIdentifier(database)} ALLOW_CONNECTIONS true`);
   });

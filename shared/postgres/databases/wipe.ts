@@ -1,6 +1,6 @@
 /**
  * All that a database holds but what belongs to the server. Event triggers go before whatever they might forbid to drop,
- * then extensions, since some have schemas of their own, which only go with them; those of somebody else go with the
+ * then extensions, since some have schemas of their own, which only go with them; those of other owners go with the
  * schema that they lie in. The schema public comes back as a new database has it, since a dump says of it only what is
  * different; default privileges do as well, or what is loaded would have grants that the backup has not. What lies in no
  * schema goes where the role may drop it: in the way it is only of a backup that has it, too.

@@ -51,7 +51,7 @@ function reader(encoding: string): ReadsName {
   };
 }
 
-/** What nobody here can read is taken for UTF-8: names in ASCII are the same in all of them. */
+/** An unknown encoding is taken for UTF-8: names in ASCII are the same in all of them. */
 function createDecoder(label: string): InstanceType<typeof TextDecoder> {
   try {
     return new TextDecoder(label, { fatal: true, ignoreBOM: true });

@@ -7,7 +7,7 @@ const CLOSING = /\n\\unrestrict \w+\s*$/;
 const LOOKED_AT_BYTES = 4096;
 
 /**
- * A script behind a `\restrict` of our own, whose key nobody else knows: psql itself then runs none of the commands in it,
+ * A script behind a `\restrict` of our own, whose key is known to this process alone: psql itself then runs none of the commands in it,
  * however well they are hidden from a reader. The pair that pg_dump wrote would not be understood within, and is left out.
  */
 export function restricted(): Transform {

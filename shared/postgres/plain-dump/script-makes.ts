@@ -2,9 +2,9 @@ import type { ReadsName } from "./dump-encoding.ts";
 
 /** What a script makes that not every role may make, and how much of it there is. */
 export type ScriptMakes = {
-  /** Who is to own it, and where it lies: what lies in no schema but needs the right to create in the database has `null`. */
+  /** Its owner to be, and where it lies: what lies in no schema but needs the right to create in the database has `null`. */
   readonly owned: readonly Owned[];
-  /** Who owns the schemas that the script makes or gives away. */
+  /** The owners of the schemas that the script makes or gives away. */
   readonly schemas: Readonly<Record<string, string>>;
   /** What only a superuser may make: `EVENT TRIGGER watch`. */
   readonly ofSuperuser: readonly string[];
@@ -74,7 +74,7 @@ const OF_SUPERUSER: readonly RegExp[] = [
 ];
 
 /**
- * What the server may refuse or only warn of, by what there is: who may grant some of it is warned, who owns the types of
+ * What the server may refuse or only warn of, by what there is: a role that may grant some of it is warned, the owner of the types of
  * a cast by an array or a range may make it, and a language without a handler is the extension of that name.
  */
 const DOUBTFUL: readonly RegExp[] = [
@@ -213,7 +213,7 @@ function hasNoFunction([, , text = ""]: readonly string[]): boolean {
   return /\) WITHOUT FUNCTION/i.test(text);
 }
 
-/** Who makes a cast must own one of its types. */
+/** The maker of a cast must own one of its types. */
 function isOthers(cast: readonly string[], types: ReadonlySet<string>): boolean {
   const [source = "", target = ""] = cast;
   return !hasNoFunction(cast) && !(types.has(source) || types.has(target));

@@ -9,7 +9,7 @@ export type ArchiveNeeds = {
 
 export const NO_NEEDS: ArchiveNeeds = { roles: [], extensions: [], tablespaces: [] };
 
-/** A file that names more than these is no dump that anybody keeps: the load finds what was not noted. */
+/** A file that names more than these is hardly a dump: the load finds what was not noted. */
 const MAX_NAMES = 1_000;
 const MAX_STATEMENT_LENGTH = 1 << 16;
 /** Most statements of a long script are none of these, and are not looked at any further. */

@@ -23,7 +23,7 @@ export const INHERITED = "/dev/fd/3";
 export type Limits = {
   /** The whole life of the process. */
   readonly deadlineMs: number;
-  /** How long it may write nothing while somebody waits for it. */
+  /** How long it may write nothing while a reader waits for it. */
   readonly stallMs: number;
 };
 
@@ -79,7 +79,7 @@ export function runTool(
   return { pid, stdin, output: output(), drain, stderr, stop };
 }
 
-/** From its start on the child ends with `signal`, whether or not anybody reads what it writes. */
+/** From its start on the child ends with `signal`, whether or not its output is read. */
 function startChild(command: Command, explain: ExplainExit, signal: AbortSignal) {
   const { child, stdin, stdout } = spawnTool(command);
   const stderr = stderrLines(child.stderr, command.secrets);
@@ -101,7 +101,7 @@ function startChild(command: Command, explain: ExplainExit, signal: AbortSignal)
   if (signal.aborted) abort();
   void end.finally(() => {
     signal.removeEventListener("abort", abort);
-    // Nobody reads it any more, and an open pipe would keep our own process from ending.
+    // It is not read any more, and an open pipe would keep our own process from ending.
     stdin.destroy();
   });
 

@@ -42,7 +42,7 @@ export function childPipes(): { readonly input: ChildPipe; readonly output: Chil
   }
 }
 
-/** Opened for both first: opening one end of a pipe waits for somebody at the other. */
+/** Opened for both first: opening one end of a pipe waits for the other. */
 function openPipe(path: string, we: "read" | "write"): ChildPipe {
   const both = openSync(path, constants.O_RDWR);
   const reading = openSync(path, constants.O_RDONLY);
@@ -89,7 +89,7 @@ export function pipeReader({ ours }: ChildPipe): PipeReader {
   };
 }
 
-/** Hands each piece to whoever listens, and keeps what comes while nobody does. */
+/** Hands each piece to the listener, and keeps what comes while there is none. */
 function listeningSocket(fd: number, memory: ReturnType<typeof blocks>) {
   /** A socket reads from its making on: a fast child may have written before the first piece is asked for. */
   const early: Uint8Array[] = [];

@@ -1,7 +1,7 @@
 export type Watchdog = {
   /** From now on the other side must move; each call starts the time anew. */
   waiting(): void;
-  /** The other side moved, or we are the ones who take their time. */
+  /** The other side moved, or this process takes its time. */
   busy(): void;
   clear(): void;
 };

@@ -20,7 +20,7 @@ export const databasePropertiesSchema = z.looseObject({
   connectionLimit: z.int(),
   isTemplate: z.boolean(),
   comment: z.string().optional(),
-  /** Absent where nobody gave or took a right: the server's defaults. Without a grantee it is PUBLIC. */
+  /** Absent where no right was given or taken: the server's defaults. Without a grantee it is PUBLIC. */
   grants: z
     .array(z.looseObject({ grantee: z.string().optional(), privilege: z.string(), grantable: z.boolean() }))
     .optional(),

@@ -49,7 +49,7 @@ export function finishingSql(database: string, properties: DatabaseProperties): 
   ];
 }
 
-/** A database without an ACL has the default one, as has the new one; one with an empty ACL lets nobody do anything. */
+/** A database without an ACL has the default one, as has the new one; one with an empty ACL allows nothing. */
 function grantsSql(name: string, { grants, owner }: DatabaseProperties): string[] {
   if (grants === undefined) return [];
   const on = `ON DATABASE ${name}`;

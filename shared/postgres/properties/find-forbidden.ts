@@ -5,7 +5,7 @@ import type { Owned, ScriptMakes } from "../plain-dump/script-makes.ts";
 /** What giving to another asks for: before 16 membership, since then the right to SET ROLE. */
 const MAY_STAND_FOR = `pg_has_role(o.oid, CASE WHEN current_setting('server_version_num')::int < 160000
   THEN 'MEMBER' ELSE 'SET' END)`;
-/** Stands for whoever owns the database that it is asked in. */
+/** Stands for the owner of the database that it is asked in. */
 const DATABASE_OWNER = "pg_database_owner";
 
 /** What of an archive the role that asks may not make in a database that `databaseOwner` owns. */
@@ -49,7 +49,7 @@ async function forbiddenOwners(client: pg.Client, { owned }: ScriptMakes) {
 
 type Database = { readonly databaseOwner: string | undefined; readonly version: number };
 
-/** Grants come back last: until then only who owns a schema creates in it, and only the owner of the database there. */
+/** Grants come back last: until then only the owner of a schema creates in it, and only the owner of the database there. */
 async function doubtfulPlaces(
   client: pg.Client,
   { owned, schemas }: ScriptMakes,

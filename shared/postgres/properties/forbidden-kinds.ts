@@ -1,6 +1,6 @@
 /** What a role may not make of what an archive holds, each by name. */
 export type Forbidden = {
-  /** Owners whom the role may not stand for, with the first of what they own. */
+  /** Owners that the role may not become, with the first of what they own. */
   readonly owners: readonly string[];
   /** These owners by name. */
   readonly roles: readonly string[];

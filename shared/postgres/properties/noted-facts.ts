@@ -47,7 +47,7 @@ async function missingLocales(
   return rowCount === 1 ? missing : [...missing, `${locale} of ${localeProvider}`];
 }
 
-/** Who makes a database for another role must be able to become that role. */
+/** The maker of a database for another role must be able to become that role. */
 async function forbiddenOwner(client: pg.Client, { owner }: DatabaseProperties): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT o.rolname::text AS name FROM pg_roles o, pg_roles r WHERE o.rolname = $1 AND r.rolname = current_user

@@ -67,7 +67,7 @@ function withoutGaps<Value extends object>(value: Value): Value {
 
 /**
  * Creates an empty, closed database with all that must be there before its first row. With the server's defaults where nothing is
- * known. Where somebody decided who may connect to the other, only its owner may connect to the new one until it has the
+ * known. Where the right to connect to the other was changed, only its owner may connect to the new one until it has the
  * same grants: a load takes its time. `isScratch` leaves out settings that this role may not give: what they mean for the
  * load its sessions bring with them.
  */

@@ -33,7 +33,7 @@ const FILES = `
 const MAY_SEE_FILES = `SELECT has_table_privilege('pg_file_settings', 'SELECT')
   AND has_function_privilege('pg_show_all_file_settings()', 'EXECUTE') AS may`;
 
-/** What a session of the owner of `database` works under: applications are its owner's more often than anybody else's. */
+/** What a session of the owner of `database` works under: applications are its owner's more often than any other role's. */
 export async function settingsOfDatabase(client: pg.Client, database: string): Promise<Settings> {
   const names = [...OF_THE_DATABASE];
   type Row = { name: string; value: string };
@@ -48,7 +48,7 @@ export async function settingsOfDatabase(client: pg.Client, database: string): P
 }
 
 /**
- * What a load of a backup of `database` works under: the settings that the dump was written under, or, where nobody noted
+ * What a load of a backup of `database` works under: the settings that the dump was written under, or, where the manifest does not have
  * them, those of the database that is there. A configuration for text search that only the backup holds is none yet when
  * a session begins: the database's own setting names it.
  */
@@ -64,7 +64,7 @@ export async function settingsOfLoad(
   return { ...Object.fromEntries(known.filter(([name]) => !refused.has(name))), ...tools };
 }
 
-/** Those that this server cannot take, as one without the locale: whoever reads the dump without them gets other values. */
+/** Those that this server cannot take, as one without the locale: a session that reads the dump without them gets other values. */
 export async function impossible(client: pg.Client, settings: Settings): Promise<string[]> {
   const refused = await findRefused(client, await available(client, settings));
   return refused

@@ -38,7 +38,7 @@ export async function targetFacts(
         request.makes ?? MAKES_NOTHING,
         (noted.live ?? request.noted?.properties)?.owner,
       ),
-      // That database itself tells, to whoever may come in.
+      // That database itself tells, to a role that may connect.
       eventTriggersOfOthers: [],
       undroppable: [],
       liveLargeObjects: 0,
@@ -72,7 +72,7 @@ async function ownRights(client: pg.Client, database: string) {
 }
 
 /**
- * pg_terminate_backend: membership in the session's role or pg_signal_backend, and nobody but a superuser for superusers.
+ * pg_terminate_backend: membership in the session's role or pg_signal_backend, and only a superuser for superusers.
  * The kind of a session is hidden from other roles. Autovacuum, which has no role, gives way by itself.
  */
 async function listSessions(client: pg.Client, database: string) {

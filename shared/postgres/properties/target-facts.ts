@@ -10,7 +10,7 @@ export type TargetFacts = {
   /** `15.18` */
   readonly serverVersion: string;
   readonly serverMajor: number;
-  /** Whether there is a live database at all: a server may be new, or somebody dropped it. */
+  /** Whether there is a live database at all: a server may be new, or the database dropped. */
   readonly exists: boolean;
   readonly databaseBytes: number;
   readonly isStandby: boolean;
@@ -50,7 +50,7 @@ export type TargetFacts = {
   readonly collationVersion: string | undefined;
   /** What of the archive this role may not make. */
   readonly forbidden: Forbidden;
-  /** Whom else than this role, or nobody it may act for, the content to replace belongs to, with the first thing of each. */
+  /** The owners of the content to replace that this role may not act for, with the first thing of each. */
   readonly undroppable: readonly string[];
   readonly liveLargeObjects: number;
   /** Functions and types of the live database, each of which is locked when it is dropped. */

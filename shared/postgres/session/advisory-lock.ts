@@ -22,8 +22,8 @@ export type Queueing = {
 };
 
 /**
- * What is to be locked, and for which run: others are told whom they wait for. Who has no `queue` asks once, and gives
- * way to all who wait.
+ * What is to be locked, and for which run: others are told which run they wait for. A caller without `queue` asks once, and gives
+ * way to all that wait.
  */
 export type LockRequest = {
   readonly database: string;
@@ -74,7 +74,7 @@ export function advisoryLock(settings: ConnectionSettings) {
   };
 }
 
-/** Named before it holds: who finds the lock held finds the name as well. */
+/** Named before it holds: a session that finds the lock held finds the name as well. */
 const TAKE = "SELECT set_config('application_name', $2, false), pg_try_advisory_lock($1::bigint) AS taken";
 const SESSIONS = `SELECT application_name AS name FROM pg_locks lock JOIN pg_stat_activity USING (pid)
   WHERE locktype = 'advisory' AND granted = $2 AND objsubid = 1
@@ -123,7 +123,7 @@ const WAIT = "SELECT pg_advisory_lock($1::bigint)";
 const ANSWER_MS = 10_000;
 
 /**
- * Waits in the server's own queue, which nobody overtakes: a lock that somebody waits for is not free to those who only
+ * Waits in the server's own queue, in which no session overtakes: a lock with a waiter is not free to sessions that only
  * try. Answers whether it was granted in time.
  */
 async function isGranted(
@@ -156,7 +156,7 @@ function taken(database: string, run: string | undefined, holder: string | undef
 }
 
 /**
- * Whoever asks next must find it free, also before the server has noticed that the session ended. One that no longer
+ * The next to ask must find it free, also before the server has noticed that the session ended. One that no longer
  * answers must not keep us: with the session goes the lock.
  */
 async function unlock(client: pg.Client): Promise<void> {

@@ -22,8 +22,8 @@ export async function limitConnections(client: pg.Client, database: string, limi
 }
 
 /**
- * Leaves only the session `pid` in a database, if one is named, and lets nobody but superusers in. A database that must stay open for one session cannot be closed: a limit of one keeps all but superusers out. Where
- * none is spared, the one place would be taken by whoever connects first.
+ * Leaves only the session `pid` in a database, if one is named, and lets only superusers in. A database that must stay open for one session cannot be closed: a limit of one keeps all but superusers out. Where
+ * none is spared, the one place would be taken by the first to connect.
  */
 export async function isolate(client: pg.Client, database: string, pid: number | undefined): Promise<void> {
   await limitConnections(client, database, pid === undefined ? 0 : 1);

@@ -28,7 +28,7 @@ export type ConnectionSettings = {
  */
 const { transaction_timeout, ...SINCE_14 } = OF_EVERY_SESSION;
 const { idle_session_timeout: _, client_connection_check_interval: __, ...SINCE_13 } = SINCE_14;
-/** A server keeps out whoever asks at the door for what it does not know. */
+/** A server refuses a connection that asks at its start for what it does not know. */
 const AT_THE_DOOR = [SINCE_14, SINCE_13].map((settings) => pgOptions({ ...settings, row_security: "off" }));
 const UNKNOWN_PARAMETER = "42704";
 /** From 17 on. */

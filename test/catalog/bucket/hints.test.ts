@@ -53,7 +53,7 @@ const ROWS: readonly Row[] = [
   ["a closed account", any, { answer: 403, code: "AllAccessDisabled" }, /account/],
   ["checksums that are unknown", isPut, { answer: 501, code: "", body: checksum }, /S3_CHECKSUMS/],
   ["a firewall's page", any, { answer: 403, ...page }, /AWS_ENDPOINT_URL_S3.*firewall/],
-  ["a code that nobody knows", any, { answer: 400, code: "SomethingNew" }, /docs\/mirror\.md/],
+  ["an unknown code", any, { answer: 400, code: "SomethingNew" }, /docs\/mirror\.md/],
 ];
 
 describe("what a store refuses", () => {

@@ -40,7 +40,7 @@ describe("a mirror's settings", () => {
     );
   });
 
-  it("trust a certificate of one's own, which nobody trusts otherwise", async () => {
+  it("trust a certificate of one's own, which is not trusted otherwise", async () => {
     await using folder = await temporaryFolder();
     await using tls = await behindTls(store.port, folder.path);
     await using bucket = await makeBucket(store);

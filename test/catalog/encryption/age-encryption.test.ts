@@ -40,7 +40,7 @@ describe("age encryption", () => {
     });
   }
 
-  it("is opened by nobody else", async () => {
+  it("is opened by no other key", async () => {
     const archive = await encrypt(randomBytes(CHUNK));
 
     await assert.rejects(collect(ageDecryption(other.identity)(pieces(archive))), {
@@ -67,7 +67,7 @@ describe("age encryption", () => {
     }
   });
 
-  it("passes on what fails at the source, and ends a source that nobody reads any more", async () => {
+  it("passes on what fails at the source, and ends a source that is not read any more", async () => {
     const failure = new DormouseError("dump_failed", "pg_dump failed");
     let isEnded = false;
     async function* failing() {

@@ -133,7 +133,7 @@ describe("adopting a legacy file", () => {
     assert.deepEqual((await volume.catalog.list(never)).legacy, []);
   });
 
-  it("adopts nothing that somebody wrote to while it was read, and does not call it damaged", async () => {
+  it("adopts nothing that was written to while it was read, and does not call it damaged", async () => {
     await using volume = await temporaryVolume();
     await put(volume.path, whole);
     const open = async (...args: Parameters<Files["open"]>) => {

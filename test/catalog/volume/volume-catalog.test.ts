@@ -28,7 +28,7 @@ function fault(code: string): Promise<never> {
 }
 
 describe("volumeCatalog", () => {
-  it("publishes an archive and its manifest, for the group as well, and for nobody else", async () => {
+  it("publishes an archive and its manifest, for the owner and the group alone", async () => {
     await using volume = await temporaryVolume();
     // As a function sets it when it starts.
     const before = process.umask(0o007);

@@ -56,7 +56,7 @@ describe("what a backup tells the world", () => {
     assert.doesNotMatch(JSON.stringify([told, backup.lines]), /wrong-secret/);
   });
 
-  it("costs no backup when nobody takes it", async () => {
+  it("costs no backup when it is not accepted", async () => {
     await using volume = await temporaryFolder();
     await using backup = await start(volume.path, "http://127.0.0.1:9/");
 
@@ -66,7 +66,7 @@ describe("what a backup tells the world", () => {
     assert.equal((await backup.logged("event not delivered"))["code"], "event_undelivered");
   });
 
-  it("keeps nobody from the database or from the answer while the sink takes its time, and keeps the pod", async () => {
+  it("delays neither lock nor answer while the sink takes its time, and keeps the pod", async () => {
     await using volume = await temporaryFolder();
     await using sink = await eventReceiver();
     const release = sink.hold();

@@ -101,7 +101,7 @@ describe("a backup function with recipients", () => {
     assert.deepEqual(actual, expected);
   });
 
-  it("says at its start that nothing proves who made a backup, where no key signs", async () => {
+  it("says at its start that nothing proves the origin of a backup, where no key signs", async () => {
     await using volume = await temporaryFolder();
     await using backup = await start(volume.path, { MANIFEST_SIGNING_KEY: "" });
 

@@ -84,7 +84,7 @@ describe("events of the cull function", () => {
     assert.deepEqual([first, second], ["2025-11-01", "2025-11-02"]);
   });
 
-  it("culls nothing while the newest backup is suspect, until somebody acknowledges it", async () => {
+  it("culls nothing while the newest backup is suspect, until an operator acknowledges it", async () => {
     await using volume = await temporaryVolume();
     await using sink = await eventReceiver();
     const backups = await fillVolume(volume.path, 5, (index) => ({

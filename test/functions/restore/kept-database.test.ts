@@ -46,7 +46,7 @@ describe("the database that a restore keeps", () => {
     assert.deepEqual(await stage.fingerprint(), stage.original);
   });
 
-  it("keeps no restore waiting when its time is over and somebody holds it", async () => {
+  it("keeps no restore waiting when its time is over and a session holds it", async () => {
     const holder = await stage.server.connect();
     await holder.query("BEGIN");
     await holder.query("SELECT FROM pg_database WHERE datname = $1 FOR UPDATE", [stage.before(run)]);

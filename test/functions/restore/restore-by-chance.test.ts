@@ -16,7 +16,7 @@ import { sharedServer, type TestServer } from "../../support/postgres.ts";
 import { fingerprint } from "../../support/sample-database.ts";
 import { temporaryFolder, type Removed } from "../../support/volume.ts";
 
-/** Each event of DDL leaves a row, also of whoever replicates; so does each that an extension could not keep quiet. */
+/** Each event of DDL leaves a row, also in replication sessions; so does each that an extension could not keep quiet. */
 const AUDITED = `
   CREATE SCHEMA audit; CREATE TABLE audit.ddl (at timestamptz DEFAULT now(), tag text);
   CREATE FUNCTION audit.note() RETURNS event_trigger LANGUAGE plpgsql AS
@@ -134,7 +134,7 @@ describe("what a load makes by chance", () => {
   });
 
   it("is nothing of event triggers in a file of the old pod either", async () => {
-    // One that fires even for whoever replicates cannot be kept quiet by a script.
+    // One that fires even in replication sessions cannot be kept quiet by a script.
     const { database, restore, path } = await backedUp(
       AUDITED.replace("ALTER EVENT TRIGGER note_ddl ENABLE ALWAYS;", ""),
     );

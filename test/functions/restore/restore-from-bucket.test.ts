@@ -128,7 +128,7 @@ describe("a restore with nothing but the bucket", () => {
     }
   });
 
-  it("refuses a manifest that was changed in the bucket, and one that nobody signed", async () => {
+  it("refuses a manifest that was changed in the bucket, and an unsigned one", async () => {
     await mirrored();
     const signed = await mirrored({ MANIFEST_SIGNING_KEY });
     await stage.destroyData();

@@ -65,7 +65,7 @@ describe("what a swap carries over to the database that it loads", () => {
     await stage.query("postgres", `DROP ROLE ${name}`);
   });
 
-  it("is that nobody at all has a grant", async () => {
+  it("is that there is no grant at all", async () => {
     await stage.query("postgres", "REVOKE ALL ON DATABASE :db FROM PUBLIC");
     await stage.query("postgres", `REVOKE ALL ON DATABASE :db FROM ${stage.owner}`);
     const properties = await readProperties();

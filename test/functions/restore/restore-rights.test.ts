@@ -25,7 +25,7 @@ const ONLY_A_SUPERUSER_MAKES = `
   CREATE EXTENSION hstore SCHEMA hire; CREATE EXTENSION pg_trgm; CREATE EXTENSION pg_stat_statements;
   CREATE FUNCTION public.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
   CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION public.watch()`;
-/** A materialized view is filled again as its owner, whom a policy shows a part of the table. */
+/** A materialized view is filled again as its owner, to which a policy shows a part of the table. */
 const FILLED_UNDER_A_POLICY = `
   CREATE TABLE hire.forced AS SELECT n FROM generate_series(1, 9) n;
   ALTER TABLE hire.forced ENABLE ROW LEVEL SECURITY;
@@ -195,7 +195,7 @@ describe("a restore of what is unusual", () => {
       assert.deepEqual(rows, [{ few: [1, 2, 3] }]);
     });
 
-  it("gives nobody in place what the live database grants by default, and the backup does not", async () => {
+  it("grants in place nothing that the live database grants by default, and the backup does not", async () => {
     await using stage = await setRestoreStage();
     const grants =
       "SELECT relname, relacl FROM pg_class WHERE relnamespace = 'hire'::regnamespace ORDER BY 1";

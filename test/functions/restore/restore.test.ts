@@ -113,7 +113,7 @@ describe("the restore function", () => {
     assert.equal(result.undo, undefined);
   });
 
-  it("takes a restore back after which somebody dropped the database", async () => {
+  it("takes a restore back after which the database was dropped", async () => {
     const restore = await stage.start();
     await stage.destroyData();
     const destroyed = await stage.fingerprint();
@@ -170,7 +170,7 @@ describe("the restore function", () => {
     assert.match(missing.detail, /"filename" is missing: it must be the name of a backup/);
   });
 
-  it("has downtime of nobody's but measured, and tells each step to a caller who listens", async () => {
+  it("measures downtime, and tells each step to a caller that streams", async () => {
     const restore = await stage.start();
 
     const response = await restore.post({ filename: "latest" }, { accept: "application/x-ndjson" });
@@ -190,7 +190,7 @@ describe("the restore function", () => {
 });
 
 describe("a restore that loads for long", () => {
-  it("tells a caller who listens how much is there, how fast it comes and how long it may take", async () => {
+  it("tells a caller that streams how much is there, how fast it comes and how long it may take", async () => {
     // Its index is not made, and so it is not restored, as long as there is a session of this name.
     const slow = (
       database: string,

@@ -32,7 +32,7 @@ const OF_DATABASE = [
   "SET default_transaction_read_only = on",
 ];
 
-/** What nobody would set for a role that takes backups, and each of them means something else for the content. */
+/** Settings that hardly fit a role that takes backups, and each of them means something else for the content. */
 const OF_ROLES = [
   "SET TimeZone = 'Asia/Kolkata'",
   "SET DateStyle = 'German, MDY'",

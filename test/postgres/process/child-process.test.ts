@@ -8,11 +8,11 @@ const PATH = "/usr/bin:/bin";
 const LIMITS = { deadlineMs: 60_000, stallMs: 60_000 };
 
 describe("a child process", () => {
-  it("loses nothing of what it printed until somebody reads it, however late that is", async () => {
+  it("loses nothing of what it printed until it is read, however late that is", async () => {
     const command = { file: "/bin/echo", arguments: ["PGDMP"], environment: {}, secrets: [] };
     const fail = () => new DormouseError("internal", "echo failed");
     const tool = runTool(command, LIMITS, fail, new AbortController().signal);
-    // Long after it has printed and ended: whoever reads may have to open a file first.
+    // Long after it has printed and ended: the reader may have to open a file first.
     while (isAlive(tool.pid)) await pause(5);
     await pause(50);
 

@@ -33,7 +33,7 @@ describe("the pipes of a child process", () => {
     assert.deepEqual([await reader.next(), await reader.next()], [undefined, undefined]);
   });
 
-  it("keep what was written before anybody asked for it", async () => {
+  it("keep what was written before it was asked for", async () => {
     const [asked, drained] = [outputOnly(), outputOnly()];
     const readers = [pipeReader(asked), pipeReader(drained)] as const;
     for (const { childs } of [asked, drained]) {

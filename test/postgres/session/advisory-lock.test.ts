@@ -37,7 +37,7 @@ describe("advisoryLock", () => {
     });
   });
 
-  it("is given to who waits before all who only try, however many", async () => {
+  it("is given to a waiter before all that only try, however many", async () => {
     const server = await sharedServer();
     const lock = advisoryLock(settingsOf(server));
     const held: string[] = [];

@@ -34,7 +34,7 @@ describe("isolating a database", () => {
   const pidOf = async (client: pg.Client) =>
     (await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid")).rows[0]?.pid;
 
-  it("leaves the session that is spared, and lets nobody in beside it", async () => {
+  it("leaves the session that is spared, and lets no other in", async () => {
     await limitConnections(admin, database, -1);
     const [spared, other] = [await connect(), await connect()];
 

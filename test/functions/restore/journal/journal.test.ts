@@ -40,7 +40,7 @@ const ROWS: readonly Row[] = [
   ["swap", "swapping", "live kept", "finish", "finish"],
   ["swap", "starting", "live kept", "finish", "finish"],
   ["swap", "ended", "live kept", "finish", "finish"],
-  // Somebody dropped what was loaded.
+  // What was loaded has been dropped.
   ["swap", "loaded", "live", "roll-back", "roll-back"],
   ["swap", "swapping", "live", "roll-back", "roll-back"],
   ["swap", "rolling-back", "live loaded", "roll-back", "roll-back"],

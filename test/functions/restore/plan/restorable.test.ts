@@ -81,7 +81,7 @@ describe("what is restored", () => {
     assert.equal(found.manifest, undefined);
   });
 
-  it("is not found when it is another database's, or nobody's", () => {
+  it("is not found when it is another database's, or of none", () => {
     const listing = aListing({ backups: [aBackup({ database: "other" })] });
 
     assert.throws(() => findRestorable(listing, "hets", wantedLatest), { code: "backup_not_found" });

@@ -87,7 +87,7 @@ describe("the plan of a restore", () => {
       assert.deepEqual([warnedOf(true, strategy), warnedOf(false, strategy)], [true, false]);
   });
 
-  it("warns of slots that an undo leaves behind, and of readers who get what is loaded in place", () => {
+  it("warns of slots that an undo leaves behind, and of readers that get what is loaded in place", () => {
     const facts = targetFacts({ activeSlots: ["mirror"], inactiveSlots: ["debezium"] });
 
     const undo = plan({ strategy: "undo", backup: undefined, facts, workloads: [] });

@@ -44,7 +44,7 @@ describe("workloads, beyond what a real cluster can be made to do", () => {
     ]);
   });
 
-  it("do not wait for pods that have ended and are removed by nobody", async () => {
+  it("do not wait for pods that have ended and stay", async () => {
     fake.addWorkload(server, 1).evictPod();
 
     await workloads.scale(server, 1, 0, signal);
