@@ -122,6 +122,7 @@ function describe({ request, run, encryption }: TakingBackup, facts: Facts): Bac
     versions: { dormouse: version, pgDump: facts.tools.version, server: inspection.serverVersion },
     ...readContent(facts, encryption?.recipients),
     properties: inspection.properties,
+    roles: [...inspection.roles],
     settings: inspection.settings,
     lacks: inspection.lacks.map((lack) => ({ ...lack, names: [...lack.names] })),
     warnings: [...inspection.warnings, ...facts.dump.warnings(), ...clockWarnings(begun.at, newest)],

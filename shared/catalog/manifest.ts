@@ -2,6 +2,7 @@ import * as z from "zod";
 import { DormouseError, faultsIn } from "../errors.ts";
 import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
 import { databasePropertiesSchema } from "../postgres/properties/database-properties.ts";
+import { serverRoleSchema } from "../postgres/roles/server-role.ts";
 import { ARCHIVE_FORMATS } from "../postgres/archive-format.ts";
 
 /**
@@ -86,6 +87,8 @@ const manifestSchema = z.looseObject({
   }),
   /** By which the database is made anew where it is gone; absent for an adopted file. */
   properties: databasePropertiesSchema.optional(),
+  /** Without which a server refuses what is theirs; absent where it was not asked for them. */
+  roles: z.array(serverRoleSchema).optional(),
   /** Settings under which the values were written, and must be read: `lc_monetary` decides what an amount is. */
   settings: z.record(z.string(), z.string()).optional(),
   lacks: z.array(lack),

@@ -1,6 +1,8 @@
 import type { ArchiveName } from "./archive-name.ts";
 import type { DatabaseProperties, Settings } from "../postgres/properties/database-properties.ts";
 import { creationSql, finishingSql, settingsSql } from "../postgres/properties/database-sql.ts";
+import { missingRolesSql } from "../postgres/roles/role-sql.ts";
+import type { ServerRole } from "../postgres/roles/server-role.ts";
 import { pgOptions } from "../postgres/properties/session-settings.ts";
 import type { ArchiveFormat } from "../postgres/archive-format.ts";
 
@@ -8,6 +10,8 @@ type Given = {
   readonly format: ArchiveFormat | "encrypted";
   /** Without them, as for a file of the old pod, the database has the defaults of the server. */
   readonly properties?: DatabaseProperties;
+  /** Those that are not there are made first, without a password. */
+  readonly roles?: readonly ServerRole[];
   readonly settings?: Settings;
 };
 
@@ -22,22 +26,31 @@ const PSQL = "psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1";
  */
 export function restoreByHand(name: ArchiveName, database: string, given: Given): string {
   const target = `${database.slice(0, 40)}_restored`;
-  const { format, properties, settings } = given;
+  const { format, properties, settings, roles = [] } = given;
   const archive = shellQuote(name);
   const steps = [
     // psql takes the end of its input as the end of a table: a file cut short must not get that far. By `<`, since gzip asks
     // for a suffix.
     ...(format === "gzip-sql" ? [`gzip -t < ${archive}`] : []),
-    creation(target, properties),
+    creation(target, properties, roles),
     loading(format, archive, { target, settings }),
     ...(properties === undefined ? [] : statements(finishingSql(target, properties))),
   ];
   return steps.join(" && ");
 }
 
-function creation(target: string, properties: DatabaseProperties | undefined): string {
+function creation(
+  target: string,
+  properties: DatabaseProperties | undefined,
+  roles: readonly ServerRole[],
+): string {
   if (properties === undefined) return `createdb --template=template0 -- ${shellQuote(target)}`;
-  return statements([creationSql(target, properties, HOME), ...settingsSql(target, properties)]).join("");
+  const missingRoles = missingRolesSql(roles);
+  return statements([
+    ...(missingRoles === undefined ? [] : [missingRoles]),
+    creationSql(target, properties, HOME),
+    ...settingsSql(target, properties),
+  ]).join("");
 }
 
 function statements(all: readonly string[]): string[] {

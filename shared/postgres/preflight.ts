@@ -5,6 +5,8 @@ import { OF_TOOLS } from "./properties/session-settings.ts";
 import { DormouseError } from "../errors.ts";
 import { collationWarnings } from "./properties/collation-version.ts";
 import { connect, type ConnectionSettings } from "./session/connection.ts";
+import { neededRoles, ROLES_NAMED } from "./roles/needed-roles.ts";
+import type { ServerRole } from "./roles/server-role.ts";
 import { readProperties } from "./properties/read-properties.ts";
 import { available, settingsOfDatabase } from "./properties/read-settings.ts";
 import { serverError } from "./session/server-errors.ts";
@@ -75,13 +77,9 @@ const LACKS: readonly { readonly kind: OmissionKind; readonly detail: string; re
   },
   {
     kind: "roles",
-    detail: "roles of the server that own or may use something here: pg_dumpall --roles-only has them",
-    sql: `SELECT DISTINCT quote_ident(r.rolname) AS name FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
-      WHERE d.refclassid = 'pg_authid'::regclass
-        AND (d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-          OR (d.classid = 'pg_database'::regclass
-            AND d.objid = (SELECT oid FROM pg_database WHERE datname = current_database())))
-      ORDER BY name`,
+    detail:
+      "roles of the server that own or may use something here: `roles` of the manifest tells what they are",
+    sql: ROLES_NAMED,
   },
   {
     kind: "tablespaces",
@@ -102,6 +100,8 @@ export type DatabaseInspection = {
   readonly databaseBytes: number;
   readonly extensions: readonly { readonly name: string; readonly version: string }[];
   readonly lacks: readonly Omission[];
+  /** Of the server, as far as this database needs them. */
+  readonly roles: readonly ServerRole[];
   readonly properties: DatabaseProperties;
   /** Under which its values are written, and under which they must be read. */
   readonly settings: Settings;
@@ -128,7 +128,8 @@ export async function inspectDatabase(
       const names = rows.map(({ name }) => name);
       if (names.length > 0) lacks.push({ kind, data: OMISSION_KINDS[kind].data, names, detail });
     }
-    return { ...server, lacks, ...(await propertiesOf(client, database)) };
+    const roles = await neededRoles(client);
+    return { ...server, lacks, roles, ...(await propertiesOf(client, database)) };
   } catch (error) {
     throw serverError(error, `inspection of database ${JSON.stringify(database)}`);
   } finally {

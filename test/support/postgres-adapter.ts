@@ -46,6 +46,7 @@ export const anInspection: DatabaseInspection = {
   databaseBytes: 0,
   extensions: [],
   lacks: [],
+  roles: [],
   properties: plainDatabase,
   settings: {},
   toolSettings: {},

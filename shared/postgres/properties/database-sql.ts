@@ -73,7 +73,8 @@ const QUOTED_LISTS = new Set([
   "unix_socket_directories",
 ]);
 
-function assignment({ name, value }: { readonly name: string; readonly value: string }): string {
+/** As `SET` takes it, of what the catalogs have. */
+export function assignment({ name, value }: { readonly name: string; readonly value: string }): string {
   const elements = QUOTED_LISTS.has(name) ? listElements(value) : [value];
   const values = elements.length === 0 ? [""] : elements;
   const parameter = name.split(".").map(identifier).join(".");

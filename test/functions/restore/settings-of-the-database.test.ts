@@ -187,7 +187,8 @@ describe("a database whose settings decide what its values are", () => {
       PGPORT: `${server.port}`,
       PGUSER: restoreRole,
       PGPASSWORD: restoreRole,
-      PGOPTIONS: "-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off",
+      PGOPTIONS:
+        "-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c default_transaction_read_only=off",
     };
     await execa("sh", ["-c", manifest.restoreByHand], { cwd: volume.path, env });
 
