@@ -45,7 +45,9 @@ export async function loadBeside(
   const expectedBytes = backup.manifest?.content.databaseBytes;
   const load = (isAlone: boolean) =>
     watched(deps, saga, expectedBytes, () => tools.load({ ...request, isAlone }, signal));
-  await load(false).catch(async (error: unknown) => {
+  // Without offsets each of several jobs would walk the archive from its beginning to every table.
+  const isWalked = backup.manifest?.archive.offsets === false;
+  await load(isWalked).catch(async (error: unknown) => {
     const { code, message } = asDormouseError(error);
     if (backup.format !== "custom" || code !== "restore_failed" || !mayBeChance(message)) throw error;
     await step("retrying", { alone: true, code, error: message });

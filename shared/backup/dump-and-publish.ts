@@ -1,59 +1,34 @@
 import type { ArchiveName } from "../catalog/archive-name.ts";
 import { totalRows } from "../postgres/plain-dump/plain-dump.ts";
 import type { Backup } from "../catalog/backup.ts";
-import type { StagedArchive } from "../catalog/catalog.ts";
-import type { ClientTools } from "../postgres/client-tools.ts";
-import { chooseCompression, startDump, type RunningDump } from "../postgres/pg-dump.ts";
-import { readArchive, type ArchiveContents } from "../postgres/read-archive.ts";
-import type { EncryptedArchive } from "../catalog/encryption.ts";
-import type { DatabaseInspection } from "../postgres/preflight.ts";
+import { chooseCompression } from "../postgres/pg-dump.ts";
+import type { ArchiveContents } from "../postgres/read-archive.ts";
 import type { BackupManifest } from "../catalog/manifest.ts";
-import type { Origin } from "../catalog/origin.ts";
 import { DormouseError } from "../errors.ts";
-import { archiveBytesExpected } from "./space.ts";
+import { dumpArchive, type Dumped, type Preflight } from "./dump-archive.ts";
 import { restoreByHand } from "../catalog/restore-by-hand.ts";
-import { toldProgress } from "../run/progress.ts";
 import { version } from "../version.ts";
 import type { TakingBackup } from "./taking-backup.ts";
 
-type Preflight = {
-  readonly inspection: DatabaseInspection;
-  readonly tools: ClientTools;
-  /** The backup before this one. */
-  readonly newest: Backup | undefined;
-  readonly sequence: number;
-  readonly origin: Origin;
-};
-
-/**
- * One stream: pg_dump, then pg_restore reading along, then the volume. The same bytes, by their hash, were read to
- * their end by pg_restore and read back from the volume; that is what makes the backup `read`.
- */
+/** Dumps, and publishes what was proved of it; see `dumpArchive`. */
 export async function dumpAndPublish(taking: TakingBackup, preflight: Preflight): Promise<Backup> {
-  const { inspection, tools } = preflight;
-  const { request, run, signal, step, libpq, dumpOptions, encryption } = taking;
-  const { database } = request;
+  const { signal, step } = taking;
   const begun = { at: new Date(), ms: performance.now() };
-  const leaveOut = inspection.lacks.filter(({ kind, data }) => data && request.allowIncomplete.has(kind));
-
   using children = endOfChildren(signal);
-  const asked = { database, inspection, leaveOut };
-  const dump = startDump(tools, libpq, dumpOptions, { request: asked, signal: children.signal });
-  const reading = readArchive(tools, dump.archive, dumpOptions, children.signal);
-  const encrypted = encryption?.encrypt(reading.archive);
-  const draft = { database, run: run.id, startedAt: begun.at };
-  const archive = told(taking, preflight, encrypted?.archive ?? reading.archive);
-  const staged = await taking.catalog.stage(draft, archive, signal);
+  const { staged, ...dumped } = await dumpArchive(taking, preflight, {
+    startedAt: begun.at,
+    signal: children.signal,
+  });
   try {
     await step("dumped", { sizeBytes: staged.sizeBytes, sha256: staged.sha256 });
-    const contents = await reading.contents;
+    const contents = await dumped.contents;
     await step("verified", {
       tables: contents.tables.length,
       rows: totalRows(contents.tables),
       plainBytes: contents.plainBytes,
     });
     signal.throwIfAborted();
-    const facts = { ...preflight, dump, contents, staged, begun, encrypted };
+    const facts = { ...preflight, ...dumped, contents, staged, begun };
     const sign = taking.sign ?? ((manifest) => manifest);
     const backup = await staged.publish((name) => sign(describe(taking, { name, ...facts })));
     await step("published", { backup: backup.name });
@@ -61,23 +36,6 @@ export async function dumpAndPublish(taking: TakingBackup, preflight: Preflight)
   } finally {
     await staged.discard();
   }
-}
-
-/** Tells the caller how far the dump is. */
-function told(
-  { request, progress }: TakingBackup,
-  preflight: Preflight,
-  archive: AsyncIterable<Uint8Array>,
-): AsyncIterable<Uint8Array> {
-  const passing = { what: { dumping: request.database }, expectedBytes: expectedBytes(preflight) };
-  return toldProgress(archive, passing, progress);
-}
-
-function expectedBytes({ inspection, newest }: Preflight): number | undefined {
-  if (newest === undefined) return undefined;
-  const { sizeBytes, manifest } = newest;
-  const last = { sizeBytes, databaseBytes: manifest.content.databaseBytes };
-  return archiveBytesExpected(inspection.databaseBytes, last);
 }
 
 /** Client tools must not outlive what they were started for, not even where their output was never read. */
@@ -90,14 +48,12 @@ function endOfChildren(signal: AbortSignal): { readonly signal: AbortSignal; [Sy
   };
 }
 
-type Facts = Preflight & {
-  readonly name: ArchiveName;
-  readonly dump: RunningDump;
-  readonly contents: ArchiveContents;
-  readonly staged: StagedArchive;
-  readonly encrypted: EncryptedArchive | undefined;
-  readonly begun: { readonly at: Date; readonly ms: number };
-};
+type Facts = Preflight &
+  Omit<Dumped, "contents"> & {
+    readonly name: ArchiveName;
+    readonly contents: ArchiveContents;
+    readonly begun: { readonly at: Date; readonly ms: number };
+  };
 
 function describe({ request, run, encryption }: TakingBackup, facts: Facts): BackupManifest {
   const { name, begun, inspection, newest } = facts;
@@ -125,7 +81,7 @@ function describe({ request, run, encryption }: TakingBackup, facts: Facts): Bac
     roles: [...inspection.roles],
     settings: inspection.settings,
     lacks: inspection.lacks.map((lack) => ({ ...lack, names: [...lack.names] })),
-    warnings: [...inspection.warnings, ...facts.dump.warnings(), ...clockWarnings(begun.at, newest)],
+    warnings: [...inspection.warnings, ...facts.warnings(), ...clockWarnings(begun.at, newest)],
     verification: { level: "read", at: finishedAt.toISOString() },
     restoreByHand: restoreByHand(name, request.database, {
       ...inspection,
@@ -135,7 +91,7 @@ function describe({ request, run, encryption }: TakingBackup, facts: Facts): Bac
 }
 
 function readContent(
-  { tools, contents, staged, inspection, encrypted }: Facts,
+  { tools, contents, staged, inspection, encrypted, hasOffsets }: Facts,
   recipients: readonly string[] = [],
 ): Pick<BackupManifest, "archive" | "content"> {
   const { sizeBytes, sha256 } = staged;
@@ -145,6 +101,7 @@ function readContent(
     archive: {
       format: "custom",
       compression: chooseCompression(tools),
+      offsets: hasOffsets,
       ...encryption,
       sizeBytes,
       sha256,

@@ -80,6 +80,26 @@ export type StagedArchive = {
   discard(): Promise<void>;
 };
 
+/** A process that writes a file: `moved` is called whenever more of it is there. */
+export type WritingProcess = { readonly ended: Promise<void>; moved(): void };
+
+/** What writes an archive into a file of the catalog, and knows its table of contents. */
+export type ArchiveWriter = {
+  /**
+   * Begins to write, from the beginning of the empty file. `passing` reads the file while it grows; what is returned passes
+   * that on unchanged, each piece good until the next one is asked for.
+   */
+  begin(
+    fd: number,
+    passing: (writing: WritingProcess) => AsyncIterable<Uint8Array>,
+  ): AsyncIterable<Uint8Array>;
+  /**
+   * Reads the table of contents at the beginning of the file, and not much more. Throws `archive_damaged` unless it is
+   * whole and names what has passed.
+   */
+  checkContents(archive: AsyncIterable<Uint8Array>): Promise<void>;
+};
+
 /** What a run has under temporary names: it is writing it, or left it. */
 export type Leftover = {
   readonly run: string;
@@ -148,6 +168,15 @@ export type VolumeCatalog = Catalog & {
    * `volume_unwritable` or `archive_damaged`, and whatever `archive` throws, with the file removed.
    */
   stage(draft: ArchiveDraft, archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StagedArchive>;
+  /**
+   * The same for another process that writes the file itself, and fills in its table of contents at its end. `undefined`,
+   * with nothing left, where the volume does not let a growing file be followed.
+   */
+  stageWritten(
+    draft: ArchiveDraft,
+    writer: ArchiveWriter,
+    signal: AbortSignal,
+  ): Promise<StagedArchive | undefined>;
   /**
    * Makes a backup of a legacy file: reads it to its end and writes the manifest that `describe` makes of what was
    * read. A file that is damaged, or does not end as a dump ends, stays as it is and is listed with its `damage` from

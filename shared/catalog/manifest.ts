@@ -68,6 +68,8 @@ const manifestSchema = z.looseObject({
     format: z.enum(ARCHIVE_FORMATS),
     /** As pg_dump is told it: `zstd:1`, `gzip:1`. */
     compression: z.string(),
+    /** Whether its table of contents tells where the data of each table lie; unknown where absent. */
+    offsets: z.boolean().optional(),
     /** age recipients; absent when the archive is not encrypted. */
     recipients: z.array(z.string()).min(1).optional(),
     /** What decrypting gives; there when `recipients` is. */

@@ -1,8 +1,15 @@
 import type { Omission } from "./lacks.ts";
 import type { DatabaseInspection } from "./preflight.ts";
 import { pgOptions } from "./properties/session-settings.ts";
-import { DormouseError } from "../errors.ts";
-import { runTool, type Limits } from "./process/child-process.ts";
+import { DormouseError, type ErrorCode } from "../errors.ts";
+import {
+  runInto,
+  runTool,
+  type Command,
+  type ExplainExit,
+  type Limits,
+  type WritingTool,
+} from "./process/child-process.ts";
 import type { ClientTools } from "./client-tools.ts";
 import type { Libpq } from "./session/libpq.ts";
 import { knownKind, SERVER_LOG } from "./session/server-errors.ts";
@@ -32,28 +39,38 @@ export function chooseCompression({ major }: ClientTools): string {
   return major >= 16 ? "zstd:1" : "gzip:1";
 }
 
-/** Starts `pg_dump -Fc` to its standard output. */
-export function startDump(
-  tools: ClientTools,
-  libpq: Libpq,
-  options: DumpOptions,
-  { request, signal }: { readonly request: DumpRequest; readonly signal: AbortSignal },
-): RunningDump {
-  const { settings: own, toolSettings } = request.inspection;
-  const settings = { ...own, ...toolSettings };
-  const running = runTool(
-    {
-      file: `${tools.binDir}/pg_dump`,
-      arguments: dumpArguments(tools, libpq, options, request),
-      environment: { ...libpq.environment, PGOPTIONS: pgOptions(settings) },
-      secrets: options.secrets,
-    },
-    options,
-    (exit, stderr) => explainDump(request.database, exit, stderr),
-    signal,
-  );
+/** What one pg_dump is started with. */
+export type Dumping = {
+  readonly tools: ClientTools;
+  readonly libpq: Libpq;
+  readonly options: DumpOptions;
+  readonly request: DumpRequest;
+};
+
+/** Starts `pg_dump -Fc` into a pipe. Its table of contents tells no offsets: a pipe cannot go back to fill them in. */
+export function startDump(dumping: Dumping, signal: AbortSignal): RunningDump {
+  const running = runTool(dumpCommand(dumping), dumping.options, explainer(dumping), signal);
   running.stdin.end();
   return { archive: running.output, warnings: () => running.stderr.lines() };
+}
+
+/** Starts `pg_dump -Fc` into an open, empty file. At its end it goes back and fills in where the data of each table lie. */
+export function startDumpInto(fd: number, dumping: Dumping, signal: AbortSignal): WritingTool {
+  return runInto(fd, dumpCommand(dumping), dumping.options, { explain: explainer(dumping), signal });
+}
+
+function dumpCommand({ tools, libpq, options, request }: Dumping): Command {
+  const { settings: own, toolSettings } = request.inspection;
+  return {
+    file: `${tools.binDir}/pg_dump`,
+    arguments: dumpArguments(tools, libpq, options, request),
+    environment: { ...libpq.environment, PGOPTIONS: pgOptions({ ...own, ...toolSettings }) },
+    secrets: options.secrets,
+  };
+}
+
+function explainer({ request }: Dumping): ExplainExit {
+  return (exit, stderr) => explainDump(request.database, exit, stderr);
 }
 
 function dumpArguments(
@@ -85,7 +102,7 @@ function leftOut(major: number, { kind, names }: Omission): string[] {
 function explainDump(database: string, exit: string, stderr: readonly string[]): DormouseError {
   const said = stderr.filter((line) => /error|fatal|detail|failed/i.test(line)).slice(-3);
   const text = (said.length > 0 ? said : stderr.slice(-1)).join("; ").replaceAll("pg_dump: ", "");
-  const kind = knownKind(stderr.join("\n"));
+  const kind = ownFault(stderr.join("\n")) ?? knownKind(stderr.join("\n"));
   const why = text === "" ? exit : `${exit}: ${text}`;
   return new DormouseError(
     kind?.code ?? "dump_failed",
@@ -94,4 +111,18 @@ function explainDump(database: string, exit: string, stderr: readonly string[]):
       hint: kind?.hint ?? `the message is pg_dump's own; ${SERVER_LOG}`,
     },
   );
+}
+
+/** What pg_dump says of the file that it writes; what the server says of its own disk has another beginning. */
+const OWN_FAULT = /error: could not (?:write|seek|close)[^:]*: (.*)/;
+
+function ownFault(stderr: string): { readonly code: ErrorCode; readonly hint: string } | undefined {
+  const [, why] = OWN_FAULT.exec(stderr) ?? [];
+  if (why === undefined) return undefined;
+  return /No space left|quota exceeded/i.test(why)
+    ? { code: "disk_full", hint: "make room on the volume, or lower NUM_BACKUPS and let a cull run" }
+    : {
+        code: "volume_unwritable",
+        hint: "mend the storage behind BACKUP_DIR: kubectl describe pvc names it",
+      };
 }

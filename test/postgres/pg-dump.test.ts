@@ -28,7 +28,7 @@ async function dumpToolOf(server: TestServer, libpq: Libpq, options: DumpOptions
   const tools = await findClientTools(server.major, server.binDir, "");
   return {
     dump: (request: DumpRequest, signal: AbortSignal) =>
-      startDump(tools, libpq, options, { request, signal }),
+      startDump({ tools, libpq, options, request }, signal),
     read: (archive: AsyncIterable<Uint8Array>, signal: AbortSignal) =>
       readArchive(tools, archive, options, signal),
   };

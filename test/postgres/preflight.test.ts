@@ -39,7 +39,7 @@ describe("inspectDatabase", () => {
     const tools = await findClientTools(inspection.serverMajor, server.binDir, "");
     const leaveOut = inspection.lacks.filter(({ kind }) => kinds.includes(kind));
     const request = { database, inspection, leaveOut };
-    await collect(startDump(tools, libpq, dumpOptions(server), { request, signal: never }).archive);
+    await collect(startDump({ tools, libpq, options: dumpOptions(server), request }, never).archive);
   }
 
   it("tells version, size and extensions, and finds nothing amiss in a plain database", async () => {

@@ -1,7 +1,7 @@
 // Loaded into a function's process with --import: makes one call of the file system the last one, or lets it fail.
 // DORMOUSE_TEST_FAULT is like `kill@7`, `kill-after@7` (counting calls that change something) or `ENOSPC@sync:2`.
 // With DORMOUSE_TEST_NO_LINKS the file system has no hard links, as volumes over SMB or FUSE; DORMOUSE_TEST_REFUSED is JSON with
-// the error of each of link, chmod, syncFolder and syncFile that it always refuses.
+// the error of each of link, chmod, syncFolder, syncFile and rewrite (what was written before) that it always refuses.
 import { appendFileSync, type Stats } from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
@@ -48,6 +48,15 @@ const sync = handles["sync"];
 handles["sync"] = async function refusing(this: { stat(): Promise<Stats> }, ...args) {
   const code = refused[(await this.stat()).isDirectory() ? "syncFolder" : "syncFile"];
   return code === undefined ? sync?.apply(this, args) : refusal(code);
+} as Call;
+const write = handles["write"];
+const written = new WeakSet<object>();
+handles["write"] = async function refusing(this: object, ...args) {
+  const code = refused["rewrite"];
+  // The fourth argument is where in the file.
+  if (code !== undefined && args[3] === 0 && written.has(this)) return refusal(code);
+  written.add(this);
+  return write?.apply(this, args);
 } as Call;
 syncBuiltinESMExports();
 

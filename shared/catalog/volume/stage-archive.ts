@@ -17,6 +17,23 @@ export async function stageArchive(
   draft: ArchiveDraft,
   { archive, signal }: { readonly archive: AsyncIterable<Uint8Array>; readonly signal: AbortSignal },
 ): Promise<StagedArchive> {
+  return stageFile(files, backupDir, draft, async ({ path, what }) => {
+    const written = await writeArchive(files, path, archive, signal);
+    await compare(files, path, written, { what, signal });
+    return written;
+  });
+}
+
+/** Where the archive is written, and what it is called in an error. */
+export type Drafted = { readonly path: string; readonly what: string };
+
+/** `write` writes, syncs and proves the file, and answers what is in it. When it throws, nothing is left. */
+export async function stageFile(
+  files: Files,
+  backupDir: string,
+  draft: ArchiveDraft,
+  write: (drafted: Drafted) => Promise<Digest>,
+): Promise<StagedArchive> {
   const folder = join(backupDir, formatDate(draft));
   const temporary = join(folder, file.temporaryName(draft.run));
   const what = `archive of ${JSON.stringify(draft.database)}`;
@@ -28,8 +45,7 @@ export async function stageArchive(
 
   try {
     await openFolder(files, backupDir, folder);
-    const written = await writeArchive(files, temporary, archive, signal);
-    await compare(files, temporary, written, { what, signal });
+    const written = await write({ path: temporary, what });
     const publish = (describe: (name: ArchiveName) => BackupManifest) =>
       publishArchive({ files, backupDir, folder, temporary, draft }, describe);
     return { ...written, publish, discard };
@@ -83,11 +99,14 @@ async function compare(
 ): Promise<void> {
   const handle = await files.open(path, "r");
   try {
-    if (isSame(await readDigest(handle, signal), written)) return;
-    throw new DormouseError("archive_damaged", `${what} reads back otherwise than it was written`, {
-      hint: `the storage changed the bytes: mend it before you trust a backup on it; ${STORAGE}`,
-    });
+    if (!isSame(await readDigest(handle, signal), written)) throw changedBytes(what);
   } finally {
     await handle.close();
   }
+}
+
+export function changedBytes(what: string): DormouseError {
+  return new DormouseError("archive_damaged", `${what} reads back otherwise than it was written`, {
+    hint: `the storage changed the bytes: mend it before you trust a backup on it; ${STORAGE}`,
+  });
 }

@@ -15,6 +15,7 @@ import { notFound, openArchive, piecesOf } from "./open-regular.ts";
 import type { PrintArchive } from "../legacy/read-legacy.ts";
 import { finishRemoval, removeBackup } from "./remove-backup.ts";
 import { stageArchive } from "./stage-archive.ts";
+import { stageWritten } from "./stage-written.ts";
 import { sweepRun } from "./sweep-run.ts";
 import { writeDurably } from "./write-durably.ts";
 
@@ -28,6 +29,7 @@ export function volumeCatalog(
     list: lookTogether((signal) => listVolume(files, backupDir, signal)),
     find: (name) => find(files, backupDir, name),
     stage: (draft, archive, signal) => stageArchive(files, backupDir, draft, { archive, signal }),
+    stageWritten: (draft, writer, signal) => stageWritten(files, backupDir, draft, { writer, signal }),
     open: async (name, fromByte) => piecesOf(await openArchive(files, backupDir, name), fromByte),
     mark: (name, change) => mark(files, backupDir, name, change),
     remove: async (name, _signal, decided) =>

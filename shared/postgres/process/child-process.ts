@@ -42,6 +42,15 @@ export type RunningTool = {
   stop(reason: Error): void;
 };
 
+/** A child that writes into a descriptor of ours. */
+export type WritingTool = {
+  /** Resolves when it has ended with 0. */
+  readonly ended: Promise<void>;
+  /** Tells that more has come of it: otherwise it counts as stalled. */
+  moved(): void;
+  readonly stderr: StderrLines;
+};
+
 /** pg_dump first asks the server to cancel, which takes for ever when the server is the trouble. */
 const GRACE_MS = 2_000;
 
@@ -79,38 +88,71 @@ export function runTool(
   return { pid, stdin, output: output(), drain, stderr, stop };
 }
 
-/** From its start on the child ends with `signal`, whether or not its output is read. */
+/** Starts a client tool that reads nothing and writes its output to `fd`, from wherever that stands. */
+export function runInto(
+  fd: number,
+  command: Command,
+  limits: Limits,
+  { explain, signal }: { readonly explain: ExplainExit; readonly signal: AbortSignal },
+): WritingTool {
+  const child = spawnWith(command, ["ignore", fd as 4, "pipe"]);
+  const { stderr, stop, succeeded } = tie(child, command, { explain, signal, letGo: () => undefined });
+  const bonds = bind(command, limits, stop);
+  bonds.dog.waiting();
+  const ended = succeeded().finally(() => bonds.clear());
+  // The reader of the file gets it there, too.
+  ended.catch(() => undefined);
+  return { ended, moved: () => bonds.dog.waiting(), stderr };
+}
+
 function startChild(command: Command, explain: ExplainExit, signal: AbortSignal) {
   const { child, stdin, stdout } = spawnTool(command);
+  const letGo = () => {
+    stdout.close();
+    stdin.destroy();
+  };
+  const { end, ...tied } = tie(child, command, { explain, signal, letGo });
+  // It is not read any more, and an open pipe would keep our own process from ending.
+  void end.finally(() => stdin.destroy());
+  return { pid: child.pid ?? 0, stdin, stdout, ...tied };
+}
+
+type Child = ReturnType<typeof spawnWith>;
+
+type Tie = {
+  readonly explain: ExplainExit;
+  readonly signal: AbortSignal;
+  /** Ends what connects it with us. */
+  readonly letGo: () => void;
+};
+
+/** From its start on the child ends with `signal`, whether or not its output is read. */
+function tie(child: Child, command: Command, { explain, signal, letGo }: Tie) {
   const stderr = stderrLines(child.stderr, command.secrets);
+  const given = Promise.withResolvers<undefined>();
   let hasEnded = false;
   let reason: Error | undefined;
   const end = child.finally(() => (hasEnded = true));
 
   function stop(why: Error): void {
     reason ??= why;
-    void killGroup(child.pid, () => hasEnded);
+    void killGroup(child.pid, () => hasEnded).then(() => given.resolve(undefined));
   }
 
   function abort(): void {
     stop(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
-    stdout.close();
-    stdin.destroy();
+    letGo();
   }
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
-  void end.finally(() => {
-    signal.removeEventListener("abort", abort);
-    // It is not read any more, and an open pipe would keep our own process from ending.
-    stdin.destroy();
-  });
+  void end.finally(() => signal.removeEventListener("abort", abort));
 
   async function succeeded(): Promise<void> {
-    const exit = await end;
+    const exit = await Promise.race([end, given.promise]);
     if (reason !== undefined) throw reason;
-    if (exit.failed) throw explain(exitText(exit), await stderr.complete());
+    if (exit?.failed === true) throw explain(exitText(exit), await stderr.complete());
   }
-  return { pid: child.pid ?? 0, stdin, stdout, stderr, stop, succeeded };
+  return { end, stderr, stop, succeeded };
 }
 
 function watching(dog: Watchdog, take: (piece: Uint8Array) => void): (piece: Uint8Array) => void {
@@ -132,24 +174,26 @@ async function* watched(stdout: PipeReader, dog: Watchdog): AsyncGenerator<Uint8
   }
 }
 
-function spawnTool({ file, arguments: args, environment, inherits }: Command) {
-  const { input, output } = childPipes();
-  const child = execa(file, args, {
+/** Any descriptor will do; the types know the first ten. */
+type Stdio = readonly ["ignore" | 3, 4, "pipe", ...(readonly [] | readonly [5])];
+
+function spawnWith({ file, arguments: args, environment }: Command, stdio: Stdio) {
+  return execa(file, args, {
     env: { ...environment },
     extendEnv: false,
     detached: true,
     cleanup: false,
     reject: false,
     buffer: false,
-    // Any descriptor will do; the types know the first ten.
-    stdio: [
-      input.childs as 3,
-      output.childs as 4,
-      "pipe",
-      ...(inherits === undefined ? [] : [inherits as 5]),
-    ],
+    stdio,
     encoding: "buffer",
   });
+}
+
+function spawnTool(command: Command) {
+  const { input, output } = childPipes();
+  const inherited = command.inherits === undefined ? ([] as const) : ([command.inherits as 5] as const);
+  const child = spawnWith(command, [input.childs as 3, output.childs as 4, "pipe", ...inherited]);
   // The child has its ends now, and the pipes end with it.
   closeSync(input.childs);
   closeSync(output.childs);
@@ -193,7 +237,10 @@ async function killGroup(pid: number | undefined, hasEnded: () => boolean): Prom
   send("SIGTERM", pid);
   for (let waitedMs = 0; waitedMs < GRACE_MS && !hasEnded(); waitedMs += 50)
     await pause(50, undefined, { ref: false });
-  if (!hasEnded()) send("SIGKILL", pid);
+  if (hasEnded()) return;
+  send("SIGKILL", pid);
+  // Not even that ends a process that waits for a volume: it is waited for no longer.
+  await pause(GRACE_MS, undefined, { ref: false });
 }
 
 function send(signal: NodeJS.Signals, group: number): void {
@@ -205,7 +252,7 @@ function send(signal: NodeJS.Signals, group: number): void {
   }
 }
 
-function exitText(exit: Awaited<ReturnType<typeof spawnTool>["child"]>): string {
+function exitText(exit: Awaited<Child>): string {
   if (exit.signal !== undefined) return `killed by ${exit.signal}`;
   if (exit.exitCode !== undefined) return `exit code ${exit.exitCode}`;
   return exit.cause instanceof Error ? exit.cause.message : "not started";

@@ -3,17 +3,13 @@ import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
-import { setTimeout as pause } from "node:timers/promises";
 import { execaSync } from "execa";
 import { DormouseError } from "../../errors.ts";
 
 /** Pieces are cut from blocks of this size, so that small reads cost no large buffers. */
 const BLOCK_BYTES = 256 << 10;
-/** What a pipe holds on Linux; with three quarters of it, it counts as full. */
+/** What a pipe holds on Linux. */
 const PIPE_BYTES = 64 << 10;
-const FULL_BYTES = 48 << 10;
-const REST_MS = 1;
-const READS_WITHOUT_REST = 32;
 
 /** A pipe of the kernel of which one end is a child's. */
 export type ChildPipe = { readonly ours: number; readonly childs: number };
@@ -67,20 +63,15 @@ type Receive = (piece: Uint8Array | undefined) => "go on" | "wait";
 
 export function pipeReader({ ours }: ChildPipe): PipeReader {
   const memory = blocks();
-  const rests = restsBetweenReads();
   const source = listeningSocket(ours, memory);
   return {
-    async next() {
-      await rests.rest();
-      const piece = await new Promise<Uint8Array | undefined>((resolve) => {
+    next: () =>
+      new Promise<Uint8Array | undefined>((resolve) => {
         source.listen((got) => {
           resolve(got);
           return "wait";
         });
-      });
-      rests.tell(piece?.length ?? 0);
-      return piece;
-    },
+      }),
     drain(take) {
       memory.reuse();
       return new Promise((resolve, reject) => source.listen(handOver(take, resolve, reject)));
@@ -167,27 +158,6 @@ function blocks() {
       const piece = block.subarray(used, used + length);
       used += length;
       return piece;
-    },
-  };
-}
-
-/**
- * A reader that is woken for every 4 KiB spends more on waking than on reading. So it rests after a short read, in
- * which time the pipe fills; but not where that would make a fast writer wait for us.
- */
-function restsBetweenReads() {
-  let isShort = false;
-  let hasRested = false;
-  let wakeful = 0;
-  return {
-    async rest(): Promise<void> {
-      hasRested = isShort && wakeful === 0;
-      if (hasRested) await pause(REST_MS);
-      else wakeful = Math.max(0, wakeful - 1);
-    },
-    tell(length: number): void {
-      isShort = length < FULL_BYTES;
-      if (hasRested && !isShort) wakeful = READS_WITHOUT_REST;
     },
   };
 }

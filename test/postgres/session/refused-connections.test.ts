@@ -73,7 +73,7 @@ describe("a connection that the server refuses", () => {
       const request = { database, inspection: anInspection, leaveOut: [] };
 
       const ours = connect(settings, database, never);
-      const dump = startDump(tools, libpq, dumpOptions(server), { request, signal: never });
+      const dump = startDump({ tools, libpq, options: dumpOptions(server), request }, never);
 
       const refusals = [ours, collect(dump.archive)];
       await Promise.all(refusals.map((refused) => assert.rejects(refused, { code, hint })));
