@@ -101,6 +101,10 @@ function working(program: Command, doing: Doing): void {
     .option("--label <text>", "a text that the backup bears")
     .option("--pin [reason]", "no cull removes it")
     .option("--if-older-than <duration>", "take none if there is one that is younger: 23h, 30m, 2d")
+    .option(
+      "--exclude-table-data <pattern...>",
+      "dump these tables without their rows, instead of those that the installation leaves out",
+    )
     .description("take a backup now")
     .action((options: BackupOptions) => doing((session) => backup(session, options)));
   const restoring = (name: string, description: string) =>

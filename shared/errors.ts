@@ -44,6 +44,7 @@ export type ErrorCode =
   | "dump_stalled"
   | "dump_timed_out"
   | "backup_incomplete"
+  | "exclusion_invalid"
   // a restore
   | "restore_blocked"
   | "restore_failed"

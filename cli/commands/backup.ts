@@ -8,18 +8,23 @@ export type BackupOptions = {
   readonly label?: string;
   readonly pin?: string | true;
   readonly ifOlderThan?: string;
+  readonly excludeTableData?: readonly string[];
 };
 
-export async function backup(session: Session, { label, pin, ifOlderThan }: BackupOptions): Promise<Exit> {
+export async function backup(session: Session, options: BackupOptions): Promise<Exit> {
   const { output } = session;
   const remote = await session.remote("backup");
-  const manifest = await watched<Manifest>(session, remote, { label, pin, ifOlderThan });
+  const manifest = await watched<Manifest>(session, remote, options);
   if (output.isJson) return (output.json(manifest), EXIT.good);
-  const { archive, content, name, elapsedMs, warnings } = manifest;
+  const { archive, content, name, elapsedMs, excluded, warnings } = manifest;
   output.line(
     `${plainText(name)}: ${bytesText(archive.sizeBytes)}, ${plural(content.rows, "row")} in ` +
       `${plural(content.tables.length, "table")}, proved by reading it to its end, in ${durationText(elapsedMs)}`,
   );
+  for (const table of excluded?.tables ?? [])
+    output.line(
+      `without the rows of ${plainText(`${table.schema}.${table.name}`)}: ${bytesText(table.bytes)}`,
+    );
   for (const warning of warnings) output.line(output.style("yellow", `warning: ${plainText(warning)}`));
   return EXIT.good;
 }

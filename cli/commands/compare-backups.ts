@@ -22,7 +22,9 @@ export type Difference = {
 /** What came, went, grew or shrank between two backups, by the rows that were counted when they were proved. */
 export function compareBackups(before: Manifest, now: Manifest): Difference {
   const [old, current] = [rowsByTable(before), rowsByTable(now)];
-  const tables = [...new Set([...old.keys(), ...current.keys()])];
+  // Rows that were left out are neither there nor gone.
+  const excluded = new Set([before, now].flatMap((each) => each.excluded?.tables ?? []).map(tableName));
+  const tables = [...new Set([...old.keys(), ...current.keys()])].filter((table) => !excluded.has(table));
   const changes = tables.flatMap((table) => changeOf(table, old.get(table), current.get(table)) ?? []);
   return {
     before: before.name,
@@ -36,7 +38,11 @@ export function compareBackups(before: Manifest, now: Manifest): Difference {
 }
 
 function rowsByTable({ content }: Manifest): ReadonlyMap<string, number> {
-  return new Map(content.tables.map(({ schema, name, rows }) => [`${schema}.${name}`, rows]));
+  return new Map(content.tables.map((table) => [tableName(table), table.rows]));
+}
+
+function tableName({ schema, name }: { readonly schema: string; readonly name: string }): string {
+  return `${schema}.${name}`;
 }
 
 function changeOf(

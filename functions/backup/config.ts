@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { OMISSION_KINDS, type OmissionKind } from "../../shared/postgres/lacks.ts";
+import { parseTablePatterns } from "../../shared/postgres/exclusions/table-pattern.ts";
 import { authVariables, clusterVariables } from "../../shared/config/auth-config.ts";
 import { commonVariables } from "../../shared/config/common-config.ts";
 import { databaseVariables } from "../../shared/config/database-config.ts";
@@ -25,6 +26,11 @@ const lackKinds = z.pipe(
   ),
 );
 
+const tablePatterns = z.pipe(
+  z.string().check(z.refine((list) => parseTablePatterns(list) !== undefined)),
+  z.transform((list: string) => parseTablePatterns(list) ?? []),
+);
+
 /** The environment of the backup function. */
 export const backupConfig = z.object({
   ...databaseVariables,
@@ -44,6 +50,11 @@ export const backupConfig = z.object({
     description:
       "Kinds of data that a backup may lack because the role cannot read them. Unset: such a backup fails.",
     allowed: `a comma-separated list of ${DATA_LACKS.join(", ")}`,
+  }),
+  EXCLUDE_TABLE_DATA: variable(z.optional(tablePatterns), {
+    description:
+      "Tables that are dumped without their rows, as sessions or logs: the next restore leaves them empty. See docs/tasks.md. Unset: all rows are dumped.",
+    allowed: "a comma-separated list of patterns as `pg_dump --exclude-table-data` takes them",
   }),
   DUMP_TIMEOUT_MINUTES: wholeNumber(
     { from: 1, to: 10_080, unset: 720 },

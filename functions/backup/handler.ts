@@ -5,6 +5,7 @@ import { DormouseError } from "../../shared/errors.ts";
 import type { BackupDependencies, BackupRequest } from "../../shared/backup/taking-backup.ts";
 import { showCatalog } from "../../shared/catalog/show-catalog.ts";
 import { takeBackup } from "../../shared/backup/take-backup.ts";
+import { parseTablePattern } from "../../shared/postgres/exclusions/table-pattern.ts";
 import { readBody } from "../../shared/http/read-body.ts";
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -21,21 +22,34 @@ const bodySchema = z.strictObject({
     .union([z.boolean(), z.string().min(1).max(200)])
     .optional()
     .describe("true, false, or the reason: text of 1 to 200 characters"),
+  excludeTableData: z
+    .array(
+      z
+        .string()
+        .max(300)
+        .refine((text) => parseTablePattern(text) !== undefined),
+    )
+    .max(100)
+    .optional()
+    .describe('a list of at most 100 patterns as pg_dump --exclude-table-data takes them, like "audit.*"'),
   ifOlderThan: duration.optional().describe('a number with s, m, h or d, like "23h"'),
 });
 
-/** A pin needs a caller with that verb: an event has none. */
-const eventSchema = bodySchema.omit({ pin: true });
+/** A pin needs a caller with the right to it: an event carries none. What each night takes, the configuration says. */
+const eventSchema = bodySchema.omit({ pin: true, excludeTableData: true });
 
 /** As it lies in the record of a run, from where it may be taken up. */
 const requestSchema = z.object({
   label: z.string().optional(),
   pin: z.string().optional(),
   ifOlderThanMs: z.number().optional(),
+  excludeTableData: z.array(z.string()).optional(),
   isEvent: z.boolean(),
 });
 
 type Settings = Pick<BackupRequest, "database" | "allowIncomplete" | "retryForMs"> & {
+  /** Patterns of tables whose rows are left out unless a request names others. */
+  readonly excludeTableData: readonly string[];
   /** Events take no backup while a verified one is younger: however many come, they fill no volume. */
   readonly minIntervalMs: number;
 };
@@ -60,15 +74,27 @@ export function backupHandler(deps: BackupDependencies, settings: Settings) {
     verbsOf: (body: unknown): readonly [Verb, ...Verb[]] =>
       isObject(body) && "pin" in body ? ["backup", "pin"] : ["backup"],
     work: (context: RunContext) => {
-      const { isEvent, ...asked } = requestSchema.parse(context.run.request);
-      const { minIntervalMs, ...always } = settings;
+      const { isEvent, excludeTableData, ...asked } = requestSchema.parse(context.run.request);
+      const { minIntervalMs, excludeTableData: configured, ...always } = settings;
       const ifOlderThanMs = isEvent ? Math.max(asked.ifOlderThanMs ?? 0, minIntervalMs) : asked.ifOlderThanMs;
-      const request = { ...always, ...asked, ifOlderThanMs, waitsForLock: isEvent };
+      const exclude = excluding(configured, excludeTableData);
+      const request = { ...always, ...asked, ...exclude, ifOlderThanMs, waitsForLock: isEvent };
       return takeBackup({ ...deps, ...context, request });
     },
     show: async (signal: AbortSignal) =>
       (await showCatalog(deps, deps.catalog, settings.database, signal)).listing,
   };
+}
+
+/** A request that leaves out what is left out anyway, or less, makes no other backup than a night does. */
+function excluding(
+  configured: readonly string[],
+  asked: readonly string[] | undefined,
+): Pick<BackupRequest, "exclude"> {
+  const patterns = asked ?? configured;
+  if (patterns.length === 0) return {};
+  const by = patterns.every((pattern) => configured.includes(pattern)) ? "configuration" : "request";
+  return { exclude: { by, patterns } };
 }
 
 function isObject(body: unknown): body is object {
@@ -77,12 +103,13 @@ function isObject(body: unknown): body is object {
 
 function parse(body: unknown, isEvent: boolean): z.output<typeof requestSchema> {
   const asked: z.output<typeof bodySchema> = readBody(isEvent ? eventSchema : bodySchema, body);
-  const { label, pin, ifOlderThan } = asked;
+  const { label, pin, ifOlderThan, excludeTableData } = asked;
   const reason = pin === true ? "pinned on request" : pin === false ? undefined : pin;
   return {
     isEvent,
     ...(label === undefined ? {} : { label }),
     ...(reason === undefined ? {} : { pin: reason }),
+    ...(excludeTableData === undefined ? {} : { excludeTableData }),
     ...(ifOlderThan === undefined ? {} : { ifOlderThanMs: ifOlderThan }),
   };
 }

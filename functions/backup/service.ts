@@ -44,6 +44,7 @@ export async function backupService(config: BackupConfig, surroundings: ProcessC
       ...backupHandler(deps, {
         database: config.POSTGRESQL_DATABASE,
         allowIncomplete: config.ALLOW_INCOMPLETE ?? new Set(),
+        excludeTableData: config.EXCLUDE_TABLE_DATA ?? [],
         retryForMs: config.RETRY_SECONDS * 1000,
         minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
       }),

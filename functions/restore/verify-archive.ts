@@ -35,12 +35,19 @@ export async function verifyArchive(
           }
         : await readPlain(files, file, backup, signal);
     await step("verified", { backup: backup.name, tables: tables.length, rows: totalRows(tables) });
-    const expected = expectedTables(tables, demands.leftOut);
+    const expected = [...expectedTables(tables, demands.leftOut), ...expectedEmpty(backup, demands.leftOut)];
     return { file, tables: expected, demands, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
   } catch (error) {
     await file[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Dumped without their rows, and so loaded without any. */
+function expectedEmpty({ manifest }: Restorable, leftOut: readonly string[]): TableRows[] {
+  return (manifest?.excluded?.tables ?? [])
+    .filter(({ schema, name }) => !leftOut.some((entry) => entry.startsWith(`TABLE ${schema} ${name} `)))
+    .map(({ schema, name }) => ({ schema, name, rows: 0 }));
 }
 
 /**

@@ -1,5 +1,4 @@
 import type { ArchiveName } from "../catalog/archive-name.ts";
-import { HASHING } from "../postgres/plain-dump/copy-rows.ts";
 import { totalRows } from "../postgres/plain-dump/plain-dump.ts";
 import type { Backup } from "../catalog/backup.ts";
 import { chooseCompression } from "../postgres/pg-dump.ts";
@@ -81,8 +80,14 @@ function describe({ request, run, encryption }: TakingBackup, facts: Facts): Bac
     properties: inspection.properties,
     roles: [...inspection.roles],
     settings: inspection.settings,
+    ...readExcluded(request, facts),
     lacks: inspection.lacks.map((lack) => ({ ...lack, names: [...lack.names] })),
-    warnings: [...inspection.warnings, ...facts.warnings(), ...clockWarnings(begun.at, newest)],
+    warnings: [
+      ...inspection.warnings,
+      ...inspection.excluded.unmatched.map((pattern) => `the pattern ${pattern} leaves out no table's rows`),
+      ...facts.warnings(),
+      ...clockWarnings(begun.at, newest),
+    ],
     verification: { level: "read", at: finishedAt.toISOString() },
     restoreByHand: restoreByHand(name, request.database, {
       ...inspection,
@@ -91,13 +96,25 @@ function describe({ request, run, encryption }: TakingBackup, facts: Facts): Bac
   };
 }
 
+/** Of these the archive has no rows; a table that was renamed meanwhile it has with them. */
+function readExcluded(
+  { exclude }: TakingBackup["request"],
+  { inspection, contents }: Facts,
+): Pick<BackupManifest, "excluded"> {
+  if (exclude === undefined) return {};
+  const dumped = new Set(contents.tables.map(({ schema, name }) => `${schema}\0${name}`));
+  const tables = inspection.excluded.tables.filter(({ schema, name }) => !dumped.has(`${schema}\0${name}`));
+  const { by, patterns } = exclude;
+  return { excluded: { by, patterns: [...patterns], tables: tables.map((table) => ({ ...table })) } };
+}
+
 function readContent(
   { tools, contents, staged, inspection, encrypted, hasOffsets }: Facts,
   recipients: readonly string[] = [],
 ): Pick<BackupManifest, "archive" | "content"> {
   const { sizeBytes, sha256 } = staged;
   const encryption = encrypted && { recipients: [...recipients], decrypted: encrypted.plain() };
-  const { plainBytes, tables, ...values } = contents;
+  const { plainBytes, largeObjects } = contents;
   return {
     archive: {
       format: "custom",
@@ -110,13 +127,9 @@ function readContent(
     },
     content: {
       databaseBytes: inspection.databaseBytes,
-      hashing: HASHING,
-      ...values,
-      tables: tables.map(({ columns, ...table }) => ({
-        ...table,
-        ...(columns === undefined ? {} : { columns: [...columns] }),
-      })),
-      rows: totalRows(tables),
+      tables: contents.tables.map((table) => ({ ...table })),
+      rows: totalRows(contents.tables),
+      largeObjects,
       extensions: inspection.extensions.map((extension) => ({ ...extension })),
     },
   };

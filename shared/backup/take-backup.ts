@@ -1,4 +1,4 @@
-import { newestFirst, type Backup } from "../catalog/backup.ts";
+import { isPartial, newestFirst, type Backup } from "../catalog/backup.ts";
 import { remedyFor } from "../postgres/grants.ts";
 import { findClientTools } from "../postgres/client-tools.ts";
 import type { HeldDatabase } from "../postgres/databases/held-database.ts";
@@ -127,7 +127,9 @@ function recentEnough({ request }: TakingBackup, known: readonly Backup[]): Back
   if (ifOlderThanMs === undefined) return undefined;
   const now = new Date();
   const since = now.getTime() - ifOlderThanMs;
-  return known.find((backup) => !isAhead(backup, { now }) && backup.startedAt.getTime() >= since);
+  return known.find(
+    (backup) => !isAhead(backup, { now }) && !isPartial(backup) && backup.startedAt.getTime() >= since,
+  );
 }
 
 async function backUp(
@@ -136,10 +138,11 @@ async function backUp(
 ): Promise<BackupManifest> {
   const { request, run, signal, step, log, toolPlace } = taking;
   const { database } = request;
-  const inspection = await inspectDatabase(taking.connection, database, signal);
+  const inspection = await inspectDatabase(taking.connection, database, signal, request.exclude?.patterns);
   refuseIncomplete(request, inspection);
   const [newest] = known;
-  await refuseFullDisk(taking, inspection, newest);
+  const alike = known.find((backup) => !isPartial(backup)) ?? newest;
+  await refuseFullDisk(taking, inspection, alike);
   const tools = await findClientTools(inspection.serverMajor, toolPlace.binDir, toolPlace.searchPath);
   if (tools.warning !== undefined) log.warn(tools.warning, { run: run.id });
   await step("inspected", {

@@ -52,6 +52,8 @@ export type BackupRequest = {
   readonly ifOlderThanMs?: number | undefined;
   /** Kinds of missing data that the operator allows. */
   readonly allowIncomplete: ReadonlySet<OmissionKind>;
+  /** Patterns of tables whose rows are left out, and who said so. */
+  readonly exclude?: { readonly by: "configuration" | "request"; readonly patterns: readonly string[] };
   /** How long transient faults are tried again. */
   readonly retryForMs: number;
   /** An event cannot be told to come back later: it waits for the lock as for any transient fault. */

@@ -33,6 +33,11 @@ export function newestFirst(a: Backup, b: Backup): number {
   );
 }
 
+/** A caller had rows left out of it that other backups have: it takes the place of none of them. */
+export function isPartial({ manifest }: Backup): boolean {
+  return manifest.excluded?.by === "request";
+}
+
 /** A file of the old pod, to which a cull gave its manifest: Dormouse did not write it. */
 export function isAdopted({ manifest }: Backup): boolean {
   return manifest.archive.format !== "custom" || manifest.run.startsWith("cull-");

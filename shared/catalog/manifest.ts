@@ -82,23 +82,9 @@ const manifestSchema = z.looseObject({
   }),
   content: z.looseObject({
     databaseBytes: count,
-    /** How values were hashed; absent where they were not: by an earlier version, or in an adopted file. */
-    hashing: z.string().optional(),
-    tables: z.array(
-      z.looseObject({
-        schema: z.string(),
-        name: z.string(),
-        rows: count,
-        hash: z.string().optional(),
-        /** In the order of the hash; of a table that inherits. */
-        columns: z.array(z.string()).optional(),
-      }),
-    ),
+    tables: z.array(z.looseObject({ schema: z.string(), name: z.string(), rows: count })),
     rows: count,
     largeObjects: count,
-    largeObjectsHash: z.string().optional(),
-    sequences: z.looseObject({ count, hash: z.string() }).optional(),
-    schemaSha256: sha256.optional(),
     extensions: z.array(z.looseObject({ name: z.string(), version: z.string() })),
   }),
   /** By which the database is made anew where it is gone; absent for an adopted file. */
@@ -108,6 +94,14 @@ const manifestSchema = z.looseObject({
   /** Settings under which the values were written, and must be read: `lc_monetary` decides what an amount is. */
   settings: z.record(z.string(), z.string()).optional(),
   lacks: z.array(lack),
+  /** Tables that were dumped without their rows, since a caller or the configuration said so. */
+  excluded: z
+    .looseObject({
+      by: z.enum(["configuration", "request"]),
+      patterns: z.array(z.string()),
+      tables: z.array(z.looseObject({ schema: z.string(), name: z.string(), bytes: count })),
+    })
+    .optional(),
   warnings: z.array(z.string()),
   verification: z.looseObject({ level: verificationLevel, at: instant }),
   /** One command line that restores the archive without Dormouse. */

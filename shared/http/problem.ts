@@ -44,6 +44,7 @@ export const STATUS = {
   dump_stalled: 503,
   dump_timed_out: 503,
   backup_incomplete: 422,
+  exclusion_invalid: 422,
   restore_blocked: 422,
   restore_failed: 500,
   rollback_pending: 503,

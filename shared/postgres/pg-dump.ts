@@ -10,6 +10,7 @@ import {
   type Limits,
   type WritingTool,
 } from "./process/child-process.ts";
+import { identifier } from "./sql-text.ts";
 import type { ClientTools } from "./client-tools.ts";
 import type { Libpq } from "./session/libpq.ts";
 import { knownKind, SERVER_LOG } from "./session/server-errors.ts";
@@ -87,6 +88,10 @@ function dumpArguments(
     `--encoding=${request.inspection.properties.encoding}`,
     `--lock-wait-timeout=${options.lockWaitMs}`,
     ...request.leaveOut.flatMap((lack) => leftOut(tools.major, lack)),
+    // By their names: what is left out is then what was told.
+    ...request.inspection.excluded.tables.map(
+      ({ schema, name }) => `--exclude-table-data=${identifier(schema)}.${identifier(name)}`,
+    ),
     `--dbname=${libpq.conninfo(request.database)}`,
   ];
 }

@@ -5,6 +5,7 @@ import { OF_TOOLS } from "./properties/session-settings.ts";
 import { DormouseError } from "../errors.ts";
 import { collationWarnings } from "./properties/collation-version.ts";
 import { connect, type ConnectionSettings } from "./session/connection.ts";
+import { findExcluded, type Exclusion } from "./exclusions/excluded-tables.ts";
 import { neededRoles, ROLES_NAMED } from "./roles/needed-roles.ts";
 import type { ServerRole } from "./roles/server-role.ts";
 import { readProperties } from "./properties/read-properties.ts";
@@ -102,6 +103,8 @@ export type DatabaseInspection = {
   readonly lacks: readonly Omission[];
   /** Of the server, as far as this database needs them. */
   readonly roles: readonly ServerRole[];
+  /** Whose rows are to be left out. */
+  readonly excluded: Exclusion;
   readonly properties: DatabaseProperties;
   /** Under which its values are written, and under which they must be read. */
   readonly settings: Settings;
@@ -111,11 +114,15 @@ export type DatabaseInspection = {
   readonly warnings: readonly string[];
 };
 
-/** Looks at a database, as the role that will dump it, in one read-only transaction. */
+/**
+ * Looks at a database, as the role that will dump it, in one read-only transaction; `excludeTableData` are patterns of tables whose rows
+ * the dump leaves out.
+ */
 export async function inspectDatabase(
   connection: ConnectionSettings,
   database: string,
   signal: AbortSignal,
+  excludeTableData: readonly string[] = [],
 ): Promise<DatabaseInspection> {
   const client = await connect(connection, database, signal);
   try {
@@ -129,7 +136,8 @@ export async function inspectDatabase(
       if (names.length > 0) lacks.push({ kind, data: OMISSION_KINDS[kind].data, names, detail });
     }
     const roles = await neededRoles(client);
-    return { ...server, lacks, roles, ...(await propertiesOf(client, database)) };
+    const excluded = await findExcluded(client, excludeTableData);
+    return { ...server, lacks, roles, excluded, ...(await propertiesOf(client, database)) };
   } catch (error) {
     throw serverError(error, `inspection of database ${JSON.stringify(database)}`);
   } finally {

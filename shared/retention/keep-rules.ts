@@ -1,4 +1,4 @@
-import { isAdopted, type Backup } from "../catalog/backup.ts";
+import { isAdopted, isPartial, type Backup } from "../catalog/backup.ts";
 import { calendarIn, type Period } from "./calendar.ts";
 import type { CullContext, KeepPolicy } from "./retention-policy.ts";
 
@@ -47,15 +47,20 @@ export function keepReasons(
     (backup) => !isAhead(backup, context) && (policy.legacy || !isAdopted(backup)),
   );
   if (!policy.legacy) for (const backup of ordered.filter(isAdopted)) keep(backup, "legacy", LEGACY);
-  keepNewest(counting, policy, keep);
-  keepPeriods(counting, policy, keep);
+  const partial = Map.groupBy(counting, isPartial);
+  for (const series of partial.values()) {
+    keepNewest(series, policy, keep);
+    keepPeriods(series, policy, keep);
+  }
   return reasons;
 }
 
 function keepAlways(ordered: readonly Backup[], context: KeepContext, keep: Keep): void {
-  const [newest] = ordered;
+  const newest = ordered.find((backup) => !isPartial(backup)) ?? ordered[0];
   if (newest !== undefined) keep(newest, "newest_verified", "the newest that was read to its end");
-  const proved = ordered.find(({ manifest }) => manifest.verification.level === "compared");
+  const proved = ordered.find(
+    (backup) => backup.manifest.verification.level === "compared" && !isPartial(backup),
+  );
   if (proved !== undefined)
     keep(proved, "newest_compared", "the newest that a rehearsal loaded and compared");
   for (const backup of ordered) {

@@ -55,21 +55,35 @@ function judged(
   odd: readonly Pick<Oddity, "minuteAt">[],
 ): readonly { readonly suspicion: Suspicion | undefined }[] {
   const verdicts: { readonly suspicion: Suspicion | undefined }[] = [];
-  let reference: Backup | undefined;
+  let reference: Reference | undefined;
   let previous: Backup | undefined;
   for (const backup of backups.toSorted(newestFirst).toReversed()) {
     // What the old pod wrote is compared with what came after it, but is itself beyond suspicion: it is history.
     if (isAdopted(backup)) {
-      if (previous === undefined) reference = backup;
+      if (previous === undefined) reference = toReference(backup);
       continue;
     }
-    if (hasGap(previous ?? reference, backup, odd)) reference = undefined;
+    if (hasGap(previous ?? reference?.backup, backup, odd)) reference = undefined;
     previous = backup;
     const suspicion = compare(reference, backup, dropPercent);
     verdicts.push({ suspicion });
-    if (suspicion === undefined) reference = backup;
+    if (suspicion === undefined) reference = toReference(backup, reference);
   }
   return verdicts;
+}
+
+/** A good backup, with the rows of what it leaves out as the last one had them that did not. */
+type Reference = { readonly backup: Backup; readonly tables: readonly Table[] };
+type Table = Backup["manifest"]["content"]["tables"][number];
+
+function toReference(backup: Backup, before?: Reference): Reference {
+  const excluded = excludedBy(backup);
+  const carried = before?.tables.filter((table) => excluded.has(tableName(table))) ?? [];
+  return { backup, tables: [...backup.manifest.content.tables, ...carried] };
+}
+
+function excludedBy({ manifest }: Backup): ReadonlySet<string> {
+  return new Set(manifest.excluded?.tables.map(tableName));
 }
 
 /**
@@ -91,21 +105,26 @@ function toMinute(at: Date): Date {
   return new Date(Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS);
 }
 
-function compare(before: Backup | undefined, backup: Backup, dropPercent: number): Suspicion | undefined {
+function compare(before: Reference | undefined, backup: Backup, dropPercent: number): Suspicion | undefined {
   if (before === undefined || backup.manifest.acknowledged !== undefined) return undefined;
-  const drops = [...tableDrops(before, backup, dropPercent), ...sizeDrops(before, backup, dropPercent)];
+  const drops = [
+    ...tableDrops(before, backup, dropPercent),
+    ...sizeDrops(before.backup, backup, dropPercent),
+  ];
   if (drops.length === 0) return undefined;
   const more = drops.length > MAX_TOLD ? `; and ${drops.length - MAX_TOLD} more` : "";
   const detail = `${drops.slice(0, MAX_TOLD).map(toText).join("; ")}${more}`;
-  return { backup: backup.name, against: before.name, drops, detail };
+  return { backup: backup.name, against: before.backup.name, drops, detail };
 }
 
-function tableDrops(before: Backup, backup: Backup, dropPercent: number): Drop[] {
+function tableDrops(before: Reference, backup: Backup, dropPercent: number): Drop[] {
+  const excluded = excludedBy(backup);
   const now = new Map(backup.manifest.content.tables.map((table) => [tableName(table), table.rows]));
   // Dumps of before 2018 name a table without its schema: it cannot be found again.
-  const tables = before.manifest.content.tables.filter(({ schema }) => schema !== "");
+  const tables = before.tables.filter(({ schema }) => schema !== "");
   return tables.flatMap((table): Drop[] => {
     const name = tableName(table);
+    if (excluded.has(name)) return [];
     const rows = now.get(name);
     if (rows === undefined)
       return table.rows > 0 && dropPercent < 100
@@ -116,9 +135,12 @@ function tableDrops(before: Backup, backup: Backup, dropPercent: number): Drop[]
   });
 }
 
-/** Only like is compared with like: another format or compression has another size for the same rows. */
+/** Only like is compared with like: another format or compression has another size for the same rows, and fewer tables less. */
 function sizeDrops(before: Backup, backup: Backup, dropPercent: number): Drop[] {
-  const kind = ({ manifest: { archive } }: Backup) => `${archive.format} ${archive.compression}`;
+  const kind = (each: Backup) => {
+    const { format, compression } = each.manifest.archive;
+    return JSON.stringify([format, compression, ...[...excludedBy(each)].toSorted()]);
+  };
   const isSharp =
     kind(before) === kind(backup) &&
     before.sizeBytes - backup.sizeBytes >= MIN_LOST_BYTES &&

@@ -28,6 +28,12 @@ function history(...given: readonly Given[]): Backup[] {
   );
 }
 
+/** Of `t`, whose rows an operator or a caller had left out. */
+const excluding = (by: "configuration" | "request" = "configuration") => ({
+  rows: { u: 9 },
+  excluded: { by, patterns: ["t"], tables: [{ schema: "public", name: "t", bytes: 1 }] },
+});
+
 const legacy = (sequence = 0) => ({
   sequence,
   archive: { ...aManifest().archive, format: "gzip-sql" as const, compression: "gzip" },
@@ -36,6 +42,27 @@ const legacy = (sequence = 0) => ({
 describe("suspicionOf", () => {
   const cases: readonly (readonly [string, Backup[], RegExp | undefined])[] = [
     ["one backup alone", history({}), undefined],
+    ["a table that is left out now", history({ rows: { t: 1_000, u: 9 } }, excluding()), undefined],
+    [
+      "a table left out, and with it most of the size",
+      history({ rows: { t: 1_000, u: 9 } }, { ...excluding(), sizeBytes: KIB }),
+      undefined,
+    ],
+    [
+      "a table that fell while another is left out",
+      history({ rows: { t: 1_000, u: 900 } }, excluding()),
+      /table public\.u has 9 rows instead of 900/,
+    ],
+    [
+      "a table that fell meanwhile, once it is not left out any more",
+      history({ rows: { t: 1_000, u: 9 } }, excluding("request"), excluding(), { rows: { t: 10, u: 9 } }),
+      /table public\.t has 10 rows instead of 1000/,
+    ],
+    [
+      "a table as large as before, once it is not left out any more",
+      history({ rows: { t: 1_000, u: 9 } }, excluding(), { rows: { t: 1_000, u: 9 } }),
+      undefined,
+    ],
     ["the same as before", history({}, {}), undefined],
     ["more than before", history({}, { rows: { t: 5_000, new: 1 } }), undefined],
     ["half of the rows, which is not more than half", history({}, { rows: { t: 500 } }), undefined],

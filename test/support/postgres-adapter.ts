@@ -47,6 +47,7 @@ export const anInspection: DatabaseInspection = {
   extensions: [],
   lacks: [],
   roles: [],
+  excluded: { tables: [], unmatched: [] },
   properties: plainDatabase,
   settings: {},
   toolSettings: {},

@@ -1,3 +1,5 @@
+import { roleSql } from "../../shared/postgres/roles/role-sql.ts";
+import { plainRole } from "../../shared/postgres/roles/server-role.ts";
 import { NOTHING_FORBIDDEN } from "../../shared/postgres/properties/forbidden-kinds.ts";
 import type { TargetFacts } from "../../shared/postgres/properties/target-facts.ts";
 import { findRestorable, type Restorable } from "../../functions/restore/plan/restorable.ts";
@@ -49,6 +51,12 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     missingLocales: [],
     forbiddenOwner: [],
     collationVersion: undefined,
+    mayCreateRoles: false,
+    rolesToMake: (missing?.roles ?? []).map((name) => ({
+      name,
+      sql: roleSql(plainRole(name)),
+      withheld: [],
+    })),
     ...given,
   };
 }

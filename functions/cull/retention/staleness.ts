@@ -1,5 +1,5 @@
 import type { ArchiveName } from "../../../shared/catalog/archive-name.ts";
-import type { Backup } from "../../../shared/catalog/backup.ts";
+import { isPartial, type Backup } from "../../../shared/catalog/backup.ts";
 import { isAhead } from "../../../shared/retention/keep-rules.ts";
 
 /** A database of which there is no backup as young as there should be: whatever wakes the backup function may sleep. */
@@ -22,8 +22,10 @@ export function findStaleness(
   now: Date,
 ): Staleness | undefined {
   if (staleHours === 0) return undefined;
-  const newest = ordered.find((backup) => !isAhead(backup, { now }));
+  const whole = ordered.filter((backup) => !isPartial(backup));
+  const newest = whole.find((backup) => !isAhead(backup, { now }));
   if (ordered.length === 0) return { detail: "there is no backup of it" };
+  if (whole.length === 0) return { detail: "each backup lacks rows that its caller had left out" };
   if (newest === undefined) return { detail: "each backup is stamped in the future" };
   const ageMs = now.getTime() - newest.startedAt.getTime();
   if (ageMs <= staleHours * HOUR_MS) return undefined;

@@ -18,7 +18,11 @@ export const NEED_RULES: readonly Rule[] = [
     strategies: LOADING,
     detail: "roles that own or may use what the backup holds",
     remedy: BY_SQL.createRoles,
-    found: ({ facts }) => facts.missing.roles,
+    found: ({ facts, choice }) => {
+      if (choice?.createRoles !== true || !facts.mayCreateRoles) return facts.missing.roles;
+      const made = new Set(facts.rolesToMake.map(({ name }) => name));
+      return facts.missing.roles.filter((name) => !made.has(name));
+    },
   },
   {
     kind: "extensions-missing",
@@ -76,8 +80,8 @@ export const NEED_RULES: readonly Rule[] = [
     detail:
       "a file of SQL is loaded as it is: owner and leaveOut are for archives of pg_dump's custom format",
     remedy: "restore it without them, or by hand: docs/restore-by-hand.md",
-    found: ({ backup, choice = {} }) =>
-      backup !== undefined && backup.format !== "custom" && Object.keys(choice).length > 0,
+    found: ({ backup, choice: { owner, leaveOut } = {} }) =>
+      backup !== undefined && backup.format !== "custom" && (owner !== undefined || leaveOut !== undefined),
   },
   {
     kind: "entries-unknown",

@@ -1,4 +1,5 @@
 import { identifier, literal } from "../../../shared/postgres/sql-text.ts";
+import { isPredefined } from "../../../shared/postgres/roles/server-role.ts";
 import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
 
 /** What to do about a blocker, by what the server said and by what stands in the way. */
@@ -24,8 +25,10 @@ export const BY_SQL = {
     `stop what reads them, or drop them as well: ${each(names, (name) => `SELECT pg_drop_replication_slot(${literal(name)})`)}`,
   dropSubscriptions: ({ database }, names) =>
     `in ${identifier(database)}: ${each(names.map(identifier), (name) => `ALTER SUBSCRIPTION ${name} DISABLE; ALTER SUBSCRIPTION ${name} SET (slot_name = NONE); DROP SUBSCRIPTION ${name}`)}`,
-  createRoles: (_, names) =>
-    `${each(names, (name) => `CREATE ROLE ${identifier(name)}`)}; docs/restore-by-hand.md tells how to keep them`,
+  createRoles: ({ rolesToMake }, names) =>
+    names.every(isPredefined)
+      ? "restore to a server of a newer major, which has them by itself"
+      : rolesToMake.flatMap(({ sql }) => sql).join("; "),
   becomeOwner: ({ role }, names) =>
     `${each(names, (name) => `GRANT ${identifier(name)} TO ${identifier(role)}`)}, or restore as a superuser`,
   standForOwners: ({ role, forbidden }) =>

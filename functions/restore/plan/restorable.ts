@@ -1,5 +1,5 @@
 import { parseArchiveName, type ArchiveName } from "../../../shared/catalog/archive-name.ts";
-import { newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
+import { isPartial, newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import type { CatalogListing, LegacyFile } from "../../../shared/catalog/catalog.ts";
 import type { ArchiveSource } from "../../../shared/catalog/archives/archive-file.ts";
 import { nearestHint } from "../../../shared/catalog/offer-nearest.ts";
@@ -88,7 +88,7 @@ function findLatest(
   legacy: readonly LegacyFile[],
   { origin, fromElsewhere }: Whose,
 ): Restorable | undefined {
-  const wished = backups.filter((each) => !isSafetyBackup(each));
+  const wished = backups.filter((each) => !isSafetyBackup(each) && !isPartial(each));
   const own = wished.find((each) => isOwn(origin, each));
   const elsewhere = wished.filter((each) => !isOwn(origin, each));
   const file = legacy.find(({ damage }) => damage === undefined);

@@ -5,6 +5,7 @@ import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import type { Restorable } from "./restorable.ts";
 import type { ArchiveDemands } from "../../../shared/postgres/databases/restore-port.ts";
+import type { PlannedRole } from "../../../shared/postgres/roles/planned-roles.ts";
 import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
 import { SESSIONS_BESIDE } from "./remedies.ts";
 import { workloadText, type Workload, type WorkloadState } from "../workloads/workload.ts";
@@ -36,6 +37,8 @@ export type RestorePlan = {
     | undefined;
   readonly server: Pick<TargetFacts, "serverVersion" | "databaseBytes" | "sessions">;
   readonly workloads: readonly PlannedWorkload[];
+  /** Those that the server lacks, each with what makes it: before the load with `createRoles`, else by hand. */
+  readonly missingRoles: readonly PlannedRole[];
   /** On the server, besides what the live database has; the server alone knows how much is free. */
   readonly neededBytes: number;
   readonly steps: readonly string[];
@@ -77,6 +80,7 @@ export function planRestore(request: PlanRequest): RestorePlan {
       sessions: facts.sessions,
     },
     workloads,
+    missingRoles: backup === undefined ? [] : facts.rolesToMake,
     neededBytes: backup === undefined ? 0 : (backup.manifest?.content.databaseBytes ?? facts.databaseBytes),
     steps: listSteps(strategy, workloads, target),
     downtime: estimateDowntime(strategy, workloads.length),
@@ -156,6 +160,24 @@ function connectionWarnings({ strategy, backup, facts }: PlanRequest): string[] 
     : [];
 }
 
+function emptyTables(manifest: BackupManifest | undefined): string[] {
+  return (manifest?.excluded?.tables ?? []).map(
+    ({ schema, name, bytes }) =>
+      `table ${schema}.${name} will be empty: its rows (${bytes} bytes) were left out of the backup`,
+  );
+}
+
+function roleWarnings({ backup, choice, facts }: PlanRequest): string[] {
+  if (backup === undefined || choice?.createRoles !== true || !facts.mayCreateRoles) return [];
+  return facts.rolesToMake.map(({ name, withheld }) => {
+    const without =
+      withheld.length === 0
+        ? ""
+        : `, and without what this role or server cannot give: ${withheld.join(", ")}`;
+    return `role ${name} is made without a password and may not log in${without}`;
+  });
+}
+
 function madeAnew({ strategy, facts, backup }: PlanRequest): string[] {
   if (facts.exists || EFFECTS[strategy].loads === undefined) return [];
   return backup?.manifest?.properties === undefined
@@ -211,8 +233,10 @@ function listWarnings(request: PlanRequest): string[] {
   const manifest = backup?.manifest;
   return [
     ...trustWarnings(request),
+    ...emptyTables(manifest),
     ...(manifest?.lacks ?? []).filter(({ data }) => data).map(({ detail }) => `the backup lacks ${detail}`),
     ...madeAnew(request),
+    ...roleWarnings(request),
     ...likenessWarnings(facts, manifest),
     ...(!needsBackup && !facts.exists
       ? ["there is no live database: nothing is kept by which the undo could be taken back"]

@@ -6,11 +6,14 @@ export type LoadChoice = {
   readonly owner?: "current" | undefined;
   /** Entries of the archive as `pg_restore --list` and its errors write them behind the numbers: `FK CONSTRAINT public child child_fk app`. */
   readonly leaveOut?: readonly string[] | undefined;
+  /** Roles that the server lacks are made first. */
+  readonly createRoles?: true | undefined;
 };
 
 /** Only those fields of a request or a journal. */
-export function choiceOf({ owner, leaveOut }: LoadChoice): LoadChoice {
+export function choiceOf({ owner, leaveOut, createRoles }: LoadChoice): LoadChoice {
   return {
+    ...(createRoles === undefined ? {} : { createRoles }),
     ...(owner === undefined ? {} : { owner }),
     ...(leaveOut === undefined || leaveOut.length === 0 ? {} : { leaveOut: [...leaveOut] }),
   };

@@ -7,6 +7,7 @@ import type { ArchiveReading } from "../read-archive.ts";
 import type { LoadChoice } from "./load-choice.ts";
 import type { OwnDatabase } from "./own-database.ts";
 import type { PlainDump, TableRows } from "../plain-dump/plain-dump.ts";
+import type { ServerRole } from "../roles/server-role.ts";
 import type { ScriptMakes } from "../plain-dump/script-makes.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 
@@ -42,7 +43,11 @@ export type TargetRequest = {
   readonly makes?: ScriptMakes | undefined;
   /** What the manifest says of the database, and of the settings under which its dump was written. */
   readonly noted?:
-    | { readonly properties?: DatabaseProperties | undefined; readonly settings?: Settings | undefined }
+    | {
+        readonly properties?: DatabaseProperties | undefined;
+        readonly settings?: Settings | undefined;
+        readonly roles?: readonly ServerRole[] | undefined;
+      }
     | undefined;
 };
 

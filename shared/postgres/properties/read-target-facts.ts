@@ -5,6 +5,7 @@ import type { TargetRequest } from "../databases/restore-port.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 import { DormouseError } from "../../errors.ts";
 import { MAKES_NOTHING } from "../plain-dump/script-makes.ts";
+import { planRoles, type PlannedRoles } from "../roles/planned-roles.ts";
 import { forbiddenBy } from "./find-forbidden.ts";
 import { needsOfMade, notedFacts } from "./noted-facts.ts";
 import { OF_ONE_DATABASE } from "./one-database.ts";
@@ -16,8 +17,17 @@ export async function targetFacts(
   request: TargetRequest,
 ): Promise<Omit<TargetFacts, "loadSessions">> {
   await refusePooler(client);
-  const { database, target } = request;
   const noted = await notedFacts(client, request);
+  const facts = await inOneSnapshot(client, request, noted);
+  return { ...facts, ...(await planRoles(client, facts.missing.roles, request.noted?.roles)) };
+}
+
+async function inOneSnapshot(
+  client: pg.Client,
+  request: TargetRequest,
+  noted: Awaited<ReturnType<typeof notedFacts>>,
+): Promise<Omit<TargetFacts, "loadSessions" | keyof PlannedRoles>> {
+  const { database, target } = request;
   const needs = needsOfMade(request.needs, noted.live, request);
   await client.query("BEGIN READ ONLY");
   try {
@@ -50,7 +60,9 @@ export async function targetFacts(
 }
 
 async function ownRights(client: pg.Client, database: string) {
-  type Row = Omit<TargetFacts, "databaseBytes" | "database" | "loadSessions"> & { bytes: string | null };
+  type Row = Omit<TargetFacts, "databaseBytes" | "database" | "loadSessions" | keyof PlannedRoles> & {
+    bytes: string | null;
+  };
   const { rows } = await client.query<Row>(
     `SELECT r.rolname::text AS role, split_part(current_setting('server_version'), ' ', 1) AS "serverVersion",
        current_setting('server_version_num')::int / 10000 AS "serverMajor", d.oid IS NOT NULL AS exists,

@@ -1,9 +1,10 @@
 import type { DatabaseProperties } from "./database-properties.ts";
 import type { Forbidden } from "./forbidden-kinds.ts";
+import type { PlannedRoles } from "../roles/planned-roles.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 
 /** What the server says of the database that is to be restored. */
-export type TargetFacts = {
+export type TargetFacts = PlannedRoles & {
   readonly database: string;
   /** As which the function restores. */
   readonly role: string;

@@ -53,7 +53,34 @@ function dayOf({ startedAt }: Backup): string {
   return startedAt.toISOString().slice(0, 10);
 }
 
+const PARTIAL = { excluded: { by: "request" as const, patterns: ["*.*"], tables: [] } };
+
 describe("planCull", () => {
+  it("counts what lacks rows by a caller's wish by itself: it takes no other's place", () => {
+    const result = plan(
+      daily(6, (index) => (index > 2 ? PARTIAL : {})),
+      { newest: 2 },
+    );
+
+    assert.deepEqual(kept(result), [
+      "2026-11-06 newest",
+      "2026-11-05 newest",
+      "2026-11-03 newest_verified,newest",
+      "2026-11-02 newest",
+    ]);
+    assert.deepEqual(removed(result), ["2026-11-01", "2026-11-04"]);
+  });
+
+  it("counts what lacks rows by the configuration as all others", () => {
+    const excluded = { ...PARTIAL.excluded, by: "configuration" as const };
+    const result = plan(
+      daily(3, () => ({ excluded })),
+      { newest: 2 },
+    );
+
+    assert.deepEqual(removed(result), ["2026-11-01"]);
+  });
+
   it("keeps the newest so many, and lists the others oldest first with the reason", () => {
     const result = plan(daily(5), { newest: 3 });
 

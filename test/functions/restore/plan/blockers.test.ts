@@ -131,7 +131,7 @@ describe("what blocks a restore", () => {
       "pg_drop_replication_slot('a'); SELECT pg_drop_replication_slot('b')",
     ],
     [{ subscriptions: ["News"] }, "swap", 'ALTER SUBSCRIPTION "News" DISABLE'],
-    [{ missing: { roles: ["jo", "Al"] } }, "rehearse", 'CREATE ROLE "jo"; CREATE ROLE "Al"'],
+    [{ missing: { roles: ["jo", "Al"] } }, "rehearse", 'CREATE ROLE "jo" NOLOGIN; CREATE ROLE "Al" NOLOGIN'],
     [{ missing: { tablespaces: ["fast"] } }, "swap", 'CREATE TABLESPACE "fast" LOCATION'],
     [{ forbiddenOwner: ["app"] }, "swap", 'GRANT "app" TO "it\'s"'],
     [{ forbiddenTablespaces: ["fast"] }, "in-place", 'GRANT CREATE ON TABLESPACE "fast" TO "it\'s"'],

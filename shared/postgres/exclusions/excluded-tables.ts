@@ -1,0 +1,81 @@
+import type pg from "pg";
+import { DormouseError } from "../../errors.ts";
+import { parseTablePattern } from "./table-pattern.ts";
+
+export type ExcludedTable = {
+  readonly schema: string;
+  readonly name: string;
+  /** Of its rows on the server, without indexes. */
+  readonly bytes: number;
+};
+
+/** What patterns leave out of a dump. */
+export type Exclusion = {
+  readonly tables: readonly ExcludedTable[];
+  /** Patterns by which nothing is left out. */
+  readonly unmatched: readonly string[];
+};
+
+/** Members of an extension are made by CREATE EXTENSION, which may also fill them. Sequences keep their numbers. */
+const MATCHING = `SELECT c.oid, n.nspname AS schema, c.relname AS name, pg_table_size(c.oid) AS bytes
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+    AND c.relname ~ $1 AND ($2::text IS NULL AND pg_table_is_visible(c.oid) OR n.nspname ~ $2)
+    AND ($3::text IS NULL OR current_database() ~ $3)
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+  ORDER BY 2, 3`;
+
+/** Rows whose foreign key is checked when they are restored, and would find nothing. */
+const REFERRING = `SELECT format('%I of %s refers to %s', conname, conrelid::regclass, confrelid::regclass) AS name
+  FROM pg_constraint JOIN pg_class c ON c.oid = conrelid
+  WHERE contype = 'f' AND convalidated AND c.relkind = 'r' AND confrelid = ANY ($1) AND NOT conrelid = ANY ($1) ORDER BY name`;
+
+type Row = { readonly oid: number; readonly schema: string; readonly name: string; readonly bytes: string };
+
+/** The tables that patterns of pg_dump name. Throws `exclusion_invalid` for those without which a dump could not be loaded. */
+export async function findExcluded(client: pg.Client, patterns: readonly string[]): Promise<Exclusion> {
+  const found = new Map<number, ExcludedTable>();
+  const unmatched: string[] = [];
+  for (const text of patterns) {
+    const rows = await matching(client, text);
+    for (const { oid, schema, name, bytes } of rows) found.set(oid, { schema, name, bytes: Number(bytes) });
+    if (rows.length === 0) unmatched.push(text);
+  }
+  await refuseReferred(client, [...found.keys()]);
+  return { tables: [...found.values()], unmatched };
+}
+
+async function matching(client: pg.Client, text: string): Promise<readonly Row[]> {
+  const pattern = parseTablePattern(text);
+  if (pattern === undefined) throw noPattern(text);
+  const { name, schema = null, database = null } = pattern;
+  try {
+    return (await client.query<Row>(MATCHING, [name, schema, database])).rows;
+  } catch (error) {
+    if ((error as { code?: string }).code !== INVALID_REGEX) throw error;
+    throw noPattern(text, error);
+  }
+}
+
+const INVALID_REGEX = "2201B";
+
+function noPattern(text: string, cause?: unknown): DormouseError {
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  return new DormouseError("exclusion_invalid", `${JSON.stringify(text)} is no pattern of pg_dump${why}`, {
+    hint: 'write it as pg_dump --exclude-table-data takes it, like audit.* or app."Log"',
+    cause,
+  });
+}
+
+async function refuseReferred(client: pg.Client, tables: readonly number[]): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(REFERRING, [tables]);
+  if (rows.length === 0) return;
+  const names = rows.slice(0, 5).map(({ name }) => name);
+  throw new DormouseError(
+    "exclusion_invalid",
+    `without these rows the backup could not be restored: ${names.join("; ")}`,
+    {
+      hint: "leave out the rows of the tables that refer to them as well, or keep those of the tables that they refer to",
+    },
+  );
+}

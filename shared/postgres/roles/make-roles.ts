@@ -1,0 +1,79 @@
+import pg from "pg";
+import { literal } from "../sql-text.ts";
+import type { PlannedRole } from "./planned-roles.ts";
+
+/** What the server says of a role that a restore has made and may have to take back: records can be forged, and names taken. */
+function markOf(run: string): string {
+  return `dormouse: made by ${run}`;
+}
+
+/**
+ * Makes those of them that are not there, in one transaction, and lets this role stand for them as it must to load what is
+ * theirs. A role that is there is left as it is.
+ */
+export async function makeRoles(
+  client: pg.Client,
+  roles: readonly PlannedRole[],
+  run: string,
+): Promise<string[]> {
+  const made: string[] = [];
+  await client.query("BEGIN");
+  try {
+    const standsForAll = await isSuperuser(client);
+    for (const { name, sql } of roles) {
+      if (await isThere(client, name)) continue;
+      for (const statement of sql) await client.query(statement);
+      await comment(client, name, literal(markOf(run)));
+      if (!standsForAll)
+        await client.query(`GRANT ${pg.escapeIdentifier(name)} TO CURRENT_USER${await fully(client)}`);
+      made.push(name);
+    }
+    await client.query("COMMIT");
+  } catch (error) {
+    await client.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
+  return made;
+}
+
+/** Those that the run has made, each as long as nothing else came to depend on it; answers with those that had to stay, and why. */
+export async function dropMadeRoles(client: pg.Client, run: string): Promise<ReadonlyMap<string, string>> {
+  const stayed = new Map<string, string>();
+  for (const name of await madeBy(client, run))
+    await client.query(`DROP ROLE ${pg.escapeIdentifier(name)}`).catch((error: unknown) => {
+      stayed.set(name, error instanceof Error ? error.message : String(error));
+    });
+  return stayed;
+}
+
+/** They are roles like all others from now on. */
+export async function keepMadeRoles(client: pg.Client, run: string): Promise<void> {
+  for (const name of await madeBy(client, run)) await comment(client, name, "NULL");
+}
+
+async function madeBy(client: pg.Client, run: string): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT rolname::text AS name FROM pg_roles WHERE shobj_description(oid, 'pg_authid') = $1 ORDER BY rolname`,
+    [markOf(run)],
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function comment(client: pg.Client, role: string, text: string): Promise<void> {
+  await client.query(`COMMENT ON ROLE ${pg.escapeIdentifier(role)} IS ${text}`);
+}
+
+async function isThere(client: pg.Client, name: string): Promise<boolean> {
+  return (await client.query("SELECT FROM pg_roles WHERE rolname = $1", [name])).rowCount === 1;
+}
+
+async function isSuperuser(client: pg.Client): Promise<boolean> {
+  const sql = "SELECT FROM pg_roles WHERE rolname = current_user AND rolsuper";
+  return (await client.query(sql)).rowCount === 1;
+}
+
+/** From 16 on who makes a role may grant it, but neither has its rights nor can become it. */
+async function fully(client: pg.Client): Promise<string> {
+  const sql = "SELECT WHERE current_setting('server_version_num')::int >= 160000";
+  return (await client.query(sql)).rowCount === 1 ? " WITH INHERIT TRUE, SET TRUE" : "";
+}
