@@ -1,4 +1,5 @@
 import type { ArchiveName } from "../catalog/archive-name.ts";
+import { HASHING } from "../postgres/plain-dump/copy-rows.ts";
 import { totalRows } from "../postgres/plain-dump/plain-dump.ts";
 import type { Backup } from "../catalog/backup.ts";
 import { chooseCompression } from "../postgres/pg-dump.ts";
@@ -114,7 +115,7 @@ function readContent(
 ): Pick<BackupManifest, "archive" | "content"> {
   const { sizeBytes, sha256 } = staged;
   const encryption = encrypted && { recipients: [...recipients], decrypted: encrypted.plain() };
-  const { plainBytes, largeObjects } = contents;
+  const { plainBytes, tables, ...values } = contents;
   return {
     archive: {
       format: "custom",
@@ -127,9 +128,13 @@ function readContent(
     },
     content: {
       databaseBytes: inspection.databaseBytes,
-      tables: contents.tables.map((table) => ({ ...table })),
-      rows: totalRows(contents.tables),
-      largeObjects,
+      hashing: HASHING,
+      ...values,
+      tables: tables.map(({ columns, ...table }) => ({
+        ...table,
+        ...(columns === undefined ? {} : { columns: [...columns] }),
+      })),
+      rows: totalRows(tables),
       extensions: inspection.extensions.map((extension) => ({ ...extension })),
     },
   };

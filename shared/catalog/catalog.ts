@@ -1,7 +1,7 @@
 import type { ArchiveName } from "./archive-name.ts";
 import type { Backup } from "./backup.ts";
 import type { BackupManifest, Marks } from "./manifest.ts";
-import type { PlainDump } from "../postgres/plain-dump/plain-dump.ts";
+import type { CountedDump } from "../postgres/plain-dump/plain-dump.ts";
 import type { ArchiveFormat } from "../postgres/archive-format.ts";
 
 /**
@@ -22,7 +22,8 @@ export type LegacyFile = {
 export type LegacyContents = {
   readonly sizeBytes: number;
   readonly sha256: string;
-  readonly dump: PlainDump;
+  /** Values are not compared: other releases of pg_dump may have written the same ones otherwise. */
+  readonly dump: CountedDump;
   /** As the dump's head says; `unknown` where it does not. */
   readonly versions: { readonly server: string; readonly pgDump: string };
 };

@@ -82,9 +82,23 @@ const manifestSchema = z.looseObject({
   }),
   content: z.looseObject({
     databaseBytes: count,
-    tables: z.array(z.looseObject({ schema: z.string(), name: z.string(), rows: count })),
+    /** How values were hashed; absent where they were not: by an earlier version, or in an adopted file. */
+    hashing: z.string().optional(),
+    tables: z.array(
+      z.looseObject({
+        schema: z.string(),
+        name: z.string(),
+        rows: count,
+        hash: z.string().optional(),
+        /** In the order of the hash; of a table that inherits. */
+        columns: z.array(z.string()).optional(),
+      }),
+    ),
     rows: count,
     largeObjects: count,
+    largeObjectsHash: z.string().optional(),
+    sequences: z.looseObject({ count, hash: z.string() }).optional(),
+    schemaSha256: sha256.optional(),
     extensions: z.array(z.looseObject({ name: z.string(), version: z.string() })),
   }),
   /** By which the database is made anew where it is gone; absent for an adopted file. */

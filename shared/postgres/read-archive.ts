@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import { plainDumpScanner } from "./plain-dump/plain-dump.ts";
+import { plainDumpScanner, type PlainDump } from "./plain-dump/plain-dump.ts";
 import { DormouseError } from "../errors.ts";
 import { runTool, stalled, type Limits, type RunningTool } from "./process/child-process.ts";
 import { newestClientTools, type ClientTools } from "./client-tools.ts";
@@ -8,11 +8,7 @@ import { watchdog, type Watchdog } from "./process/watchdog.ts";
 /** As long as a dump may take by default. */
 const PRINT_WITHIN_MS = 12 * 3_600_000;
 
-export type ArchiveContents = {
-  readonly tables: readonly { readonly schema: string; readonly name: string; readonly rows: number }[];
-  readonly largeObjects: number;
-  readonly plainBytes: number;
-};
+export type ArchiveContents = Omit<PlainDump, "metaCommands" | "needs" | "makes" | "isComplete">;
 
 export type ArchiveReading = {
   /** Unchanged. */
@@ -21,11 +17,7 @@ export type ArchiveReading = {
   readonly contents: Promise<ArchiveContents>;
 };
 
-/**
- * Reads an archive to its end with pg_restore while it passes by, and counts the rows of each table. `--data-only`
- * loses nothing: the table of contents is read whole in any case, and what is printed is then data and no function
- * body that looks like data.
- */
+/** Reads an archive to its end with pg_restore while it passes by: counts and hashes the rows of each table. */
 export function readArchive(
   tools: ClientTools,
   archive: AsyncIterable<Uint8Array>,
@@ -33,7 +25,7 @@ export function readArchive(
   signal: AbortSignal,
 ): ArchiveReading {
   // It waits for its input as long as the dump takes; `guard` below bounds what is its own time.
-  const restore = startReading(tools, ["--data-only"], limits.deadlineMs, signal);
+  const restore = startReading(tools, [], limits.deadlineMs, signal);
   const guard = watchdog(limits.stallMs, () => restore.stop(stalled("pg_restore", limits.stallMs)));
   const contents = scan(restore).finally(() => guard.clear());
   // The reader of the archive learns of it there, too; without a reader it must not end the process.
@@ -114,9 +106,9 @@ export function feed(stdin: Writable, chunk: Uint8Array): Promise<boolean> {
 async function scan(restore: RunningTool): Promise<ArchiveContents> {
   const scanner = plainDumpScanner();
   await restore.drain((piece) => scanner.push(piece));
-  const { tables, largeObjects, plainBytes, isComplete } = scanner.end();
+  const { isComplete, metaCommands: _, needs: __, makes: ___, ...contents } = scanner.end();
   if (!isComplete) throw damaged("pg_restore printed no end of the dump");
-  return { tables, largeObjects, plainBytes };
+  return contents;
 }
 
 function explainRestore(exit: string, stderr: readonly string[]): DormouseError {

@@ -1,3 +1,4 @@
+import type { TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
 import assert from "node:assert/strict";
 import { execa } from "execa";
 import { readFile } from "node:fs/promises";
@@ -87,7 +88,7 @@ describe("dumping and reading with the client tools", () => {
     const contents = await reading.contents;
 
     assert.equal(archive.subarray(0, 5).toString(), "PGDMP");
-    assert.deepEqual(contents.tables, [
+    assert.deepEqual(counted(contents.tables), [
       { schema: "public", name: 'odd "name', rows: 2 },
       { schema: "public", name: "wide", rows: 60_000 },
     ]);
@@ -115,7 +116,8 @@ describe("dumping and reading with the client tools", () => {
 
         await collect(reading.archive);
 
-        assert.deepEqual((await reading.contents).tables, [{ schema: "public", name: "only_here", rows: 1 }]);
+        const { tables } = await reading.contents;
+        assert.deepEqual(counted(tables), [{ schema: "public", name: "only_here", rows: 1 }]);
       } finally {
         await server.dropDatabase(name);
       }
@@ -239,6 +241,10 @@ describe("dumping and reading with the client tools", () => {
     assert.equal(contents.largeObjects, 0);
   });
 });
+
+function counted(tables: readonly TableRows[]): TableRows[] {
+  return tables.map(({ schema, name: table, rows }) => ({ schema, name: table, rows }));
+}
 
 async function failure(call: Promise<unknown>): Promise<DormouseError> {
   const error = await call.then(

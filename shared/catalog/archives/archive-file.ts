@@ -1,4 +1,4 @@
-import type { PlainDump } from "../../postgres/plain-dump/plain-dump.ts";
+import type { CountedDump } from "../../postgres/plain-dump/plain-dump.ts";
 import type { ArchiveName } from "../archive-name.ts";
 import type { BackupManifest } from "../manifest.ts";
 import type { ArchiveFormat } from "../../postgres/archive-format.ts";
@@ -31,7 +31,7 @@ export type ArchiveFiles = {
   /** The archive from its beginning on, in plain, for a look at its table of contents. Nothing is compared. */
   beginning(backup: ArchiveSource, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Reads a file of the old pod to its end. Throws `archive_damaged` for what is cut short, broken or a bomb. */
-  readPlain(backup: ArchiveSource, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump>;
+  readPlain(backup: ArchiveSource, file: ArchiveFile, signal: AbortSignal): Promise<CountedDump>;
 };
 
 /** What the copies need by which an archive is restored, in the folder for them, and what is free there. */

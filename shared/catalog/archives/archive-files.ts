@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import * as promises from "../volume/volume-calls.ts";
 import type { ArchiveName } from "../archive-name.ts";
 import type { ArchiveFile, ArchiveFiles, ArchiveSource } from "./archive-file.ts";
-import type { PlainDump } from "../../postgres/plain-dump/plain-dump.ts";
+import type { CountedDump } from "../../postgres/plain-dump/plain-dump.ts";
 import { DormouseError } from "../../errors.ts";
 import { assertDescribed } from "../digest.ts";
 import { toBytes, readDigest } from "../volume/file-digest.ts";
@@ -39,7 +39,11 @@ async function* beginning(backupDir: string, name: ArchiveName): AsyncGenerator<
   yield* toBytes(file);
 }
 
-async function readPlain(backup: ArchiveSource, file: ArchiveFile, signal: AbortSignal): Promise<PlainDump> {
+async function readPlain(
+  backup: ArchiveSource,
+  file: ArchiveFile,
+  signal: AbortSignal,
+): Promise<CountedDump> {
   const read = await readLegacy(file.bytes(), backup, { signal });
   if ("contents" in read) return read.contents.dump;
   throw new DormouseError("archive_damaged", `${backup.name} ${read.damage}`, {

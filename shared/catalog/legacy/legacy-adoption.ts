@@ -49,7 +49,7 @@ export function describeAdopted(
 ): BackupManifest {
   const { name, database, format } = file;
   const at = file.minuteAt.toISOString();
-  const tables = dump.tables.map((table) => ({ ...table }));
+  const tables = dump.tables.map(({ schema, name: table, rows }) => ({ schema, name: table, rows }));
   return {
     formatVersion: 1,
     name,

@@ -1,8 +1,10 @@
-import { copyRows, type CopyRows } from "./copy-rows.ts";
+import { copyRows, type RowsHash } from "./copy-rows.ts";
 import { dumpEncoding, type ReadsName } from "./dump-encoding.ts";
 import { scriptMakes, type ScriptMakes } from "./script-makes.ts";
+import { copyTargets, type CopyTarget, type CopyTargets } from "./copy-target.ts";
+import { orderOf, rowsInOrder } from "./rows-in-order.ts";
 import { scriptNeeds, type ArchiveNeeds } from "./script-needs.ts";
-import { formatName } from "../sql-text.ts";
+import { scriptValues, type ScriptValues } from "./script-values.ts";
 import { scriptScanner, type ScriptListener } from "./sql-script.ts";
 
 export type TableRows = { readonly schema: string; readonly name: string; readonly rows: number };
@@ -11,10 +13,16 @@ export function totalRows(tables: readonly Pick<TableRows, "rows">[]): number {
   return tables.reduce((sum, { rows }) => sum + rows, 0);
 }
 
+export type TableValues = TableRows & {
+  readonly hash: RowsHash;
+  /** Of a table that inherits, whose columns stand in another order when it is made anew: theirs in the hash. */
+  readonly columns?: readonly string[] | undefined;
+};
+
 /** What a plain SQL dump holds, found without a server. */
-export type PlainDump = {
+export type PlainDump = ScriptValues & {
   /** In the order of the dump; each partition is a table of its own. */
-  readonly tables: readonly TableRows[];
+  readonly tables: readonly TableValues[];
   readonly largeObjects: number;
   readonly plainBytes: number;
   /**
@@ -31,103 +39,117 @@ export type PlainDump = {
   readonly makes: ScriptMakes;
 };
 
-type CopyTarget = Omit<TableRows, "rows">;
-
 const TRAILER = "PostgreSQL database dump complete";
-const IDENTIFIER = '(?:"(?:[^"]|"")*"|[^\\s."(]+)';
-const COPY_FROM_STDIN = new RegExp(
-  `^COPY\\s+(?:(?<schema>${IDENTIFIER})\\.)?(?<name>${IDENTIFIER})\\s.*\\bFROM\\s+stdin\\b[^"]*$`,
-  "is",
-);
-/** Up to 10.2, pg_dump named no schemas: what follows is in the first of this path, before pg_catalog. */
-const SEARCH_PATH = /^SET\s+search_path\s*(?:=|TO)\s*(?<schema>"(?:[^"]|"")*"|[^\s,'"]+)/i;
 const OPEN_LARGE_OBJECT = /^SELECT\s+(?:pg_catalog\.)?lo_open\(/i;
 const MAX_META_COMMANDS = 20;
 
+/** Of a dump whose values are compared with none. */
+export type CountedDump = Omit<PlainDump, keyof ScriptValues | "tables"> & {
+  readonly tables: readonly TableRows[];
+};
+
+/** The order of the columns in which the rows of a table are to be hashed, where it is not the dump's own. */
+export type ColumnsOf = (table: Pick<TableRows, "schema" | "name">) => readonly string[] | undefined;
+
 /** Reads a plain dump as a stream, in bounded memory: `push` each chunk, then `end` once. */
-export function plainDumpScanner(): { push(chunk: Uint8Array): void; end(): PlainDump } {
-  const tables: TableRows[] = [];
+export function plainDumpScanner(columnsOf: ColumnsOf = () => undefined): {
+  push(chunk: Uint8Array): void;
+  end(): PlainDump;
+} {
   const encoding = dumpEncoding();
-  const notes = dumpSummary(encoding.readName);
-  const script = scriptScanner({ ...notes, lineEnd: () => startCopy() });
-  let copying: { readonly table: CopyTarget; readonly rows: CopyRows } | undefined;
+  const targets = copyTargets(encoding.readName);
+  const notes = dumpSummary(encoding.readName, targets);
+  const data = copyData(targets, columnsOf);
+  const script = scriptScanner({ ...notes, lineEnd: () => data.start() });
   let plainBytes = 0;
-
-  function startCopy(): boolean {
-    const table = notes.takeCopyTarget();
-    copying = table && { table, rows: copyRows() };
-    return copying !== undefined;
-  }
-
-  function readChunk(chunk: Uint8Array, from: number): number {
-    if (copying === undefined) return script.scan(chunk, from);
-    const { table, rows } = copying;
-    const at = rows.read(chunk, from);
-    if (rows.isAtEnd()) {
-      tables.push({ ...table, rows: rows.count() });
-      copying = undefined;
-    }
-    return at;
-  }
 
   return {
     push(chunk) {
       plainBytes += chunk.length;
       encoding.push(chunk);
-      for (let at = 0; at < chunk.length;) at = readChunk(chunk, at);
+      for (let at = 0; at < chunk.length;) at = data.isOpen() ? data.read(chunk, at) : script.scan(chunk, at);
     },
     end() {
-      const isComplete = copying === undefined && script.isAtRest() && notes.hasTrailer();
-      return { ...notes.found(), tables, plainBytes, isComplete };
+      const isComplete = !data.isOpen() && script.isAtRest() && notes.hasTrailer();
+      return { ...notes.found(), tables: data.tables, plainBytes, isComplete };
+    },
+  };
+}
+
+/** The rows of one COPY after the other. */
+function copyData(targets: CopyTargets, columnsOf: ColumnsOf) {
+  const tables: TableValues[] = [];
+  const inDumpsOrder = copyRows();
+  let rows = inDumpsOrder;
+  let copying: CopyTarget | undefined;
+  return {
+    tables,
+    isOpen: () => copying !== undefined,
+    start(): boolean {
+      copying = targets.take();
+      if (copying === undefined) return false;
+      const order = orderOf(columnsOf(copying) ?? copying.columns, copying.columns);
+      rows = order === undefined ? inDumpsOrder : rowsInOrder(inDumpsOrder, order);
+      rows.begin();
+      return true;
+    },
+    read(chunk: Uint8Array, from: number): number {
+      const at = rows.read(chunk, from);
+      if (copying === undefined || !rows.isAtEnd()) return at;
+      const { schema, name, columns } = copying;
+      const kept = targets.isInheriting(copying) ? { columns } : {};
+      tables.push({ schema, name, rows: rows.count(), hash: rows.hash(), ...kept });
+      copying = undefined;
+      return at;
     },
   };
 }
 
 /** What there is to remember of a script besides its rows. */
-function dumpSummary(readName: ReadsName) {
-  const metaCommands: string[] = [];
-  const keys = new Map<string, string>();
+function dumpSummary(readName: ReadsName, targets: CopyTargets) {
   const needs = scriptNeeds(readName);
   const makes = scriptMakes(readName);
+  const values = scriptValues();
+  const commands = psqlCommands();
   let largeObjects = 0;
   let hasTrailer = false;
-  let schema = "";
-  let target: CopyTarget | undefined;
 
   const listener: Omit<ScriptListener, "lineEnd"> = {
     statement(text) {
       hasTrailer = false;
-      schema = SEARCH_PATH.exec(text)?.groups?.["schema"] ?? schema;
-      target = copyTarget(text, schema, readName);
       if (OPEN_LARGE_OBJECT.test(text)) largeObjects++;
-      needs.statement(text);
-      makes.statement(text);
+      for (const each of [targets, needs, makes, values]) each.statement(text);
     },
+    literal: (statement, piece) => values.literal(statement, piece),
     comment(text) {
       if (text === TRAILER) hasTrailer = true;
     },
-    metaCommand(text) {
-      const [command = "", key = "", ...rest] = text.split(/\s+/);
-      const isOurs = (command === "restrict" || command === "unrestrict") && /^\w+$/.test(key);
-      if (isOurs && rest.length === 0) keys.set(command, key);
-      else if (metaCommands.length < MAX_META_COMMANDS) metaCommands.push(`\\${text}`);
-    },
+    metaCommand: (text) => commands.add(text),
   };
   return {
     ...listener,
-    found: () => ({ metaCommands, largeObjects, needs: needs.needs(), makes: makes.makes() }),
-    hasTrailer: () => hasTrailer && keys.get("restrict") === keys.get("unrestrict"),
-    takeCopyTarget() {
-      const taken = target;
-      target = undefined;
-      return taken;
-    },
+    found: () => ({
+      ...values.values(),
+      metaCommands: commands.others,
+      largeObjects,
+      needs: needs.needs(),
+      makes: makes.makes(),
+    }),
+    hasTrailer: () => hasTrailer && commands.isUnrestricted(),
   };
 }
 
-function copyTarget(statement: string, searched: string, readName: ReadsName): CopyTarget | undefined {
-  const { schema = searched, name } = COPY_FROM_STDIN.exec(statement)?.groups ?? {};
-  if (name === undefined) return undefined;
-  const [inSchema, table] = [schema, name].map(formatName).map((bytes) => readName(bytes) ?? bytes);
-  return table === undefined ? undefined : { schema: inSchema ?? "", name: table };
+function psqlCommands() {
+  const others: string[] = [];
+  const keys = new Map<string, string>();
+  return {
+    others,
+    add(text: string): void {
+      const [command = "", key = "", ...rest] = text.split(/\s+/);
+      const isOurs = (command === "restrict" || command === "unrestrict") && /^\w+$/.test(key);
+      if (isOurs && rest.length === 0) keys.set(command, key);
+      else if (others.length < MAX_META_COMMANDS) others.push(`\\${text}`);
+    },
+    isUnrestricted: () => keys.get("restrict") === keys.get("unrestrict"),
+  };
 }

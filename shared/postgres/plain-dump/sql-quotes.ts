@@ -16,6 +16,8 @@ export type ScriptEvents = {
   readonly comment: (text: string) => void;
   /** A backslash outside every quote: psql runs it, wherever it stands on its line. */
   readonly metaCommand: (text: string) => void;
+  /** A piece of a literal or of a dollar quote, the last one with what closes it, and its statement so far. */
+  readonly literal: (statement: string, piece: Uint8Array) => void;
 };
 
 const MAX_NOTE_LENGTH = 200;
@@ -24,6 +26,9 @@ const MAX_IDENTIFIER_LENGTH = 256;
 const DOLLAR_TAG = /(?<![\w$\x80-\xff])\$(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?\$$/;
 /** `E'`; or, for 'a''b', which is two literals side by side, the mark of an escape string that was just closed. */
 const OPENS_ESCAPE_STRING = /(?:(?<![\w$\x80-\xff])[eE]|E')'$/;
+
+/** The characters that may open something. */
+export const OPENERS: ReadonlySet<string> = new Set(["-", "*", "\\", '"', "'", "$"]);
 
 /** What the last character of `statement` opens, if anything, by PostgreSQL's lexical rules. */
 export function openingAt(statement: string, listener: ScriptEvents): Opening | undefined {
@@ -37,9 +42,9 @@ export function openingAt(statement: string, listener: ScriptEvents): Opening | 
     case '"':
       return identifier(statement);
     case "'":
-      return literal(statement);
+      return literal(statement, listener.literal);
     case "$":
-      return dollarQuote(statement);
+      return dollarQuote(statement, listener.literal);
     default:
       return undefined;
   }
@@ -49,14 +54,23 @@ function silent(statement: string, skip: Skip, closed = ""): Opening {
   return { statement, skip, closed: () => closed };
 }
 
-function literal(statement: string): Opening {
+function literal(statement: string, tell: ScriptEvents["literal"]): Opening {
   const escapes = OPENS_ESCAPE_STRING.test(statement.slice(-4));
-  return silent(statement, escapes ? untilUnescapedQuote() : untilByte(0x27), escapes ? "E'" : "'");
+  const skip = escapes ? untilUnescapedQuote() : untilByte(0x27);
+  return silent(statement, telling(statement, skip, tell), escapes ? "E'" : "'");
 }
 
-function dollarQuote(statement: string): Opening | undefined {
+function dollarQuote(statement: string, tell: ScriptEvents["literal"]): Opening | undefined {
   const tag = DOLLAR_TAG.exec(statement.slice(-70))?.[0];
-  return tag === undefined ? undefined : silent(statement, untilText(tag));
+  return tag === undefined ? undefined : silent(statement, telling(statement, untilText(tag), tell));
+}
+
+function telling(statement: string, skip: Skip, tell: ScriptEvents["literal"]): Skip {
+  return (bytes, from) => {
+    const end = skip(bytes, from);
+    tell(statement, bytes.subarray(from, end === NOT_YET ? bytes.length : end));
+    return end;
+  };
 }
 
 /** Identifiers stay in the statement, which may name the table of a COPY. */

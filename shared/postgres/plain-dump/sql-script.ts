@@ -1,4 +1,4 @@
-import { NOT_YET, openingAt, type ScriptEvents, type Opening } from "./sql-quotes.ts";
+import { NOT_YET, openingAt, OPENERS, type ScriptEvents, type Opening } from "./sql-quotes.ts";
 
 /** What a script holds outside its quotes, as psql would see it. Text is one character a byte (latin1). */
 export type ScriptListener = ScriptEvents & {
@@ -17,7 +17,10 @@ export type ScriptScanner = {
 
 /** No statement of pg_dump that matters is longer: COPY with 1,600 columns stays below. */
 const MAX_STATEMENT_LENGTH = 1 << 20;
-const SPACE = /^\s$/;
+const LEADING_SPACE = /^\s+/;
+const IS_SPECIAL = Uint8Array.from({ length: 256 }, (_, byte) =>
+  ";\n".includes(String.fromCharCode(byte)) || OPENERS.has(String.fromCharCode(byte)) ? 1 : 0,
+);
 
 /**
  * Finds statements, comments and meta-commands in a stream of SQL, by the lexical rules of PostgreSQL
@@ -35,7 +38,7 @@ export function scriptScanner(listener: ScriptListener): ScriptScanner {
       listener.statement(text);
       return false;
     }
-    if (statement !== "" || !SPACE.test(character)) statement = bounded(statement + character);
+    if (statement !== "" || character !== "\n") statement = bounded(statement + character);
     if (character === "\n") return listener.lineEnd();
     quote = openingAt(statement, listener);
     statement = quote?.statement ?? statement;
@@ -55,7 +58,12 @@ export function scriptScanner(listener: ScriptListener): ScriptScanner {
       let at = from;
       while (at < bytes.length) {
         if (quote !== undefined) at = closeQuote(bytes, at, quote);
-        else if (take(String.fromCharCode(bytes[at++] ?? 0))) break;
+        else {
+          const plain = plainText(bytes, at);
+          statement = bounded(statement === "" ? plain.replace(LEADING_SPACE, "") : statement + plain);
+          at += plain.length;
+          if (at < bytes.length && take(String.fromCharCode(bytes[at++] ?? 0))) break;
+        }
       }
       return at;
     },
@@ -67,4 +75,13 @@ function bounded(statement: string): string {
   return statement.length > MAX_STATEMENT_LENGTH
     ? statement.slice(0, 100) + statement.slice(-100)
     : statement;
+}
+
+/** From `from` on what can neither open nor end anything, as most of a script. */
+function plainText(bytes: Uint8Array, from: number): string {
+  let end = from;
+  while (end < bytes.length && IS_SPECIAL[bytes[end] ?? 0] === 0) end++;
+  return end === from
+    ? ""
+    : Buffer.from(bytes.buffer, bytes.byteOffset + from, end - from).toString("latin1");
 }

@@ -52,7 +52,7 @@ describe("plainDumpScanner", () => {
   it("counts the rows of each table and reads no data out of functions, literals and comments", () => {
     const dump = scan(DUMP);
 
-    assert.deepEqual(dump.tables, [
+    assert.deepEqual(counted(dump), [
       { schema: "app", name: "people", rows: 3 },
       { schema: "", name: 'Odd "one"\nline', rows: 0 },
       { schema: "public", name: "nothing", rows: 2 },
@@ -121,7 +121,7 @@ describe("plainDumpScanner", () => {
       const script = `-- x\n\nSET client_encoding = '${encoding}';\nCOPY a.${quoted} (b) FROM stdin;\n\\.\nALTER TABLE a.t OWNER TO ${quoted};\n`;
 
       for (const dump of [scan(Buffer.from(script, "latin1")), scan(Buffer.from(script, "latin1"), [1])]) {
-        assert.deepEqual(dump.tables, [{ schema: "a", name, rows: 0 }]);
+        assert.deepEqual(counted(dump), [{ schema: "a", name, rows: 0 }]);
         assert.deepEqual(dump.needs.roles, [name]);
       }
     });
@@ -156,6 +156,10 @@ describe("plainDumpScanner", () => {
     });
   }
 });
+
+function counted({ tables }: PlainDump) {
+  return tables.map(({ schema, name, rows }) => ({ schema, name, rows }));
+}
 
 /** Scans `text`, or bytes, in pieces of the given sizes, over and over; whole when there are none. */
 function scan(text: string | Buffer, sizes: readonly number[] = []): PlainDump {
