@@ -66,7 +66,8 @@ function loading(format: Given["format"], archive: string, { target, settings }:
   const conninfo = /^\w+$/.test(target) ? target : `dbname='${target.replace(/[\\']/g, "\\$&")}'`;
   const into = `--dbname=${shellQuote(conninfo)}`;
   const options = pgOptions({ ...settings, array_nulls: "on", default_transaction_read_only: "off" });
-  const under = settings === undefined ? "" : `PGOPTIONS=${shellQuote(options)} `;
+  // What the operator has set comes first: a role's limits of time, for one.
+  const under = settings === undefined ? "" : `PGOPTIONS="\${PGOPTIONS-} "${shellQuote(options)} `;
   switch (format) {
     case "custom":
       return `${under}pg_restore --exit-on-error ${into} ${archive}`;
