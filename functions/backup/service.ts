@@ -50,7 +50,7 @@ export async function backupService(config: BackupConfig, surroundings: ProcessC
       }),
       runChecks: (signal) => runChecks(listChecks(config, deps), signal),
     },
-    ...runsInPod(config, { store: deps.runs, log, now: () => new Date() }),
+    ...runsInPod(config, { store: deps.runs, log, now: () => new Date(), events: deps.events }),
     authorize: await createAuthorizer(config),
     authorizeEvent: createEventAuthorizer(config),
     interrupted: await interruptedRuns(

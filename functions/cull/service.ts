@@ -62,7 +62,7 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
       }),
       runChecks: (signal) => runChecks(listChecks(config, deps), signal),
     },
-    ...runsInPod(config, { store, log, now }),
+    ...runsInPod(config, { store, log, now, events: deps.events }),
     authorize: await createAuthorizer(config),
     interrupted: await interruptedRuns({ runs: store, log, now, notByRecord }, "cull", ALL_DATABASES),
     authorizeEvent: createEventAuthorizer(config),

@@ -30,7 +30,8 @@ const REMOVE_WITHIN_MS = 10_000;
 export async function restoreService(config: RestoreConfig, surroundings: ProcessContext): Promise<Service> {
   const wired = await wire(config, surroundings);
   const { deps, call, dispose } = wired;
-  const { runs, awake } = runsInPod(config, { store: deps.runs, log: deps.log, now: deps.now });
+  const { log, now, events } = deps;
+  const { runs, awake } = runsInPod(config, { store: deps.runs, log, now, events });
   const handler = restoreHandler(deps, wake);
   const checks = listChecks(config, wired, surroundings.searchPath);
   const leftUnfinished = () => deps.runs.unfinished("restore", deps.settings.database);

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
+import { DormouseError } from "../errors.ts";
 import { variable } from "./config.ts";
-import { httpUrl } from "./rules.ts";
+import { httpUrl, text } from "./rules.ts";
 
 const webhooks = z.pipe(
   z.pipe(
@@ -20,7 +21,27 @@ const webhooks = z.pipe(
     .check(z.minLength(1)),
 );
 
+<<<<<<< HEAD
 /** Where a function sends messages by itself, without a broker. */
+=======
+/** What is told only where it is asked for: `RULES` of the messages has the same. */
+const ASKED = ["dev.dormouse.backup.completed", "dev.dormouse.cull.completed"] as const;
+const SEPARATED = /\s*,\s*/;
+
+function separated<Each extends z.core.$ZodType<unknown, string>>(each: Each) {
+  return z.pipe(
+    z.pipe(
+      z.string(),
+      z.transform((list: string) => list.trim().split(SEPARATED)),
+    ),
+    z.array(each),
+  );
+}
+
+const address = z.string().check(z.regex(/^[^\s@<>,]+@[^\s@<>,]+$/));
+
+/** Whom a function tells by itself, without a broker. */
+>>>>>>> cbff214 (telling: mail, what is left untold is told by the next process, and a fault that comes back is told at once)
 export const notifyVariables = {
   NOTIFY_URL: variable(z.optional(webhooks), {
     description:
@@ -28,10 +49,61 @@ export const notifyVariables = {
     allowed: "URLs of webhooks, separated by white space",
     isSecret: true,
   }),
-  HEARTBEAT_URL: variable(z.optional(httpUrl), {
+  NOTIFY_SMTP_URL: variable(z.optional(z.url({ protocol: /^smtps?$|^smtp\+plain$/ })), {
     description:
-      "A monitor that expects to hear of each run: of its start, its success, its failure. Set it to be told when nothing runs at all.",
-    allowed: "an http or https URL",
+      "Mail server that takes the same messages: `smtps://` speaks TLS at once, `smtp://` after STARTTLS, which is required; `smtp+plain://` never, for a relay inside of the cluster. Goes with `NOTIFY_MAIL_TO` and `NOTIFY_MAIL_FROM`.",
+    allowed: "a URL like `smtps://user:password@mail.example.com`, with the password percent-encoded",
     isSecret: true,
   }),
+  NOTIFY_MAIL_TO: variable(z.optional(separated(address)), {
+    description: "To whom those mails go.",
+    allowed: "mail addresses, separated by commas",
+  }),
+  NOTIFY_MAIL_FROM: variable(z.optional(address), {
+    description: "From whom they come; many servers take only the address of the account.",
+    allowed: "a mail address",
+  }),
+  NOTIFY_ON: variable(z.optional(separated(z.enum(ASKED))), {
+    description:
+      "Events that become a message as well. Set it where a message each night is wanted; a monitor at `HEARTBEAT_URL` notices more.",
+    allowed: `a comma-separated list of ${ASKED.join(", ")}`,
+  }),
+  HEARTBEAT_URL: variable(
+    z.optional(
+      z.pipe(
+        text,
+        z.pipe(
+          z.transform((url: string) => url.replaceAll("{database}", "%7Bdatabase%7D")),
+          httpUrl,
+        ),
+      ),
+    ),
+    {
+      description:
+        "A monitor that expects to hear of each run: of its start, its success, its failure. `{database}` in it becomes the run's database. Set it to be told when nothing runs at all.",
+      allowed: "an http or https URL",
+      isSecret: true,
+    },
+  ),
 };
+
+export type MailConfig = {
+  readonly NOTIFY_SMTP_URL?: string | undefined;
+  readonly NOTIFY_MAIL_TO?: readonly string[] | undefined;
+  readonly NOTIFY_MAIL_FROM?: string | undefined;
+};
+
+/** Throws `configuration_invalid` for what does not fit together. */
+export function checkMail({ NOTIFY_SMTP_URL: url, NOTIFY_MAIL_TO: to, NOTIFY_MAIL_FROM: from }: MailConfig) {
+  const given = [url, to, from].filter((each) => each !== undefined).length;
+  if (given !== 0 && given !== 3)
+    throw invalid("NOTIFY_SMTP_URL, NOTIFY_MAIL_TO and NOTIFY_MAIL_FROM go together: one of them is not set");
+  if (url?.startsWith("smtp+plain:") && new URL(url).username !== "")
+    throw invalid("NOTIFY_SMTP_URL would send its password without TLS: give smtps:// or smtp://");
+}
+
+function invalid(mistake: string): DormouseError {
+  return new DormouseError("configuration_invalid", `the configuration has mistakes: ${mistake}`, {
+    hint: "docs/configuration.md describes each variable",
+  });
+}

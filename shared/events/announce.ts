@@ -1,11 +1,16 @@
 import type { RunContext } from "../run/run.ts";
-import { logged, problemFrom } from "../errors.ts";
+import { logged, problemFrom, type Problem } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { EventSink, OutcomeEvent } from "./event-sink.ts";
 
 /**
+<<<<<<< HEAD
  * Announces what became of a run, while the run goes on. A delivery that fails is reported, and changes nothing of
  * what was done.
+=======
+ * Tells the world what became of a run, while the run goes on. An event that reaches no receiver is reported, and changes
+ * nothing of what was done; one that the end of the process cut off stays untold in the record.
+>>>>>>> cbff214 (telling: mail, what is left untold is told by the next process, and a fault that comes back is told at once)
  */
 export function announce(
   { events, log }: { readonly events: EventSink; readonly log: Log },
@@ -16,10 +21,16 @@ export function announce(
     try {
       await events.send(event, run.id, signal);
     } catch (error) {
-      const problem = problemFrom(error);
-      log.warn("event not delivered", { run: run.id, type: event.type, ...logged(problem) });
-      if (problem.code === "notification_failed")
-        await step?.("notification_failed", { type: event.type, error: problem.message });
+      signal.throwIfAborted();
+      for (const problem of problemsIn(error)) {
+        log.warn("event not delivered", { run: run.id, type: event.type, ...logged(problem) });
+        if (problem.code === "notification_failed")
+          await step?.("notification_failed", { type: event.type, error: problem.message });
+      }
     }
-  });
+  }, event);
+}
+
+function problemsIn(error: unknown): readonly Problem[] {
+  return (error instanceof AggregateError ? (error.errors as unknown[]) : [error]).map(problemFrom);
 }

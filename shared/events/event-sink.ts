@@ -2,19 +2,14 @@ import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { CloudEvent, HTTP, type Headers } from "cloudevents";
 import { DormouseError } from "../errors.ts";
+import type { Outcome } from "../run/run.ts";
 import { encodeHeaderValue } from "./header-value.ts";
 import type { SinkConfig } from "./sink-config.ts";
 import { describeFailure, describeRefusal, type SinkFault } from "./sink-fault.ts";
 import type { HttpRequest } from "./http-ask.ts";
 
-/** What became of a run, as others hear of it. Each feature declares its own. */
-export type OutcomeEvent = {
-  /** `dev.dormouse.<what>.<outcome>` */
-  readonly type: `dev.dormouse.${string}`;
-  /** What it is about: a backup, a database, a place. */
-  readonly subject: string;
-  readonly data: object;
-};
+/** Each feature declares its own. */
+export type OutcomeEvent = Outcome;
 
 export type EventSink = {
   /**

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { getCACertificates } from "node:tls";
@@ -12,30 +13,26 @@ export type HttpRequest = {
 /** Where a redirect leads is told by its host: the rest may hold a secret. */
 export type HttpAnswer = { readonly status: number; readonly redirectsTo?: string | undefined };
 
-export type Proxies = {
+/** By which proxy what goes out is led, and which authorities sign the certificates there. */
+export type Way = {
   readonly HTTP_PROXY?: string | undefined;
   readonly HTTPS_PROXY?: string | undefined;
   readonly NO_PROXY?: string | undefined;
+  readonly TRUSTED_CA_FILE?: string | undefined;
 };
 
 /**
- * One request, through the proxy that the environment names, trusting `authorities` (PEM) beside the well-known ones.
- * Redirects are answers here, and are not followed. Rejects where there is no answer.
+ * One request, through the proxy that the environment names, trusting its authorities and `authorities` (PEM) beside the
+ * well-known ones. Redirects are answers here, and are not followed. Rejects where there is no answer.
  */
 export async function askHttp(
   url: string,
   { method, headers, body }: HttpRequest,
-  { proxies, authorities = [] }: { readonly proxies: Proxies; readonly authorities?: readonly string[] },
+  { way, authorities = [] }: { readonly way: Way; readonly authorities?: readonly string[] },
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
-  const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY } = proxies;
-  const proxyEnv = { HTTP_PROXY, HTTPS_PROXY, NO_PROXY };
-  const trusted = authorities.length === 0 ? {} : { ca: [...getCACertificates("default"), ...authorities] };
-  const options = { method, headers, signal };
-  const call =
-    new URL(url).protocol === "https:"
-      ? httpsRequest(url, { ...options, agent: new HttpsAgent({ ...trusted, proxyEnv }) })
-      : httpRequest(url, { ...options, agent: new Agent({ proxyEnv }) });
+  const options = { method, headers, signal, agent: await agentFor(url, way, authorities) };
+  const call = new URL(url).protocol === "https:" ? httpsRequest(url, options) : httpRequest(url, options);
   // Whatever becomes of the connection once there is an answer: it says nothing of what was sent.
   call.on("error", () => undefined);
   call.end(body);
@@ -44,6 +41,23 @@ export async function askHttp(
   const { statusCode: status = 0, headers: answered } = answer;
   const isRedirect = status >= 300 && status < 400;
   return { status, redirectsTo: isRedirect ? readHost(answered.location, url) : undefined };
+}
+
+/** What leads a request to `url` on its way. */
+export async function agentFor(url: string, way: Way, authorities: readonly string[] = []): Promise<Agent> {
+  const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY } = way;
+  const proxyEnv = { HTTP_PROXY, HTTPS_PROXY, NO_PROXY };
+  if (new URL(url).protocol !== "https:") return new Agent({ proxyEnv });
+  return new HttpsAgent({ ...(await trusted(way, authorities)), proxyEnv });
+}
+
+/** Read for each request, as the file of a Secret or ConfigMap is renewed. */
+export async function trusted(
+  { TRUSTED_CA_FILE: path }: Way,
+  authorities: readonly string[] = [],
+): Promise<{ readonly ca?: string[] }> {
+  const more = [...authorities, ...(path === undefined ? [] : [await readFile(path, "utf8")])];
+  return more.length === 0 ? {} : { ca: [...getCACertificates("default"), ...more] };
 }
 
 function readHost(location: string | undefined, base: string): string {

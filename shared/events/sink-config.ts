@@ -1,3 +1,5 @@
+import type { Way } from "./http-ask.ts";
+
 /** Where events go and by which way, as the environment says. */
 export type SinkConfig = {
   /** Where a SinkBinding points. */
@@ -9,9 +11,6 @@ export type SinkConfig = {
   readonly SINK_TOKEN_FILE?: string | undefined;
   /** Its audience; nothing is sent without a token then. */
   readonly K_SINK_AUDIENCE?: string | undefined;
-  readonly HTTP_PROXY?: string | undefined;
-  readonly HTTPS_PROXY?: string | undefined;
-  readonly NO_PROXY?: string | undefined;
-};
+} & Way;
 
 export type Extensions = Readonly<Record<string, string | number | boolean>>;

@@ -12,7 +12,7 @@ export async function askSink(
   const { K_SINK = "", K_CA_CERTS: ca } = config;
   const authorities = [...(ca === undefined ? [] : [ca]), ...(await trustBundles())];
   const headers = { ...request.headers, ...(await bearer(config)) };
-  return askHttp(K_SINK, { ...request, headers }, { proxies: config, authorities }, signal);
+  return askHttp(K_SINK, { ...request, headers }, { way: config, authorities }, signal);
 }
 
 /** Read for each request: Knative renews it. */

@@ -1,13 +1,16 @@
 import type { Beat } from "../events/notify/heartbeat.ts";
-import type { Proxies } from "../events/http-ask.ts";
+import type { Way } from "../events/http-ask.ts";
 import type { Log } from "../log.ts";
 import type { RunMonitor } from "../run/execute-run.ts";
 import type { Run } from "../run/run.ts";
 
-type HeartbeatConfig = Proxies & { readonly HEARTBEAT_URL?: string | undefined };
+type HeartbeatConfig = Way & { readonly HEARTBEAT_URL?: string | undefined };
 
 /** In all, so that a monitor that is silent keeps no pod. */
-const TELL_WITHIN_MS = 20_000;
+const TELL_WITHIN_MS = 10_000;
+
+/** `{database}`, as a URL has it. */
+const DATABASE = "%7Bdatabase%7D";
 
 /** Tells the monitor at HEARTBEAT_URL of each run that does the function's work: no plan, no mark. It costs a run nothing. */
 export function heartbeat(config: HeartbeatConfig, log: Log): RunMonitor | undefined {
@@ -16,7 +19,8 @@ export function heartbeat(config: HeartbeatConfig, log: Log): RunMonitor | undef
   const tell = async (run: Run, what: Beat) => {
     try {
       const { beat } = await import("../events/notify/heartbeat.ts");
-      await beat(url, what, config, AbortSignal.timeout(TELL_WITHIN_MS));
+      const own = url.replaceAll(DATABASE, encodeURIComponent(run.database));
+      await beat(own, what, config, AbortSignal.timeout(TELL_WITHIN_MS));
     } catch (error) {
       log.warn("heartbeat not sent", { run: run.id, state: what.state, error: readMessage(error) });
     }

@@ -4,6 +4,7 @@ import { limitVolumeCalls, volumeWatch } from "../catalog/volume/volume-calls.ts
 import { jsonLog, type Log } from "../log.ts";
 import { readConfig, type ConfigSchema, type Environment } from "../config/config.ts";
 import { readKeyFile } from "../config/key-file.ts";
+import { checkMail, type MailConfig } from "../config/notify-config.ts";
 import { withProxies } from "../config/proxy-config.ts";
 import { serve, startFunction } from "./serve.ts";
 import type { ServeConfig, Service } from "./service.ts";
@@ -16,7 +17,7 @@ export type ProcessContext = {
   readonly searchPath: string;
 };
 
-type Common = ServeConfig & { readonly BACKUP_DIR: string; readonly VOLUME_TIMEOUT_SECONDS: number };
+type Common = ServeConfig & MailConfig & { readonly VOLUME_TIMEOUT_SECONDS: number };
 
 type Loading<Schema extends ConfigSchema> = {
   readonly name: "backup" | "cull" | "restore";
@@ -46,6 +47,7 @@ export function runFunction<Schema extends ConfigSchema>({
     const config = readConfig(schema, environment, readKeyFile);
     await check?.(config, environment, log);
     const common = config as unknown as Common;
+    checkMail(common);
     limitVolumeCalls(common.VOLUME_TIMEOUT_SECONDS * 1000);
     await openVolume(common.BACKUP_DIR);
     await serve({ log, config: common, version, trouble: volumeWatch(common.BACKUP_DIR) }, () =>

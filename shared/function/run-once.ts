@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DormouseError } from "../errors.ts";
 import { readEvent } from "../http/cloud-event.ts";
-import { type ServeOptions, type Service, stopped, resumeRun } from "./service.ts";
+import { type ServeOptions, type Service, stopped, resumeRun, tellUntold } from "./service.ts";
 import { endOnSignals } from "./shutdown.ts";
 import { takeEvent } from "../http/take-event.ts";
 
@@ -19,6 +19,7 @@ export async function runOnce(
 ): Promise<void> {
   const { runs, dispose } = service;
   const others = resumeRun(service, log);
+  tellUntold(service, log);
   const done = (async () => {
     const isDone = await carryOutEvent(service, join(eventPath, "event"));
     await Promise.all(others.map(({ finished }) => finished(new AbortController().signal)));

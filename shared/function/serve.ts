@@ -2,7 +2,7 @@ import { problemFrom, logged } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { listen } from "./listen.ts";
 import { clusterDomain, findNamespace } from "../kubernetes/namespace.ts";
-import { type ServeOptions, type Service, stopped, resumeRun } from "./service.ts";
+import { type ServeOptions, type Service, stopped, resumeRun, tellUntold } from "./service.ts";
 import { endOnSignals } from "./shutdown.ts";
 
 /** For the last answers to leave, once every run has ended. */
@@ -50,6 +50,7 @@ async function serveRequests(
   // SIGTERM comes half a minute after the drain began, or too late: then this is the end.
   awake?.draining.addEventListener("abort", () => setTimeout(() => end("drain"), awake.graceLeftMs()));
   resumeRun(service, log);
+  tellUntold(service, log);
 }
 
 /** Ends the process with 1 and one line in the log when `start` fails: a function that is set up wrongly never listens. */

@@ -2,10 +2,14 @@ import type { Authorize } from "../http/authorize.ts";
 import type { Run } from "../run/run.ts";
 import { DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { RunsDependencies } from "../run/execute-run.ts";
+import { announce } from "../events/announce.ts";
+import type { EventSink } from "../events/event-sink.ts";
+import type { RunMonitor, RunsDependencies } from "../run/execute-run.ts";
+import type { RecordDependencies } from "../run/record-run.ts";
 import { createRuns, type Runs, type StartedRun } from "../run/runs.ts";
-import type { Proxies } from "../events/http-ask.ts";
+import type { Way } from "../events/http-ask.ts";
 import { heartbeat } from "./heartbeat.ts";
+import { settleTroubles } from "./settle-troubles.ts";
 import { stayAwake, type StayAwake } from "./stay-awake.ts";
 import type { Handler } from "../http/handler.ts";
 
@@ -19,7 +23,10 @@ export type ServeConfig = {
   readonly TIMEOUT_SECONDS: number;
   readonly K_EVENT_PATH?: string | undefined;
   readonly HEARTBEAT_URL?: string | undefined;
-} & Proxies;
+  readonly NOTIFY_URL?: readonly string[] | undefined;
+  readonly NOTIFY_SMTP_URL?: string | undefined;
+  readonly BACKUP_DIR: string;
+} & Way;
 
 /** What is known before the first connection is accepted. */
 export type ServeOptions = {
@@ -37,7 +44,10 @@ export type RunsInPod = {
 };
 
 /** Runs that keep their pod while they are active, on Knative, which would scale it away. */
-export function runsInPod(config: ServeConfig, dependencies: RunsDependencies): RunsInPod {
+export function runsInPod(
+  config: ServeConfig,
+  { events, ...dependencies }: RecordDependencies & { readonly events: EventSink },
+): RunsInPod {
   const { K_SERVICE, K_EVENT_PATH, TIMEOUT_SECONDS } = config;
   const isOnKnative = K_SERVICE !== undefined && K_EVENT_PATH === undefined;
   const settings = {
@@ -45,8 +55,29 @@ export function runsInPod(config: ServeConfig, dependencies: RunsDependencies): 
     monotonicMs: () => performance.now(),
   };
   const awake = isOnKnative ? stayAwake(settings, dependencies.log) : undefined;
-  const monitor = heartbeat(config, dependencies.log);
-  return { runs: createRuns({ ...dependencies, whileActive: awake?.whileActive, monitor }), awake };
+  const { log } = dependencies;
+  const monitor = allOf([
+    heartbeat(config, log),
+    isTold(config) ? settleTroubles(config.BACKUP_DIR) : undefined,
+  ]);
+  const tell: RunsDependencies["announce"] = (context, outcome) =>
+    announce({ events, log }, context, outcome);
+  const whileActive = awake?.whileActive;
+  return { runs: createRuns({ ...dependencies, whileActive, monitor, announce: tell }), awake };
+}
+
+function isTold({ NOTIFY_URL, NOTIFY_SMTP_URL }: ServeConfig): boolean {
+  return NOTIFY_URL !== undefined || NOTIFY_SMTP_URL !== undefined;
+}
+
+/** Each hears of the same, side by side. */
+function allOf(given: readonly (RunMonitor | undefined)[]): RunMonitor | undefined {
+  const monitors = given.filter((monitor) => monitor !== undefined);
+  if (monitors.length === 0) return undefined;
+  return {
+    begun: async (run) => void (await Promise.all(monitors.map((monitor) => monitor.begun(run)))),
+    ended: async (run) => void (await Promise.all(monitors.map((monitor) => monitor.ended(run)))),
+  };
 }
 
 /** A function, wired: what is left is to answer, to take up what was interrupted, and to end in order. */
@@ -69,6 +100,15 @@ export function resumeRun({ interrupted, handler, runs }: Service, log: Log): re
     log.info("run resumed", { run: run.id, attempt: run.attempt });
     return runs.resumeRun(run, handler.work);
   });
+}
+
+/** What an earlier process did, and did not come to tell. */
+export function tellUntold({ handler, runs }: Service, log: Log): void {
+  runs
+    .tellUntold(handler.kind, (database) => database === handler.database)
+    .catch((error: unknown) => {
+      log.warn("records not read", { error: String(error) });
+    });
 }
 
 export function stopped(): DormouseError {

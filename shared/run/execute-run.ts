@@ -1,7 +1,7 @@
-import { isOwnedElsewhere, type Run, type RunContext, type RunStep } from "./run.ts";
+import { isOwnedElsewhere, type Outcome, type Run, type RunContext, type RunStep } from "./run.ts";
 import { problemFrom } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { openRecord, type RecordDependencies } from "./record-run.ts";
+import { openRecord, type RecordDependencies, type RunRecord } from "./record-run.ts";
 
 /** Does the work of a run; what it returns becomes the run's result. */
 export type Work = (context: RunContext) => Promise<unknown>;
@@ -11,7 +11,12 @@ export type RunsDependencies = RecordDependencies & {
   readonly whileActive?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Hears of each run's begin and end. Neither rejects; the pod is kept until the second has resolved. */
   readonly monitor?: RunMonitor | undefined;
+  /** Tells what an earlier process left untold. */
+  readonly announce?: ((context: Telling, outcome: Outcome) => void) | undefined;
 };
+
+/** What the telling of a run is given. */
+export type Telling = Pick<RunContext, "run" | "meanwhile" | "step">;
 
 export type RunMonitor = { begun(run: Run): Promise<void>; ended(run: Run): Promise<void> };
 
@@ -39,16 +44,18 @@ export async function executeRun(
 
   const begunTold = monitor?.begun(begun);
   const aside = oneAfterAnother(signal);
+  /** With a monitor there is always something to tell. */
+  const left = () => (monitor !== undefined || aside.untold().length > 0 ? aside.untold() : undefined);
   let run: Run;
   try {
     const { writes } = record;
     const result = await work({ run: begun, isResumed, signal, ...writes, meanwhile: aside.begin });
-    run = { ...record.current(), state: "succeeded", finishedAt: now(), result };
+    run = { ...record.current(), state: "succeeded", finishedAt: now(), result, untold: left() };
   } catch (error) {
     const problem = problemFrom(error);
     // What could not be settled is left for the next process, as is what a signal ended.
     const state = signal.aborted || isOwnedElsewhere(problem.code) ? "interrupted" : "failed";
-    run = { ...record.current(), state, finishedAt: now(), problem };
+    run = { ...record.current(), state, finishedAt: now(), problem, untold: left() };
   }
   if (!mayBeNewer(run)) {
     await record.end(run).catch((error: unknown) => {
@@ -56,22 +63,57 @@ export async function executeRun(
     });
   }
   recorded(run);
-  await aside.ended();
   await begunTold;
-  await monitor?.ended(run);
+  await endTelling(dependencies, { run, record, aside });
   active.abort();
   logEnd(log, run);
   return run;
 }
 
+/** Tells of a run that has ended what the process that carried it out did not come to. Never rejects. */
+export async function tellEnded(
+  dependencies: RunsDependencies,
+  ended: Run,
+  { tell, signal }: Pick<Execution, "tell" | "signal">,
+): Promise<Run> {
+  const { store, announce } = dependencies;
+  // A list of records is without their results.
+  const run = (await store.find(ended.id).catch(() => undefined)) ?? ended;
+  const record = openRecord(dependencies, run, { tell, isResumed: true });
+  const aside = oneAfterAnother(signal);
+  const context = { run, step: record.writes.step, meanwhile: aside.begin };
+  for (const outcome of run.untold ?? []) announce?.(context, outcome);
+  await endTelling(dependencies, { run, record, aside });
+  return run;
+}
+
+type Ending = {
+  readonly run: Run;
+  readonly record: RunRecord;
+  readonly aside: ReturnType<typeof oneAfterAnother>;
+};
+
+async function endTelling({ log, monitor }: RunsDependencies, { run, record, aside }: Ending): Promise<void> {
+  await aside.ended();
+  await monitor?.ended(run);
+  const untold = aside.untold();
+  await record.settle(untold.length === 0 ? undefined : untold).catch((error: unknown) => {
+    log.warn("run not recorded", { run: run.id, error: String(error) });
+  });
+}
+
 /** The background tasks of a run: no caller gets their result. */
 function oneAfterAnother(signal: AbortSignal) {
   let last = Promise.resolve();
+  const untold = new Set<Outcome>();
   return {
-    begin: (task: (signal: AbortSignal) => Promise<void>): void => {
-      last = last.then(() => task(signal)).catch(() => undefined);
+    begin: (task: (signal: AbortSignal) => Promise<void>, tells?: Outcome): void => {
+      if (tells !== undefined) untold.add(tells);
+      const done = last.then(() => task(signal)).then(() => void (tells && untold.delete(tells)));
+      last = done.catch(() => undefined);
     },
     ended: (): Promise<void> => last,
+    untold: (): readonly Outcome[] => [...untold],
   };
 }
 

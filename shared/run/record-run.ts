@@ -1,5 +1,5 @@
 import type { Log } from "../log.ts";
-import type { Run, RunContext, RunStep, RunStore } from "./run.ts";
+import { isUnfinished, type Run, type RunContext, type RunStep, type RunStore } from "./run.ts";
 import { DormouseError } from "../errors.ts";
 
 export type RecordDependencies = {
@@ -13,8 +13,10 @@ type Given = { readonly tell: (step: RunStep) => void; readonly isResumed: boole
 export type RunRecord = {
   readonly writes: Pick<RunContext, "step" | "amend" | "refresh" | "progress">;
   current(): Run;
-  /** Writes how the run ended, unless another process has it by now. */
+  /** Writes how the run ended, unless another process has it by now. Steps that come later wait for `settle`. */
   end(last: Run): Promise<void>;
+  /** Writes them, and what of `untold` is left; nothing where neither has changed, or another process has the run. */
+  settle(untold: Run["untold"]): Promise<void>;
 };
 
 /** The record of a run as it grows: whatever is written is on the volume before it resolves. */
@@ -22,9 +24,11 @@ export function openRecord(dependencies: RecordDependencies, recorded: Run, give
   const { store } = dependencies;
   let run = recorded;
   let isOurs = false;
+  let ended: Run | undefined = isUnfinished(recorded) ? undefined : recorded;
 
   async function write(next: Run): Promise<void> {
-    run = next;
+    run = ended === undefined ? next : { ...run, steps: next.steps };
+    if (ended !== undefined) return;
     if (isTakenOver(run, await store.find(run.id))) throw takenOver(run);
     await store.update(run);
     isOurs = true;
@@ -34,11 +38,21 @@ export function openRecord(dependencies: RecordDependencies, recorded: Run, give
   async function end(last: Run): Promise<void> {
     const known = last.kind === "restore" ? await store.find(last.id) : undefined;
     const isNewer = !isOurs && known !== undefined && known.updatedAt > recorded.updatedAt;
+    ended = last;
+    run = last;
     if (!isNewer && !isTakenOver(last, known)) await store.update(last);
   }
 
+  async function settle(untold: Run["untold"]): Promise<void> {
+    const { steps } = run;
+    if (ended === undefined || (ended.untold === untold && ended.steps.length === steps.length)) return;
+    const known = await store.find(run.id);
+    if (known?.state === run.state && known.attempt === run.attempt)
+      await store.update({ ...known, steps, untold });
+  }
+
   const place = { current: () => run, write, believe: (known: Run) => void (run = known) };
-  return { writes: createWrites(dependencies, place, given), end, current: place.current };
+  return { writes: createWrites(dependencies, place, given), end, settle, current: place.current };
 }
 
 type Place = {

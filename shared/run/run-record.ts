@@ -34,6 +34,7 @@ const runSchema = z.object({
       hint: z.string().optional(),
     })
     .optional(),
+  untold: z.array(z.object({ type: z.string(), subject: z.string(), data: fields })).optional(),
 });
 
 /** Throws `catalog_unreadable` for what is no record of ours: nothing but a person or a broken disk makes such. */

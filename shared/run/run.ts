@@ -23,6 +23,15 @@ export type RunStep = {
   readonly detail?: Readonly<Record<string, unknown>>;
 };
 
+/** What became of a run, as others are to hear of it; `shared/events` sends it. */
+export type Outcome = {
+  /** `dev.dormouse.<what>.<outcome>` */
+  readonly type: `dev.dormouse.${string}`;
+  /** What it is about: a backup, a database, a place. */
+  readonly subject: string;
+  readonly data: object;
+};
+
 export type KeptDatabase = { readonly database: string; readonly until: Date };
 
 /** One execution of a function, as it lies on the volume. */
@@ -51,6 +60,8 @@ export type Run = {
   readonly result?: unknown;
   /** Present when `failed` or `interrupted`. */
   readonly problem?: Problem | undefined;
+  /** Of a run that has ended: what may not have been told yet. A process that finds it tells it. */
+  readonly untold?: readonly Outcome[] | undefined;
 };
 
 /** What an operation is told of the run that it works for. */
@@ -72,10 +83,16 @@ export type RunContext = {
   /** The progress of a long step, for waiting callers; not recorded. */
   readonly progress: (detail: Readonly<Record<string, unknown>>) => void;
   /**
+<<<<<<< HEAD
    * Begins `task` when those handed over before have ended; the pod is kept for the last of them. For what no caller must
    * wait for, be it for the lock or for the answer. `signal` is that of the run; what is thrown is passed over.
+=======
+   * Begins `task` when those handed over before have ended; the pod is kept for the last of them. For what nobody must
+   * wait for who waits for the lock or for the answer. `signal` is that of the run. `tells` is in the record as untold
+   * until the task has resolved.
+>>>>>>> cbff214 (telling: mail, what is left untold is told by the next process, and a fault that comes back is told at once)
    */
-  readonly meanwhile: (task: (signal: AbortSignal) => Promise<void>) => void;
+  readonly meanwhile: (task: (signal: AbortSignal) => Promise<void>, tells?: Outcome) => void;
 };
 
 /** A record that cannot be believed, and why: `does not bear our seal`. What it says is to be looked at by a person. */

@@ -10,7 +10,7 @@ import {
 } from "./run.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import { DormouseError } from "../errors.ts";
-import { executeRun, type RunsDependencies, type Work } from "./execute-run.ts";
+import { executeRun, tellEnded, type RunsDependencies, type Work } from "./execute-run.ts";
 
 /** A requested run, carried out by this process or another. */
 export type StartedRun = {
@@ -32,6 +32,8 @@ export type Runs = {
   start(wanted: NewRun, work: Work, limits?: Limits): Promise<StartedRun>;
   /** Carries out a recorded run once more. */
   resumeRun(run: Run, work: Work): StartedRun;
+  /** Tells of those of a database that ended with a process which did not come to that. */
+  tellUntold(kind: Run["kind"], covers: (database: string) => boolean): Promise<void>;
   find(id: string): Promise<Run | undefined>;
   /** The newest that can be believed, newest first, without their journals and results. */
   latest(kind: Run["kind"], database: string): Promise<readonly Run[]>;
@@ -92,6 +94,7 @@ export function createRuns(dependencies: RunsDependencies): Runs {
       return isNew || isResumed ? launch(run, work, isResumed) : watchElsewhere(store, run);
     },
     resumeRun: (run, work) => launch(run, work, true),
+    tellUntold: untoldTeller(dependencies, active, stopping.signal),
     ...readsOf(store),
     async settle(graceMs, reason) {
       const ends = () => Promise.all([...active.values()].map(({ end }) => end));
@@ -99,6 +102,24 @@ export function createRuns(dependencies: RunsDependencies): Runs {
       stopping.abort(reason);
       await ends();
     },
+  };
+}
+
+/** Each is active until it is told: a process that must end waits for that. */
+function untoldTeller(
+  dependencies: RunsDependencies,
+  active: Map<string, ActiveRun>,
+  signal: AbortSignal,
+): Runs["tellUntold"] {
+  return async (kind, covers) => {
+    const all = await dependencies.store.all(kind);
+    const left = all.filter((run) => run.untold !== undefined && !isUnfinished(run) && covers(run.database));
+    for (const run of left.filter(({ id }) => !active.has(id))) {
+      const { steps, listeners, tell } = audienceOf(run);
+      const end = tellEnded(dependencies, run, { tell, signal });
+      active.set(run.id, { steps, listeners, end, finished: (given) => unlessAborted(end, given) });
+      void end.then(() => active.delete(run.id));
+    }
   };
 }
 

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { postTo, readTarget, type ChatKind } from "../../shared/events/notify/chat.ts";
-import { describeEvent } from "../../shared/events/notify/message.ts";
+import { describeEvent, RULES } from "../../shared/events/notify/message.ts";
 import { notifier } from "../../shared/events/notify/notifier.ts";
 import { beat } from "../../shared/events/notify/heartbeat.ts";
+import { settleTroubles } from "../../shared/function/settle-troubles.ts";
+import type { Run } from "../../shared/run/run.ts";
 import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
@@ -141,6 +144,33 @@ describe("telling people", () => {
     await send(folder.path, [`${url}/a`], completed);
 
     assert.equal(heard.length, 4);
+    assert.match(heard[0]?.body ?? "", /There is no backup of hets on the volume/);
+    assert.match(heard[0]?.body ?? "", /Command: kubectl dormouse -n prod run backup-1/);
+    assert.doesNotMatch(heard[0]?.body ?? "", /since: /);
+    assert.match(heard[1]?.body ?? "", /since: \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+  });
+
+  it("tells a fault at once when a backup has succeeded since the last one", async () => {
+    await using folder = await temporaryFolder();
+    take();
+    const run = { kind: "backup", state: "succeeded", database: "hets", steps: [] } as unknown as Run;
+
+    await send(folder.path, [`${url}/a`], failed);
+    await settleTroubles(folder.path).ended({ ...run, database: "another" });
+    await send(folder.path, [`${url}/a`], failed);
+    await settleTroubles(folder.path).ended(run);
+    await send(folder.path, [`${url}/a`], failed);
+
+    assert.equal(heard.length, 2);
+  });
+
+  it("tells of what went well where NOTIFY_ON asks for it, and says so of nothing else", async () => {
+    for (const [type, { when }] of Object.entries(RULES)) {
+      const told = (asked: readonly string[]) =>
+        describeEvent({ type: type as OutcomeEvent["type"], subject: "a", data: { blockers: [] } }, asked);
+      assert.equal(told([]) === undefined, when === "asked", type);
+      assert.notEqual(told([type]), undefined, type);
+    }
   });
 
   it("tells the others when one refuses, says which, and shows no secret of its URL", async () => {
@@ -177,6 +207,15 @@ describe("telling people", () => {
     const soon = notifier({ BACKUP_DIR: folder.path, NOTIFY_URL: [`${url}/a`] });
 
     await assert.rejects(soon?.send(failed, "run", AbortSignal.timeout(200)) ?? Promise.resolve());
+  });
+
+  it("is described in docs/telling.md as the code has it", async () => {
+    const page = await readFile(new URL("../../docs/telling.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| `(dev\.dormouse\.[\w.]+)` *\| `(\w+)` *\|$/gm)];
+    assert.deepEqual(
+      rows.map(([, type, when]) => [type, when]),
+      Object.entries(RULES).map(([type, { when }]) => [type, when]),
+    );
   });
 
   it("has nothing to say of what went well by itself", () => {

@@ -82,7 +82,11 @@ function changesLive({ kind, request: { strategy, dryRun } }: Run): boolean {
 
 /** By its journal, which is written under the lock; the record itself ends a little later. */
 function hasChangedSince(run: Run, since: Date): boolean {
-  return changesLive(run) && run.updatedAt > since && parseJournal(run.journal)?.phase === "ended";
+  return (
+    changesLive(run) &&
+    (run.finishedAt ?? run.updatedAt) > since &&
+    parseJournal(run.journal)?.phase === "ended"
+  );
 }
 
 function isHeld(code: ErrorCode): boolean {

@@ -15,7 +15,8 @@ export type RestoreEvent =
       readonly data: RestoreResult;
     }
   | {
-      readonly type: "dev.dormouse.restore.rolledback";
+      /** Unsettled: it is neither complete nor taken back, and the next process goes on. */
+      readonly type: "dev.dormouse.restore.rolledback" | "dev.dormouse.restore.unsettled";
       readonly subject: string;
       readonly data: { readonly run: string; readonly database: string; readonly problem: Problem };
     };

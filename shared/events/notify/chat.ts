@@ -1,4 +1,4 @@
-import type { Message } from "./message.ts";
+import { headOf, type Message } from "./message.ts";
 
 const KINDS = [
   "slack",
@@ -63,9 +63,9 @@ const POSTS: Readonly<Record<ChatKind, (text: Text) => Post>> = {
 };
 
 /** The request body of a message; `where` is the namespace, as far as it is known. */
-export function postTo(kind: ChatKind, { title, lines, isTrouble }: Message, where: string): Post {
-  const head = `${isTrouble ? "Problem" : "News"}: ${title}${where === "" ? "" : ` (${where})`}`;
-  return POSTS[kind]({ head, lines, isTrouble });
+export function postTo(kind: ChatKind, message: Message, where: string): Post {
+  const { lines, isTrouble } = message;
+  return POSTS[kind]({ head: headOf(message, where), lines, isTrouble });
 }
 
 function json(value: object): Post {

@@ -1,30 +1,30 @@
 import type { Problem } from "../../errors.ts";
-import { askHttp, type HttpRequest, type Proxies } from "../http-ask.ts";
+import { askHttp, type HttpRequest, type Way } from "../http-ask.ts";
 import { describeFailure, describeRefusal } from "../sink-fault.ts";
 
 export type Beat =
   { readonly state: "start" | "success" } | { readonly state: "fail"; readonly problem: Problem };
 type Asked = { readonly url: string; readonly request: HttpRequest };
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 5_000;
 
 /**
  * Tells a monitor that a run began or ended: healthchecks.io and what speaks like it by default; push monitors of Uptime Kuma
  * (`/api/push/`) and telemetry of Cronitor (`cronitor.link`) by their URL. Rejects with the monitor's host and why.
  */
-export async function beat(url: string, what: Beat, proxies: Proxies, signal: AbortSignal): Promise<void> {
+export async function beat(url: string, what: Beat, way: Way, signal: AbortSignal): Promise<void> {
   const asked = requestOf(new URL(url), what);
   if (asked === undefined) return;
-  const why = await describeFault(asked, proxies, signal);
+  const why = await describeFault(asked, way, signal);
   if (why !== undefined) throw new Error(`${new URL(url).host}: ${why}`);
 }
 
-async function describeFault({ url, request }: Asked, proxies: Proxies, signal: AbortSignal) {
+async function describeFault({ url, request }: Asked, way: Way, signal: AbortSignal) {
   let why: string | undefined;
   for (let attempt = 1; attempt <= 2; attempt += 1) {
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-      why = describeRefusal(await askHttp(url, request, { proxies }, limit))?.why;
+      why = describeRefusal(await askHttp(url, request, { way }, limit))?.why;
       if (why === undefined) return undefined;
     } catch (error) {
       signal.throwIfAborted();

@@ -1,4 +1,5 @@
 import type { OutcomeEvent } from "../event-sink.ts";
+import type { Trouble } from "./told.ts";
 
 /** What people read of an event. */
 export type Message = {
@@ -6,21 +7,28 @@ export type Message = {
   readonly lines: readonly string[];
   readonly isTrouble: boolean;
   /** Told once a day and not again while nothing changes; unset: told each time. */
-  readonly once?: string | undefined;
+  readonly trouble?: Trouble | undefined;
+  /** Whose newest backup says what is at stake. */
+  readonly database?: string | undefined;
 };
 
 type Data = Readonly<Record<string, unknown>>;
 type Problem = { readonly code?: string; readonly message?: string; readonly hint?: string };
-type Rule = (subject: string, data: Data) => Message | undefined;
+/** `command` shows a command of `kubectl dormouse` for this namespace. */
+type Write = (subject: string, data: Data, command: (text: string) => string) => Message | undefined;
 
-const trouble = (title: string, lines: readonly string[], once?: string): Message => ({
+/** `daily`: the same fault again only after a day. `asked`: if NOTIFY_ON names it. */
+type Rule = { readonly when: "always" | "daily" | "asked"; readonly write: Write };
+
+const trouble = (title: string, lines: readonly string[], more: Partial<Message> = {}): Message => ({
   title,
   lines,
   isTrouble: true,
-  once,
+  ...more,
 });
 const news = (title: string, lines: readonly string[]): Message => ({ title, lines, isTrouble: false });
 
+<<<<<<< HEAD
 /**
  * What is sent as a message, by event type. A completed backup and a completed cull are no message: a heartbeat says that nothing is
  * wrong. docs/telling.md has the same table.
@@ -61,19 +69,147 @@ const RULES: Readonly<Record<string, Rule>> = {
   "dev.dormouse.restore.rolledback": (subject, data) =>
     trouble(`restore of ${subject} failed, the database is as it was`, problemLines(data)),
 };
+=======
+/** Who is told what, by event type; docs/telling.md has the same table. */
+export const RULES = {
+  "dev.dormouse.backup.failed": {
+    when: "daily",
+    write: (subject, data, command) =>
+      trouble(`backup of ${subject} failed`, problemLines(data, command), {
+        ...failing("dev.dormouse.backup.failed", subject, data),
+        database: textIn(data, "database"),
+      }),
+  },
+  "dev.dormouse.mirror.failed": {
+    when: "daily",
+    write: (_, data, command) =>
+      trouble(
+        `backups of ${textIn(data, "database")} are missing in the bucket`,
+        [`missing there: ${listOf(data["lacking"])}`, ...problemLines(data, command)],
+        failing("dev.dormouse.mirror.failed", textIn(data, "database"), data),
+      ),
+  },
+  "dev.dormouse.cull.failed": {
+    when: "daily",
+    write: (subject, data, command) =>
+      trouble(
+        `cull of the ${subject} failed`,
+        problemLines(data, command),
+        failing("dev.dormouse.cull.failed", subject, data),
+      ),
+  },
+  "dev.dormouse.backup.suspect": {
+    when: "daily",
+    write: (subject, data, command) =>
+      trouble(
+        `backup ${subject} is suspect`,
+        [
+          describeDetail(data["suspicion"]),
+          "Nothing is removed until an operator has looked. If the loss was intended, acknowledge the backup.",
+          command(`acknowledge ${subject}`),
+        ],
+        { trouble: { condition: `dev.dormouse.backup.suspect ${subject}`, fault: "" } },
+      ),
+  },
+  "dev.dormouse.backup.stale": {
+    when: "daily",
+    write: (_, data, command) =>
+      trouble(
+        `no recent backup of ${textIn(data, "database")} on the ${textIn(data, "place")}`,
+        [
+          describeDetail(data["staleness"]),
+          "Look at the runs of the backup function, then force a backup.",
+          command("runs backup"),
+        ],
+        {
+          trouble: {
+            condition: staleCondition(textIn(data, "database"), textIn(data, "place")),
+            fault: "",
+          },
+        },
+      ),
+  },
+  "dev.dormouse.restore.planned": {
+    when: "always",
+    write: (subject, data) =>
+      Array.isArray(data["blockers"]) && data["blockers"].length === 0
+        ? news(`restore of ${subject} is planned`, [`strategy: ${textIn(data, "strategy")}`])
+        : undefined,
+  },
+  "dev.dormouse.restore.completed": {
+    when: "always",
+    write: (subject, data, command) => news(`restore from ${subject} is complete`, outcome(data, command)),
+  },
+  "dev.dormouse.restore.undone": {
+    when: "always",
+    write: (subject, data, command) => news(`restore ${subject} was undone`, outcome(data, command)),
+  },
+  "dev.dormouse.restore.rolledback": {
+    when: "always",
+    write: (subject, data, command) =>
+      trouble(`restore of ${subject} failed, the database is as it was`, problemLines(data, command)),
+  },
+  "dev.dormouse.restore.unsettled": {
+    when: "daily",
+    write: (subject, data, command) =>
+      trouble(
+        `restore of ${subject} is neither complete nor taken back`,
+        problemLines(data, command),
+        failing("dev.dormouse.restore.unsettled", textIn(data, "run"), data),
+      ),
+  },
+  "dev.dormouse.backup.completed": {
+    when: "asked",
+    write: (subject) => news(`backup ${subject} is complete`, []),
+  },
+  "dev.dormouse.cull.completed": {
+    when: "asked",
+    write: (subject, data) =>
+      news(`cull of the ${subject} is complete`, [
+        `removed: ${listOf(namesIn(data["removed"])) || "nothing"}`,
+      ]),
+  },
+} satisfies Readonly<Record<string, Rule>>;
+>>>>>>> cbff214 (telling: mail, what is left untold is told by the next process, and a fault that comes back is told at once)
 
-/** The message of an event, or `undefined` where people are not told. Nothing in it comes from rows or from SQL. */
-export function describeEvent({ type, subject, data }: OutcomeEvent): Message | undefined {
-  return RULES[type]?.(subject, data as Data);
+export type Told = keyof typeof RULES;
+
+/**
+ * The message of an event, or `undefined` where people are not told. Nothing in it comes from rows or from SQL. `asked`
+ * are the types of NOTIFY_ON, `where` is the namespace, as far as it is known.
+ */
+export function describeEvent(
+  { type, subject, data }: OutcomeEvent,
+  asked: readonly string[] = [],
+  where = "",
+): Message | undefined {
+  const rules: Readonly<Record<string, Rule>> = RULES;
+  const rule = rules[type];
+  if (rule === undefined || (rule.when === "asked" && !asked.includes(type))) return undefined;
+  const namespace = where === "" ? "" : ` -n ${where}`;
+  return rule.write(subject, data as Data, (text) => `Command: kubectl dormouse${namespace} ${text}`);
+}
+
+/** Its first line; `where` is the namespace, as far as it is known. */
+export function headOf({ isTrouble, title }: Message, where: string): string {
+  return `${isTrouble ? "Problem" : "News"}: ${title}${where === "" ? "" : ` (${where})`}`;
+}
+
+export function staleCondition(database: string, place: string): string {
+  return `dev.dormouse.backup.stale ${database} ${place}`;
+}
+
+function failing(type: string, about: string, data: Data): Pick<Message, "trouble"> {
+  return { trouble: { condition: `${type} ${about}`, fault: toProblem(data).code ?? "" } };
 }
 
 function toProblem(data: Data): Problem {
   return (data["problem"] ?? {}) as Problem;
 }
 
-function problemLines(data: Data): string[] {
+function problemLines(data: Data, command: (text: string) => string): string[] {
   const { code = "", message = "", hint } = toProblem(data);
-  const run = data["run"] === undefined ? [] : [`run: ${textIn(data, "run")}`];
+  const run = data["run"] === undefined ? [] : [command(`run ${textIn(data, "run")}`)];
   return [`${message} (${code})`, ...(hint === undefined ? [] : [`What to do: ${hint}`]), ...run];
 }
 
@@ -86,7 +222,7 @@ function textIn(data: Data, field: string): string {
   return typeof value === "string" ? value : "";
 }
 
-function outcome(data: Data): string[] {
+function outcome(data: Data, command: (text: string) => string): string[] {
   const { compared, downtimeMs, run, undo } = data as {
     compared?: { tables?: number; rows?: number };
     downtimeMs?: number;
@@ -97,8 +233,12 @@ function outcome(data: Data): string[] {
     ...(compared === undefined ? [] : [`compared: ${compared.tables} tables, ${compared.rows} rows`]),
     ...(downtimeMs === undefined ? [] : [`downtime: ${(downtimeMs / 1000).toFixed(1)} s`]),
     ...(undo === undefined ? [] : ["It can be undone."]),
-    `run: ${String(run)}`,
+    command(undo === undefined ? `run ${String(run)}` : `undo ${String(run)}`),
   ];
+}
+
+function namesIn(removed: unknown): readonly unknown[] {
+  return Array.isArray(removed) ? removed.map((each) => (each as Data)["name"]) : [];
 }
 
 /** Some of a list, for a line. */

@@ -1,82 +1,94 @@
-import { asDormouseError, DormouseError } from "../../errors.ts";
+import { DormouseError } from "../../errors.ts";
 import type { EventSink, OutcomeEvent } from "../event-sink.ts";
-import type { Proxies } from "../http-ask.ts";
-import { describeFailure, describeRefusal } from "../sink-fault.ts";
-import { postTo, readTarget, type Target } from "./chat.ts";
-import { describeEvent } from "./message.ts";
-import { isToldAlready, noteTold } from "./told.ts";
+import { describeEvent, type Message } from "./message.ts";
+import type { NotifyConfig, Receiver } from "./receiver.ts";
+import { listReceivers } from "./receivers.ts";
+import { isToldAlready, noteTold, readTold, type Told } from "./told.ts";
 
-export type NotifyConfig = Proxies & {
-  /** Webhooks, each as `readTarget` takes it. */
-  readonly NOTIFY_URL?: readonly string[] | undefined;
-  readonly BACKUP_DIR: string;
-  readonly POD_NAMESPACE?: string | undefined;
-};
-
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 5_000;
 const TRIES = 2;
 
 /**
- * Tells people of what they should know, at all webhooks side by side. `send` throws `notification_failed`, which names the
- * hosts that did not take it; the others have.
+ * Tells people of what they should know, at all receivers side by side. `send` throws `notification_failed`, which names
+ * the hosts that did not take it; the others have.
  */
 export function notifier(config: NotifyConfig): EventSink | undefined {
-  const targets = (config.NOTIFY_URL ?? []).flatMap((text) => readTarget(text) ?? []);
-  if (targets.length === 0) return undefined;
+  const receivers = listReceivers(config);
+  if (receivers.length === 0) return undefined;
+  const { BACKUP_DIR: folder, POD_NAMESPACE: where = "", NOTIFY_ON: asked = [] } = config;
   return {
     async send(event, _run, signal) {
-      const message = describeEvent(event);
+      const message = describeEvent(event, asked, where);
       if (message === undefined) return;
-      const key = message.once === undefined ? undefined : `${event.type} ${message.once}`;
-      if (key !== undefined && (await isToldAlready(config.BACKUP_DIR, key))) return;
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(TRIES * TIMEOUT_MS)]);
-      const where = config.POD_NAMESPACE ?? "";
-      const told = await Promise.all(
-        targets.map((target) => tell(target, postTo(target.kind, message, where), config, limit)),
-      );
+      const { trouble } = message;
+      const told = trouble && (await readTold(folder, trouble));
+      if (trouble !== undefined && told !== undefined && isToldAlready(told, trouble)) return;
+      const whole = {
+        ...message,
+        lines: [...message.lines, ...(await listStakes(folder, message, told, signal))],
+      };
+      const failed = await tellAll(receivers, whole, where, signal);
       signal.throwIfAborted();
-      const failed = told.filter((fault) => fault !== undefined);
       // One that heard of it is enough to keep quiet for a day.
-      if (key !== undefined && failed.length < targets.length)
-        await noteTold(config.BACKUP_DIR, key).catch(() => undefined);
+      if (trouble !== undefined && told !== undefined && failed.length < receivers.length)
+        await noteTold(folder, trouble, told).catch(() => undefined);
       if (failed.length > 0) throw notTold(event, failed);
     },
   };
 }
 
-/** Why a target was not reached, with its host. */
+/** The hosts that did not take it, each with why. */
+export async function tellAll(
+  receivers: readonly Receiver[],
+  message: Message,
+  where: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const told = await Promise.all(receivers.map((receiver) => tell(receiver, message, where, signal)));
+  return told.filter((fault) => fault !== undefined);
+}
+
 async function tell(
-  { url, host }: Target,
-  { headers, body }: ReturnType<typeof postTo>,
-  proxies: Proxies,
+  receiver: Receiver,
+  message: Message,
+  where: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { askHttp } = await import("../http-ask.ts");
   let why = "";
-  for (let attempt = 1; attempt <= TRIES; attempt += 1) {
-    try {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-      const fault = describeRefusal(
-        await askHttp(url, { method: "POST", headers, body }, { proxies }, limit),
-      );
-      if (fault === undefined) return undefined;
-      why = fault.why;
-      if (!fault.mayPass) break;
-    } catch (error) {
-      why = describeFailure(error).why;
-    }
-    if (signal.aborted) break;
+  for (let attempt = 1; attempt <= TRIES && !signal.aborted; attempt += 1) {
+    const fault = await receiver.send(
+      message,
+      where,
+      AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    );
+    if (fault === undefined) return undefined;
+    why = fault.why;
+    if (!fault.mayPass) break;
   }
-  return `${host}: ${why}`;
+  return `${receiver.host}: ${why}`;
+}
+
+/** Since when it is wrong, and what the last backup is that would be restored now. */
+async function listStakes(
+  folder: string,
+  { database }: Message,
+  told: Told | undefined,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const isOld = told !== undefined && Object.keys(told.told).length > 0;
+  const since = isOld ? [`since: ${told.since.slice(0, 16).replace("T", " ")} UTC`] : [];
+  if (database === undefined) return since;
+  const { describeNewest } = await import("./newest-backup.ts");
+  return [...since, await describeNewest(folder, database, signal)];
 }
 
 function notTold({ type }: OutcomeEvent, failed: readonly string[]): DormouseError {
   return new DormouseError("notification_failed", `people were not told of ${type}: ${failed.join("; ")}`, {
-    hint: "check NOTIFY_URL, and the proxy and certificates on the way there; the run itself is not affected",
+    hint: "check NOTIFY_URL and NOTIFY_SMTP_URL, and the proxy and certificates on the way there; the run itself is not affected",
   });
 }
 
-/** Sends to both side by side. Throws the first failure when both have ended. */
+/** Sends to both side by side. Throws what failed when both have ended: an AggregateError where both did. */
 export function both(first: EventSink, second: EventSink | undefined): EventSink {
   if (second === undefined) return first;
   return {
@@ -85,16 +97,9 @@ export function both(first: EventSink, second: EventSink | undefined): EventSink
         first.send(event, run, signal),
         second.send(event, run, signal),
       ]);
-      const reasons = ended.flatMap((each) =>
-        each.status === "rejected" ? [asDormouseError(each.reason)] : [],
-      );
-      const [reason, other] = reasons;
-      if (reason === undefined) return;
-      if (other === undefined) throw reason;
-      throw new DormouseError(reason.code, `${reason.message}; ${other.message}`, {
-        hint: reason.hint,
-        cause: reason,
-      });
+      const reasons = ended.flatMap((each) => (each.status === "rejected" ? [each.reason as unknown] : []));
+      if (reasons.length > 1) throw new AggregateError(reasons);
+      if (reasons.length > 0) throw reasons[0];
     },
   };
 }

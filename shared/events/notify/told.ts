@@ -8,34 +8,53 @@ const DAY_MS = 24 * 3_600_000;
 const ROOM_MS = 3_600_000;
 const REPLACE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 
+/** What is wrong, as `dev.dormouse.backup.failed hets`, and by which fault. */
+export type Trouble = { readonly condition: string; readonly fault: string };
+
+/** Since when it is wrong, and when each of its faults was last told. */
+export type Told = { readonly since: string; readonly told: Readonly<Record<string, string>> };
+
 /**
- * Whether people were told of this within a day: each thing to tell has a file on the volume, whose time is the last
- * telling. What cannot be read counts as not told: twice is better than never.
+ * Each trouble has a file on the volume, until `settleTrouble` removes it. What cannot be read counts as new: twice told is
+ * better than never.
  */
-export async function isToldAlready(backupDir: string, what: string): Promise<boolean> {
+export async function readTold(backupDir: string, { condition }: Trouble): Promise<Told> {
+  const fresh = { since: new Date().toISOString(), told: {} };
   try {
-    const { mtimeMs } = await promises.lstat(fileOf(backupDir, what));
-    const ageMs = Date.now() - mtimeMs;
-    return ageMs >= 0 && ageMs < DAY_MS - ROOM_MS;
+    const { since, told } = JSON.parse(await promises.readFile(fileOf(backupDir, condition), "utf8")) as Told;
+    const isKnown = Date.parse(since) <= Date.now() && typeof told === "object";
+    return isKnown ? { since: new Date(since).toISOString(), told } : fresh;
   } catch {
-    return false;
+    return fresh;
   }
 }
 
-export async function noteTold(backupDir: string, what: string): Promise<void> {
+/** Whether people were told of this fault within a day. */
+export function isToldAlready({ told }: Told, { fault }: Trouble): boolean {
+  const ageMs = Date.now() - Date.parse(told[fault] ?? "");
+  return ageMs >= 0 && ageMs < DAY_MS - ROOM_MS;
+}
+
+export async function noteTold(backupDir: string, trouble: Trouble, { since, told }: Told): Promise<void> {
   await promises.mkdir(folderOf(backupDir), { recursive: true });
-  const file = await promises.open(fileOf(backupDir, what), REPLACE, 0o660);
+  const file = await promises.open(fileOf(backupDir, trouble.condition), REPLACE, 0o660);
   try {
-    await file.writeFile(`${new Date().toISOString()}\n`);
+    const now: Told = { since, told: { ...told, [trouble.fault]: new Date().toISOString() } };
+    await file.writeFile(`${JSON.stringify(now)}\n`);
   } finally {
     await file.close();
   }
+}
+
+/** The trouble is over: the next one is told at once. */
+export async function settleTrouble(backupDir: string, condition: string): Promise<void> {
+  await promises.rm(fileOf(backupDir, condition), { force: true });
 }
 
 function folderOf(backupDir: string): string {
   return join(backupDir, ".dormouse", "told");
 }
 
-function fileOf(backupDir: string, what: string): string {
-  return join(folderOf(backupDir), createHash("sha256").update(what).digest("hex").slice(0, 32));
+function fileOf(backupDir: string, condition: string): string {
+  return join(folderOf(backupDir), createHash("sha256").update(condition).digest("hex").slice(0, 32));
 }

@@ -1,0 +1,71 @@
+import { once } from "node:events";
+import { createTransport } from "nodemailer";
+import { trusted } from "../http-ask.ts";
+import { headOf, type Message } from "./message.ts";
+import type { Fault, NotifyConfig } from "./receiver.ts";
+
+const TIMEOUT_MS = 5_000;
+
+/**
+ * One mail in plain text. `smtps` speaks TLS from the first byte and `smtp` after STARTTLS, which the server must offer
+ * (RFC 8314, 3); `smtp+plain` is for a relay that has none, and takes no password along.
+ */
+export async function sendMail(
+  config: NotifyConfig,
+  message: Message,
+  where: string,
+  signal: AbortSignal,
+): Promise<Fault | undefined> {
+  const { NOTIFY_SMTP_URL = "", NOTIFY_MAIL_FROM: from, NOTIFY_MAIL_TO: to = [] } = config;
+  const transport = createTransport(transportOptions(new URL(NOTIFY_SMTP_URL), await trusted(config)));
+  try {
+    const subject = headOf(message, where);
+    const text = `${[subject, "", ...message.lines].join("\n")}\n`;
+    const sent = transport.sendMail({ from, to: [...to], subject, text });
+    sent.catch(() => undefined);
+    const { rejected } = await Promise.race([sent, aborted(signal)]);
+    return rejected.length === 0
+      ? undefined
+      : { why: `${rejected.length} of ${to.length} addresses were refused`, mayPass: false };
+  } catch (error) {
+    return describeFault(error);
+  } finally {
+    transport.close();
+  }
+}
+
+function transportOptions({ protocol, hostname, port, username, password }: URL, tls: object) {
+  const isSecure = protocol === "smtps:";
+  const isPlain = protocol === "smtp+plain:";
+  return {
+    host: hostname.replace(/^\[|\]$/g, ""),
+    port: Number(port) || (isSecure ? 465 : isPlain ? 25 : 587),
+    secure: isSecure,
+    requireTLS: protocol === "smtp:",
+    ignoreTLS: isPlain,
+    ...(username === ""
+      ? {}
+      : { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
+    tls,
+    connectionTimeout: TIMEOUT_MS,
+    greetingTimeout: TIMEOUT_MS,
+    socketTimeout: TIMEOUT_MS,
+    // Nothing but the text above is in a mail.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  } as const;
+}
+
+async function aborted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, "abort");
+  throw signal.reason;
+}
+
+/** A server's answer may quote what was sent: its number says enough. */
+function describeFault(error: unknown): Fault {
+  if (!(error instanceof Error)) return { why: String(error), mayPass: true };
+  const { code, responseCode } = error as { readonly code?: unknown; readonly responseCode?: unknown };
+  if (typeof responseCode === "number")
+    return { why: `status ${responseCode} (${String(code)})`, mayPass: responseCode < 500 };
+  return { why: error.message, mayPass: true };
+}

@@ -1,0 +1,23 @@
+import type { MailConfig } from "../../config/notify-config.ts";
+import type { Way } from "../http-ask.ts";
+import type { Message } from "./message.ts";
+
+/** Why a message was not taken. What may pass is tried again. */
+export type Fault = { readonly why: string; readonly mayPass: boolean };
+
+/** A chat or a mailbox. */
+export type Receiver = {
+  /** How errors name it: a host. The rest of its address may be a secret. */
+  readonly host: string;
+  send(message: Message, where: string, signal: AbortSignal): Promise<Fault | undefined>;
+};
+
+export type NotifyConfig = Way &
+  MailConfig & {
+    /** Webhooks, each as `readTarget` takes it. */
+    readonly NOTIFY_URL?: readonly string[] | undefined;
+    /** Types of events that are told only where they are asked for. */
+    readonly NOTIFY_ON?: readonly string[] | undefined;
+    readonly BACKUP_DIR: string;
+    readonly POD_NAMESPACE?: string | undefined;
+  };

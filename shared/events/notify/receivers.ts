@@ -1,0 +1,42 @@
+import { describeFailure, describeRefusal } from "../sink-fault.ts";
+import type { Way } from "../http-ask.ts";
+import { postTo, readTarget, type Target } from "./chat.ts";
+import type { Fault, NotifyConfig, Receiver } from "./receiver.ts";
+
+/** All that the configuration names; their libraries are loaded by the first message. */
+export function listReceivers(config: NotifyConfig): readonly Receiver[] {
+  const { NOTIFY_URL = [], NOTIFY_SMTP_URL: url } = config;
+  const chats = NOTIFY_URL.flatMap((text) => readTarget(text) ?? []).map((target) => chat(target, config));
+  return url === undefined ? chats : [...chats, mailbox(url, config)];
+}
+
+function chat({ kind, url, host }: Target, way: Way): Receiver {
+  return {
+    host,
+    async send(message, where, signal) {
+      const { askHttp } = await import("../http-ask.ts");
+      const { headers, body } = postTo(kind, message, where);
+      return failing(async () =>
+        describeRefusal(await askHttp(url, { method: "POST", headers, body }, { way }, signal)),
+      );
+    },
+  };
+}
+
+function mailbox(url: string, config: NotifyConfig): Receiver {
+  return {
+    host: new URL(url).host,
+    async send(message, where, signal) {
+      const { sendMail } = await import("./mail.ts");
+      return sendMail(config, message, where, signal);
+    },
+  };
+}
+
+async function failing(ask: () => Promise<Fault | undefined>): Promise<Fault | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    return describeFailure(error);
+  }
+}

@@ -1,0 +1,17 @@
+import type { Run } from "../../run/run.ts";
+import { staleCondition } from "./message.ts";
+
+/** The troubles that a run has ended by what it did. */
+export function settledBy({ kind, state, database, steps }: Run): readonly string[] {
+  const mirrored = steps.some(({ step }) => step === "mirrored")
+    ? [`dev.dormouse.mirror.failed ${database}`]
+    : [];
+  const culled = steps.flatMap(({ step, detail }) =>
+    step === "culled" ? [`dev.dormouse.cull.failed ${String(detail?.["place"])}`] : [],
+  );
+  const taken =
+    kind === "backup" && state === "succeeded"
+      ? [`dev.dormouse.backup.failed ${database}`, staleCondition(database, "volume")]
+      : [];
+  return [...taken, ...mirrored, ...culled];
+}
