@@ -28,6 +28,22 @@ export async function restore(
   request: RestoreRequest,
   context: RunContext,
 ): Promise<RestoreResult | RestorePlan> {
+  try {
+    return await planOrRestore(deps, request, context);
+  } catch (error) {
+    // The record is left to the next process: no step of this one goes there.
+    const { run, meanwhile } = context;
+    if (asDormouseError(error).code === "rollback_pending")
+      announceFailure(deps, { run, meanwhile }, "unsettled", error);
+    throw error;
+  }
+}
+
+async function planOrRestore(
+  deps: RestoreDependencies,
+  request: RestoreRequest,
+  context: RunContext,
+): Promise<RestoreResult | RestorePlan> {
   if (request.dryRun) return plan(deps, request, context);
   const saga = openJournal(context);
   try {
@@ -39,7 +55,7 @@ export async function restore(
     if (context.signal.aborted || isOwnedElsewhere(asDormouseError(error).code)) throw error;
     const result = saga.hasBegun() ? await settleForSure(deps, saga, error) : undefined;
     if (result === undefined) {
-      announceFailure(deps, context, error);
+      announceFailure(deps, context, "rolledback", error);
       throw error;
     }
     announceResult(deps, context, result);
@@ -147,10 +163,15 @@ function announceResult(deps: RestoreDependencies, context: RunContext, result: 
   announce(deps, context, { type, subject: result.source, data: result } satisfies RestoreEvent);
 }
 
-function announceFailure(deps: RestoreDependencies, context: RunContext, error: unknown): void {
+function announceFailure(
+  deps: RestoreDependencies,
+  context: Pick<RunContext, "run" | "meanwhile">,
+  what: "rolledback" | "unsettled",
+  error: unknown,
+): void {
   const { database } = deps.settings;
   announce(deps, context, {
-    type: "dev.dormouse.restore.rolledback",
+    type: `dev.dormouse.restore.${what}`,
     subject: database,
     data: { run: context.run.id, database, problem: problemFrom(error) },
   } satisfies RestoreEvent);

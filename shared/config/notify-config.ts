@@ -21,9 +21,6 @@ const webhooks = z.pipe(
     .check(z.minLength(1)),
 );
 
-<<<<<<< HEAD
-/** Where a function sends messages by itself, without a broker. */
-=======
 /** What is told only where it is asked for: `RULES` of the messages has the same. */
 const ASKED = ["dev.dormouse.backup.completed", "dev.dormouse.cull.completed"] as const;
 const SEPARATED = /\s*,\s*/;
@@ -40,8 +37,7 @@ function separated<Each extends z.core.$ZodType<unknown, string>>(each: Each) {
 
 const address = z.string().check(z.regex(/^[^\s@<>,]+@[^\s@<>,]+$/));
 
-/** Whom a function tells by itself, without a broker. */
->>>>>>> cbff214 (telling: mail, what is left untold is told by the next process, and a fault that comes back is told at once)
+/** Where a function sends messages by itself, without a broker. */
 export const notifyVariables = {
   NOTIFY_URL: variable(z.optional(webhooks), {
     description:

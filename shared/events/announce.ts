@@ -4,13 +4,8 @@ import type { Log } from "../log.ts";
 import type { EventSink, OutcomeEvent } from "./event-sink.ts";
 
 /**
-<<<<<<< HEAD
- * Announces what became of a run, while the run goes on. A delivery that fails is reported, and changes nothing of
- * what was done.
-=======
- * Tells the world what became of a run, while the run goes on. An event that reaches no receiver is reported, and changes
+ * Announces what became of a run, while the run goes on. An event that reaches no receiver is reported, and changes
  * nothing of what was done; one that the end of the process cut off stays untold in the record.
->>>>>>> cbff214 (telling: mail, what is left untold is told by the next process, and a fault that comes back is told at once)
  */
 export function announce(
   { events, log }: { readonly events: EventSink; readonly log: Log },

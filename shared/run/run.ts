@@ -83,14 +83,9 @@ export type RunContext = {
   /** The progress of a long step, for waiting callers; not recorded. */
   readonly progress: (detail: Readonly<Record<string, unknown>>) => void;
   /**
-<<<<<<< HEAD
    * Begins `task` when those handed over before have ended; the pod is kept for the last of them. For what no caller must
-   * wait for, be it for the lock or for the answer. `signal` is that of the run; what is thrown is passed over.
-=======
-   * Begins `task` when those handed over before have ended; the pod is kept for the last of them. For what nobody must
-   * wait for who waits for the lock or for the answer. `signal` is that of the run. `tells` is in the record as untold
+   * wait for, be it for the lock or for the answer. `signal` is that of the run. `tells` is in the record as untold
    * until the task has resolved.
->>>>>>> cbff214 (telling: mail, what is left untold is told by the next process, and a fault that comes back is told at once)
    */
   readonly meanwhile: (task: (signal: AbortSignal) => Promise<void>, tells?: Outcome) => void;
 };

@@ -94,8 +94,7 @@ export function createRuns(dependencies: RunsDependencies): Runs {
       return isNew || isResumed ? launch(run, work, isResumed) : watchElsewhere(store, run);
     },
     resumeRun: (run, work) => launch(run, work, true),
-    tellUntold: untoldTeller(dependencies, active, stopping.signal),
-    ...readsOf(store),
+    ...recordsOf(dependencies, active, stopping.signal),
     async settle(graceMs, reason) {
       const ends = () => Promise.all([...active.values()].map(({ end }) => end));
       await Promise.race([ends(), pause(graceMs, undefined, { ref: false })]);
@@ -123,8 +122,14 @@ function untoldTeller(
   };
 }
 
-function readsOf(store: RunStore): Pick<Runs, "find" | "latest"> {
+function recordsOf(
+  dependencies: RunsDependencies,
+  active: Map<string, ActiveRun>,
+  stopping: AbortSignal,
+): Pick<Runs, "find" | "latest" | "tellUntold"> {
+  const { store } = dependencies;
   return {
+    tellUntold: untoldTeller(dependencies, active, stopping),
     find: (id) => store.find(id),
     async latest(kind, database) {
       const own = (await store.all(kind)).filter((run) => run.database === database);

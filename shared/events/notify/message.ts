@@ -28,49 +28,7 @@ const trouble = (title: string, lines: readonly string[], more: Partial<Message>
 });
 const news = (title: string, lines: readonly string[]): Message => ({ title, lines, isTrouble: false });
 
-<<<<<<< HEAD
-/**
- * What is sent as a message, by event type. A completed backup and a completed cull are no message: a heartbeat says that nothing is
- * wrong. docs/telling.md has the same table.
- */
-const RULES: Readonly<Record<string, Rule>> = {
-  "dev.dormouse.backup.failed": (subject, data) =>
-    trouble(`backup of ${subject} failed`, problemLines(data), `${subject} ${toProblem(data).code}`),
-  "dev.dormouse.mirror.failed": (_, data) =>
-    trouble(
-      `backups of ${textIn(data, "database")} are missing in the bucket`,
-      [`missing there: ${listOf(data["lacking"])}`, ...problemLines(data)],
-      `${textIn(data, "database")} ${toProblem(data).code}`,
-    ),
-  "dev.dormouse.cull.failed": (subject, data) =>
-    trouble(`cull of the ${subject} failed`, problemLines(data), `${subject} ${toProblem(data).code}`),
-  "dev.dormouse.backup.suspect": (subject, data) =>
-    trouble(
-      `backup ${subject} is suspect`,
-      [
-        describeDetail(data["suspicion"]),
-        "Nothing is removed until an operator has looked. If the loss was intended, acknowledge the backup.",
-      ],
-      subject,
-    ),
-  "dev.dormouse.backup.stale": (_, data) =>
-    trouble(
-      `no recent backup of ${textIn(data, "database")} on the ${textIn(data, "place")}`,
-      [describeDetail(data["staleness"]), "Look at the runs of the backup function, then force a backup."],
-      `${textIn(data, "database")} ${textIn(data, "place")}`,
-    ),
-  "dev.dormouse.restore.planned": (subject, data) =>
-    Array.isArray(data["blockers"]) && data["blockers"].length === 0
-      ? news(`restore of ${subject} is planned`, [`strategy: ${textIn(data, "strategy")}`])
-      : undefined,
-  "dev.dormouse.restore.completed": (subject, data) =>
-    news(`restore from ${subject} is complete`, outcome(data)),
-  "dev.dormouse.restore.undone": (subject, data) => news(`restore ${subject} was undone`, outcome(data)),
-  "dev.dormouse.restore.rolledback": (subject, data) =>
-    trouble(`restore of ${subject} failed, the database is as it was`, problemLines(data)),
-};
-=======
-/** Who is told what, by event type; docs/telling.md has the same table. */
+/** What is sent as a message, by event type; docs/telling.md has the same table. */
 export const RULES = {
   "dev.dormouse.backup.failed": {
     when: "daily",
@@ -170,12 +128,11 @@ export const RULES = {
       ]),
   },
 } satisfies Readonly<Record<string, Rule>>;
->>>>>>> cbff214 (telling: mail, what is left untold is told by the next process, and a fault that comes back is told at once)
 
 export type Told = keyof typeof RULES;
 
 /**
- * The message of an event, or `undefined` where people are not told. Nothing in it comes from rows or from SQL. `asked`
+ * The message of an event, or `undefined` where none is sent. Nothing in it comes from rows or from SQL. `asked`
  * are the types of NOTIFY_ON, `where` is the namespace, as far as it is known.
  */
 export function describeEvent(

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { spawnFunction } from "../../support/function-process.ts";
+import { eventReceiver } from "../../support/event-receiver.ts";
 import { preload, problemIn, until } from "../../support/faulty.ts";
 import {
   endedRestore,
@@ -236,7 +237,9 @@ describe("a restore and the workloads of the application", () => {
     cluster.server.behave({ stopMs: "never" });
     const clock = join(stage.path, "clock");
     await writeFile(clock, "0");
-    const restore = await start({ ...preload("clock-preload.ts"), DORMOUSE_TEST_CLOCK_FILE: clock });
+    await using sink = await eventReceiver();
+    const held = { ...preload("clock-preload.ts"), DORMOUSE_TEST_CLOCK_FILE: clock };
+    const restore = await start({ ...held, K_SINK: sink.url });
     const answer = problemIn(restore.post({ filename: "latest" }));
     await until(() => cluster.server.replicas === 0);
     // Neither stopping nor taking back is possible, until the process gives up.
@@ -251,6 +254,7 @@ describe("a restore and the workloads of the application", () => {
     const run = await endedRestore(stage.path);
 
     assert.equal(problem.code, "rollback_pending");
+    assert.ok(sink.events.some(({ type }) => type === "dev.dormouse.restore.unsettled"));
     assert.equal(run.state, "failed");
     assert.deepEqual(cluster.replicas(), REPLICAS);
     assert.deepEqual(cluster.scalings(), ["frontend 0", "server 0", "server 2", "frontend 1"]);
