@@ -244,7 +244,7 @@ describe("a restore and the workloads of the application", () => {
     await until(() => cluster.server.replicas === 0);
     // Neither stopping nor taking back is possible, until the process gives up.
     cluster.kubernetes.deny("get deployments/scale");
-    await restore.logged("restore failed");
+    await restore.logged("step failed");
     await writeFile(clock, `${TEN_MINUTES_MS}`);
     const problem = await answer;
     cluster.kubernetes.allow("get deployments/scale");
