@@ -52,6 +52,7 @@ export type ErrorCode =
   | "run_superseded"
   | "undo_unavailable"
   | "rows_differ"
+  | "values_differ"
   | "database_not_ours"
   | "sessions_not_terminated"
   // the volume

@@ -45,19 +45,32 @@ function withBefore(backups: readonly Backup[], wanted: string): readonly [Backu
 
 function show(
   { output }: Session,
-  { before, now, rows, archiveBytes, databaseBytes, tables, unchanged }: Difference,
+  { before, now, rows, archiveBytes, databaseBytes, tables, unchanged, changed, isSame }: Difference,
 ): void {
   output.line(output.style("bold", plainText(`${before} → ${now}`)));
   output.line(`  rows       ${rows.map(countText).join(" → ")}`);
   output.line(`  archive    ${archiveBytes.map(bytesText).join(" → ")}`);
   output.line(`  database   ${databaseBytes.map(bytesText).join(" → ")}`);
-  const changed = tables.map(({ table: name, kind, before: old, now: current }) => [
+  const changes = tables.map(({ table: name, kind, before: old, now: current }) => [
     `  ${kind}`,
     name,
     countText(old),
     "→",
     countText(current),
   ]);
-  for (const line of table(changed, new Set([2, 4]))) output.line(line);
-  output.line(`  ${plural(unchanged, "table")} with as many rows as before`);
+  for (const line of table(changes, new Set([2, 4]))) output.line(line);
+  for (const [what, isOther] of Object.entries(changed))
+    if (isOther === true) output.line(`  changed    ${WORDS[what as keyof typeof WORDS]}`);
+  const isHashed = changed.schema !== undefined;
+  output.line(
+    isSame
+      ? "  nothing changed: all values and the schema are the same"
+      : `  ${plural(unchanged, "table")} with ${isHashed ? "the same values" : "as many rows as before"}`,
+  );
 }
+
+const WORDS = {
+  schema: "the schema: definitions, owners or grants",
+  sequences: "values of sequences",
+  largeObjects: "large objects",
+} as const;

@@ -91,10 +91,7 @@ function showResult(session: Session, result: RestoreResult): Exit {
   if (output.isJson) return (output.json(result), EXIT.good);
   const { compared, downtimeMs, workloads, undo: back, warnings, strategy } = result;
   output.line(output.style("green", DONE[strategy]));
-  if (compared !== undefined)
-    output.line(
-      `  compared   ${plural(compared.rows, "row")} in ${plural(compared.tables, "table")}: all are as in the backup`,
-    );
+  if (compared !== undefined) showCompared(output, compared);
   if (downtimeMs !== undefined) output.line(`  downtime   ${durationText(downtimeMs)}`);
   for (const { workload, replicas, ready } of workloads)
     output.line(
@@ -103,6 +100,22 @@ function showResult(session: Session, result: RestoreResult): Exit {
   for (const warning of warnings) output.line(output.style("yellow", plainText(`  warning    ${warning}`)));
   if (back !== undefined) output.line(`  undo       ${session.commandLine(undoCommand(back))}`);
   return EXIT.good;
+}
+
+function showCompared(
+  output: Session["output"],
+  { rows, tables, by, onlyCounted = [] }: NonNullable<RestoreResult["compared"]>,
+): void {
+  const all = `${plural(rows, "row")} in ${plural(tables, "table")}`;
+  output.line(
+    by === "values"
+      ? `  compared   ${all}: all values are as in the backup`
+      : `  counted    ${all}: as many as in the backup`,
+  );
+  if (onlyCounted.length > 0)
+    output.line(
+      output.style("yellow", plainText(`  warning    values not compared: ${onlyCounted.join(", ")}`)),
+    );
 }
 
 const DONE: Readonly<Record<RestoreResult["strategy"], string>> = {

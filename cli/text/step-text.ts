@@ -24,7 +24,10 @@ const SENTENCES: Readonly<Record<string, (detail: Detail) => string>> = {
   planned: ({ warnings }) =>
     `planned, with ${plural(Array.isArray(warnings) ? warnings.length : 0, "warning")}`,
   loaded: ({ bytes }) => `loaded ${bytesText(number(bytes))}`,
-  compared: ({ tables, rows }) => `compared: ${rowsText(tables, rows)} are as the backup has them`,
+  compared: ({ tables, rows, by }) =>
+    by === "values"
+      ? `compared: all values of ${rowsText(tables, rows)} are as the backup has them`
+      : `counted: ${rowsText(tables, rows)}, as many as the backup has`,
   stopped: ({ workload }) => `${words(workload)} has stopped`,
   fenced: ({ sessionsEnded }) =>
     `the live database is closed, ${plural(number(sessionsEnded), "session")} ended`,

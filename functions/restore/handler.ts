@@ -18,6 +18,7 @@ const flag = z.boolean().optional();
 /** All to the role that restores; entries of the archive that it does without. */
 const choice = {
   owner: z.literal("current").optional().describe("current: all belongs to the role that restores"),
+  compare: z.literal("values").optional().describe("values: not only the numbers of rows"),
   leaveOut: z
     .array(
       z
@@ -94,6 +95,14 @@ async function parse(body: unknown, deps: RestoreDependencies): Promise<RestoreR
     dryRun = false,
     ...asked
   } = readBody(restoreBody, body, "or be {undo, dryRun?} with the id of a run");
+  if (strategy === "in-place" && asked.compare !== undefined)
+    throw new DormouseError(
+      "request_invalid",
+      "values cannot be compared before a restore in place commits",
+      {
+        hint: 'leave compare out: the numbers of rows are compared; {"filename":...,"into":"scratch"} compares values first',
+      },
+    );
   // Refused before a run is recorded: what is no name of ours never reaches the volume.
   await refuseMisnamed(deps, filename);
   const whose = fromElsewhere === undefined ? {} : { fromElsewhere };

@@ -1,5 +1,4 @@
-import { compareRows, type Comparison } from "../../shared/postgres/databases/compare-rows.ts";
-import type { TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
+import { compareLoaded } from "./rehearsal/compare-loaded.ts";
 import { choiceOf } from "../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
@@ -16,8 +15,8 @@ import { verifyArchive } from "./verify-archive.ts";
 const LOOK_EVERY_MS = 2_000;
 
 /**
- * Verifies the archive and loads it into the database that the journal names, which is new; then ANALYZE, and the rows
- * of each table against those of the archive. The live database and its application notice nothing.
+ * Verifies the archive and loads it into the database that the journal names, which is new; then ANALYZE, and what
+ * was loaded against the backup. The live database and its application notice nothing.
  */
 export async function loadBeside(
   deps: RestoreDependencies,
@@ -55,7 +54,7 @@ export async function loadBeside(
     await load(true);
   });
   await step("loaded", { database: loaded, bytes: await deps.server.sizeBytes(loaded, signal) });
-  const compared = await checkRows(deps, saga, verified.tables);
+  const compared = await compareLoaded(deps, saga, tools, { backup, tables: verified.tables, settings });
   if (!EFFECTS[strategy].drops) await deps.server.copyProperties(likeness, loaded, signal);
   await saga.write({ phase: "loaded", compared });
 }
@@ -68,22 +67,6 @@ function mayBeChance(message: string): boolean {
   return !/permission denied|must be (?:owner|superuser|member)|No space left|disk full|role ".*" does not exist|extension/i.test(
     message,
   );
-}
-
-async function checkRows(
-  { server }: RestoreDependencies,
-  saga: JournaledRun,
-  tables: readonly TableRows[],
-): Promise<Comparison> {
-  const { signal, step } = saga.context;
-  const { loaded } = saga.journal();
-  const [counts] = await Promise.all([
-    server.countRows(loaded, tables, signal),
-    server.analyze(loaded, signal),
-  ]);
-  const compared = compareRows(tables, counts);
-  await step("compared", { ...compared });
-  return compared;
 }
 
 /** Tells every two seconds how much is there, how fast it comes and how long it may take. */

@@ -116,7 +116,8 @@ async function rehearse(
   // What was left out is not proved.
   if (backup.manifest !== undefined && choice.leaveOut === undefined) {
     const { sha256 } = backup.manifest.archive;
-    const verification = { level: "compared", at: deps.now().toISOString() } as const;
+    const level = saga.journal().compared?.by === "values" ? "compared" : "counted";
+    const verification = { level, at: deps.now().toISOString() } as const;
     // Another backup may have come to have its name.
     const change: ChangeMarks = (manifest) =>
       manifest.archive.sha256 === sha256 ? { ...manifest, verification } : manifest;

@@ -8,13 +8,14 @@ import { ARCHIVE_FORMATS } from "../postgres/archive-format.ts";
 /**
  * What has been proved about an archive:
  * - `read`: pg_restore (or, for a legacy file, the decompressor and the trailer) read it to its end. No manifest without
- * - `compared`: and a rehearsal loaded it, with the rows of each table that the manifest says
+ * - `counted`: and a rehearsal loaded it, with as many rows in each table as the manifest says
+ * - `compared`: and all values came back, by the hashes that the manifest has of them
  *
  * The format once had two more, between which and `read` nothing ever differed.
  */
 const verificationLevel = z
-  .enum(["read", "compared", "hashed", "restored"])
-  .transform((level) => (level === "compared" ? level : "read"));
+  .enum(["read", "counted", "compared", "hashed", "restored"])
+  .transform((level) => (level === "hashed" || level === "restored" ? "read" : level));
 
 /** What a dump cannot or could not hold; see `inspection.ts`. `data` is true where rows are missing. */
 const lack = z.looseObject({
@@ -164,7 +165,14 @@ export function parseManifest(name: ArchiveName, json: string): BackupManifest {
   if (manifest.data.name !== name || manifest.data.database !== parseArchiveName(name)?.database) {
     throw unreadable(name, `it belongs to ${manifest.data.name}`);
   }
-  return manifest.data;
+  return asProved(manifest.data);
+}
+
+/** Versions that hashed no values called `compared` what they had counted. */
+function asProved(manifest: BackupManifest): BackupManifest {
+  const { content, verification } = manifest;
+  if (verification.level !== "compared" || content.hashing !== undefined) return manifest;
+  return { ...manifest, verification: { ...verification, level: "counted" } };
 }
 
 /** Throws, before anything is written, for a manifest that `parseManifest` would refuse. */

@@ -51,6 +51,7 @@ export const STATUS = {
   run_superseded: 503,
   undo_unavailable: 422,
   rows_differ: 500,
+  values_differ: 500,
   database_not_ours: 422,
   sessions_not_terminated: 503,
   disk_full: 503,

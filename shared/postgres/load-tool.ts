@@ -26,7 +26,7 @@ export const BESIDE = { synchronous_commit: "off", maintenance_work_mem: "256MB"
 /** Starts pg_restore or psql; its time is bounded as a whole, since building an index says nothing for long. */
 export function startLoad(
   { tools, libpq, options }: Loader,
-  tool: "pg_restore" | "psql",
+  tool: "pg_restore" | "psql" | "pg_dump",
   given: Pick<Command, "arguments" | "inherits"> & { readonly database: string; readonly settings: Settings },
   signal: AbortSignal,
 ): RunningTool {

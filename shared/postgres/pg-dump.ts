@@ -97,7 +97,7 @@ function dumpArguments(
 }
 
 /** On a standby pg_dump leaves out the rows of unlogged tables by itself. */
-function leftOut(major: number, { kind, names }: Omission): string[] {
+export function leftOut(major: number, { kind, names }: Omission): string[] {
   if (kind === "large-objects") return [major >= 16 ? "--no-large-objects" : "--no-blobs"];
   if (kind === "row-security") return names.map((name) => `--exclude-table-data=${name}`);
   if (kind === "unreadable-tables") return names.map((name) => `--exclude-table=${name}`);

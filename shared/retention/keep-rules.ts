@@ -58,11 +58,15 @@ export function keepReasons(
 function keepAlways(ordered: readonly Backup[], context: KeepContext, keep: Keep): void {
   const newest = ordered.find((backup) => !isPartial(backup)) ?? ordered[0];
   if (newest !== undefined) keep(newest, "newest_verified", "the newest that was read to its end");
-  const proved = ordered.find(
-    (backup) => backup.manifest.verification.level === "compared" && !isPartial(backup),
-  );
+  const reached = (level: string) =>
+    ordered.find((backup) => backup.manifest.verification.level === level && !isPartial(backup));
+  const proved = reached("compared") ?? reached("counted");
   if (proved !== undefined)
-    keep(proved, "newest_compared", "the newest that a rehearsal loaded and compared");
+    keep(
+      proved,
+      "newest_compared",
+      `the newest that a rehearsal loaded and ${proved.manifest.verification.level}`,
+    );
   for (const backup of ordered) {
     if (ordered.length === 1) keep(backup, "only", "the only backup of its database");
     keepForItself(backup, context, keep);

@@ -15,7 +15,8 @@ describe("BackupManifest", () => {
   for (const [noted, level] of [
     ["hashed", "read"],
     ["restored", "read"],
-    ["compared", "compared"],
+    ["compared", "counted"],
+    ["counted", "counted"],
   ] as const) {
     it(`is read with the verification level ${noted} of an older format`, () => {
       const { name, verification, ...rest } = aManifest();
@@ -24,6 +25,16 @@ describe("BackupManifest", () => {
       assert.equal(parseManifest(name, json).verification.level, level);
     });
   }
+
+  it("is compared by value only where it has the hashes to which the values were compared", () => {
+    const { name, verification, content, ...rest } = aManifest();
+    const level = (hashing?: string) => {
+      const noted = { ...rest, name, verification: { ...verification, level: "compared" } };
+      return parseManifest(name, JSON.stringify({ ...noted, content: { ...content, hashing } })).verification
+        .level;
+    };
+    assert.deepEqual([level(), level("murmur3-x64-128-sum")], ["counted", "compared"]);
+  });
 
   const broken: readonly (readonly [string, string, RegExp])[] = [
     ["no JSON", "{", /it is not JSON/],

@@ -68,7 +68,7 @@ describe("dormouse, without a terminal", () => {
     assert.match(planned.stdout, /downtime +some seconds/);
     assert.equal(refused.code, 2);
     assert.equal(misnamed.code, 2);
-    assert.match(restored.stdout, /compared +[\d,]+ rows in \d+ tables: all are as in the backup/);
+    assert.match(restored.stdout, /counted +[\d,]+ rows in \d+ tables: as many as in the backup/);
     assert.deepEqual(print, stage.original);
     assert.equal(undone.code, 0, JSON.stringify(undone));
     assert.notDeepEqual(await stage.fingerprint(), stage.original);
@@ -93,6 +93,19 @@ describe("dormouse, without a terminal", () => {
     const { stdout } = await good("diff", "latest");
 
     assert.match(stdout, /came +public\.came +0 +→ +7/);
+    assert.match(stdout, /changed +the schema/);
+  });
+
+  it("knows that nothing changed, and which table has other values in as many rows", async () => {
+    await good("backup");
+    const same = await good("diff", "latest");
+    await stage.query(stage.database, "UPDATE came SET id = 8 WHERE id = 7");
+    await good("backup");
+    const { stdout } = await good("diff", "latest");
+
+    assert.match(same.stdout, /nothing changed: all values and the schema are the same/);
+    assert.match(stdout, /changed +public\.came +7 +→ +7/);
+    assert.doesNotMatch(stdout, /the schema:/);
   });
 
   it("lists runs, and shows one step by step", async () => {

@@ -35,6 +35,7 @@ const journalSchema = z.object({
   loaded: z.string(),
   /** What the caller asked of the load. */
   owner: z.literal("current").optional(),
+  compare: z.literal("values").optional(),
   leaveOut: z.array(z.string()).readonly().optional(),
   /** What `beside` calls it in the end. */
   target: z.string().optional(),
@@ -49,7 +50,14 @@ const journalSchema = z.object({
   /** The backup that an in-place restore took first, by which it can be undone. */
   safety: z.string().optional(),
   /** What a loaded database was found to hold, for the result, whichever process comes to give it. */
-  compared: z.object({ tables: z.int(), rows: z.int() }).optional(),
+  compared: z
+    .object({
+      tables: z.int(),
+      rows: z.int(),
+      by: z.enum(["values", "counts"]).default("counts"),
+      onlyCounted: z.array(z.string()).readonly().optional(),
+    })
+    .optional(),
   /** Until when what was kept stays, as the server has said. */
   keptUntil: z.iso.datetime().optional(),
   /** When applications lost the database. */

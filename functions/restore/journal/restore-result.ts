@@ -17,7 +17,7 @@ export type RestoreResult = {
   readonly source: string;
   /** Where the rows are now; absent after a rehearsal. */
   readonly target?: string | undefined;
-  /** Tables and rows that were counted and found equal. */
+  /** What was compared with the backup and found equal. */
   readonly compared?: Comparison | undefined;
   /** From the stop of the first workload (or the fence) until the last one was ready; absent where nothing was stopped. */
   readonly downtimeMs?: number | undefined;

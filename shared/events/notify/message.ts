@@ -181,13 +181,17 @@ function textIn(data: Data, field: string): string {
 
 function outcome(data: Data, command: (text: string) => string): string[] {
   const { compared, downtimeMs, run, undo } = data as {
-    compared?: { tables?: number; rows?: number };
+    compared?: { tables?: number; rows?: number; by?: string };
     downtimeMs?: number;
     run?: string;
     undo?: unknown;
   };
   return [
-    ...(compared === undefined ? [] : [`compared: ${compared.tables} tables, ${compared.rows} rows`]),
+    ...(compared === undefined
+      ? []
+      : [
+          `${compared.by === "values" ? "values compared" : "rows counted"}: ${compared.tables} tables, ${compared.rows} rows`,
+        ]),
     ...(downtimeMs === undefined ? [] : [`downtime: ${(downtimeMs / 1000).toFixed(1)} s`]),
     ...(undo === undefined ? [] : ["It can be undone."]),
     command(undo === undefined ? `run ${String(run)}` : `undo ${String(run)}`),

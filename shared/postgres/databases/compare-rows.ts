@@ -8,7 +8,14 @@ export type TableCount = TableRows & {
 };
 
 /** What a comparison found equal. */
-export type Comparison = { readonly tables: number; readonly rows: number };
+export type Comparison = {
+  readonly tables: number;
+  readonly rows: number;
+  /** All values, or the number of rows of each table. */
+  readonly by: "values" | "counts";
+  /** Where values were to be compared: what was not, and is not known to be equal. */
+  readonly onlyCounted?: readonly string[] | undefined;
+};
 
 const NAMED = 5;
 
@@ -40,7 +47,7 @@ export function rowsDiffer(message: string): DormouseError {
 /** What has been compared when each of these tables was found to have its rows. */
 export function compareCounts(expected: readonly TableRows[]): Comparison {
   const totals = [...sumTotals(expected).values()];
-  return { tables: totals.length, rows: totalRows(totals) };
+  return { tables: totals.length, rows: totalRows(totals), by: "counts" };
 }
 
 /** A table of several COPYs counts once, with all of them. */

@@ -8,14 +8,17 @@ export type LoadChoice = {
   readonly leaveOut?: readonly string[] | undefined;
   /** Roles that the server lacks are made first. */
   readonly createRoles?: true | undefined;
+  /** Not only the numbers of rows: a rehearsal compares values in any case. */
+  readonly compare?: "values" | undefined;
 };
 
 /** Only those fields of a request or a journal. */
-export function choiceOf({ owner, leaveOut, createRoles }: LoadChoice): LoadChoice {
+export function choiceOf({ owner, leaveOut, createRoles, compare }: LoadChoice): LoadChoice {
   return {
     ...(createRoles === undefined ? {} : { createRoles }),
     ...(owner === undefined ? {} : { owner }),
     ...(leaveOut === undefined || leaveOut.length === 0 ? {} : { leaveOut: [...leaveOut] }),
+    ...(compare === undefined ? {} : { compare }),
   };
 }
 

@@ -4,9 +4,11 @@ import type { TableCount } from "./compare-rows.ts";
 import type { DatabaseMark } from "./mark-text.ts";
 import type { ArchiveFormat } from "../archive-format.ts";
 import type { ArchiveReading } from "../read-archive.ts";
+import type { LoadedValues } from "./compare-values.ts";
+import type { Omission } from "../lacks.ts";
 import type { LoadChoice } from "./load-choice.ts";
 import type { OwnDatabase } from "./own-database.ts";
-import type { PlainDump, TableRows } from "../plain-dump/plain-dump.ts";
+import type { ColumnsOf, PlainDump, TableRows } from "../plain-dump/plain-dump.ts";
 import type { ServerRole } from "../roles/server-role.ts";
 import type { ScriptMakes } from "../plain-dump/script-makes.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
@@ -51,6 +53,16 @@ export type TargetRequest = {
     | undefined;
 };
 
+export type ReadBackRequest = {
+  readonly database: string;
+  /** Of the dump that was loaded, with what its values were written under. */
+  readonly encoding: string;
+  readonly settings: Settings;
+  readonly columnsOf: ColumnsOf;
+  /** What this role may not read, or not whole. */
+  readonly lacks: readonly Omission[];
+};
+
 export type ReplaceRequest = LoadRequest & {
   /** What the transaction must hold before it commits. */
   readonly tables: readonly TableRows[];
@@ -79,6 +91,12 @@ export type RestoreTools = {
   ): Promise<ArchiveDemands>;
   /** Loads into an empty database and stops at the first error. Throws `restore_failed`. */
   load(request: LoadRequest, signal: AbortSignal): Promise<void>;
+  /** Reads the values of a database that was loaded, and tells how many bytes have come. Throws `restore_failed`. */
+  readBack(
+    request: ReadBackRequest,
+    tell: (bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<LoadedValues>;
   /**
    * Replaces all that a database holds by an archive of format `custom`, in one transaction. `alone` is called with the
    * session that will do it, before that changes anything. Throws `restore_failed`, with nothing changed.

@@ -9,6 +9,7 @@ const PIECE_BYTES = 256 << 10;
  * lost or altered by accident; against a forger stand the archive's SHA-256 and the manifest's signature.
  */
 export type RowsHash = string;
+export const NO_ROWS: RowsHash = "0".repeat(32);
 
 /** Which hash that is: another one is to have another name. */
 export const HASHING = "murmur3-x64-128-sum";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyRows, type CopyRows, type RowsHash } from "./copy-rows.ts";
+import { copyRows, NO_ROWS, type CopyRows, type RowsHash } from "./copy-rows.ts";
 
 /** What a dump holds besides the rows of its tables. */
 export type ScriptValues = {
@@ -49,14 +49,12 @@ export function scriptValues(): {
   };
 }
 
-const NONE: RowsHash = "0".repeat(32);
-
 /** Most dumps have none. */
 function lines() {
   let rows: CopyRows | undefined;
   return {
     push: (piece: Uint8Array) => void (rows ??= copyRows()).read(piece, 0),
     count: () => rows?.count() ?? 0,
-    hash: () => rows?.hash() ?? NONE,
+    hash: () => rows?.hash() ?? NO_ROWS,
   };
 }

@@ -1,0 +1,42 @@
+import type { ReadBackRequest } from "./databases/restore-port.ts";
+import { startLoad, type Loader } from "./load-tool.ts";
+import { leftOut } from "./pg-dump.ts";
+import { plainDumpScanner, type PlainDump } from "./plain-dump/plain-dump.ts";
+
+/**
+ * The values of a database that was loaded, as a dump of it has them. pg_dump writes them, as it did the first time: no setting of a
+ * session of ours could come between the two.
+ */
+export async function readBack(
+  loader: Loader,
+  { database, encoding, settings, columnsOf, lacks }: ReadBackRequest,
+  tell: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<PlainDump> {
+  const dump = startLoad(
+    loader,
+    "pg_dump",
+    {
+      database,
+      settings,
+      arguments: [
+        "--data-only",
+        "--format=plain",
+        "--no-password",
+        `--encoding=${encoding}`,
+        ...lacks.filter(({ data }) => data).flatMap((lack) => leftOut(loader.tools.major, lack)),
+        `--dbname=${loader.libpq.conninfo(database)}`,
+      ],
+    },
+    signal,
+  );
+  dump.stdin.end();
+  const scanner = plainDumpScanner(columnsOf);
+  let bytes = 0;
+  await dump.drain((piece) => {
+    bytes += piece.length;
+    tell(bytes);
+    scanner.push(piece);
+  });
+  return scanner.end();
+}
