@@ -22,6 +22,7 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     isStandby: false,
     isSuperuser: false,
     canCreateDatabases: true,
+    inherits: true,
     ownsDatabase: true,
     sessions: 0,
     untouchableSessions: [],

@@ -11,11 +11,10 @@ export const SESSIONS_BESIDE = 4;
 /** SQL that can be pasted as it stands: it names the role, the database and each object. */
 export const BY_SQL = {
   letCreate: ({ role }) => `ALTER ROLE ${identifier(role)} CREATEDB, or use the strategy in-place`,
-  letOwn: ({ role, database, live }) => {
+  letOwn: (facts) => {
+    const { role, database, live } = facts;
     const owning = `ALTER DATABASE ${identifier(database)} OWNER TO ${identifier(role)}`;
-    return live === undefined
-      ? owning
-      : `GRANT ${identifier(live.owner)} TO ${identifier(role)}, or ${owning}`;
+    return live === undefined ? owning : `${letStandFor(facts, [live.owner])}, or ${owning}`;
   },
   endPrepared: ({ database }, names) =>
     `in ${identifier(database)}, after a look at pg_prepared_xacts: ${each(names, (name) => `ROLLBACK PREPARED ${literal(name)}`)} (or COMMIT PREPARED)`,
@@ -29,10 +28,9 @@ export const BY_SQL = {
     names.every(isPredefined)
       ? "restore to a server of a newer major, which has them by itself"
       : rolesToMake.flatMap(({ sql }) => sql).join("; "),
-  becomeOwner: ({ role }, names) =>
-    `${each(names, (name) => `GRANT ${identifier(name)} TO ${identifier(role)}`)}, or restore as a superuser`,
-  standForOwners: ({ role, forbidden }) =>
-    `${each(forbidden.roles, (name) => `GRANT ${identifier(name)} TO ${identifier(role)}`)}, restore as a superuser, or send "owner": "current", by which all belongs to ${identifier(role)}`,
+  becomeOwner: (facts, names) => `${letStandFor(facts, names)}, or restore as a superuser`,
+  standForOwners: (facts) =>
+    `${letStandFor(facts, facts.forbidden.roles)}, restore as a superuser, or send "owner": "current", by which all belongs to ${identifier(facts.role)}`,
   letConnect: ({ role, loadSessions }) =>
     `ALTER ROLE ${identifier(role)} CONNECTION LIMIT ${loadSessions + SESSIONS_BESIDE}, or lower RESTORE_JOBS, which is ${loadSessions}`,
   createTablespaces: (_, names) =>
@@ -40,6 +38,14 @@ export const BY_SQL = {
   useTablespaces: (facts, names) => `${useTablespaces(facts, names)}, or restore as a superuser`,
   useTablespaceOrStay: (facts, names) => `${useTablespaces(facts, names)}, or use the strategy in-place`,
 } satisfies Readonly<Record<string, Remedy>>;
+
+/** From 16 on each membership says by itself whether it lets a role act for another and become it. */
+function letStandFor({ role, serverMajor, inherits }: TargetFacts, names: readonly string[]): string {
+  const member = identifier(role);
+  const by = serverMajor < 16 ? "" : " WITH INHERIT TRUE, SET TRUE";
+  const grants = each(names, (name) => `GRANT ${identifier(name)} TO ${member}${by}`);
+  return serverMajor < 16 && !inherits ? `${grants}; ALTER ROLE ${member} INHERIT` : grants;
+}
 
 function useTablespaces({ role }: TargetFacts, names: readonly string[]): string {
   return each(names, (name) => `GRANT CREATE ON TABLESPACE ${identifier(name)} TO ${identifier(role)}`);

@@ -1,10 +1,8 @@
 import type pg from "pg";
 import { NOTHING_FORBIDDEN, type Forbidden } from "./forbidden-kinds.ts";
+import { MAY_STAND_FOR, mayNotSet } from "./role-rights.ts";
 import type { Owned, ScriptMakes } from "../plain-dump/script-makes.ts";
 
-/** What giving to another asks for: before 16 membership, since then the right to SET ROLE. */
-const MAY_STAND_FOR = `pg_has_role(o.oid, CASE WHEN current_setting('server_version_num')::int < 160000
-  THEN 'MEMBER' ELSE 'SET' END)`;
 /** Stands for the owner of the database that it is asked in. */
 const DATABASE_OWNER = "pg_database_owner";
 
@@ -14,8 +12,9 @@ export async function forbiddenBy(
   makes: ScriptMakes,
   databaseOwner: string | undefined,
 ): Promise<Forbidden> {
-  const { rows } = await client.query<{ isSuperuser: boolean; version: number }>(
-    `SELECT rolsuper AS "isSuperuser", current_setting('server_version_num')::int / 10000 AS version
+  const { rows } = await client.query<Me>(
+    `SELECT rolsuper AS "isSuperuser", rolinherit AS inherits, rolname::text AS name,
+       current_setting('server_version_num')::int / 10000 AS version
      FROM pg_roles WHERE rolname = current_user`,
   );
   const [me] = rows;
@@ -23,18 +22,33 @@ export async function forbiddenBy(
   return {
     ...(await forbiddenOwners(client, makes)),
     kinds: makes.ofSuperuser,
-    functionSettings: await forbiddenSettings(client, makes),
+    functionSettings: await forbiddenSettings(client, makes, me),
     doubtful: [
       ...(await doubtfulPlaces(client, makes, { databaseOwner, version: me.version })),
+      ...schemaPublic(me, databaseOwner),
       ...makes.doubtful,
     ],
   };
 }
 
+type Me = {
+  readonly name: string;
+  readonly isSuperuser: boolean;
+  readonly inherits: boolean;
+  /** Of the server. */
+  readonly version: number;
+};
+
+/** In 15 a role with NOINHERIT has no rights of its own in the schema public of its own database. */
+function schemaPublic({ name, inherits, version }: Me, databaseOwner: string | undefined): string[] {
+  const isShut = version === 15 && !inherits && databaseOwner === name;
+  return isShut ? [`what lies in the schema public (${name} is NOINHERIT)`] : [];
+}
+
 async function forbiddenOwners(client: pg.Client, { owned }: ScriptMakes) {
   const { rows } = await client.query<{ name: string }>(
     `SELECT o.rolname::text AS name FROM pg_roles o
-     WHERE o.rolname = ANY ($1) AND o.rolname <> $2 AND NOT (${MAY_STAND_FOR}) ORDER BY name`,
+     WHERE o.rolname = ANY ($1) AND o.rolname <> $2 AND NOT ${MAY_STAND_FOR} ORDER BY name`,
     [owned.map(({ owner }) => owner), DATABASE_OWNER],
   );
   const owners = rows.map(({ name }) => {
@@ -74,13 +88,17 @@ async function doubtfulPlaces(
   return rows.map(({ name }) => name);
 }
 
-async function forbiddenSettings(client: pg.Client, { functionSettings }: ScriptMakes): Promise<string[]> {
+async function forbiddenSettings(
+  client: pg.Client,
+  { functionSettings }: ScriptMakes,
+  { version }: Me,
+): Promise<string[]> {
   if (functionSettings.length === 0) return [];
   const { rows } = await client.query<{ name: string }>(
     `SELECT format('%s (SET %s)', each.what, each.name) AS name
      FROM json_to_recordset($1) AS each (name text, what text)
        LEFT JOIN pg_settings known ON lower(known.name) = lower(each.name)
-     WHERE known.context IS DISTINCT FROM 'user' AND NOT has_parameter_privilege(each.name, 'SET') ORDER BY name`,
+     WHERE ${mayNotSet("each.name", "known", version)} ORDER BY name`,
     [JSON.stringify(functionSettings)],
   );
   return rows.map(({ name }) => name);

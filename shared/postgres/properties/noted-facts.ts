@@ -3,6 +3,7 @@ import { listRoles, type DatabaseProperties } from "./database-properties.ts";
 import type { TargetRequest } from "../databases/restore-port.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 import { readProperties } from "./read-properties.ts";
+import { MAY_STAND_FOR } from "./role-rights.ts";
 import { impossible } from "./read-settings.ts";
 
 /** What the server says of the properties and settings that a manifest notes. */
@@ -13,7 +14,7 @@ export async function notedFacts(client: pg.Client, { database, noted }: TargetR
     live,
     impossibleSettings: await impossible(client, noted?.settings ?? {}),
     missingLocales: made === undefined ? [] : await missingLocales(client, made),
-    forbiddenOwner: made === undefined ? [] : await forbiddenOwner(client, made),
+    forbiddenOwner: await forbiddenOwner(client, live ?? made),
     collationVersion: noted?.properties && (await collationVersion(client, noted.properties)),
   };
 }
@@ -47,13 +48,12 @@ async function missingLocales(
   return rowCount === 1 ? missing : [...missing, `${locale} of ${localeProvider}`];
 }
 
-/** The maker of a database for another role must be able to become that role. */
-async function forbiddenOwner(client: pg.Client, { owner }: DatabaseProperties): Promise<string[]> {
+/** The maker of a database for another role must be able to become that role, and acts for it from then on. */
+async function forbiddenOwner(client: pg.Client, like: DatabaseProperties | undefined): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT o.rolname::text AS name FROM pg_roles o, pg_roles r WHERE o.rolname = $1 AND r.rolname = current_user
-       AND NOT r.rolsuper AND NOT CASE WHEN current_setting('server_version_num')::int < 160000
-         THEN pg_has_role(o.oid, 'MEMBER') ELSE pg_has_role(o.oid, 'SET') END`,
-    [owner],
+       AND NOT r.rolsuper AND NOT ${MAY_STAND_FOR}`,
+    [like?.owner],
   );
   return rows.map(({ name }) => name);
 }
@@ -63,7 +63,7 @@ async function collationVersion(
   client: pg.Client,
   { localeProvider, collate, locale, collationVersion: noted }: DatabaseProperties,
 ): Promise<string | undefined> {
-  if (noted === undefined) return undefined;
+  if (noted === undefined || !(await tellsVersions(client))) return undefined;
   const { rows } = await client.query<{ version: string | null }>(
     `SELECT pg_database_collation_actual_version(d.oid) AS version FROM pg_database d, to_jsonb(d) AS row
      WHERE coalesce(row ->> 'datlocprovider', 'c') = $1 AND d.datcollate = $2
@@ -71,4 +71,10 @@ async function collationVersion(
     [localeProvider.slice(0, 1), collate, locale ?? ""],
   );
   return rows[0]?.version ?? undefined;
+}
+
+/** From 15 on. */
+async function tellsVersions(client: pg.Client): Promise<boolean> {
+  const sql = "SELECT FROM pg_proc WHERE proname = 'pg_database_collation_actual_version'";
+  return (await client.query(sql)).rowCount === 1;
 }

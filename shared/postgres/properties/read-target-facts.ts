@@ -7,6 +7,7 @@ import { DormouseError } from "../../errors.ts";
 import { MAKES_NOTHING } from "../plain-dump/script-makes.ts";
 import { planRoles, type PlannedRoles } from "../roles/planned-roles.ts";
 import { forbiddenBy } from "./find-forbidden.ts";
+import { mayNotSet } from "./role-rights.ts";
 import { needsOfMade, notedFacts } from "./noted-facts.ts";
 import { OF_ONE_DATABASE } from "./one-database.ts";
 import { refusePooler } from "../session/pooler.ts";
@@ -31,15 +32,20 @@ async function inOneSnapshot(
   const needs = needsOfMade(request.needs, noted.live, request);
   await client.query("BEGIN READ ONLY");
   try {
+    const rights = await ownRights(client, database);
     return {
       ...noted,
-      ...(await ownRights(client, database)),
+      ...rights,
       ...(await listSessions(client, database)),
       ...(await findHolders(client, database)),
       missing: await findMissing(client, needs),
       homes: await homesOf(client),
       ...(await forbiddenTo(client, database, needs)),
-      forbiddenSettings: await forbiddenSettings(client, noted.live ?? request.noted?.properties),
+      forbiddenSettings: await forbiddenSettings(
+        client,
+        noted.live ?? request.noted?.properties,
+        rights.serverMajor,
+      ),
       targetTaken:
         (await names(client, "SELECT datname::text AS name FROM pg_database WHERE datname = $1", target))
           .length > 0,
@@ -67,7 +73,7 @@ async function ownRights(client: pg.Client, database: string) {
     `SELECT r.rolname::text AS role, split_part(current_setting('server_version'), ' ', 1) AS "serverVersion",
        current_setting('server_version_num')::int / 10000 AS "serverMajor", d.oid IS NOT NULL AS exists,
        CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS bytes,
-       pg_is_in_recovery() AS "isStandby", r.rolsuper AS "isSuperuser", r.rolcreatedb AS "canCreateDatabases",
+       pg_is_in_recovery() AS "isStandby", r.rolsuper AS "isSuperuser", r.rolcreatedb AS "canCreateDatabases", r.rolinherit AS inherits,
        CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END AS "roleConnectionLimit",
        coalesce(pg_has_role(d.datdba, 'USAGE'), false) AS "ownsDatabase",
        current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int AS "lockHolders",
@@ -181,6 +187,7 @@ async function forbiddenTo(client: pg.Client, database: string, { extensions, ta
 async function forbiddenSettings(
   client: pg.Client,
   properties: DatabaseProperties | undefined,
+  serverMajor: number,
 ): Promise<string[]> {
   return names(
     client,
@@ -188,7 +195,7 @@ async function forbiddenSettings(
      FROM json_to_recordset($1) AS setting (role text, name text) LEFT JOIN pg_roles r ON r.rolname = setting.role
        LEFT JOIN pg_settings known ON lower(known.name) = lower(setting.name)
      WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-       AND (known.context IS DISTINCT FROM 'user' AND NOT has_parameter_privilege(setting.name, 'SET')
+       AND (${mayNotSet("setting.name", "known", serverMajor)}
          OR r.rolname <> current_user AND NOT ${MAY_ALTER_ROLE})`,
     JSON.stringify(properties?.settings ?? []),
   );

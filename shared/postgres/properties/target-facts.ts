@@ -17,6 +17,8 @@ export type TargetFacts = PlannedRoles & {
   readonly isStandby: boolean;
   readonly isSuperuser: boolean;
   readonly canCreateDatabases: boolean;
+  /** Before 16: whether it has the rights of the roles that it is a member of without becoming them. */
+  readonly inherits: boolean;
   readonly ownsDatabase: boolean;
   /** How many sessions this role may have at once; -1 for any number. */
   readonly roleConnectionLimit: number;
@@ -45,7 +47,7 @@ export type TargetFacts = PlannedRoles & {
   readonly eventTriggersOfOthers: readonly string[];
   /** Locales of the database to make that this server does not have. */
   readonly missingLocales: readonly string[];
-  /** The owner of the database to make, where this role may not give it one of its own. */
+  /** The owner of the database to make, where this role may not become that role, or not act for it. */
   readonly forbiddenOwner: readonly string[];
   /** By which this server sorts text in the locale of the backup. */
   readonly collationVersion: string | undefined;

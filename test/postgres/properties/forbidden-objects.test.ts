@@ -184,6 +184,19 @@ x" OWNER TO ${OTHER}`,
     what: "row security that is forced",
     sql: `SET ROLE ${ROLE}; CREATE SCHEMA s; CREATE TABLE s.t (n int); ALTER TABLE s.t ENABLE ROW LEVEL SECURITY; ALTER TABLE s.t FORCE ROW LEVEL SECURITY`,
   },
+  ...[
+    "CREATE TABLE public.t (n int)",
+    "CREATE SCHEMA own; CREATE TABLE own.t (n int)",
+    `CREATE SCHEMA m AUTHORIZATION ${MEMBER}; SET ROLE ${MEMBER}; CREATE TABLE m.t (n int)`,
+  ].map((sql) => ({
+    what: `a role that does not inherit: ${sql.replace(MEMBER, "a member")}`,
+    sql: `ALTER ROLE ${ROLE} NOINHERIT; GRANT CREATE ON SCHEMA public TO ${ROLE}; SET ROLE ${ROLE}; ${sql}`,
+  })),
+  {
+    what: "a function with a role that it becomes",
+    sql: `CREATE FUNCTION l(int) RETURNS int LANGUAGE sql SET role = '${MEMBER}' AS 'SELECT 1'`,
+    choice: { owner: "current" },
+  },
   {
     what: "grants on functions of the server",
     sql: `GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal() TO ${MEMBER}`,
@@ -243,6 +256,7 @@ describe("what a role may not make is in the plan, by name", () => {
         assert.ok(isTold || failed === undefined, `not told: ${failed}`);
         for (const { names } of blockers) assert.notDeepEqual(names, []);
       } finally {
+        await server.query("postgres", `ALTER ROLE ${ROLE} INHERIT`);
         await server.dropDatabase(loaded);
         await server.dropDatabase(database);
       }

@@ -21,12 +21,16 @@ describe("what the server says of a database that a manifest notes and that is g
 
   after(() => server.query("postgres", `DROP ROLE ${role}`));
 
-  async function factsOf(properties: Partial<DatabaseProperties>, settings: Settings = {}) {
+  async function factsOf(
+    properties: Partial<DatabaseProperties>,
+    settings: Settings = {},
+    database = "there is none",
+  ) {
     const client = await connect(settingsOf(server), "postgres", new AbortController().signal);
     const noted = { properties: { ...plainDatabase, ...properties } as DatabaseProperties, settings };
     try {
       await client.query(`SET ROLE ${role}`);
-      const request = { database: "there is none", target: "there is none", needs: NO_NEEDS, noted };
+      const request = { database, target: "there is none", needs: NO_NEEDS, noted };
       return await targetFacts(client, request);
     } finally {
       await client.end();
@@ -68,6 +72,34 @@ describe("what the server says of a database that a manifest notes and that is g
 
       assert.deepEqual(facts[key], names);
     });
+
+  it("names the owner of a database that is there, where the role may act for it or become it alone", async () => {
+    const owner = `${role}_owner`;
+    const database = await server.createDatabase();
+    await server.query("postgres", `CREATE ROLE ${owner}; ALTER DATABASE "${database}" OWNER TO ${owner}`);
+    const forbidden = async (sql: string) => {
+      await server.query("postgres", sql);
+      return (await factsOf({}, {}, database)).forbiddenOwner;
+    };
+    try {
+      const halves =
+        server.major < 16
+          ? [`ALTER ROLE ${role} NOINHERIT; GRANT ${owner} TO ${role}`]
+          : ["INHERIT FALSE, SET TRUE", "INHERIT TRUE, SET FALSE"].map(
+              (by) => `GRANT ${owner} TO ${role} WITH ${by}`,
+            );
+
+      for (const sql of halves) assert.deepEqual(await forbidden(sql), [owner], sql);
+      const whole = `ALTER ROLE ${role} INHERIT; GRANT ${owner} TO ${role}`;
+      assert.deepEqual(
+        await forbidden(server.major < 16 ? whole : `${whole} WITH INHERIT TRUE, SET TRUE`),
+        [],
+      );
+    } finally {
+      await server.dropDatabase(database);
+      await server.query("postgres", `DROP ROLE ${owner}`);
+    }
+  });
 
   it("names roles and tablespaces that are missing, also those that only its settings and grants need", async () => {
     const { missing } = await factsOf({
