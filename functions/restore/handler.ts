@@ -6,7 +6,7 @@ import { parseWanted } from "./plan/restorable.ts";
 import { nearestHint, offeringNearest } from "../../shared/catalog/offer-nearest.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import { restore } from "./restore.ts";
-import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
+import type { RestoreDependencies, RestoreRequest } from "./restoring.ts";
 import { showRestores } from "./show-restores.ts";
 import { readBody } from "../../shared/http/read-body.ts";
 

@@ -1,16 +1,12 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { compareLoaded } from "./rehearsal/compare-loaded.ts";
-import { choiceOf } from "../../shared/postgres/databases/load-choice.ts";
-import type { Restorable } from "./plan/restorable.ts";
-import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
 import { progressOf } from "../../shared/run/progress.ts";
-import type { RunContext } from "../../shared/run/run.ts";
-import { EFFECTS } from "./plan/strategy.ts";
-import { ownDatabase } from "./journal/journal.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
+import { ownDatabase } from "./journal/journal.ts";
 import { refuseUnmet } from "./plan-restore.ts";
-import type { RestoreDependencies } from "./restore-dependencies.ts";
-import type { JournaledRun } from "./journal/journaled-run.ts";
-import { verifyArchive } from "./verify-archive.ts";
+import { EFFECTS } from "./plan/strategy.ts";
+import { readJournal, type Restoring, writeJournal } from "./restoring.ts";
+import { type Load, verifyArchive } from "./verify-archive.ts";
 
 const LOOK_EVERY_MS = 2_000;
 
@@ -18,32 +14,27 @@ const LOOK_EVERY_MS = 2_000;
  * Verifies the archive and loads it into the database that the journal names, which is new; then ANALYZE, and what
  * was loaded against the backup. The live database and its application notice nothing.
  */
-export async function loadBeside(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  backup: Restorable,
-  tools: RestoreTools,
-): Promise<void> {
-  const { run, signal, step } = saga.context;
-  const { database, loaded, strategy, ...begun } = saga.journal();
-  const choice = choiceOf(begun);
-  const own = ownDatabase(saga.journal(), run.id);
+export async function loadBeside(restoring: Restoring, toLoad: Load): Promise<void> {
+  const { run, signal, step, server, files } = restoring;
+  const { backup, choice, tools } = toLoad;
+  const { database, loaded, strategy } = readJournal(restoring);
+  const own = ownDatabase({ strategy, database }, run.id);
   if (own === undefined) throw new DormouseError("internal", `${strategy} loads no database of its own`);
   const likeness = { like: database, otherwise: backup.manifest?.properties };
   const makeEmpty = async () => {
     // What an earlier attempt left there is a part of it at best. The new one tells that the run is under way.
-    await deps.server.drop(own, signal);
-    await deps.server.create(own, likeness, signal);
+    await server.drop(own, signal);
+    await server.create(own, likeness, signal);
   };
   await makeEmpty();
-  await using verified = await verifyArchive(deps.files, { backup, choice }, tools, saga.context);
+  await using verified = await verifyArchive(files, toLoad, restoring);
   const { file, demands } = verified;
-  await refuseUnmet(deps, { strategy, backup, demands }, signal);
-  const settings = await deps.server.settingsOfLoad(database, backup.manifest?.settings, signal);
+  await refuseUnmet(restoring, { strategy, backup, demands });
+  const settings = await server.settingsOfLoad(database, backup.manifest?.settings, signal);
   const request = { database: loaded, file, format: backup.format, settings, choice };
   const expectedBytes = backup.manifest?.content.databaseBytes;
   const load = (isAlone: boolean) =>
-    watched(deps, saga, expectedBytes, () => tools.load({ ...request, isAlone }, signal));
+    watched(restoring, expectedBytes, () => tools.load({ ...request, isAlone }, signal));
   // Without offsets each of several jobs would walk the archive from its beginning to every table.
   const isWalked = backup.manifest?.archive.offsets === false;
   await load(isWalked).catch(async (error: unknown) => {
@@ -53,10 +44,10 @@ export async function loadBeside(
     await makeEmpty();
     await load(true);
   });
-  await step("loaded", { database: loaded, bytes: await deps.server.sizeBytes(loaded, signal) });
-  const compared = await compareLoaded(deps, saga, tools, { backup, tables: verified.tables, settings });
-  if (!EFFECTS[strategy].drops) await deps.server.copyProperties(likeness, loaded, signal);
-  await saga.write({ phase: "loaded", compared });
+  await step("loaded", { database: loaded, bytes: await server.sizeBytes(loaded, signal) });
+  const compared = await compareLoaded(restoring, toLoad, { tables: verified.tables, settings });
+  if (!EFFECTS[strategy].drops) await server.copyProperties(likeness, loaded, signal);
+  await writeJournal(restoring, { phase: "loaded", compared });
 }
 
 /**
@@ -71,15 +62,13 @@ function mayBeChance(message: string): boolean {
 
 /** Tells every two seconds how much is there, how fast it comes and how long it may take. */
 async function watched(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
+  restoring: Restoring,
   expectedBytes: number | undefined,
   load: () => Promise<void>,
 ): Promise<void> {
-  const { signal, progress } = saga.context;
   const ended = new AbortController();
-  const both = AbortSignal.any([signal, ended.signal]);
-  const watching = watchSize(deps, { database: saga.journal().loaded, expectedBytes }, both, progress);
+  const signal = AbortSignal.any([restoring.signal, ended.signal]);
+  const watching = watchSize({ ...restoring, signal }, expectedBytes);
   try {
     await load();
   } finally {
@@ -88,18 +77,15 @@ async function watched(
   }
 }
 
-async function watchSize(
-  { server, pause, now }: RestoreDependencies,
-  { database, expectedBytes }: { readonly database: string; readonly expectedBytes: number | undefined },
-  signal: AbortSignal,
-  progress: RunContext["progress"],
-): Promise<void> {
-  const begunMs = now().getTime();
+async function watchSize(restoring: Restoring, expectedBytes: number | undefined): Promise<void> {
+  const { server, progress, signal } = restoring;
+  const { loaded } = readJournal(restoring);
+  const begunMs = performance.now();
   try {
     for (;;) {
-      await pause(LOOK_EVERY_MS, signal);
-      const bytes = await server.sizeBytes(database, signal);
-      progress({ loading: database, ...progressOf(bytes, expectedBytes, now().getTime() - begunMs) });
+      await pause(LOOK_EVERY_MS, undefined, { signal });
+      const bytes = await server.sizeBytes(loaded, signal);
+      progress({ loading: loaded, ...progressOf(bytes, expectedBytes, performance.now() - begunMs) });
     }
   } catch {
     // Looking on is a courtesy: when it ends or fails, the load itself tells how it went.

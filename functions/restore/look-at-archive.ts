@@ -2,11 +2,12 @@ import { findNeeds } from "./plan/blockers.ts";
 import { within } from "../../shared/deadline.ts";
 import { choiceWarnings, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./plan/restorable.ts";
-import type { ArchiveDemands, RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
+import type { ArchiveDemands } from "../../shared/postgres/plain-dump/plain-dump.ts";
 import type { TargetFacts } from "../../shared/postgres/properties/target-facts.ts";
 import type { ArchiveNeeds } from "../../shared/postgres/plain-dump/script-needs.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
-import type { RestoreDependencies } from "./restore-dependencies.ts";
+import type { Load } from "./verify-archive.ts";
+import type { Planning } from "./restoring.ts";
 
 /** A bucket may take its time; the table of contents is a few hundred kilobytes. */
 const BEGINNING_MS = 60_000;
@@ -18,23 +19,20 @@ type Looked = {
 };
 
 /** At the server, for what the manifest says and for what the beginning of the archive holds. */
-export async function lookAt(
-  deps: RestoreDependencies,
-  { backup, choice, target }: Looked,
-  signal: AbortSignal,
-) {
-  const { database } = deps.settings;
+export async function lookAtArchive(planning: Planning, { backup, choice, target }: Looked) {
+  const { server, settings, signal } = planning;
+  const { database } = settings;
   const asked = { database, target, needs: findNeeds(backup), noted: backup?.manifest };
-  const facts = await deps.server.inspect(asked, signal);
+  const facts = await server.inspect(asked, signal);
   if (backup === undefined) return { facts, warnings: [] };
-  const tools = await deps.server.tools(facts.serverMajor, signal);
-  const demands = await demandsOf(deps, { backup, choice }, tools, signal);
+  const tools = await server.tools(facts.serverMajor, signal);
+  const demands = await demandsOf(planning, { backup, choice, tools });
   const warnings = [...(tools.warning === undefined ? [] : [tools.warning]), ...choiceWarnings(choice)];
   if (demands === undefined) return { facts, tools, warnings };
   if ("unread" in demands) return { facts, tools, warnings: [...warnings, demands.unread] };
   const { makes } = demands;
   const needs = bothNeeds(asked.needs, demands.needs, choice);
-  const known = await deps.server.inspect({ ...asked, needs, makes }, signal);
+  const known = await server.inspect({ ...asked, needs, makes }, signal);
   return { facts: known, tools, demands, warnings: [...warnings, ...doubtWarnings(known)] };
 }
 
@@ -55,10 +53,8 @@ function bothNeeds(noted: ArchiveNeeds, read: ArchiveNeeds, { owner, leaveOut }:
 
 /** What cannot be looked at here fails the verification of the whole archive, before anything is touched. */
 async function demandsOf(
-  { files }: RestoreDependencies,
-  { backup, choice }: { readonly backup: Restorable; readonly choice: LoadChoice },
-  tools: RestoreTools,
-  signal: AbortSignal,
+  { files, signal }: Planning,
+  { backup, choice, tools }: Load,
 ): Promise<ArchiveDemands | { readonly unread: string } | undefined> {
   if (backup.format !== "custom") return undefined;
   try {

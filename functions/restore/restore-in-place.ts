@@ -1,36 +1,23 @@
+import { takeBackup } from "../../shared/backup/take-backup.ts";
+import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import { compareCounts } from "../../shared/postgres/databases/compare-rows.ts";
-import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
-import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
-import type { Restorable } from "./plan/restorable.ts";
-import type { RestoreResult } from "./journal/restore-result.ts";
-import type { RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
-import { ensureWakeUp, restart } from "./swap-databases.ts";
-import type { RestoreDependencies } from "./restore-dependencies.ts";
-import { downSince, stopWorkloads } from "./workloads/restart-workloads.ts";
+import { readResult, type RestoreResult } from "./journal/restore-result.ts";
 import { refuseUnmet } from "./plan-restore.ts";
-import type { JournaledRun } from "./journal/journaled-run.ts";
-import { readResult } from "./journal/restore-result-of.ts";
-import { verifyArchive, type VerifiedArchive } from "./verify-archive.ts";
-
-type Given = {
-  readonly backup: Restorable;
-  readonly tools: RestoreTools;
-  readonly choice: LoadChoice;
-};
+import { beginJournal, hasBegun, readJournal, type Restoring, writeJournal } from "./restoring.ts";
+import { restart } from "./swap-databases.ts";
+import { type Load, verifyArchive, type VerifiedArchive } from "./verify-archive.ts";
+import { downSince, ensureWakeUp, stopWorkloads } from "./workloads/restart-workloads.ts";
 
 /** For a role that may not create databases: stop, safety backup, replace all content in one transaction, start. */
-export async function restoreInPlace(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  held: HeldDatabase,
-  given: Given,
-): Promise<RestoreResult> {
-  const { database } = deps.settings;
-  const { backup, tools, choice } = given;
-  await using verified = await verifyArchive(deps.files, given, tools, saga.context);
-  await refuseUnmet(deps, { strategy: "in-place", backup, demands: verified.demands }, saga.context.signal);
-  if (!saga.hasBegun())
-    await saga.begin({
+export async function restoreInPlace(restoring: Restoring, load: Load): Promise<RestoreResult> {
+  const { held, files, run, settings } = restoring;
+  const { database } = settings;
+  const { backup, choice } = load;
+  await using verified = await verifyArchive(files, load, restoring);
+  const { demands } = verified;
+  await refuseUnmet(restoring, { strategy: "in-place", backup, demands });
+  if (!hasBegun(restoring))
+    await beginJournal(restoring, {
       ...choice,
       strategy: "in-place",
       phase: "loaded",
@@ -38,41 +25,56 @@ export async function restoreInPlace(
       source: backup.name,
       loaded: database,
     });
-  await held.claim(database, saga.context.run.id);
-  await ensureWakeUp(deps, saga);
-  await stopWorkloads(deps, saga);
-  const { name: safety } = await deps.safetyBackup(held, saga.context);
-  await replace(deps, saga, held, { given, verified, safety });
-  return readResult(saga, await restart(deps, saga, held));
+  await held.claim(database, run.id);
+  await ensureWakeUp(restoring);
+  await stopWorkloads(restoring);
+  const { name: safety } = await takeSafetyBackup(restoring);
+  await replace(restoring, load, verified, safety);
+  return readResult(restoring, await restart(restoring));
 }
 
-type Replacement = { readonly given: Given; readonly verified: VerifiedArchive; readonly safety: string };
+/** By the lock that the restore holds already, and found again by the run's name when that is taken up. */
+function takeSafetyBackup(restoring: Restoring): Promise<BackupManifest> {
+  const request = {
+    database: restoring.settings.database,
+    label: `before ${restoring.run.id}`,
+    pin: "safety backup of a restore in place",
+    allowIncomplete: new Set<never>(),
+    retryForMs: 0,
+    waitsForLock: false,
+    held: restoring.held,
+  };
+  return takeBackup({ ...restoring, request });
+}
 
 async function replace(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  held: HeldDatabase,
-  { given, verified, safety }: Replacement,
+  restoring: Restoring,
+  { backup, choice, tools }: Load,
+  { file, tables }: VerifiedArchive,
+  safety: string,
 ): Promise<void> {
-  const { signal, step } = saga.context;
-  const { database } = saga.journal();
-  const { backup, tools, choice } = given;
-  const { file, tables } = verified;
-  const connectionLimit = saga.journal().connectionLimit ?? (await held.connectionLimit(database));
-  await saga.write({ phase: "swapping", connectionLimit, safety, downSince: downSince(deps, saga) });
-  const settings = await deps.server.settingsOfLoad(database, backup.manifest?.settings, signal);
+  const { held, server, signal, step } = restoring;
+  const { database, connectionLimit: noted } = readJournal(restoring);
+  const connectionLimit = noted ?? (await held.connectionLimit(database));
+  await writeJournal(restoring, {
+    phase: "swapping",
+    connectionLimit,
+    safety,
+    downSince: downSince(restoring),
+  });
+  const settings = await server.settingsOfLoad(database, backup.manifest?.settings, signal);
   const request = { database, file, format: backup.format, tables, settings, choice };
   await tools.replace(
     request,
     async ({ pid, transaction }) => {
       // It is committed only if the rows are these: a process that learns that it was, knows what was compared.
-      await saga.write({ transaction, compared: compareCounts(tables) });
+      await writeJournal(restoring, { transaction, compared: compareCounts(tables) });
       await held.isolate(database, pid);
     },
     signal,
   );
-  await saga.write({ phase: "starting" });
+  await writeJournal(restoring, { phase: "starting" });
   await held.limitConnections(database, connectionLimit);
   await step("replaced", { backup: backup.name });
-  await deps.server.analyze(database, signal);
+  await server.analyze(database, signal);
 }

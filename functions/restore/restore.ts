@@ -1,23 +1,29 @@
-import { EFFECTS } from "./plan/strategy.ts";
-import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
-import { restoreMayGoOn } from "../../shared/run/resume.ts";
-import type { RestorePlan } from "./plan/restore-plan.ts";
-import type { RestoreResult } from "./journal/restore-result.ts";
-import { isOwnedElsewhere, type Run, type RunContext } from "../../shared/run/run.ts";
+import { announce } from "../../shared/events/announce.ts";
 import { asDormouseError, DormouseError, problemFrom } from "../../shared/errors.ts";
 import { dropExpired } from "../../shared/postgres/databases/drop-expired.ts";
-import { swapDatabases } from "./swap-databases.ts";
+import { restoreMayGoOn } from "../../shared/run/resume.ts";
+import { isOwnedElsewhere, type Run, type RunContext } from "../../shared/run/run.ts";
+import { sweepLeftovers } from "../../shared/run/sweep-leftovers.ts";
+import { findWanted } from "./find-wanted.ts";
 import { holdDatabase } from "./journal/hold-database.ts";
-import { findWanted, toPlan, refuseBlocked } from "./plan-restore.ts";
-import type { RestoreDependencies, RestoreRequest } from "./restore-dependencies.ts";
-import { openJournal, type JournaledRun } from "./journal/journaled-run.ts";
+import { readResult, type RestoreEvent, type RestoreResult } from "./journal/restore-result.ts";
 import { settleForSure, settleOthers } from "./journal/settle-failed.ts";
 import { resetLimit, settle, stepAfter } from "./journal/settle-restore.ts";
-import { readResult } from "./journal/restore-result-of.ts";
-import { sweepLeftovers } from "../../shared/run/sweep-leftovers.ts";
+import { refuseBlocked, toPlan } from "./plan-restore.ts";
+import type { RestorePlan } from "./plan/restore-plan.ts";
+import { EFFECTS } from "./plan/strategy.ts";
+import {
+  hasBegun,
+  type OpenRestore,
+  openRestore,
+  readJournal,
+  refreshJournal,
+  type RestoreDependencies,
+  type RestoreRequest,
+  type Restoring,
+} from "./restoring.ts";
 import { carryOutRestore } from "./strategies.ts";
-import type { RestoreEvent } from "./journal/restore-events.ts";
-import { announce } from "../../shared/events/announce.ts";
+import { swapDatabases } from "./swap-databases.ts";
 
 /**
  * Restores, or says how it would. A failure leaves the live database and the workloads as they were; a process that is
@@ -29,7 +35,9 @@ export async function restore(
   context: RunContext,
 ): Promise<RestoreResult | RestorePlan> {
   try {
-    return await planOrRestore(deps, request, context);
+    const open = openRestore(deps, context);
+    if (request.dryRun) return (await toPlan(open, await findWanted(open, request))).plan;
+    return await restoreOrSettle(open, request);
   } catch (error) {
     // The record is left to the next process: no step of this one goes there.
     const { run, meanwhile } = context;
@@ -39,94 +47,72 @@ export async function restore(
   }
 }
 
-async function planOrRestore(
-  deps: RestoreDependencies,
-  request: RestoreRequest,
-  context: RunContext,
-): Promise<RestoreResult | RestorePlan> {
-  if (request.dryRun) return plan(deps, request, context);
-  const saga = openJournal(context);
+async function restoreOrSettle(open: OpenRestore, request: RestoreRequest): Promise<RestoreResult> {
   try {
-    const named = await nameLatest(deps, request, saga);
-    const result = await holdDatabase(deps, saga, (held, own) => attempt(deps, named, own, held));
-    announceResult(deps, context, result);
+    const named = await nameLatest(open, request);
+    const result = await holdDatabase(open, (restoring) => attempt(restoring, named));
+    announceResult(open, result);
     return result;
   } catch (error) {
-    if (context.signal.aborted || isOwnedElsewhere(asDormouseError(error).code)) throw error;
-    const result = saga.hasBegun() ? await settleForSure(deps, saga, error) : undefined;
+    if (open.signal.aborted || isOwnedElsewhere(asDormouseError(error).code)) throw error;
+    const result = hasBegun(open) ? await settleForSure(open, error) : undefined;
     if (result === undefined) {
-      announceFailure(deps, context, "rolledback", error);
+      announceFailure(open, open, "rolledback", error);
       throw error;
     }
-    announceResult(deps, context, result);
+    announceResult(open, result);
     return result;
   }
 }
 
-async function plan(
-  deps: RestoreDependencies,
-  request: RestoreRequest,
-  { signal }: RunContext,
-): Promise<RestorePlan> {
-  return (await toPlan(deps, await findWanted(deps, request, signal), signal)).plan;
+async function attempt(restoring: Restoring, request: RestoreRequest): Promise<RestoreResult> {
+  const { signal, step, settings, files } = restoring;
+  const run = await refreshJournal(restoring);
+  await step("locked");
+  await settleOthers(restoring);
+  await dropExpired(restoring, settings.database, signal);
+  await sweepLeftovers(restoring, run, []);
+  const asked = pinnedDown(request, restoring);
+  await files.sweep(settings.database, asked.kind === "undo" ? undefined : asked.filename);
+  if (restoring.isResumed && !hasBegun(restoring)) throw begunNothing();
+  if (hasBegun(restoring)) {
+    const next = await stepAfter(restoring, restoreMayGoOn(run, new Date()));
+    await step("resumed", { phase: readJournal(restoring).phase, next });
+    if (next === "continue") return readResult(restoring, await swapDatabases(restoring));
+    if (next !== "again") return settled(restoring, run);
+    // A session that connected meanwhile would have the one place that was left.
+    await resetLimit(restoring);
+  }
+  return begin(restoring, asked);
 }
 
-async function attempt(
-  deps: RestoreDependencies,
-  request: RestoreRequest,
-  saga: JournaledRun,
-  held: HeldDatabase,
-): Promise<RestoreResult> {
-  const { signal, step, amend } = saga.context;
-  const run = await saga.refresh();
-  await step("locked");
-  await settleOthers(deps, held, saga.context);
-  await dropExpired(deps, deps.settings.database, signal);
-  await sweepLeftovers({ ...deps, catalog: deps.volume }, run, []);
-  const asked = pinnedDown(request, saga);
-  await deps.files.sweep(deps.settings.database, asked.kind === "undo" ? undefined : asked.filename);
-  if (saga.context.isResumed && !saga.hasBegun()) throw begunNothing();
-  if (saga.hasBegun()) {
-    const next = await stepAfter(deps, saga, held, restoreMayGoOn(run, deps.now()));
-    await step("resumed", { phase: saga.journal().phase, next });
-    if (next === "continue") return readResult(saga, await swapDatabases(deps, saga, held));
-    if (next !== "again") return settled(deps, saga, held, run);
-    // A session that connected meanwhile would have the one place that was left.
-    await resetLimit(saga.journal(), held);
-  }
-  const found = await findWanted(deps, asked, signal);
-  const { plan: planned, serverMajor } = await toPlan(deps, found, signal);
-  announce(deps, saga.context, {
+async function begin(restoring: Restoring, request: RestoreRequest): Promise<RestoreResult> {
+  const { step, amend, settings } = restoring;
+  const found = await findWanted(restoring, request);
+  const { plan, facts } = await toPlan(restoring, found);
+  announce(restoring, restoring, {
     type: "dev.dormouse.restore.planned",
-    subject: deps.settings.database,
-    data: planned,
+    subject: settings.database,
+    data: plan,
   } satisfies RestoreEvent);
-  const { strategy, blockers, warnings } = planned;
+  const { strategy, blockers, warnings } = plan;
   await step("planned", { strategy, blockers: blockers.length, warnings });
-  refuseBlocked(planned);
+  refuseBlocked(plan);
   if (found.backup !== undefined) await amend({ uses: [found.backup.name] });
-  return carryOutRestore(deps, saga, held, {
-    found,
-    serverMajor,
-    liveExists: await liveExists(deps, signal),
-  });
+  return carryOutRestore(restoring, found, facts);
 }
 
 /** The bucket may have the latest: it is asked before there is a lock that others wait for. */
-async function nameLatest(
-  deps: RestoreDependencies,
-  request: RestoreRequest,
-  saga: JournaledRun,
-): Promise<RestoreRequest> {
-  if (saga.hasBegun() || request.kind === "undo" || request.filename !== "latest") return request;
-  const { backup } = await findWanted(deps, request, saga.context.signal);
+async function nameLatest(open: OpenRestore, request: RestoreRequest): Promise<RestoreRequest> {
+  if (hasBegun(open) || request.kind === "undo" || request.filename !== "latest") return request;
+  const { backup } = await findWanted(open, request);
   return backup === undefined ? request : { ...request, filename: backup.name };
 }
 
 /** What was latest when the run began stays what it restores. */
-function pinnedDown(request: RestoreRequest, saga: JournaledRun): RestoreRequest {
-  if (!saga.hasBegun() || request.kind === "undo") return request;
-  return { ...request, filename: saga.journal().source };
+function pinnedDown(request: RestoreRequest, restoring: Restoring): RestoreRequest {
+  if (!hasBegun(restoring) || request.kind === "undo") return request;
+  return { ...request, filename: readJournal(restoring).source };
 }
 
 /** Only a request begins a restore: a record alone does not. */
@@ -136,13 +122,8 @@ function begunNothing(): DormouseError {
   });
 }
 
-async function settled(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  held: HeldDatabase,
-  run: Run,
-): Promise<RestoreResult> {
-  const result = await settle(deps, saga, held);
+async function settled(restoring: Restoring, run: Run): Promise<RestoreResult> {
+  const result = await settle(restoring);
   if (result !== undefined) return result;
   throw new DormouseError(
     "interrupted",
@@ -153,14 +134,10 @@ async function settled(
   );
 }
 
-async function liveExists({ server, settings }: RestoreDependencies, signal: AbortSignal): Promise<boolean> {
-  return (await server.look([settings.database], signal)).has(settings.database);
-}
-
-function announceResult(deps: RestoreDependencies, context: RunContext, result: RestoreResult): void {
+function announceResult(open: OpenRestore, result: RestoreResult): void {
   const { needsBackup } = EFFECTS[result.strategy];
   const type = needsBackup ? "dev.dormouse.restore.completed" : "dev.dormouse.restore.undone";
-  announce(deps, context, { type, subject: result.source, data: result } satisfies RestoreEvent);
+  announce(open, open, { type, subject: result.source, data: result } satisfies RestoreEvent);
 }
 
 function announceFailure(

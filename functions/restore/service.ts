@@ -8,8 +8,8 @@ import { leftoversCheck, restoreCheck } from "./doctor/check-restore.ts";
 import { workloadsCheck } from "./doctor/check-workloads.ts";
 import { dropExpired } from "../../shared/postgres/databases/drop-expired.ts";
 import { runChecks } from "../../shared/doctor/run-checks.ts";
-import { removeSource } from "./journal/remove-source.ts";
-import type { RestoreDependencies } from "./restore-dependencies.ts";
+import { removeSource } from "./workloads/restart-workloads.ts";
+import type { RestoreDependencies } from "./restoring.ts";
 import { databaseCheck } from "../../shared/doctor/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/session/connection-settings.ts";
 import { runsInPod } from "../../shared/function/service.ts";
@@ -30,8 +30,8 @@ const REMOVE_WITHIN_MS = 10_000;
 export async function restoreService(config: RestoreConfig, surroundings: ProcessContext): Promise<Service> {
   const wired = await wire(config, surroundings);
   const { deps, call, dispose } = wired;
-  const { log, now, events } = deps;
-  const { runs, awake } = runsInPod(config, { store: deps.runs, log, now, events });
+  const { log, events } = deps;
+  const { runs, awake } = runsInPod(config, { store: deps.runs, log, now: () => new Date(), events });
   const handler = restoreHandler(deps, wake);
   const checks = listChecks(config, wired, surroundings.searchPath);
   const leftUnfinished = () => deps.runs.unfinished("restore", deps.settings.database);
@@ -65,8 +65,8 @@ function listChecks(config: RestoreConfig, { deps, call }: Wired, searchPath: st
     ...(asksTheCluster(config) ? REVIEWS : []),
   ];
   return [
-    volumeCheck(config.BACKUP_DIR, deps.now),
-    restoreDirCheck(openRestoreDir(config), deps.now),
+    volumeCheck(config.BACKUP_DIR, () => new Date()),
+    restoreDirCheck(openRestoreDir(config), () => new Date()),
     databaseCheck(connectionSettings(config), { database, allowIncomplete: new Set() }, place),
     ...mirrorChecks(config, "restore"),
     restoreCheck(deps),

@@ -1,7 +1,7 @@
 import { suspectsIn } from "./plan/suspects.ts";
 import type { Suspicion } from "../../shared/retention/suspicion.ts";
 import { type Problem, problemFrom } from "../../shared/errors.ts";
-import type { RestoreDependencies } from "./restore-dependencies.ts";
+import type { RestoreDependencies } from "./restoring.ts";
 import { serverSoon, showCatalog, type ShownCatalog } from "../../shared/catalog/show-catalog.ts";
 
 export type RestoreOverview = Omit<ShownCatalog, "backups"> & {
@@ -15,9 +15,9 @@ export type RestoreOverview = Omit<ShownCatalog, "backups"> & {
 
 /** What can be restored, and what can be taken back. */
 export async function showRestores(deps: RestoreDependencies, signal: AbortSignal): Promise<RestoreOverview> {
-  const { catalog, settings } = deps;
+  const { merged, settings } = deps;
   const [{ listing, origin }, undoable] = await Promise.all([
-    showCatalog(deps, catalog, settings.database, signal),
+    showCatalog(deps, merged, settings.database, signal),
     undoableSoon(deps, signal),
   ]);
   const { database, suspectDropPercent: dropPercent } = settings;

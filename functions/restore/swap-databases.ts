@@ -1,74 +1,54 @@
-import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
-import type { RestartedWorkload } from "./journal/restore-result.ts";
-import { removeSource } from "./journal/remove-source.ts";
-import type { RestoreDependencies } from "./restore-dependencies.ts";
-import { downSince, startWorkloads, stopWorkloads } from "./workloads/restart-workloads.ts";
+import type { Stopped } from "./journal/restore-result.ts";
 import { EFFECTS } from "./plan/strategy.ts";
-import type { JournaledRun } from "./journal/journaled-run.ts";
-
-/** What came of it, for the result of the run. */
-export type Swapped = {
-  readonly downtimeMs: number | undefined;
-  readonly workloads: readonly RestartedWorkload[];
-};
+import { readJournal, type Restoring, writeJournal } from "./restoring.ts";
+import {
+  downSince,
+  ensureWakeUp,
+  removeWakeUp,
+  startWorkloads,
+  stopWorkloads,
+} from "./workloads/restart-workloads.ts";
 
 /** Stop, fence, swap, start. From here on only the journal knows what the application needs back. */
-export async function swapDatabases(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  held: HeldDatabase,
-): Promise<Swapped> {
-  const { run, signal, step } = saga.context;
-  const { database, loaded, kept } = saga.journal();
+export async function swapDatabases(restoring: Restoring): Promise<Stopped> {
+  const { run, signal, step, held, settings } = restoring;
+  const { database, loaded, kept } = readJournal(restoring);
   // Both, so that whichever of them is dropped meanwhile, the other one tells that something was stopped.
   for (const name of [loaded, database]) await held.claim(name, run.id);
-  await ensureWakeUp(deps, saga);
-  await stopWorkloads(deps, saga);
+  await ensureWakeUp(restoring);
+  await stopWorkloads(restoring);
   signal.throwIfAborted();
 
-  await saga.write({ phase: "swapping", downSince: downSince(deps, saga) });
+  await writeJournal(restoring, { phase: "swapping", downSince: downSince(restoring) });
   const ended = await held.fence(database);
   await held.fence(loaded);
   await step("fenced", { sessionsEnded: ended });
   // Not asked whether to stop: the swap takes less time than opening again, and a lost lock fails it.
-  const keepMs = deps.settings.undoForMs;
-  await held.swapNames({ live: database, loaded, kept, run: run.id, keepMs });
-  return finishExchange(deps, saga, held);
-}
-
-/** Before the first step that must not stay half done. */
-export async function ensureWakeUp({ wakeUpSource }: RestoreDependencies, saga: JournaledRun): Promise<void> {
-  const { run, signal, step } = saga.context;
-  const { missing } = await wakeUpSource.ensure(run.id, signal);
-  if (missing !== undefined) await step("wakeup_unavailable", { why: missing });
+  await held.swapNames({ live: database, loaded, kept, run: run.id, keepMs: settings.undoForMs });
+  return finishSwap(restoring);
 }
 
 /** After the swap, however this process learned of it. */
-export async function finishExchange(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  held: HeldDatabase,
-): Promise<Swapped> {
-  const { database, kept, strategy, source } = saga.journal();
-  if (!EFFECTS[strategy].needsBackup) await forgetKept(deps, source);
-  const until = kept === undefined ? undefined : await keptUntil(deps, kept, saga.context.signal);
-  if (kept === undefined || until === undefined) await saga.write({ phase: "starting" });
-  else await saga.write({ phase: "starting", keptUntil: until.toISOString() }, { database: kept, until });
-  await held.reopen(database);
-  await saga.context.step("swapped", { kept });
-  return restart(deps, saga, held);
+export async function finishSwap(restoring: Restoring): Promise<Stopped> {
+  const { database, kept, strategy, source } = readJournal(restoring);
+  if (!EFFECTS[strategy].needsBackup) await forgetKept(restoring, source);
+  const until = kept === undefined ? undefined : await keptUntil(restoring, kept);
+  if (kept === undefined || until === undefined) await writeJournal(restoring, { phase: "starting" });
+  else {
+    const entry = { phase: "starting", keptUntil: until.toISOString() } as const;
+    await writeJournal(restoring, entry, { database: kept, until });
+  }
+  await restoring.held.reopen(database);
+  await restoring.step("swapped", { kept });
+  return restart(restoring);
 }
 
-async function keptUntil(
-  { server }: RestoreDependencies,
-  kept: string,
-  signal: AbortSignal,
-): Promise<Date | undefined> {
+async function keptUntil({ server, signal }: Restoring, kept: string): Promise<Date | undefined> {
   return (await server.look([kept], signal)).get(kept)?.kept?.until;
 }
 
 /** What an undo has made live again is kept no longer. */
-async function forgetKept({ runs, log }: RestoreDependencies, undone: string): Promise<void> {
+async function forgetKept({ runs, log }: Restoring, undone: string): Promise<void> {
   try {
     const record = await runs.find(undone);
     if (record?.kept !== undefined) await runs.update({ ...record, kept: undefined });
@@ -77,22 +57,13 @@ async function forgetKept({ runs, log }: RestoreDependencies, undone: string): P
   }
 }
 
-/** The end of every saga that stopped something: start, measure, and nothing is under way any more. */
-export async function restart(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  held: HeldDatabase,
-): Promise<Swapped> {
-  const workloads = await startWorkloads(deps, saga);
-  const { database, downSince: since } = saga.journal();
-  await held.release([database], saga.context.run.id);
-  const downtimeMs = since === undefined ? undefined : deps.now().getTime() - Date.parse(since);
-  await saga.write({ phase: "ended" });
-  await removeWakeUp(deps, saga);
+/** The end of every restore that stopped something: start, measure, and nothing is under way any more. */
+export async function restart(restoring: Restoring): Promise<Stopped> {
+  const workloads = await startWorkloads(restoring);
+  const { database, downSince: since } = readJournal(restoring);
+  await restoring.held.release([database], restoring.run.id);
+  const downtimeMs = since === undefined ? undefined : Date.now() - Date.parse(since);
+  await writeJournal(restoring, { phase: "ended" });
+  await removeWakeUp(restoring);
   return { downtimeMs, workloads };
-}
-
-/** While the record does not tell that the run has ended, a process must be woken to record it. */
-export async function removeWakeUp(deps: RestoreDependencies, saga: JournaledRun): Promise<void> {
-  if (!saga.hasUnwrittenEntry()) await removeSource(deps, saga.context.signal);
 }

@@ -2,9 +2,17 @@ import { expectedTables, type LoadChoice } from "../../shared/postgres/databases
 import type { ArchiveFile, ArchiveFiles } from "../../shared/catalog/archives/archive-file.ts";
 import { totalRows, type TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
 import type { Restorable } from "./plan/restorable.ts";
-import type { ArchiveDemands, RestoreTools } from "../../shared/postgres/databases/restore-port.ts";
+import type { ArchiveDemands } from "../../shared/postgres/plain-dump/plain-dump.ts";
+import type { RestoreTools } from "../../shared/postgres/restore-tools.ts";
 import type { RunContext } from "../../shared/run/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
+
+/** What is loaded, how, and by which client tools. */
+export type Load = {
+  readonly backup: Restorable;
+  readonly choice: LoadChoice;
+  readonly tools: RestoreTools;
+};
 
 export type VerifiedArchive = {
   readonly file: ArchiveFile;
@@ -21,8 +29,7 @@ export type VerifiedArchive = {
  */
 export async function verifyArchive(
   files: ArchiveFiles,
-  { backup, choice }: { readonly backup: Restorable; readonly choice: LoadChoice },
-  tools: RestoreTools,
+  { backup, choice, tools }: Load,
   { signal, step }: Pick<RunContext, "signal" | "step">,
 ): Promise<VerifiedArchive> {
   const file = await files.open(backup, signal);

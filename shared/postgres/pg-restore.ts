@@ -1,4 +1,4 @@
-import type { LoadRequest } from "./databases/restore-port.ts";
+import type { LoadRequest } from "./databases/load-choice.ts";
 import { chosen, entryLists, usingList, type UsedList } from "./archive-list.ts";
 import { INHERITED } from "./process/child-process.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";

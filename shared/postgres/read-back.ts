@@ -1,7 +1,18 @@
-import type { ReadBackRequest } from "./databases/restore-port.ts";
 import { startLoad, type Loader } from "./load-tool.ts";
 import { leftOut } from "./pg-dump.ts";
-import { plainDumpScanner, type PlainDump } from "./plain-dump/plain-dump.ts";
+import type { Omission } from "./lacks.ts";
+import type { Settings } from "./properties/database-properties.ts";
+import { plainDumpScanner, type ColumnsOf, type PlainDump } from "./plain-dump/plain-dump.ts";
+
+export type ReadBackRequest = {
+  readonly database: string;
+  /** Of the dump that was loaded, with what its values were written under. */
+  readonly encoding: string;
+  readonly settings: Settings;
+  readonly columnsOf: ColumnsOf;
+  /** What this role may not read, or not whole. */
+  readonly lacks: readonly Omission[];
+};
 
 /**
  * The values of a database that was loaded, as a dump of it has them. pg_dump writes them, as it did the first time: no setting of a

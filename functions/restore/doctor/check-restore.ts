@@ -4,7 +4,7 @@ import { RESTORE_ROLE } from "../plan/restore-plan.ts";
 import { NO_NEEDS } from "../../../shared/postgres/plain-dump/script-needs.ts";
 import { identifier } from "../../../shared/postgres/sql-text.ts";
 import { findDoubts } from "../journal/doubts-of.ts";
-import type { RestoreDependencies } from "../restore-dependencies.ts";
+import type { RestoreDependencies } from "../restoring.ts";
 
 type Dependencies = Pick<RestoreDependencies, "server" | "settings" | "runs" | "expired">;
 type Found = readonly Omit<Finding, "check">[];

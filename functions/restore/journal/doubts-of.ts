@@ -2,7 +2,7 @@ import type { DatabaseMark } from "../../../shared/postgres/databases/mark-text.
 import { parseJournal } from "./journal.ts";
 import type { DoubtfulRecord } from "../../../shared/run/run.ts";
 import { workloadText } from "../workloads/workload.ts";
-import type { RestoreDependencies } from "../restore-dependencies.ts";
+import type { RestoreDependencies } from "../restoring.ts";
 import { isRunDatabase } from "../../../shared/postgres/databases/own-database.ts";
 
 export type Doubt = {

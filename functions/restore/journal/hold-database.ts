@@ -1,58 +1,54 @@
-import type { HeldDatabase } from "../../../shared/postgres/databases/held-database.ts";
 import type { Queueing } from "../../../shared/postgres/session/advisory-lock.ts";
 import { strategiesThat } from "../plan/strategy.ts";
 import { parseJournal } from "./journal.ts";
 import { isTransient, retrying } from "../../../shared/retry.ts";
 import type { Run } from "../../../shared/run/run.ts";
 import { asDormouseError, DormouseError, type ErrorCode } from "../../../shared/errors.ts";
-import type { RestoreDependencies } from "../restore-dependencies.ts";
-import type { JournaledRun } from "./journaled-run.ts";
+import { hasBegun, type OpenRestore, type Restoring, underLock } from "../restoring.ts";
+
+/** How long taking back a failed restore is tried within its run. Then the next start, ping or request goes on. */
+export const SETTLE_MS = 300_000;
 
 /**
  * A restore waits for the lock, and goes before all that only try to have it: an event can be taken again. One that is
  * taken up, or has begun, must end: the process that had it before may still be ending.
  */
 export async function holdDatabase<Result>(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  work: (held: HeldDatabase, own: JournaledRun) => Promise<Result>,
+  open: OpenRestore,
+  work: (restoring: Restoring) => Promise<Result>,
 ): Promise<Result> {
-  const { isResumed, run, signal } = saga.context;
-  const mustEnd = () => isResumed || saga.hasBegun();
-  const locked = { database: deps.settings.database, run: run.id, queue: createQueue(deps, saga, mustEnd()) };
+  const { isResumed, run, signal, lock, settings } = open;
+  const mustEnd = () => isResumed || hasBegun(open);
+  const locked = { database: settings.database, run: run.id, queue: createQueue(open, mustEnd()) };
   let isIn = false;
   return retrying(
     signal,
     () => {
       isIn = false;
-      return deps.lock.hold(locked, signal, async (held) => {
+      return lock.hold(locked, signal, async (held) => {
         isIn = true;
-        if (!mustEnd()) await refuseOvertaken(deps, run);
-        return work(held, saga.within(held));
+        if (!mustEnd()) await refuseOvertaken(open);
+        return work(underLock(open, held));
       });
     },
     ({ error, code, elapsedMs }) => {
-      const mayPass = (!isIn && isHeld(code)) || (!saga.hasBegun() && isTransient(code));
+      const mayPass = (!isIn && isHeld(code)) || (!hasBegun(open) && isTransient(code));
       if (!mayPass || !mustEnd()) return false;
-      if (elapsedMs > deps.settings.settleForMs) throw unsettled(run, error);
+      if (elapsedMs > SETTLE_MS) throw unsettled(run, error);
       return true;
     },
   );
 }
 
 /** Without the lock, the record of a run that is taken up is another's to write. */
-function createQueue(
-  { runs, settings }: RestoreDependencies,
-  { context }: JournaledRun,
-  mustEnd: boolean,
-): Queueing {
-  if (mustEnd) return { forMs: settings.settleForMs, join: async () => true };
+function createQueue({ runs, settings, step }: OpenRestore, mustEnd: boolean): Queueing {
+  if (mustEnd) return { forMs: SETTLE_MS, join: async () => true };
   return {
     forMs: settings.busyForMs,
     async join(holder) {
       const other = holder === undefined ? undefined : await runs.find(holder);
       if (settings.busyForMs === 0 || (other !== undefined && changesLive(other))) return false;
-      await context.step("waiting", {
+      await step("waiting", {
         for: holder ?? "another run",
         atMostSeconds: settings.busyForMs / 1000,
       });
@@ -62,7 +58,7 @@ function createQueue(
 }
 
 /** A second request for the same restore wants a restore: what was restored meanwhile has been in use since. */
-async function refuseOvertaken({ runs, settings }: RestoreDependencies, own: Run): Promise<void> {
+async function refuseOvertaken({ runs, settings, run: own }: OpenRestore): Promise<void> {
   const other = (await runs.all("restore")).find(
     (run) => run.id !== own.id && run.database === settings.database && hasChangedSince(run, own.acceptedAt),
   );

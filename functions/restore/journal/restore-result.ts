@@ -1,5 +1,9 @@
+import type { Problem } from "../../../shared/errors.ts";
 import type { Comparison } from "../../../shared/postgres/databases/compare-rows.ts";
-import type { Strategy } from "../plan/strategy.ts";
+import { choiceWarnings } from "../../../shared/postgres/databases/load-choice.ts";
+import type { RestorePlan } from "../plan/restore-plan.ts";
+import { EFFECTS, type Strategy } from "../plan/strategy.ts";
+import { type OpenRestore, readJournal } from "../restoring.ts";
 
 export type RestartedWorkload = {
   readonly workload: string;
@@ -8,6 +12,14 @@ export type RestartedWorkload = {
   /** Why it is not. */
   readonly why?: string | undefined;
 };
+
+/** What became of what was stopped. */
+export type Stopped = {
+  readonly downtimeMs: number | undefined;
+  readonly workloads: readonly RestartedWorkload[];
+};
+
+export const NOTHING_STOPPED: Stopped = { downtimeMs: undefined, workloads: [] };
 
 export type RestoreResult = {
   readonly run: string;
@@ -26,3 +38,52 @@ export type RestoreResult = {
   readonly undo?: { readonly body: Readonly<Record<string, string>>; readonly until?: string } | undefined;
   readonly warnings: readonly string[];
 };
+
+/** What others hear of a restore. */
+export type RestoreEvent =
+  | {
+      readonly type: "dev.dormouse.restore.planned";
+      readonly subject: string;
+      readonly data: RestorePlan;
+    }
+  | {
+      readonly type: "dev.dormouse.restore.completed" | "dev.dormouse.restore.undone";
+      readonly subject: string;
+      readonly data: RestoreResult;
+    }
+  | {
+      /** Unsettled: it is neither complete nor taken back, and the next process goes on. */
+      readonly type: "dev.dormouse.restore.rolledback" | "dev.dormouse.restore.unsettled";
+      readonly subject: string;
+      readonly data: { readonly run: string; readonly database: string; readonly problem: Problem };
+    };
+
+/** The result of a restore that has ended, for this process or for one that finished another's. */
+export function readResult(restore: OpenRestore, { downtimeMs, workloads }: Stopped): RestoreResult {
+  const journal = readJournal(restore);
+  const { strategy, source, database, target, compared } = journal;
+  const undo = describeUndo(restore);
+  return {
+    run: restore.run.id,
+    strategy,
+    database,
+    source,
+    target: EFFECTS[strategy].drops ? undefined : (target ?? database),
+    compared,
+    downtimeMs,
+    workloads,
+    ...(undo === undefined ? {} : { undo }),
+    warnings: [
+      ...choiceWarnings(journal),
+      ...workloads.flatMap(({ workload, ready, why }) => (ready ? [] : [`${workload} is not ready: ${why}`])),
+    ],
+  };
+}
+
+/** A safety backup is pinned and stays; a database that a swap took out of use does not. */
+function describeUndo(restore: OpenRestore): RestoreResult["undo"] {
+  const { strategy, kept, keptUntil: until, safety } = readJournal(restore);
+  if (safety !== undefined) return { body: { filename: safety, strategy: "in-place" } };
+  if (kept === undefined || !EFFECTS[strategy].swaps) return undefined;
+  return { body: { undo: restore.run.id }, ...(until === undefined ? {} : { until }) };
+}

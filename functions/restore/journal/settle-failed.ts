@@ -1,35 +1,38 @@
-import type { HeldDatabase } from "../../../shared/postgres/databases/held-database.ts";
 import { parseJournal } from "./journal.ts";
 import type { RestoreResult } from "./restore-result.ts";
 import { retrying } from "../../../shared/retry.ts";
 import { isOwnedElsewhere, type RunContext } from "../../../shared/run/run.ts";
 import { asDormouseError } from "../../../shared/errors.ts";
-import { holdDatabase, unsettled } from "./hold-database.ts";
-import type { RestoreDependencies } from "../restore-dependencies.ts";
-import { openJournal, type JournaledRun } from "./journaled-run.ts";
+import { holdDatabase, SETTLE_MS, unsettled } from "./hold-database.ts";
+import {
+  bestEffort,
+  hasBegun,
+  type OpenRestore,
+  openRestore,
+  refreshJournal,
+  type Restoring,
+} from "../restoring.ts";
 import { settle } from "./settle-restore.ts";
 
 /**
  * The holder of the lock knows that no other restore is under way: what an earlier one left unfinished is finished or
  * taken back, before anything else is touched.
  */
-export async function settleOthers(
-  deps: RestoreDependencies,
-  held: HeldDatabase,
-  context: RunContext,
-): Promise<void> {
+export async function settleOthers(restoring: Restoring): Promise<void> {
+  const { held, runs, settings, step } = restoring;
   const waiting = await held.waiting();
-  for (const run of await deps.runs.unfinished("restore", deps.settings.database)) {
+  for (const run of await runs.unfinished("restore", settings.database)) {
     // One that has not begun, and whose process waits for this lock, has its turn later.
     const isToCome = run.journal === undefined && waiting.has(run.id);
-    if (run.id === context.run.id || isToCome) continue;
+    if (run.id === restoring.run.id || isToCome) continue;
     let current = run;
     const amend: RunContext["amend"] = async (changes) => {
       current = { ...current, ...changes };
-      await deps.runs.update(current);
+      await runs.update(current);
     };
     if (parseJournal(run.journal) !== undefined) {
-      const result = await settle(deps, openJournal({ ...context, run, amend }), held);
+      const others = openRestore(restoring, { ...restoring, run, amend });
+      const result = await settle({ ...others, held });
       if (result !== undefined) current = { ...current, result };
     }
     const problem = {
@@ -38,47 +41,38 @@ export async function settleOthers(
     } as const;
     const end =
       current.result === undefined ? { state: "failed" as const, problem } : { state: "succeeded" as const };
-    await deps.runs.update({ ...current, ...end, finishedAt: deps.now() });
-    await context.step("settled", { run: run.id, state: end.state });
+    await runs.update({ ...current, ...end, finishedAt: new Date() });
+    await step("settled", { run: run.id, state: end.state });
   }
 }
 
 /** With the lock anew, since it may be the lock that failed; in the end it is left to the next process. */
-export async function settleForSure(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  cause: unknown,
-): Promise<RestoreResult | undefined> {
-  const { run, signal } = saga.context;
+export async function settleForSure(open: OpenRestore, cause: unknown): Promise<RestoreResult | undefined> {
+  const { run, signal, log } = open;
   const { code, message } = asDormouseError(cause);
   // Without the lock the record may be another's by now.
-  deps.log.warn("restore failed", { run: run.id, code, error: message });
+  log.warn("restore failed", { run: run.id, code, error: message });
   return retrying(
     signal,
-    () => holdDatabase(deps, saga, (held, own) => settleOwn(deps, own, held, cause)),
+    () => holdDatabase(open, (restoring) => settleOwn(restoring, cause)),
     ({ error, code: failed, elapsedMs }) => {
       if (isOwnedElsewhere(failed)) return false;
-      if (elapsedMs > deps.settings.settleForMs) throw unsettled(run, error, cause);
+      if (elapsedMs > SETTLE_MS) throw unsettled(run, error, cause);
       return true;
     },
   );
 }
 
 /** By the record, if that can be read: the lock may have been another's in between. */
-async function settleOwn(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  held: HeldDatabase,
-  cause: unknown,
-): Promise<RestoreResult | undefined> {
+async function settleOwn(restoring: Restoring, cause: unknown): Promise<RestoreResult | undefined> {
   try {
-    await saga.refresh();
+    await refreshJournal(restoring);
   } catch (error) {
     if (isOwnedElsewhere(asDormouseError(error).code)) throw error;
-    deps.log.warn("record not read", { run: saga.context.run.id, error: String(error) });
+    restoring.log.warn("record not read", { run: restoring.run.id, error: String(error) });
   }
-  if (!saga.hasBegun()) return undefined;
+  if (!hasBegun(restoring)) return undefined;
   const { code, message } = asDormouseError(cause);
-  await saga.bestEffort(deps.log).context.step("failed", { code, error: message });
-  return settle(deps, saga, held);
+  await bestEffort(restoring).step("failed", { code, error: message });
+  return settle(restoring);
 }

@@ -1,47 +1,36 @@
-import type { HeldDatabase } from "../../../shared/postgres/databases/held-database.ts";
-import { nextStep, ownDatabase, type NextStep, type RestoreJournal } from "./journal.ts";
-import type { RestoreResult } from "./restore-result.ts";
 import { asDormouseError } from "../../../shared/errors.ts";
-import { finishExchange, restart, removeWakeUp, type Swapped } from "../swap-databases.ts";
-import type { RestoreDependencies } from "../restore-dependencies.ts";
-import { startWorkloads } from "../workloads/restart-workloads.ts";
 import { EFFECTS } from "../plan/strategy.ts";
-import type { JournaledRun } from "./journaled-run.ts";
-import { readResult } from "./restore-result-of.ts";
+import { bestEffort, readJournal, type Restoring, writeJournal } from "../restoring.ts";
+import { finishSwap, restart } from "../swap-databases.ts";
+import { removeWakeUp, startWorkloads } from "../workloads/restart-workloads.ts";
+import { nextStep, ownDatabase, type NextStep } from "./journal.ts";
+import { NOTHING_STOPPED, readResult, type RestoreResult, type Stopped } from "./restore-result.ts";
 
 /** What the journal and the server together ask for. */
-export async function stepAfter(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  held: HeldDatabase,
-  mayGoOn: boolean,
-): Promise<NextStep> {
-  const journal = saga.journal();
+export async function stepAfter(restoring: Restoring, mayGoOn: boolean): Promise<NextStep> {
+  const { run, signal, server } = restoring;
+  const journal = readJournal(restoring);
   const { database, loaded, kept } = journal;
   const names = [database, loaded, ...(kept === undefined ? [] : [kept])];
-  const { run, signal } = saga.context;
-  const there = await deps.server.look(names, signal);
+  const there = await server.look(names, signal);
   const underWay = [...there.values()].some((mark) => mark.underWay === run.id);
   const found = {
     underWay,
     live: there.has(database),
     loaded: there.has(loaded),
     kept: kept !== undefined && there.has(kept),
-    replaced: underWay && (await hasReplaced(deps, saga, held)),
+    replaced: underWay && (await hasReplaced(restoring)),
   };
   return nextStep(journal, found, mayGoOn);
 }
 
 /** Whether an in-place restore was committed. A psql whose process is gone may still be about to do so: it is ended first. */
-async function hasReplaced(
-  { server }: RestoreDependencies,
-  saga: JournaledRun,
-  held: HeldDatabase,
-): Promise<boolean> {
-  const { strategy, phase, database, transaction } = saga.journal();
+async function hasReplaced(restoring: Restoring): Promise<boolean> {
+  const { server, held, signal } = restoring;
+  const { strategy, phase, database, transaction } = readJournal(restoring);
   if (!EFFECTS[strategy].replaces || phase !== "swapping" || transaction === undefined) return false;
   await held.isolate(database, undefined);
-  return server.hasCommitted(transaction, saga.context.signal);
+  return server.hasCommitted(transaction, signal);
 }
 
 /**
@@ -49,74 +38,69 @@ async function hasReplaced(
  * server says of no database that the run is under way, nothing is touched; where it can say nothing, since the live one
  * is gone, the application has its replicas back.
  */
-export async function settle(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  held: HeldDatabase,
-): Promise<RestoreResult | undefined> {
-  const next = await stepAfter(deps, saga, held, false);
-  const bestEffort = saga.bestEffort(deps.log);
-  if (next === "finish") return readResult(saga, await finish(deps, bestEffort, held));
+export async function settle(restoring: Restoring): Promise<RestoreResult | undefined> {
+  const next = await stepAfter(restoring, false);
+  const tolerant = bestEffort(restoring);
+  if (next === "finish") return readResult(restoring, await finish(tolerant));
   if (next === "roll-back") {
-    await rollBack(deps, bestEffort, held);
+    await rollBack(tolerant);
     return undefined;
   }
   // Without a database nothing becomes ready, and the restore that is to make one waits for this lock.
-  if (next === "start") await startWorkloads(deps, bestEffort, 0);
-  await removeWakeUp(deps, bestEffort);
-  return next === "tell" ? readResult(saga, { downtimeMs: undefined, workloads: [] }) : undefined;
+  if (next === "start") await startWorkloads(tolerant, 0);
+  await removeWakeUp(tolerant);
+  return next === "tell" ? readResult(restoring, NOTHING_STOPPED) : undefined;
 }
 
-async function finish(deps: RestoreDependencies, saga: JournaledRun, held: HeldDatabase): Promise<Swapped> {
-  const { swaps, replaces } = EFFECTS[saga.journal().strategy];
-  if (swaps) return finishExchange(deps, saga, held);
-  await resetLimit(saga.journal(), held);
-  if (replaces) await analyze(deps, saga);
-  await dropLoaded(deps, saga);
-  return restart(deps, saga, held);
+async function finish(restoring: Restoring): Promise<Stopped> {
+  const { swaps, replaces } = EFFECTS[readJournal(restoring).strategy];
+  if (swaps) return finishSwap(restoring);
+  await resetLimit(restoring);
+  if (replaces) await analyze(restoring);
+  await dropLoaded(restoring);
+  return restart(restoring);
 }
 
 /** Plans without statistics are slow, and autovacuum makes them sooner or later: that is worth no failure. */
-async function analyze({ server, log }: RestoreDependencies, saga: JournaledRun): Promise<void> {
-  const { database } = saga.journal();
-  await server.analyze(database, saga.context.signal).catch((error: unknown) => {
-    saga.context.signal.throwIfAborted();
+async function analyze(restoring: Restoring): Promise<void> {
+  const { server, log, signal } = restoring;
+  const { database } = readJournal(restoring);
+  await server.analyze(database, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
     log.warn("database not analyzed", { database, error: String(error) });
   });
 }
 
 /** The application comes back first, then what was loaded is dropped. Every line may be taken twice. */
-async function rollBack(deps: RestoreDependencies, saga: JournaledRun, held: HeldDatabase): Promise<void> {
-  const { database, loaded } = saga.journal();
-  const { run, step } = saga.context;
-  await saga.write({ phase: "rolling-back" });
+async function rollBack(restoring: Restoring): Promise<void> {
+  const { held, run, step } = restoring;
+  const { database, loaded } = readJournal(restoring);
+  await writeJournal(restoring, { phase: "rolling-back" });
   await held.reopen(database);
-  await resetLimit(saga.journal(), held);
-  await startWorkloads(deps, saga);
-  await removeWakeUp(deps, saga);
+  await resetLimit(restoring);
+  await startWorkloads(restoring);
+  await removeWakeUp(restoring);
   // Last: until then the run is under way.
-  await dropLoaded(deps, saga);
+  await dropLoaded(restoring);
   await held.release([database, loaded], run.id);
   await step("rolledback", { database });
 }
 
 /** What the server does not call ours stays, and is told. */
-async function dropLoaded(deps: RestoreDependencies, saga: JournaledRun): Promise<void> {
-  const { run, signal } = saga.context;
-  const own = ownDatabase(saga.journal(), run.id);
+async function dropLoaded(restoring: Restoring): Promise<void> {
+  const { server, log, run, signal } = restoring;
+  const own = ownDatabase(readJournal(restoring), run.id);
   try {
-    if (own !== undefined) await deps.server.drop(own, signal);
+    if (own !== undefined) await server.drop(own, signal);
   } catch (error) {
     const { code, message, hint } = asDormouseError(error);
     if (code !== "database_not_ours") throw error;
-    deps.log.warn("database not dropped", { run: run.id, error: message, hint });
+    log.warn("database not dropped", { run: run.id, error: message, hint });
   }
 }
 
 /** As it was before an in-place restore lowered it. */
-export async function resetLimit(
-  { database, connectionLimit }: RestoreJournal,
-  held: HeldDatabase,
-): Promise<void> {
-  if (connectionLimit !== undefined) await held.limitConnections(database, connectionLimit);
+export async function resetLimit(restoring: Restoring): Promise<void> {
+  const { database, connectionLimit } = readJournal(restoring);
+  if (connectionLimit !== undefined) await restoring.held.limitConnections(database, connectionLimit);
 }

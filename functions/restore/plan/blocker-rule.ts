@@ -2,7 +2,7 @@ import type { Omission } from "../../../shared/postgres/lacks.ts";
 import type { Strategy } from "./strategy.ts";
 import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./restorable.ts";
-import type { ArchiveDemands } from "../../../shared/postgres/databases/restore-port.ts";
+import type { ArchiveDemands } from "../../../shared/postgres/plain-dump/plain-dump.ts";
 import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
 
 /** Without a backup (an undo) nothing is loaded, and nothing of an archive can stand in the way. */

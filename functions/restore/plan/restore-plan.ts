@@ -4,7 +4,7 @@ import type { Omission } from "../../../shared/postgres/lacks.ts";
 import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import type { Restorable } from "./restorable.ts";
-import type { ArchiveDemands } from "../../../shared/postgres/databases/restore-port.ts";
+import type { ArchiveDemands } from "../../../shared/postgres/plain-dump/plain-dump.ts";
 import type { PlannedRole } from "../../../shared/postgres/roles/planned-roles.ts";
 import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
 import { SESSIONS_BESIDE } from "./remedies.ts";

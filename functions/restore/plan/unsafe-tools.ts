@@ -1,8 +1,8 @@
 import type { Blocker } from "./blockers.ts";
 import type { Restorable } from "./restorable.ts";
-import type { RestoreTools } from "../../../shared/postgres/databases/restore-port.ts";
+import type { ClientTools } from "../../../shared/postgres/client-tools.ts";
 
-type Tools = Pick<RestoreTools, "version" | "unsafeBefore">;
+type Tools = Pick<ClientTools, "version" | "unsafeBefore">;
 
 /**
  * A dump can hold what an old psql runs on this machine, or an old pg_restore as other SQL on the server (CVE-2025-8714,

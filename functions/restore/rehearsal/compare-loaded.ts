@@ -8,19 +8,17 @@ import {
   hasValues,
   type NotedValues,
 } from "../../../shared/postgres/databases/compare-values.ts";
-import type { RestoreTools } from "../../../shared/postgres/databases/restore-port.ts";
 import type { TableRows } from "../../../shared/postgres/plain-dump/plain-dump.ts";
 import type { Settings } from "../../../shared/postgres/properties/database-properties.ts";
 import { progressOf } from "../../../shared/run/progress.ts";
+import { inspectDatabase } from "../../../shared/postgres/preflight.ts";
+import { readJournal, type Restoring } from "../restoring.ts";
+import type { Load } from "../verify-archive.ts";
 import { EFFECTS } from "../plan/strategy.ts";
-import type { Restorable } from "../plan/restorable.ts";
-import type { JournaledRun } from "../journal/journaled-run.ts";
-import type { RestoreDependencies } from "../restore-dependencies.ts";
 
 const TELL_EVERY_MS = 2_000;
 
 export type Loaded = {
-  readonly backup: Restorable;
   /** Those whose rows are to be there. */
   readonly tables: readonly TableRows[];
   /** What the load worked under. */
@@ -28,25 +26,20 @@ export type Loaded = {
 };
 
 /** ANALYZE, and the loaded database against the backup: its rows, and where that is asked for their values. */
-export async function compareLoaded(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  tools: RestoreTools,
-  given: Loaded,
-): Promise<Comparison> {
-  const { signal, step } = saga.context;
-  const { loaded, strategy, compare } = saga.journal();
+export async function compareLoaded(restoring: Restoring, load: Load, given: Loaded): Promise<Comparison> {
+  const { signal, step, server } = restoring;
+  const { loaded, strategy, compare } = readJournal(restoring);
   const [counts] = await Promise.all([
-    deps.server.countRows(loaded, given.tables, signal),
-    deps.server.analyze(loaded, signal),
+    server.countRows(loaded, given.tables, signal),
+    server.analyze(loaded, signal),
   ]);
   const counted = compareRows(given.tables, counts);
-  const noted = given.backup.manifest?.content;
+  const noted = load.backup.manifest?.content;
   const isAsked = EFFECTS[strategy].drops || compare === "values";
   const compared = !isAsked
     ? counted
     : hasValues(noted)
-      ? await valuesCompared(deps, saga, tools, { ...given, noted, counted, counts })
+      ? await valuesCompared(restoring, load, { ...given, noted, counted, counts })
       : { ...counted, onlyCounted: ["all: the backup has no hashes of its values"] };
   await step("compared", { ...compared });
   return compared;
@@ -59,13 +52,12 @@ type Counted = Loaded & {
 };
 
 async function valuesCompared(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  tools: RestoreTools,
-  { backup, settings, noted, counted, counts }: Counted,
+  restoring: Restoring,
+  { backup, tools }: Load,
+  { settings, noted, counted, counts }: Counted,
 ): Promise<Comparison> {
-  const { signal } = saga.context;
-  const { loaded: database, leaveOut } = saga.journal();
+  const { connection, signal } = restoring;
+  const { loaded: database, leaveOut } = readJournal(restoring);
   const { manifest } = backup;
   const columns = new Map(noted.tables.map((table) => [keyOf(table), table.columns]));
   const found = await tools.readBack(
@@ -74,9 +66,9 @@ async function valuesCompared(
       encoding: manifest?.properties?.encoding ?? "UTF8",
       settings,
       columnsOf: (table) => columns.get(keyOf(table)),
-      lacks: (await deps.inspect(database, signal)).lacks,
+      lacks: (await inspectDatabase(connection, database, signal)).lacks,
     },
-    telling(saga, manifest?.archive.plainBytes),
+    telling(restoring, manifest?.archive.plainBytes),
     signal,
   );
   return compareValues(counted, noted, found, {
@@ -94,7 +86,7 @@ function majorOf(version = ""): string {
   return version.split(".")[0] ?? version;
 }
 
-function telling(saga: JournaledRun, expectedBytes: number | undefined): (bytes: number) => void {
+function telling(restoring: Restoring, expectedBytes: number | undefined): (bytes: number) => void {
   const begunMs = performance.now();
   let toldMs = begunMs;
   return (bytes) => {
@@ -102,6 +94,6 @@ function telling(saga: JournaledRun, expectedBytes: number | undefined): (bytes:
     if (nowMs - toldMs < TELL_EVERY_MS) return;
     toldMs = nowMs;
     const progress = progressOf(bytes, expectedBytes, nowMs - begunMs);
-    saga.context.progress({ comparing: saga.journal().loaded, ...progress });
+    restoring.progress({ comparing: readJournal(restoring).loaded, ...progress });
   };
 }

@@ -2,19 +2,17 @@ import type { RecordedReplicas } from "../journal/journal.ts";
 import type { RestartedWorkload } from "../journal/restore-result.ts";
 import { workloadText } from "./workload.ts";
 import { asDormouseError, type ErrorCode } from "../../../shared/errors.ts";
-import type { RestoreDependencies } from "../restore-dependencies.ts";
-import type { JournaledRun } from "../journal/journaled-run.ts";
+import { readJournal, type RestoreDependencies, type Restoring, writeJournal } from "../restoring.ts";
 
 /**
  * Stops the workloads in the reverse of their order, each until its last pod is gone. Their replicas are in the journal
  * before the first one is stopped, and a run that is taken up believes its journal, not what it sees.
  */
-export async function stopWorkloads(deps: RestoreDependencies, saga: JournaledRun): Promise<void> {
-  const { workloads, settings } = deps;
-  const { signal, step } = saga.context;
-  const recorded = saga.journal().workloads ?? (await readReplicas(deps, signal));
+export async function stopWorkloads(restoring: Restoring): Promise<void> {
+  const { workloads, settings, signal, step } = restoring;
+  const recorded = readJournal(restoring).workloads ?? (await readReplicas(restoring));
   if (recorded.length === 0) return;
-  await saga.write({ phase: "stopping", workloads: recorded, downSince: downSince(deps, saga) });
+  await writeJournal(restoring, { phase: "stopping", workloads: recorded, downSince: downSince(restoring) });
   for (const { replicas, ...workload } of recorded.toReversed()) {
     const { replicas: now } = await workloads.read(workload, signal);
     if (now !== 0) await workloads.scale(workload, replicas, 0, signal);
@@ -24,14 +22,14 @@ export async function stopWorkloads(deps: RestoreDependencies, saga: JournaledRu
 }
 
 /** When the application lost its database, as the journal has it, or now. */
-export function downSince({ now }: Pick<RestoreDependencies, "now">, saga: JournaledRun): string {
-  return saga.journal().downSince ?? now().toISOString();
+export function downSince(restoring: Restoring): string {
+  return readJournal(restoring).downSince ?? new Date().toISOString();
 }
 
-async function readReplicas(deps: RestoreDependencies, signal: AbortSignal): Promise<RecordedReplicas[]> {
+async function readReplicas({ settings, workloads, signal }: Restoring): Promise<RecordedReplicas[]> {
   const recorded: RecordedReplicas[] = [];
-  for (const workload of deps.settings.workloads) {
-    const { replicas } = await deps.workloads.read(workload, signal);
+  for (const workload of settings.workloads) {
+    const { replicas } = await workloads.read(workload, signal);
     recorded.push({ ...workload, replicas });
   }
   return recorded;
@@ -43,19 +41,18 @@ async function readReplicas(deps: RestoreDependencies, signal: AbortSignal): Pro
  * One that cannot be started yet does not keep the others from it.
  */
 export async function startWorkloads(
-  deps: RestoreDependencies,
-  saga: JournaledRun,
-  readyLimitMs = deps.settings.readyLimitMs,
+  restoring: Restoring,
+  readyLimitMs = restoring.settings.readyLimitMs,
 ): Promise<RestartedWorkload[]> {
   const started: RestartedWorkload[] = [];
   const failures: unknown[] = [];
-  for (const recorded of saga.journal().workloads ?? []) {
+  for (const recorded of readJournal(restoring).workloads ?? []) {
     try {
-      const outcome = await startWorkload(deps, recorded, { readyLimitMs, signal: saga.context.signal });
+      const outcome = await startWorkload(restoring, recorded, readyLimitMs);
       started.push(outcome);
-      await saga.context.step("started", { ...outcome });
+      await restoring.step("started", { ...outcome });
     } catch (error) {
-      saga.context.signal.throwIfAborted();
+      restoring.signal.throwIfAborted();
       failures.push(error);
     }
   }
@@ -71,9 +68,9 @@ const NOT_OURS_TO_MEND: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 async function startWorkload(
-  { workloads }: RestoreDependencies,
+  { workloads, signal }: Restoring,
   { replicas, ...workload }: RecordedReplicas,
-  { readyLimitMs, signal }: { readonly readyLimitMs: number; readonly signal: AbortSignal },
+  readyLimitMs: number,
 ): Promise<RestartedWorkload> {
   const text = { workload: workloadText(workload), replicas };
   if (replicas === 0) return { ...text, ready: false, why: "it had no replicas before the restore either" };
@@ -91,4 +88,29 @@ async function startWorkload(
     if (!NOT_OURS_TO_MEND.has(code)) throw error;
     return { ...text, ready: false, why: message };
   }
+}
+
+/** Before the first step that must not stay half done. */
+export async function ensureWakeUp({ wakeUpSource, run, signal, step }: Restoring): Promise<void> {
+  const { missing } = await wakeUpSource.ensure(run.id, signal);
+  if (missing !== undefined) await step("wakeup_unavailable", { why: missing });
+}
+
+/** While the record does not tell that the run has ended, the function must be woken to record it. */
+export async function removeWakeUp(restoring: Restoring): Promise<void> {
+  if (!restoring.entries.isUnwritten) await removeSource(restoring, restoring.signal);
+}
+
+/**
+ * The ping source, when a run has ended. One that stays wakes the function for nothing; it fails no restore. For the
+ * holder of the lock of the database: the next run, which counts on the source, has it after that.
+ */
+export async function removeSource(
+  { wakeUpSource, log }: Pick<RestoreDependencies, "wakeUpSource" | "log">,
+  signal: AbortSignal,
+): Promise<void> {
+  const { missing } = await wakeUpSource
+    .remove(signal)
+    .catch((error: unknown) => ({ missing: asDormouseError(error).message }));
+  if (missing !== undefined) log.warn("ping source not removed", { error: missing });
 }

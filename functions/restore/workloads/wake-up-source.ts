@@ -9,6 +9,24 @@ const SERVICES = { group: "serving.knative.dev", version: "v1", plural: "service
 const RIGHTS =
   "let the function's service account create pingsources.sources.knative.dev, and delete the one that bears the service's name";
 
+type Settings = Partial<Record<"K_SERVICE" | "AUTH_EVENTS" | "AUTH_AUDIENCE", string | undefined>>;
+
+export function createWakeUpSource(
+  { K_SERVICE, AUTH_EVENTS, AUTH_AUDIENCE }: Settings,
+  call: CallCluster,
+): WakeUpSource {
+  if (K_SERVICE === undefined) return NO_WAKE_UP;
+  return knativeWakeUpSource(call, K_SERVICE, AUTH_EVENTS === "kubernetes" ? AUTH_AUDIENCE : undefined);
+}
+
+/** Outside of Knative nothing scales this process to zero, and its own restart takes up what it left. */
+const NO_WAKE_UP: WakeUpSource = {
+  check: async () => ({}),
+  ensure: async () => ({}),
+  remove: async () => ({}),
+  sends: () => false,
+};
+
 /**
  * A ping source that wakes the Knative Service once a minute. It bears the name of the service: RBAC can limit `delete` by
  * names alone, and a name that was different for each run would need the right to delete every source of the namespace.

@@ -1,3 +1,5 @@
+import type { ArchiveFormat } from "../archive-format.ts";
+import type { Settings } from "../properties/database-properties.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
 
 /** What the caller asks of a load besides the backup. */
@@ -10,6 +12,18 @@ export type LoadChoice = {
   readonly createRoles?: true | undefined;
   /** Not only the numbers of rows: a rehearsal compares values in any case. */
   readonly compare?: "values" | undefined;
+};
+
+export type LoadRequest = {
+  readonly database: string;
+  /** Verified to its end. */
+  readonly file: { readonly fd: number; bytes(): AsyncIterable<Uint8Array> };
+  readonly format: ArchiveFormat;
+  /** What the sessions that load work under; see `settingsOfLoad` of the server. */
+  readonly settings: Settings;
+  /** One thing after the other, where several at once failed. */
+  readonly isAlone?: boolean;
+  readonly choice: LoadChoice;
 };
 
 /** Only those fields of a request or a journal. */

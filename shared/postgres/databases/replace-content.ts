@@ -2,13 +2,24 @@ import type { Writable } from "node:stream";
 import pg from "pg";
 import { ROWS_DIFFER, WRITTEN_MEANWHILE } from "./compare-rows.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
-import type { ReplaceRequest, ReplacingSession } from "./restore-port.ts";
+import type { LoadRequest } from "./load-choice.ts";
 import { DormouseError } from "../../errors.ts";
 import { chosen, entryLists, usingList, type UsedList } from "../archive-list.ts";
 import { INHERITED, type RunningTool } from "../process/child-process.ts";
 import { startLoad, type Loader } from "../load-tool.ts";
 import { PSQL } from "../psql.ts";
 import { WIPE } from "./wipe.ts";
+
+export type ReplaceRequest = LoadRequest & {
+  /** What the transaction must hold before it commits. */
+  readonly tables: readonly TableRows[];
+};
+
+export type ReplacingSession = {
+  readonly pid: number;
+  /** The id of its transaction. */
+  readonly transaction: string;
+};
 
 /** The last statement of the script, which is kept back until pg_restore has ended well. */
 const KEPT_BACK_BYTES = 4096;

@@ -1,10 +1,9 @@
 import pg from "pg";
-import type { RestoreServer } from "./restore-port.ts";
 import { DormouseError } from "../../errors.ts";
-import { findClientTools } from "../client-tools.ts";
+import { findClientTools, type ToolPlace } from "../client-tools.ts";
 import { withSession, type ConnectionSettings } from "../session/connection.ts";
 import { countRows } from "./count-rows.ts";
-import { copyProperties, createLike } from "../properties/read-properties.ts";
+import { copyProperties, createLike, type Likeness } from "../properties/read-properties.ts";
 import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
 import { ownDatabaseDropper } from "./drop-database.ts";
 import { endSessions, explained, limitLockWaits, reopen } from "./swap.ts";
@@ -13,25 +12,32 @@ import { liveContent } from "./live-content.ts";
 import { settingsOfLoad } from "../properties/read-settings.ts";
 import { restoreTools } from "../restore-tools.ts";
 import { targetFacts } from "../properties/read-target-facts.ts";
-import { runDatabase } from "./own-database.ts";
+import { runDatabase, type OwnDatabase } from "./own-database.ts";
+import type { Settings } from "../properties/database-properties.ts";
+import type { TargetFacts, TargetRequest } from "../properties/target-facts.ts";
+import type { TableRows } from "../plain-dump/plain-dump.ts";
 import type { LoadOptions } from "../load-tool.ts";
 
-type Place = { readonly binDir?: string | undefined; readonly searchPath: string };
 type Work<Result> = (client: pg.Client) => Promise<Result>;
 type Session = <Result>(what: string, signal: AbortSignal, work: Work<Result>) => Promise<Result>;
 
 /** ANALYZE, counting, copying the template and dropping take as long as the database is large. */
 const LONG_MS = 12 * 3_600_000;
 
+/** The server that holds the live database, as a restore needs it. */
+export type RestoreServer = ReturnType<typeof restoreServer>;
+
 export function restoreServer(
   settings: ConnectionSettings,
   libpq: Libpq,
   options: LoadOptions,
-  place: Place,
-): RestoreServer {
+  { binDir, searchPath }: ToolPlace,
+) {
   return {
-    tools: async (serverMajor) =>
-      restoreTools(await findClientTools(serverMajor, place.binDir, place.searchPath), libpq, options),
+    /** Throws `client_tools_not_found`. */
+    tools: async (serverMajor: number, _signal: AbortSignal) =>
+      restoreTools(await findClientTools(serverMajor, binDir, searchPath), libpq, options),
+    /** Ends its sessions first. That it is not there is fine. Throws `database_not_ours` unless the server says that the run works on it. */
     drop: ownDatabaseDropper(settings),
     inspect: inspector(settings, options.jobs),
     ...fromOutside(sessions(settings, settings.maintenanceDatabase)),
@@ -40,13 +46,13 @@ export function restoreServer(
   };
 }
 
-function inspector(settings: ConnectionSettings, loadSessions: number): RestoreServer["inspect"] {
-  return async (request, signal) => {
+function inspector(settings: ConnectionSettings, loadSessions: number) {
+  return async (request: TargetRequest, signal: AbortSignal): Promise<TargetFacts> => {
     const what = `inspection of database ${JSON.stringify(request.database)}`;
-    const asked = await sessions(settings, settings.maintenanceDatabase)(what, signal, (client) =>
+    const outside = await sessions(settings, settings.maintenanceDatabase)(what, signal, (client) =>
       targetFacts(client, request),
     );
-    const facts = { ...asked, loadSessions };
+    const facts = { ...outside, loadSessions };
     if (!facts.exists) return facts;
     // A role that may not connect learns so from what the plan says of it.
     const content = sessions(settings, request.database)(what, signal, liveContent).catch(() => ({}));
@@ -60,15 +66,19 @@ function sessions(settings: ConnectionSettings, database: string): Session {
 }
 
 /** What is done from the maintenance database: no session may be in a database that is renamed or dropped. */
-function fromOutside(
-  session: Session,
-): Omit<RestoreServer, "tools" | "drop" | "inspect" | Asked | "analyze" | "countRows"> {
+function fromOutside(session: Session) {
   const quoted = JSON.stringify;
   return {
-    look: (databases, signal) =>
+    /** What the server says of each of these databases that is there. */
+    look: (databases: readonly string[], signal: AbortSignal) =>
       session("list of databases", signal, (client) => lookAtMarks(client, databases)),
-    lookAtAll: (signal) => session("list of databases", signal, (client) => lookAtMarks(client)),
-    create: ({ live, role, run }, likeness, signal) => {
+    /** The same of every database that is there. */
+    lookAtAll: (signal: AbortSignal) => session("list of databases", signal, (client) => lookAtMarks(client)),
+    /**
+     * Makes an empty database with owner, encoding, locale, tablespace and settings of another, under way by its run.
+     * For a `scratch` one the settings that this role may not give are left out.
+     */
+    create: ({ live, role, run }: OwnDatabase, likeness: Likeness, signal: AbortSignal) => {
       const database = runDatabase(live, role, run);
       return session(`creation of database ${quoted(database)}`, signal, async (client) => {
         // It is made closed: without its mark it has no owner, and holds nothing.
@@ -77,15 +87,18 @@ function fromOutside(
         await reopen(client, database);
       });
     },
-    settingsOfLoad: (database, noted, signal) =>
+    /** What a load works under: as its dump was written, or as the database has it where that was not noted. */
+    settingsOfLoad: (database: string, noted: Settings | undefined, signal: AbortSignal) =>
       session(`settings of database ${quoted(database)}`, signal, (client) =>
         settingsOfLoad(client, database, noted),
       ),
-    copyProperties: (likeness, to, signal) =>
+    /** Grants, settings, connection limit, comment, security labels, and whether it is a template. */
+    copyProperties: (likeness: Likeness, to: string, signal: AbortSignal) =>
       session(`copying of grants and settings to database ${quoted(to)}`, signal, (client) =>
         copyProperties(client, likeness, to),
       ),
-    rename: (database, to, signal) =>
+    /** It is under way no more. */
+    rename: (database: string, to: string, signal: AbortSignal) =>
       session(`renaming of database ${quoted(database)}`, signal, async (client) => {
         await limitLockWaits(client);
         await endSessions(client, database);
@@ -107,12 +120,11 @@ async function rename(client: pg.Client, database: string, to: string): Promise<
   }
 }
 
-type Asked = "sizeBytes" | "hasCommitted";
-
 /** What the server only tells. */
-function asked(session: Session): Pick<RestoreServer, Asked> {
+function asked(session: Session) {
   return {
-    hasCommitted: (transaction, signal) =>
+    /** Whether a transaction was committed; one that has not ended is an error. */
+    hasCommitted: (transaction: string, signal: AbortSignal) =>
       session(`state of transaction ${transaction}`, signal, async (client) => {
         const sql = "SELECT txid_status($1::bigint) AS state";
         const { rows } = await client.query<{ state: string | null }>(sql, [transaction]);
@@ -123,7 +135,7 @@ function asked(session: Session): Pick<RestoreServer, Asked> {
           });
         return state === "committed";
       }),
-    sizeBytes: (database, signal) =>
+    sizeBytes: (database: string, signal: AbortSignal) =>
       session("size of a database", signal, async (client) => {
         const sql = "SELECT pg_database_size(datname) AS bytes FROM pg_database WHERE datname = $1";
         const { rows } = await client.query<{ bytes: string }>(sql, [database]);
@@ -132,11 +144,12 @@ function asked(session: Session): Pick<RestoreServer, Asked> {
   };
 }
 
-function fromInside(sessionIn: (database: string) => Session): Pick<RestoreServer, "analyze" | "countRows"> {
+function fromInside(sessionIn: (database: string) => Session) {
   return {
-    analyze: (database, signal) =>
+    analyze: (database: string, signal: AbortSignal) =>
       sessionIn(database)("ANALYZE", signal, async (client) => void (await client.query("ANALYZE"))),
-    countRows: (database, tables, signal) =>
+    /** The rows of each of these tables as the database has them now; a table that is not there is left out. */
+    countRows: (database: string, tables: readonly Omit<TableRows, "rows">[], signal: AbortSignal) =>
       countRows((work) => sessionIn(database)("count of rows", signal, work), tables),
   };
 }

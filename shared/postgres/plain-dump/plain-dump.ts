@@ -153,3 +153,12 @@ function psqlCommands() {
     isUnrestricted: () => keys.get("restrict") === keys.get("unrestrict"),
   };
 }
+
+/** What an archive makes and needs. */
+export type ArchiveDemands = Pick<PlainDump, "needs" | "makes"> & {
+  /** The entries to be left out, whole, and those of them that it does not have as they were given. */
+  readonly leftOut: readonly string[];
+  readonly unknownEntries: readonly string[];
+  /** Those of extensions that can be in one database only. */
+  readonly oneDatabaseEntries: readonly string[];
+};

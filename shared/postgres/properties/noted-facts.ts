@@ -1,6 +1,6 @@
+import type { TargetRequest } from "./target-facts.ts";
 import type pg from "pg";
 import { listRoles, type DatabaseProperties } from "./database-properties.ts";
-import type { TargetRequest } from "../databases/restore-port.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 import { readProperties } from "./read-properties.ts";
 import { MAY_STAND_FOR } from "./role-rights.ts";

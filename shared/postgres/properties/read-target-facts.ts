@@ -1,7 +1,6 @@
 import type pg from "pg";
-import type { TargetFacts } from "./target-facts.ts";
+import type { TargetFacts, TargetRequest } from "./target-facts.ts";
 import type { DatabaseProperties } from "./database-properties.ts";
-import type { TargetRequest } from "../databases/restore-port.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 import { DormouseError } from "../../errors.ts";
 import { MAKES_NOTHING } from "../plain-dump/script-makes.ts";

@@ -1,4 +1,6 @@
-import type { DatabaseProperties } from "./database-properties.ts";
+import type { ServerRole } from "../roles/server-role.ts";
+import type { ScriptMakes } from "../plain-dump/script-makes.ts";
+import type { DatabaseProperties, Settings } from "./database-properties.ts";
 import type { Forbidden } from "./forbidden-kinds.ts";
 import type { PlannedRoles } from "../roles/planned-roles.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
@@ -70,4 +72,20 @@ export type TargetFacts = PlannedRoles & {
   readonly lockHolders: number;
   /** Whether the database that `into` names is there already. */
   readonly targetTaken: boolean;
+};
+
+export type TargetRequest = {
+  readonly database: string;
+  readonly target: string;
+  readonly needs: ArchiveNeeds;
+  /** What the archive itself holds, where that has been looked at. */
+  readonly makes?: ScriptMakes | undefined;
+  /** What the manifest says of the database, and of the settings under which its dump was written. */
+  readonly noted?:
+    | {
+        readonly properties?: DatabaseProperties | undefined;
+        readonly settings?: Settings | undefined;
+        readonly roles?: readonly ServerRole[] | undefined;
+      }
+    | undefined;
 };

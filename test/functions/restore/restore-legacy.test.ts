@@ -169,6 +169,7 @@ describe("a file of the old pod", () => {
     const tools = restoreTools(await findClientTools(server.major, server.binDir, ""), libpq, limits);
     const context = { signal, step: async () => undefined };
     const wanted = typeof backup === "string" ? await found(backup) : backup;
-    await using _ = await verifyArchive(archiveFiles(path), { backup: wanted, choice: {} }, tools, context);
+    const load = { backup: wanted, choice: {}, tools };
+    await using _ = await verifyArchive(archiveFiles(path), load, context);
   }
 });
