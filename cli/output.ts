@@ -8,6 +8,8 @@ export type Output = {
   /** Prompts can be asked, and a line can be drawn again. */
   readonly isInteractive: boolean;
   readonly isJson: boolean;
+  /** A browser can be opened. */
+  readonly hasDesktop: boolean;
   readonly line: (text?: string) => void;
   /** What a person watches and a script does not need; `--quiet` leaves it out. */
   readonly note: (text: string) => void;
@@ -45,6 +47,7 @@ export function outputTo(
   return {
     isInteractive: stdin.isTTY && stdout.isTTY && !json && !isSet(env["CI"]),
     isJson: json,
+    hasDesktop: stdout.isTTY && !isSet(env["CI"]) && hasDesktop(env),
     line: (text = "") => (json ? undefined : write(stdout, text)),
     note: (text) => (quiet || json ? undefined : write(stderr, text)),
     complain: (text) => write(stderr, text),
@@ -58,6 +61,10 @@ export function outputTo(
     },
     style: (style, text) => (isTerminal ? styleText(style, text, { validateStream: false }) : text),
   };
+}
+
+function hasDesktop(env: NodeJS.ProcessEnv): boolean {
+  return process.platform !== "linux" || isSet(env["DISPLAY"]) || isSet(env["WAYLAND_DISPLAY"]);
 }
 
 function isSet(value: string | undefined): boolean {

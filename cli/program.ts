@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { servePage } from "./commands/console.ts";
 import { backup, type BackupOptions } from "./commands/backup.ts";
 import { cull } from "./commands/cull.ts";
 import { diff } from "./commands/diff.ts";
@@ -93,6 +94,11 @@ function looking(program: Command, doing: Doing): void {
     .command("doctor")
     .description("what is at fault with what the functions need")
     .action(() => doing(doctor));
+  program
+    .command("console")
+    .option("--no-browser", "print the address, and open no browser")
+    .description("serve one page on this machine that shows and does all of this")
+    .action((options: { browser: boolean }) => doing((session) => servePage(session, options)));
 }
 
 function working(program: Command, doing: Doing): void {

@@ -12,11 +12,16 @@ export type Ways = AsyncDisposable & {
   readonly known: () => Promise<readonly FunctionName[]>;
   /** How the same is reached by another call of this program: ` -n hets`. */
   readonly options: string;
-  /** When the next ping comes to a function, where that can be told. */
-  readonly schedules?: () => Promise<readonly Schedule[]>;
+  /** When pings come to the functions, where that can be seen. */
+  readonly schedules?: () => Promise<readonly Schedule[] | undefined>;
 };
 
-export type Schedule = { readonly name: string; readonly cron: string; readonly timezone: string };
+export type Schedule = {
+  readonly to: FunctionName;
+  readonly cron: string;
+  /** UTC without one. */
+  readonly timezone: string | undefined;
+};
 
 /** One call of the program. */
 export type Session = {

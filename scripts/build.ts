@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { build, type Plugin } from "esbuild";
+import { pageFiles } from "../cli/console/page-files.ts";
 
 /** Some packages are CommonJS and call `require` for modules of Node. */
 const REQUIRE = 'const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);';
@@ -114,6 +115,16 @@ async function makeReadable(folder: string): Promise<void> {
   }
 }
 
+/** The page of the console is part of the program: it is bundled here, and not where the program runs. */
+const pageAsText: Plugin = {
+  name: "page-as-text",
+  setup(bundler) {
+    bundler.onLoad({ filter: /\/cli\/console\/page-files\.ts$/ }, async () => ({
+      contents: `export const pageFiles = async () => (${JSON.stringify(await pageFiles())});`,
+    }));
+  },
+};
+
 /** One file for a person's machine, which may have Node 20; it needs nothing else. */
 async function bundleProgram(): Promise<void> {
   const outfile = "dist/kubectl-dormouse";
@@ -127,6 +138,7 @@ async function bundleProgram(): Promise<void> {
     target: "node20",
     // Without an extension Node takes it for CommonJS, wherever it is copied to; here because of the line below.
     format: "cjs",
+    plugins: [pageAsText],
     banner: { js: "#!/usr/bin/env node" },
     legalComments: "eof",
   });

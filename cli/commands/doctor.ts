@@ -7,21 +7,33 @@ import type { Examination, FunctionName } from "../wire.ts";
 const MARKS = { good: "ok     ", warning: "warning", fault: "FAULT  " } as const;
 const STYLES = { good: "green", warning: "yellow", fault: "red" } as const;
 
-/** What each function finds of itself, in one report. */
+export type Examined = {
+  readonly healthy: boolean;
+  readonly functions: Readonly<Partial<Record<FunctionName, Examination>>>;
+};
+
 export async function doctor(session: Session): Promise<Exit> {
-  const { output, ways } = session;
-  const names = await ways.known();
+  const { output } = session;
+  const examined = await examine(session);
+  if (output.isJson) output.json(examined);
+  else for (const [name, report] of Object.entries(examined.functions)) show(output, name, report);
+  return examined.healthy ? EXIT.good : EXIT.unhealthy;
+}
+
+/** What each function finds of itself, in one report. */
+export async function examine(session: Session): Promise<Examined> {
+  const names = await session.ways.known();
   const reports = await Promise.all(
-    names.map(async (name) => [name, await examined(session, name)] as const),
+    names.map(async (name) => [name, await examineOne(session, name)] as const),
   );
-  const healthy = reports.every(([, report]) => report.healthy);
-  if (output.isJson) output.json({ healthy, functions: Object.fromEntries(reports) });
-  else for (const [name, report] of reports) show(output, name, report);
-  return healthy ? EXIT.good : EXIT.unhealthy;
+  return {
+    healthy: reports.every(([, report]) => report.healthy),
+    functions: Object.fromEntries(reports),
+  };
 }
 
 /** A function that does not answer is a finding, too. */
-async function examined(session: Session, name: FunctionName): Promise<Examination> {
+async function examineOne(session: Session, name: FunctionName): Promise<Examination> {
   try {
     return await (await session.remote(name)).get<Examination>("/doctor");
   } catch (error) {
@@ -31,7 +43,7 @@ async function examined(session: Session, name: FunctionName): Promise<Examinati
   }
 }
 
-function show(output: Output, name: FunctionName, { findings }: Examination): void {
+function show(output: Output, name: string, { findings }: Examination): void {
   for (const { check, state, detail, fix } of findings) {
     output.line(`${output.style(STYLES[state], MARKS[state])}  ${name} ${plainText(`${check}: ${detail}`)}`);
     if (fix !== undefined) output.line(`         ${plainText(fix)}`);

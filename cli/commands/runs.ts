@@ -3,7 +3,8 @@ import { table } from "../output.ts";
 import { watchedRun } from "../remote/watch.ts";
 import type { Session } from "../session.ts";
 import { stepText } from "../text/step-text.ts";
-import { agoText, durationText, plainText } from "../text/units.ts";
+import { agoText, plainText } from "../text/units.ts";
+import { tookText, whatOf } from "./run-words.ts";
 import { FUNCTIONS, type FunctionName, type Run } from "../wire.ts";
 
 const SHOWN = 30;
@@ -17,23 +18,17 @@ export async function runs(session: Session): Promise<Exit> {
       async (name) => (await (await session.remote(name)).get<{ runs: readonly Run[] }>("/runs")).runs,
     ),
   );
-  const all = lists.flat().toSorted((a, b) => (a.acceptedAt < b.acceptedAt ? 1 : -1));
+  const all = latestFirst(lists.flat());
   if (output.isJson) return (output.json({ runs: all }), EXIT.good);
   const rows = all
     .slice(0, SHOWN)
-    .map((run) => [run.id, what(run), run.state, agoText(run.acceptedAt, Date.now()), tookText(run)]);
+    .map((run) => [run.id, whatOf(run), run.state, agoText(run.acceptedAt, Date.now()), tookText(run)]);
   for (const line of table([["RUN", "WHAT", "STATE", "BEGUN", "TOOK"], ...rows])) output.line(line);
   return EXIT.good;
 }
 
-function what({ request }: Run): string {
-  const { strategy, action, kind, dryRun } = request;
-  const name = kind === "undo" ? kind : [strategy, action].find((each) => typeof each === "string");
-  return `${name ?? ""}${dryRun === true ? " (dry run)" : ""}`.trim() || "-";
-}
-
-function tookText({ acceptedAt, finishedAt }: Run): string {
-  return finishedAt === undefined ? "-" : durationText(Date.parse(finishedAt) - Date.parse(acceptedAt));
+export function latestFirst(all: readonly Run[]): Run[] {
+  return all.toSorted((a, b) => (a.acceptedAt < b.acceptedAt ? 1 : -1));
 }
 
 export async function run(

@@ -1,4 +1,6 @@
-import type { Backup, Catalog, Run } from "../wire.ts";
+import type { Schedule } from "../session.ts";
+import type { Backup, Catalog, Examination, Run } from "../wire.ts";
+import { nextPing } from "./next-ping.ts";
 import { recoveryTime, type RecoveryTime } from "./recovery-time.ts";
 
 /** What is known of one database. */
@@ -15,8 +17,18 @@ export type DatabaseStatus = {
   readonly lastBackupRun: Run | undefined;
   readonly lastRehearsal: Run | undefined;
   readonly undo: Catalog["undo"];
-  /** What a person has to do, and what it is about. */
-  readonly todo: readonly string[];
+  /** When the next backup is asked for, where the schedules can be seen. */
+  readonly nextPing: string | undefined;
+  readonly todo: readonly Todo[];
+};
+
+/** What a person has to do. */
+export type Todo = {
+  readonly kind: "none" | "failed" | "suspect" | "stale" | "bucket";
+  /** What is the matter. */
+  readonly text: string;
+  /** What to do about it, where it is told; commands of this program in backquotes. */
+  readonly advice: string | undefined;
 };
 
 export type Status = {
@@ -29,16 +41,18 @@ export type Status = {
 
 export type Asked = {
   readonly catalog: Catalog;
-  readonly backupRuns: readonly Run[];
-  readonly restoreRuns: readonly Run[];
-  readonly warnings: readonly string[];
+  readonly runs: readonly Run[];
+  /** Of the cull function's doctor. */
+  readonly findings: Examination["findings"];
+  readonly schedules: readonly Schedule[] | undefined;
   readonly now: number;
 };
 
 export function readStatus(asked: Asked, unknown: readonly string[]): Status {
-  const { catalog, backupRuns, restoreRuns } = asked;
+  const { catalog, runs } = asked;
   const own = catalog.backups.filter(({ elsewhere }) => elsewhere === undefined);
-  const names = [...own, ...backupRuns, ...restoreRuns].map(({ database }) => database);
+  const ofDatabase = runs.filter(({ kind }) => kind !== "cull");
+  const names = [...own, ...ofDatabase].map(({ database }) => database);
   const databases = [...new Set(names)].toSorted().map((database) => databaseStatus(database, own, asked));
   const healthy =
     databases.length > 0 &&
@@ -56,8 +70,8 @@ function databaseStatus(database: string, all: readonly Backup[], asked: Asked):
   const { catalog, now } = asked;
   const backups = all.filter((backup) => backup.database === database);
   const [newest, before] = backups;
-  const backupRuns = asked.backupRuns.filter((run) => run.database === database);
-  const restoreRuns = asked.restoreRuns.filter((run) => run.database === database);
+  const runs = asked.runs.filter((run) => run.database === database);
+  const restoreRuns = runs.filter(({ kind }) => kind === "restore");
   const hasBucket = backups.some(({ places }) => places?.includes("bucket"));
   const known = {
     database,
@@ -66,13 +80,19 @@ function databaseStatus(database: string, all: readonly Backup[], asked: Asked):
     lostMs: newest && now - Date.parse(newest.startedAt),
     recovery: newest && recoveryTime(restoreRuns, backups, newest),
     notInBucket: hasBucket ? bucketLag(backups) : undefined,
-    lastBackupRun: backupRuns[0],
+    lastBackupRun: runs.find(({ kind }) => kind === "backup"),
     lastRehearsal: restoreRuns.find(
       ({ request, state }) => request["strategy"] === "rehearse" && state === "succeeded",
     ),
-    undo: catalog.undo ?? [],
+    undo: (catalog.undo ?? []).filter((each) => databaseOf(each, asked.runs) === database),
+    nextPing: nextPing(asked.schedules, now),
   };
-  return { ...known, todo: todoOf(known, asked.warnings) };
+  return { ...known, todo: todoOf(known, asked.findings) };
+}
+
+/** By its run; the name of the kept database begins with that of the live one, and another's may as well. */
+function databaseOf({ run, database }: Catalog["undo"][number], runs: readonly Run[]): string {
+  return runs.find(({ id }) => id === run)?.database ?? database.replace(/__before_[^_]*$/, "");
 }
 
 /** The newest ones that only the volume has: what a bucket keeps fewer of is no lag. */
@@ -81,26 +101,43 @@ function bucketLag(backups: readonly Backup[]): number {
   return first === -1 ? backups.length : first;
 }
 
-function todoOf(known: Omit<DatabaseStatus, "todo">, warnings: readonly string[]): string[] {
-  const { database, newest, notInBucket = 0 } = known;
-  const whose = `${JSON.stringify(database)}: `;
-  const stale = warnings.filter((detail) => detail.startsWith(whose));
-  const { suspicion } = newest ?? {};
+function todoOf(known: Omit<DatabaseStatus, "todo">, findings: Examination["findings"]): Todo[] {
+  const { database, newest } = known;
+  const stale = findings.filter(
+    (each) => each.check === "backups" && each.state !== "good" && each.database === database,
+  );
   return [
-    ...(newest === undefined ? ["there is no proven backup: take one with `backup`"] : []),
+    ...(newest === undefined ? [NO_BACKUP] : []),
     ...failedBackup(known),
-    ...(suspicion === undefined
-      ? []
-      : [
-          `the newest backup is suspect: ${suspicion.detail}; look with \`diff\`, then \`acknowledge\` it or restore`,
-        ]),
-    ...stale.map((detail) => `backups are stale: ${detail.slice(whose.length)}`),
-    ...(notInBucket > 1 ? [`the bucket lacks the newest ${notInBucket} backups: look with \`doctor\``] : []),
+    ...suspect(known),
+    ...stale.map(({ detail, fix }): Todo => ({ kind: "stale", text: detail, advice: fix })),
+    ...behind(known),
   ];
 }
 
-function failedBackup({ newest, lastBackupRun }: Omit<DatabaseStatus, "todo">): string[] {
+const NO_BACKUP: Todo = {
+  kind: "none",
+  text: "there is no proven backup",
+  advice: "take one with `backup`",
+};
+
+type Known = Omit<DatabaseStatus, "todo">;
+
+function failedBackup({ newest, lastBackupRun }: Known): Todo[] {
   if (lastBackupRun?.state !== "failed" || lastBackupRun.acceptedAt < (newest?.startedAt ?? "")) return [];
   const { message = "for a reason that is not known", hint } = lastBackupRun.problem ?? {};
-  return [`the last backup failed: ${message}${hint === undefined ? "" : `; ${hint}`}`];
+  return [{ kind: "failed", text: `the last backup failed: ${message}`, advice: hint }];
+}
+
+function suspect({ newest }: Known): Todo[] {
+  if (newest?.suspicion === undefined) return [];
+  const advice = "look with `diff`, then `acknowledge` it or restore";
+  return [{ kind: "suspect", text: `the newest backup is suspect: ${newest.suspicion.detail}`, advice }];
+}
+
+/** One backup may just be on its way. */
+function behind({ notInBucket = 0 }: Known): Todo[] {
+  if (notInBucket < 2) return [];
+  const text = `the bucket lacks the newest ${notInBucket} backups`;
+  return [{ kind: "bucket", text, advice: "look with `doctor`" }];
 }

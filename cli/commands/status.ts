@@ -1,41 +1,62 @@
 import { EXIT, Failure, type Exit } from "../failure.ts";
 import type { Session } from "../session.ts";
 import { showDatabase } from "../text/status-text.ts";
-import type { Examination, FunctionName, Run } from "../wire.ts";
+import { FUNCTIONS, type Catalog, type Examination, type FunctionName, type Run } from "../wire.ts";
 import { catalogOf } from "./list.ts";
-import { readStatus, type Asked } from "./status-of.ts";
+import { latestFirst } from "./runs.ts";
+import { readStatus, type Asked, type Status } from "./status-of.ts";
+
+/** All that is known at one moment. */
+export type Overview = {
+  readonly status: Status;
+  readonly catalog: Catalog;
+  /** Of all functions, newest first. */
+  readonly runs: readonly Run[];
+  readonly functions: readonly FunctionName[];
+  /** How a command of this program begins that reaches the same functions. */
+  readonly where: string;
+};
 
 export async function status(session: Session): Promise<Exit> {
   const { output } = session;
-  const unknown: string[] = [];
-  const told = readStatus(await ask(session, unknown), unknown);
+  const { status: told } = await overview(session);
   if (output.isJson) output.json(told);
   else {
     if (told.databases.length === 0) output.line("There is no backup of any database.");
     for (const database of told.databases) showDatabase(session, database, Date.now());
     if (told.bucketProblem !== undefined)
       output.line(`The bucket does not answer: ${told.bucketProblem.message}`);
-    for (const what of unknown) output.complain(`not known: ${what}`);
+    for (const what of told.unknown) output.complain(`not known: ${what}`);
   }
   return told.healthy ? EXIT.good : EXIT.unhealthy;
 }
 
-async function ask(session: Session, unknown: string[]): Promise<Asked> {
+export async function overview(session: Session): Promise<Overview> {
+  const unknown: string[] = [];
   const maybe = <Answer>(name: FunctionName, path: string) =>
     askIfThere<Answer>(session, unknown, name, path);
-  const [catalog, backups, restores, cull] = await Promise.all([
+  const runsOf = async (name: FunctionName) =>
+    (await maybe<{ runs: readonly Run[] }>(name, "/runs"))?.runs ?? [];
+  const [functions, catalog, examined, schedules, ...runs] = await Promise.all([
+    session.ways.known(),
     catalogOf(session),
-    maybe<{ runs: readonly Run[] }>("backup", "/runs"),
-    maybe<{ runs: readonly Run[] }>("restore", "/runs"),
     maybe<Examination>("cull", "/doctor"),
+    session.ways.schedules?.(),
+    ...FUNCTIONS.map(runsOf),
   ]);
-  const found = (cull?.findings ?? []).filter(({ check, state }) => check === "backups" && state !== "good");
-  return {
+  const asked: Asked = {
     catalog,
-    backupRuns: backups?.runs ?? [],
-    restoreRuns: restores?.runs ?? [],
-    warnings: found.map(({ detail }) => detail),
+    runs: latestFirst(runs.flat()),
+    findings: examined?.findings ?? [],
+    schedules,
     now: Date.now(),
+  };
+  return {
+    status: readStatus(asked, unknown),
+    catalog,
+    runs: asked.runs,
+    functions,
+    where: session.commandLine("").trim(),
   };
 }
 

@@ -11,30 +11,31 @@ export function showDatabase({ output, commandLine }: Session, status: DatabaseS
   const name = plainText(database);
   if (todo.length === 0) output.line(output.style("green", `${name}: all is well, there is nothing to do.`));
   else output.line(output.style("red", `${name}: a person has to do something.`));
-  for (const what of todo) line("to do", what);
+  for (const { text, advice } of todo) line("to do", advice === undefined ? text : `${text}; ${advice}`);
   if (newest !== undefined) line("last good backup", backupText(newest, status.before, now));
   line(
     "lost if it died",
     status.lostMs === undefined ? "everything" : `the last ${durationText(status.lostMs)}`,
   );
   line("back again in", recoveryText(status.recovery, commandLine("rehearse")));
-  if (status.notInBucket !== undefined)
-    line(
-      "bucket",
-      status.notInBucket === 0
-        ? "has the newest backup"
-        : `lacks the newest ${plural(status.notInBucket, "backup")}`,
-    );
-  if (status.lastBackupRun !== undefined) line("last backup run", runText(status.lastBackupRun, now));
-  line(
-    "last rehearsal",
-    status.lastRehearsal === undefined ? "none is known" : runText(status.lastRehearsal, now),
-  );
+  showRuns(status, now, line);
   for (const { run, until } of undo)
     line(
       "can be undone",
       `${run}, for another ${durationText(Date.parse(until) - now)}: ${commandLine(`undo ${run}`)}`,
     );
+}
+
+function showRuns(status: DatabaseStatus, now: number, line: (name: string, text: string) => void): void {
+  const { notInBucket, nextPing, lastBackupRun, lastRehearsal } = status;
+  if (notInBucket !== undefined)
+    line(
+      "bucket",
+      notInBucket === 0 ? "has the newest backup" : `lacks the newest ${plural(notInBucket, "backup")}`,
+    );
+  if (nextPing !== undefined) line("next backup", `${timeText(nextPing)}, by a ping`);
+  if (lastBackupRun !== undefined) line("last backup run", runText(lastBackupRun, now));
+  line("last rehearsal", lastRehearsal === undefined ? "none is known" : runText(lastRehearsal, now));
 }
 
 function backupText(

@@ -60,21 +60,39 @@ function readMessage(problem: unknown): string {
     : "";
 }
 
-const BAR = 24;
+/** How far a long step is. */
+export type Progress = {
+  /** `loading hets` */
+  readonly what: string;
+  readonly bytes: number;
+  /** Absent where it is not known. */
+  readonly expectedBytes: number | undefined;
+  readonly bytesPerSecond: number;
+  readonly remainingMs: number | undefined;
+};
 
-/** `loading hets 1.2 GiB of 4.0 GiB [#####   ] 30 MiB/s, 1 min 35 s left` */
-export function progressText({ detail = {} }: Step): string {
+export function readProgress({ detail = {} }: Step): Progress {
   const { bytes, expectedBytes, bytesPerSecond, remainingSeconds } = detail;
   const [what = "working", whose = ""] =
     Object.entries(detail).find(([, value]) => typeof value === "string") ?? [];
-  const rate = `${bytesText(number(bytesPerSecond))}/s`;
-  if (typeof expectedBytes !== "number" || expectedBytes === 0)
-    return plainText(`${what} ${words(whose)} ${bytesText(number(bytes))}, ${rate}`);
-  const filled = Math.round(BAR * Math.min(1, number(bytes) / expectedBytes));
+  return {
+    what: plainText(`${what} ${words(whose)}`),
+    bytes: number(bytes),
+    expectedBytes: number(expectedBytes) === 0 ? undefined : number(expectedBytes),
+    bytesPerSecond: number(bytesPerSecond),
+    remainingMs: remainingSeconds === undefined ? undefined : number(remainingSeconds) * 1_000,
+  };
+}
+
+const BAR = 24;
+
+/** `loading hets [#####   ] 1.2 GiB of about 4.0 GiB, 30 MiB/s, 1 min 35 s left` */
+export function progressText(step: Step): string {
+  const { what, bytes, expectedBytes, bytesPerSecond, remainingMs } = readProgress(step);
+  const rate = `${bytesText(bytesPerSecond)}/s`;
+  if (expectedBytes === undefined) return `${what} ${bytesText(bytes)}, ${rate}`;
+  const filled = Math.round(BAR * Math.min(1, bytes / expectedBytes));
   const bar = `${"#".repeat(filled)}${" ".repeat(BAR - filled)}`;
-  const left =
-    remainingSeconds === undefined ? "" : `, ${durationText(number(remainingSeconds) * 1_000)} left`;
-  return plainText(
-    `${what} ${words(whose)} [${bar}] ${bytesText(number(bytes))} of about ${bytesText(expectedBytes)}, ${rate}${left}`,
-  );
+  const left = remainingMs === undefined ? "" : `, ${durationText(remainingMs)} left`;
+  return `${what} [${bar}] ${bytesText(bytes)} of about ${bytesText(expectedBytes)}, ${rate}${left}`;
 }

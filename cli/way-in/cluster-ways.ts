@@ -5,6 +5,7 @@ import type { GlobalOptions } from "../program.ts";
 import type { Ways } from "../session.ts";
 import { openCluster, type Cluster } from "./cluster.ts";
 import { RELAY_PORT, removeRelay, startRelay } from "./relay-pod.ts";
+import { findSchedules } from "./schedules.ts";
 import { findServices, type Found } from "./services.ts";
 import { tokensOf } from "./token.ts";
 import { tunnelTo } from "./tunnel.ts";
@@ -28,6 +29,7 @@ export async function clusterWays(
       return { base: found.address, token, connect: relay.connect, sleeps: true };
     },
     known: async () => [...services.keys()],
+    schedules: () => findSchedules(cluster, services),
     options: optionsOf(options, cluster),
     async [Symbol.asyncDispose]() {
       stopRemoving();

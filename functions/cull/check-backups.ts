@@ -16,14 +16,15 @@ export function backupsCheck(deps: CullPlacesDependencies, staleHours: number): 
       const stale = databases.flatMap((database) => {
         const ordered = (ofDatabase.get(database) ?? []).toSorted(newestFirst);
         const staleness = findStaleness(ordered, staleHours, deps.now());
-        return staleness === undefined ? [] : [`${JSON.stringify(database)}: ${staleness.detail}`];
+        return staleness === undefined ? [] : [{ database, detail: staleness.detail }];
       });
       if (databases.length === 0) return [];
       if (stale.length === 0)
         return [good(`${databases.length} databases have backups as young as they should be`)];
-      return stale.map((detail) => ({
+      return stale.map(({ database, detail }) => ({
         state: "warning",
-        detail,
+        database,
+        detail: `${JSON.stringify(database)}: ${detail}`,
         fix: "look at the backup function: its doctor, its runs, and the source of pings that wakes it",
       }));
     },

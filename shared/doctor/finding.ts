@@ -4,6 +4,8 @@ export type Finding = {
   readonly check: string;
   /** `warning`: it works, and something of it may hurt one day. */
   readonly state: "good" | "warning" | "fault";
+  /** Which one it is about, where the function looks at several. */
+  readonly database?: string | undefined;
   /** One sentence in lower case. */
   readonly detail: string;
   /** What to change and where. */

@@ -23,6 +23,8 @@ export type GivenSample = {
   readonly prepare?: (server: TestServer, database: string) => Promise<unknown>;
   /** A volume that is there already. */
   readonly path?: string | undefined;
+  /** What the database is called, where that matters. */
+  readonly database?: string;
 };
 
 /** What a stage leaves for the next one: names, and its volume as it was at first. */
@@ -36,7 +38,7 @@ const left: Left[] = [];
 
 export async function backedUpSample(server: TestServer, given: GivenSample = {}): Promise<BackedUp> {
   const volume = given.path === undefined ? await temporaryFolder() : keptFolder(given.path);
-  const isPlain = given.prepare === undefined && given.path === undefined;
+  const isPlain = [given.prepare, given.path, given.database].every((each) => each === undefined);
   const { made, next } = isPlain
     ? await makePlain(server, volume.path)
     : { made: await make(server, volume.path, given), next: undefined };
@@ -67,8 +69,8 @@ function takeLeft(server: TestServer): Left | undefined {
   return index < 0 ? undefined : left.splice(index, 1)[0];
 }
 
-async function make(server: TestServer, path: string, { prepare }: GivenSample) {
-  const database = await server.createDatabase();
+async function make(server: TestServer, path: string, { prepare, database: name }: GivenSample) {
+  const database = await server.createDatabase(name);
   const owner = `owner_${randomBytes(4).toString("hex")}`;
   await fill(server, database, owner);
   await prepare?.(server, database);

@@ -44,7 +44,7 @@ export async function fillVolume(
     const { startedAt = new Date(FIRST_AT.getTime() + index * DAY_MS), ...rest } = given(index);
     const database = rest.database ?? "hets";
     const name = rest.name ?? archiveName(database, startedAt);
-    const bytes = Buffer.from(`PGDMP ${name}`);
+    const { bytes = Buffer.from(`PGDMP ${name}`) } = rest;
     const manifest = aManifest({ sequence: index + 1, ...rest, database, startedAt, name, bytes });
     await mkdir(dirname(join(path, name)), { recursive: true });
     await writeFile(join(path, name), bytes);

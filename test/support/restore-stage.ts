@@ -42,7 +42,7 @@ export type RestoreStage = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-type Given = { readonly server?: TestServer } & Pick<GivenSample, "prepare">;
+type Given = { readonly server?: TestServer } & Pick<GivenSample, "prepare" | "database">;
 
 export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> {
   const server = given.server ?? (await sharedServer());

@@ -1,0 +1,126 @@
+import { bytesText, durationText, plural } from "../../text/units.ts";
+import type { Manifest, RestoreResult } from "../../wire.ts";
+import type { Open } from "../parts/doing.ts";
+import { Time } from "../parts/time.tsx";
+
+type Props = { readonly result: unknown; readonly where: string; readonly open?: Open | undefined };
+
+/** The end of a run that succeeded: a backup's manifest, or what a restore did. */
+export function Result({ result, where, open }: Props) {
+  if (typeof result !== "object" || result === null) return <p class="done">It has succeeded.</p>;
+  if ("strategy" in result) return <Restored result={result as RestoreResult} where={where} open={open} />;
+  if ("archive" in result) return <Taken manifest={result as Manifest} />;
+  return <p class="done">It has succeeded.</p>;
+}
+
+function Taken({
+  manifest: { name, archive, content, elapsedMs, warnings },
+}: {
+  readonly manifest: Manifest;
+}) {
+  return (
+    <div class="done" role="status">
+      <p>
+        <strong>The backup is there, and proved by reading it to its end.</strong>
+      </p>
+      <p>
+        <code>{name}</code>: {bytesText(archive.sizeBytes)}, {plural(content.rows, "row")} in{" "}
+        {plural(content.tables.length, "table")}, in {durationText(elapsedMs)}
+      </p>
+      <Warnings warnings={warnings} />
+    </div>
+  );
+}
+
+const DONE: Readonly<Record<RestoreResult["strategy"], string>> = {
+  swap: "Restored: the application runs on the data of the backup.",
+  "in-place": "Restored in place: the application runs on the data of the backup.",
+  rehearse: "Rehearsed: the backup can be restored.",
+  beside: "Restored beside the live database.",
+  undo: "Taken back: the application runs on the data from before.",
+};
+
+function Restored({
+  result,
+  where,
+  open,
+}: {
+  result: RestoreResult;
+  where: string;
+  open?: Open | undefined;
+}) {
+  const { strategy, compared, downtimeMs, workloads, undo, warnings } = result;
+  return (
+    <div class="done" role="status">
+      <p>
+        <strong>{DONE[strategy]}</strong>
+      </p>
+      <ul>
+        {compared !== undefined && (
+          <li>
+            Compared: {plural(compared.rows, "row")} in {plural(compared.tables, "table")}, all as in the
+            backup
+          </li>
+        )}
+        {downtimeMs !== undefined && <li>Downtime: {durationText(downtimeMs)}</li>}
+        {workloads.map(({ workload, replicas, ready, why }) => (
+          <li key={workload}>
+            {workload}: {plural(replicas, "replica")}, {ready ? "ready" : `NOT READY: ${why ?? ""}`}
+          </li>
+        ))}
+      </ul>
+      <Warnings warnings={warnings} />
+      {undo !== undefined && <HowToUndo undo={undo} where={where} open={open} />}
+    </div>
+  );
+}
+
+type Undo = NonNullable<RestoreResult["undo"]>;
+
+function HowToUndo({
+  undo: { body, until },
+  where,
+  open,
+}: {
+  undo: Undo;
+  where: string;
+  open?: Open | undefined;
+}) {
+  const { undo: run, filename } = body;
+  const command = run === undefined ? `restore ${filename} --in-place` : `undo ${run}`;
+  return (
+    <>
+      <p>
+        To take it back
+        {until !== undefined && (
+          <>
+            {" "}
+            until <Time at={until} />
+          </>
+        )}
+        :{" "}
+        <code>
+          {where} {command}
+        </code>
+      </p>
+      {run !== undefined && open !== undefined && (
+        <p class="actions">
+          <button type="button" onClick={() => open({ kind: "undo", run })}>
+            Undo the restore
+          </button>
+        </p>
+      )}
+    </>
+  );
+}
+
+export function Warnings({ warnings }: { readonly warnings: readonly string[] }) {
+  if (warnings.length === 0) return null;
+  return (
+    <ul class="warnings">
+      {warnings.map((warning) => (
+        <li key={warning}>Warning: {warning}</li>
+      ))}
+    </ul>
+  );
+}
