@@ -89,8 +89,13 @@ function Top({ at, askedAt, ask, end }: TopProps) {
       <button type="button" onClick={ask} disabled={isAsking}>
         Look again
       </button>
-      <button type="button" class="quiet" onClick={() => void post("/end", {}).then(end, end)}>
-        End the console
+      <button
+        type="button"
+        class="quiet"
+        aria-label="End the console"
+        onClick={() => void post("/end", {}).then(end, end)}
+      >
+        End
       </button>
     </header>
   );
