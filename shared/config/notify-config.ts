@@ -64,6 +64,12 @@ export const notifyVariables = {
       "Events that become a message as well. Set it where a message each night is wanted; a monitor at `HEARTBEAT_URL` notices more.",
     allowed: `a comma-separated list of ${ASKED.join(", ")}`,
   }),
+  PUSHGATEWAY_URL: variable(z.optional(httpUrl), {
+    description:
+      "Pushgateway that takes the metrics of each run when it ends. Set it to graph backups and to be alarmed by Prometheus: [metrics.md](metrics.md).",
+    allowed: "an http or https URL",
+    isSecret: true,
+  }),
   HEARTBEAT_URL: variable(
     z.optional(
       z.pipe(

@@ -2,7 +2,7 @@ import type { Beat } from "../events/notify/heartbeat.ts";
 import type { Way } from "../events/http-ask.ts";
 import type { Log } from "../log.ts";
 import type { RunMonitor } from "../run/execute-run.ts";
-import type { Run } from "../run/run.ts";
+import type { Run, RunContext } from "../run/run.ts";
 
 type HeartbeatConfig = Way & { readonly HEARTBEAT_URL?: string | undefined };
 
@@ -16,29 +16,31 @@ const DATABASE = "%7Bdatabase%7D";
 export function heartbeat(config: HeartbeatConfig, log: Log): RunMonitor | undefined {
   const { HEARTBEAT_URL: url } = config;
   if (url === undefined) return undefined;
-  const tell = async (run: Run, what: Beat) => {
+  const tell = async (run: Run, what: Beat, step?: RunContext["step"]) => {
     try {
       const { beat } = await import("../events/notify/heartbeat.ts");
       const own = url.replaceAll(DATABASE, encodeURIComponent(run.database));
       await beat(own, what, config, AbortSignal.timeout(TELL_WITHIN_MS));
     } catch (error) {
       log.warn("heartbeat not sent", { run: run.id, state: what.state, error: readMessage(error) });
+      await step?.("notification_failed", { to: "heartbeat", error: readMessage(error) });
     }
   };
   return {
     async begun(run) {
       if (isWork(run)) await tell(run, { state: "start" });
     },
-    async ended(run) {
+    async ended(run, step) {
       if (!isWork(run)) return;
-      if (run.state === "succeeded") await tell(run, { state: "success" });
+      if (run.state === "succeeded") await tell(run, { state: "success" }, step);
       if (run.state === "failed" && run.problem !== undefined)
-        await tell(run, { state: "fail", problem: run.problem });
+        await tell(run, { state: "fail", problem: run.problem }, step);
     },
   };
 }
 
-function isWork({ request }: Run): boolean {
+/** No plan and no mark. */
+export function isWork({ request }: Run): boolean {
   const { dryRun, action = "cull" } = request;
   return dryRun !== true && action === "cull";
 }

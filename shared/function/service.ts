@@ -9,6 +9,7 @@ import type { RecordDependencies } from "../run/record-run.ts";
 import { createRuns, type Runs, type StartedRun } from "../run/runs.ts";
 import type { Way } from "../events/http-ask.ts";
 import { heartbeat } from "./heartbeat.ts";
+import { pushMetrics } from "./push-metrics.ts";
 import { settleTroubles } from "./settle-troubles.ts";
 import { stayAwake, type StayAwake } from "./stay-awake.ts";
 import type { Handler } from "../http/handler.ts";
@@ -25,6 +26,8 @@ export type ServeConfig = {
   readonly HEARTBEAT_URL?: string | undefined;
   readonly NOTIFY_URL?: readonly string[] | undefined;
   readonly NOTIFY_SMTP_URL?: string | undefined;
+  readonly PUSHGATEWAY_URL?: string | undefined;
+  readonly POSTGRESQL_DATABASE?: string | undefined;
   readonly BACKUP_DIR: string;
 } & Way;
 
@@ -58,6 +61,7 @@ export function runsInPod(
   const { log } = dependencies;
   const monitor = allOf([
     heartbeat(config, log),
+    pushMetrics(config, log),
     isTold(config) ? settleTroubles(config.BACKUP_DIR) : undefined,
   ]);
   const tell: RunsDependencies["announce"] = (context, outcome) =>
@@ -76,7 +80,7 @@ function allOf(given: readonly (RunMonitor | undefined)[]): RunMonitor | undefin
   if (monitors.length === 0) return undefined;
   return {
     begun: async (run) => void (await Promise.all(monitors.map((monitor) => monitor.begun(run)))),
-    ended: async (run) => void (await Promise.all(monitors.map((monitor) => monitor.ended(run)))),
+    ended: async (run, step) => void (await Promise.all(monitors.map((monitor) => monitor.ended(run, step)))),
   };
 }
 

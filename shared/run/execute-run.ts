@@ -18,7 +18,11 @@ export type RunsDependencies = RecordDependencies & {
 /** What the telling of a run is given. */
 export type Telling = Pick<RunContext, "run" | "meanwhile" | "step">;
 
-export type RunMonitor = { begun(run: Run): Promise<void>; ended(run: Run): Promise<void> };
+export type RunMonitor = {
+  begun(run: Run): Promise<void>;
+  /** A step says what could not be told. */
+  ended(run: Run, step: RunContext["step"]): Promise<void>;
+};
 
 type Execution = {
   readonly tell: (step: RunStep) => void;
@@ -95,7 +99,7 @@ type Ending = {
 
 async function endTelling({ log, monitor }: RunsDependencies, { run, record, aside }: Ending): Promise<void> {
   await aside.ended();
-  await monitor?.ended(run);
+  await monitor?.ended({ ...run, steps: record.current().steps }, record.writes.step);
   const untold = aside.untold();
   await record.settle(untold.length === 0 ? undefined : untold).catch((error: unknown) => {
     log.warn("run not recorded", { run: run.id, error: String(error) });

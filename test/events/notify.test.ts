@@ -156,9 +156,9 @@ describe("telling people", () => {
     const run = { kind: "backup", state: "succeeded", database: "hets", steps: [] } as unknown as Run;
 
     await send(folder.path, [`${url}/a`], failed);
-    await settleTroubles(folder.path).ended({ ...run, database: "another" });
+    await settleTroubles(folder.path).ended({ ...run, database: "another" }, async () => undefined);
     await send(folder.path, [`${url}/a`], failed);
-    await settleTroubles(folder.path).ended(run);
+    await settleTroubles(folder.path).ended(run, async () => undefined);
     await send(folder.path, [`${url}/a`], failed);
 
     assert.equal(heard.length, 2);
