@@ -1,10 +1,10 @@
 import { REPLACING } from "./strategy.ts";
 import type { Given, Rule } from "./blocker-rule.ts";
 
-/** What is there and what takes its place: a table, its TOAST table, and an index or sequence or two of each. */
+/** Where only the manifest tells: a table, its TOAST table, and an index or sequence or two of each. */
 const LOCKS_PER_TABLE = 8;
-/** A server without other work has shared memory for nearly twice as many locks as its settings say. */
-const SPARE = 2;
+/** A server without other work has shared memory for half as many again as its settings say, and often for more. */
+const SPARE = 1.5;
 
 /** What stands in the way of replacing all content in one transaction, after a safety backup of what is there. */
 export const IN_PLACE_RULES: readonly Rule[] = [
@@ -39,26 +39,21 @@ export const IN_PLACE_RULES: readonly Rule[] = [
     remedy: (_facts, _names, given) =>
       `set max_locks_per_transaction = ${locksEach(given)} or more and restart the server, or use the strategy swap`,
     found: (given) => {
-      const { tables, others } = locksOf(given);
+      const locks = locksOf(given);
       const { lockTableSize } = given.facts;
-      const isTooMuch = tables > lockTableSize || others > lockTableSize * SPARE;
-      return isTooMuch ? [`${Math.max(tables, others)} locks, and there is room for ${lockTableSize}`] : [];
+      return locks > lockTableSize * SPARE ? [`${locks} locks, and there is room for ${lockTableSize}`] : [];
     },
   },
 ];
 
-/** Tables are estimated, with what hangs on them; large objects, functions and types are counted, and keep their numbers. */
-function locksOf({ facts, demands, backup }: Given): { readonly tables: number; readonly others: number } {
+/** What is there is dropped, what takes its place is made; large objects keep their numbers. */
+function locksOf({ facts, demands, backup }: Given): number {
   const content = backup?.manifest?.content;
-  const made = demands?.makes ?? { locks: 0, largeObjects: 0 };
+  const made = demands?.makes ?? { locks: (content?.tables.length ?? 0) * LOCKS_PER_TABLE, largeObjects: 0 };
   const largeObjects = Math.max(facts.liveLargeObjects, content?.largeObjects ?? 0, made.largeObjects);
-  return {
-    tables: (content?.tables.length ?? 0) * LOCKS_PER_TABLE,
-    others: largeObjects + facts.liveObjects + made.locks,
-  };
+  return facts.liveObjects + made.locks + largeObjects;
 }
 
 function locksEach(given: Given): number {
-  const { tables, others } = locksOf(given);
-  return Math.ceil(Math.max(tables, others) / given.facts.lockHolders);
+  return Math.ceil(locksOf(given) / given.facts.lockHolders);
 }

@@ -32,11 +32,14 @@ const UNDROPPABLE = `
     FROM pg_largeobject_metadata WHERE NOT pg_has_role(lomowner, 'USAGE') GROUP BY lomowner
   ORDER BY name`;
 
-/** Functions and types of their own, not those of tables or arrays: each is locked once when it is dropped. */
+/** What is dropped is locked, each by itself: also the constraints, defaults, triggers, policies and types of a table. */
+const LOCKED_BY_DROP = `pg_class pg_type pg_constraint pg_attrdef pg_trigger pg_rewrite pg_policy pg_proc pg_operator pg_opclass
+  pg_opfamily pg_amop pg_amproc pg_cast pg_collation pg_conversion pg_ts_config pg_ts_dict pg_statistic_ext pg_namespace`;
 const COUNTED = `
   SELECT (SELECT count(*) FROM pg_largeobject_metadata)::int AS "liveLargeObjects",
-    (SELECT count(*) FROM pg_proc WHERE oid >= 16384)::int
-    + (SELECT count(*) FROM pg_type WHERE oid >= 16384 AND typtype IN ('d', 'e', 'r'))::int AS "liveObjects"`;
+    (${LOCKED_BY_DROP.split(/\s+/)
+      .map((catalog) => `(SELECT count(*) FROM ${catalog} WHERE oid >= 16384)`)
+      .join(" + ")})::int AS "liveObjects"`;
 
 async function countObjects(client: pg.Client) {
   const { rows } = await client.query<Pick<TargetFacts, "liveLargeObjects" | "liveObjects">>(COUNTED);

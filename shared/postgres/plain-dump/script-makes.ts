@@ -12,7 +12,7 @@ export type ScriptMakes = {
   readonly doubtful: readonly string[];
   /** Settings that functions bring along, each with the first function. */
   readonly functionSettings: readonly { readonly name: string; readonly what: string }[];
-  /** Functions and types, each of which one transaction that makes all holds a lock on. */
+  /** How many one transaction that makes all holds: of relations with what hangs on them, functions, types and the like. */
   readonly locks: number;
   readonly largeObjects: number;
 };
@@ -84,8 +84,15 @@ const DOUBTFUL: readonly RegExp[] = [
   /^GRANT [^]*? ON ((?:FUNCTION|PROCEDURE|TABLE) pg_catalog\.)/,
 ];
 
-/** Each of these is locked once when it is given to its owner. */
-const LOCKED_ONCE = /^ALTER (?:FUNCTION|PROCEDURE|AGGREGATE|TYPE|DOMAIN)\s[^]*\sOWNER TO\s/;
+/** A table has a TOAST table with an index; a function or a type is locked when it is given to its owner. */
+const LOCKED: readonly (readonly [pattern: RegExp, locks: number])[] = [
+  [/^CREATE (?:UNLOGGED )?TABLE\s/, 3],
+  [/^CREATE MATERIALIZED VIEW\s/, 4],
+  [/^CREATE VIEW\s/, 2],
+  [/^CREATE (?:FOREIGN TABLE|SEQUENCE|STATISTICS|(?:UNIQUE )?INDEX)\s/, 1],
+  [/^ALTER TABLE [^]*\s(?:PRIMARY KEY|UNIQUE|EXCLUDE|SEQUENCE NAME)\s/, 1],
+  [/^ALTER (?!TABLE|LARGE OBJECT|SCHEMA)[A-Z]+\s[^]*\sOWNER TO\s/, 1],
+];
 /** Behind it stands what a function does, which may read like anything. */
 const FUNCTION_BODY = /\n {4}(?:AS |BEGIN ATOMIC|RETURN )/;
 
@@ -99,7 +106,7 @@ export function scriptMakes(readName: ReadsName): { statement(text: string): voi
     statement(text) {
       if (text.length > MAX_STATEMENT_LENGTH) return;
       const bare = headOf(text).replaceAll(QUOTED, '""');
-      if (LOCKED_ONCE.test(bare)) locks++;
+      locks += LOCKED.find(([pattern]) => pattern.test(bare))?.[1] ?? 0;
       owners.statement(text);
       privileged.statement(text, bare);
     },

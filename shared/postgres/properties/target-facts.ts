@@ -58,7 +58,7 @@ export type TargetFacts = PlannedRoles & {
   /** The owners of the content to replace that this role may not act for, with the first thing of each. */
   readonly undroppable: readonly string[];
   readonly liveLargeObjects: number;
-  /** Functions and types of the live database, each of which is locked when it is dropped. */
+  /** All else that is locked when the content of the live database is dropped. */
   readonly liveObjects: number;
   /** Settings of the live database (or the one to make), or of roles in it, that this role may not give to the loaded one. */
   readonly forbiddenSettings: readonly string[];

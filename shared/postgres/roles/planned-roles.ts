@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { impossible } from "../properties/read-settings.ts";
+import { mayNotSet } from "../properties/role-rights.ts";
 import { grantedFirst, roleSql } from "./role-sql.ts";
 import { isPredefined, plainRole, type ServerRole } from "./server-role.ts";
 
@@ -25,7 +26,7 @@ export async function planRoles(
   if (roles.length === 0) return { mayCreateRoles, rolesToMake: [] };
   const made = new Set(roles.map(({ name }) => name));
   const grantable = new Set(await grantableRoles(client, roles));
-  const settings = await givableSettings(client, roles);
+  const settings = await givableSettings(client, roles, mine.version);
   const rolesToMake = grantedFirst(roles).map((role) => {
     const given = {
       attributes: role.attributes.filter((attribute) => mayGive(mine, attribute)),
@@ -113,14 +114,15 @@ type Setting = ServerRole["settings"][number];
 async function givableSettings(
   client: pg.Client,
   roles: readonly ServerRole[],
+  serverMajor: number,
 ): Promise<(setting: Setting) => boolean> {
   const all = roles.flatMap(({ settings }) => settings);
   const { rows } = await client.query<{ name: string }>(
     `SELECT given.name FROM unnest($1::text[]) AS given (name) LEFT JOIN pg_settings known
          ON lower(known.name) = lower(given.name)
      WHERE (known.name IS NOT NULL OR given.name LIKE '%.%')
-       AND (known.context IS NOT DISTINCT FROM 'user'
-         OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR has_parameter_privilege(given.name, 'SET'))`,
+       AND ((SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+         OR NOT ${mayNotSet("given.name", "known", serverMajor)})`,
     [all.map(({ name }) => name)],
   );
   const names = new Set(rows.map(({ name }) => name));

@@ -76,7 +76,7 @@ const ROWS: readonly Row[] = [
     LOADING,
   ],
   ["an older server", { serverMajor: 14 }, "server-too-old", LOADING],
-  ["few locks for tables", { lockTableSize: 7 }, "too-many-objects", ["in-place"]],
+  ["few locks for tables", { lockTableSize: 5 }, "too-many-objects", ["in-place"]],
   [
     "few locks for large objects",
     { lockTableSize: 100, liveLargeObjects: 201 },
