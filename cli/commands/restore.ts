@@ -89,10 +89,10 @@ function toPlan(remote: Remote, body: Readonly<Record<string, unknown>>): Promis
 function showResult(session: Session, result: RestoreResult): Exit {
   const { output } = session;
   if (output.isJson) return (output.json(result), EXIT.good);
-  const { compared, downtimeMs, workloads, undo: back, warnings, strategy } = result;
+  const { compared, workloads, undo: back, warnings, strategy } = result;
   output.line(output.style("green", DONE[strategy]));
   if (compared !== undefined) showCompared(output, compared);
-  if (downtimeMs !== undefined) output.line(`  downtime   ${durationText(downtimeMs)}`);
+  if (result.downtimeMs !== undefined) output.line(`  downtime   ${downtimeText(result)}`);
   for (const { workload, replicas, ready } of workloads)
     output.line(
       plainText(`  ${ready ? "ready     " : "NOT READY "} ${workload}, ${plural(replicas, "replica")}`),
@@ -116,6 +116,14 @@ function showCompared(
     output.line(
       output.style("yellow", plainText(`  warning    values not compared: ${onlyCounted.join(", ")}`)),
     );
+}
+
+/** What of it the pods took is told apart: that is the application's own. */
+function downtimeText({ downtimeMs, stoppingMs = 0, swapMs = 0, startingMs = 0, workloads }: RestoreResult) {
+  const whole = durationText(downtimeMs ?? 0);
+  if (workloads.length === 0) return whole;
+  const [stop, swap, start] = [stoppingMs, swapMs, startingMs].map(durationText);
+  return `${whole}: pods ended in ${stop}, swap ${swap}, pods ready in ${start}`;
 }
 
 const DONE: Readonly<Record<RestoreResult["strategy"], string>> = {

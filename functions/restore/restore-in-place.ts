@@ -1,12 +1,13 @@
 import { takeBackup } from "../../shared/backup/take-backup.ts";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import { compareCounts } from "../../shared/postgres/databases/compare-rows.ts";
+import type { RestoreJournal } from "./journal/journal.ts";
 import { readResult, type RestoreResult } from "./journal/restore-result.ts";
 import { refuseUnmet } from "./plan-restore.ts";
 import { beginJournal, hasBegun, readJournal, type Restoring, writeJournal } from "./restoring.ts";
 import { restart } from "./swap-databases.ts";
 import { type Load, verifyArchive, type VerifiedArchive } from "./verify-archive.ts";
-import { downSince, ensureWakeUp, stopWorkloads } from "./workloads/restart-workloads.ts";
+import { ensureWakeUp, stoppedNow, stopWorkloads } from "./workloads/restart-workloads.ts";
 
 /** For a role that may not create databases: stop, safety backup, replace all content in one transaction, start. */
 export async function restoreInPlace(restoring: Restoring, load: Load): Promise<RestoreResult> {
@@ -28,8 +29,9 @@ export async function restoreInPlace(restoring: Restoring, load: Load): Promise<
   await held.claim(database, run.id);
   await ensureWakeUp(restoring);
   await stopWorkloads(restoring);
+  const stopped = stoppedNow(restoring);
   const { name: safety } = await takeSafetyBackup(restoring);
-  await replace(restoring, load, verified, safety);
+  await replace(restoring, load, verified, { safety, ...stopped });
   return readResult(restoring, await restart(restoring));
 }
 
@@ -51,16 +53,15 @@ async function replace(
   restoring: Restoring,
   { backup, choice, tools }: Load,
   { file, tables }: VerifiedArchive,
-  safety: string,
+  noted: Pick<RestoreJournal, "safety" | "downSince" | "stoppedAt">,
 ): Promise<void> {
   const { held, server, signal, step } = restoring;
-  const { database, connectionLimit: noted } = readJournal(restoring);
-  const connectionLimit = noted ?? (await held.connectionLimit(database));
+  const { database, connectionLimit: lowered } = readJournal(restoring);
+  const connectionLimit = lowered ?? (await held.connectionLimit(database));
   await writeJournal(restoring, {
     phase: "swapping",
     connectionLimit,
-    safety,
-    downSince: downSince(restoring),
+    ...noted,
   });
   const settings = await server.settingsOfLoad(database, backup.manifest?.settings, signal);
   const request = { database, file, format: backup.format, tables, settings, choice };

@@ -1,11 +1,12 @@
-import type { Stopped } from "./journal/restore-result.ts";
+import type { RestoreJournal } from "./journal/journal.ts";
+import type { Downtime, Stopped } from "./journal/restore-result.ts";
 import { EFFECTS } from "./plan/strategy.ts";
 import { readJournal, type Restoring, writeJournal } from "./restoring.ts";
 import {
-  downSince,
   ensureWakeUp,
   removeWakeUp,
   startWorkloads,
+  stoppedNow,
   stopWorkloads,
 } from "./workloads/restart-workloads.ts";
 
@@ -19,7 +20,7 @@ export async function swapDatabases(restoring: Restoring): Promise<Stopped> {
   await stopWorkloads(restoring);
   signal.throwIfAborted();
 
-  await writeJournal(restoring, { phase: "swapping", downSince: downSince(restoring) });
+  await writeJournal(restoring, { phase: "swapping", ...stoppedNow(restoring) });
   const ended = await held.fence(database);
   await held.fence(loaded);
   await step("fenced", { sessionsEnded: ended });
@@ -59,11 +60,25 @@ async function forgetKept({ runs, log }: Restoring, undone: string): Promise<voi
 
 /** The end of every restore that stopped something: start, measure, and nothing is under way any more. */
 export async function restart(restoring: Restoring): Promise<Stopped> {
+  const openedMs = Date.now();
   const workloads = await startWorkloads(restoring);
-  const { database, downSince: since } = readJournal(restoring);
-  await restoring.held.release([database], restoring.run.id);
-  const downtimeMs = since === undefined ? undefined : Date.now() - Date.parse(since);
+  const readyMs = Date.now();
+  const journal = readJournal(restoring);
+  await restoring.held.release([journal.database], restoring.run.id);
   await writeJournal(restoring, { phase: "ended" });
   await removeWakeUp(restoring);
-  return { downtimeMs, workloads };
+  return { ...downtimeOf(journal, openedMs, readyMs), workloads };
+}
+
+function downtimeOf({ downSince, stoppedAt }: RestoreJournal, openedMs: number, readyMs: number): Downtime {
+  if (downSince === undefined) return {};
+  const downMs = Date.parse(downSince);
+  // A restore that an earlier version has begun does not tell.
+  const stoppedMs = stoppedAt === undefined ? downMs : Date.parse(stoppedAt);
+  return {
+    downtimeMs: readyMs - downMs,
+    stoppingMs: stoppedMs - downMs,
+    swapMs: openedMs - stoppedMs,
+    startingMs: readyMs - openedMs,
+  };
 }

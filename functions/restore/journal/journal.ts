@@ -62,6 +62,8 @@ const journalSchema = z.object({
   keptUntil: z.iso.datetime().optional(),
   /** When applications lost the database. */
   downSince: z.iso.datetime().optional(),
+  /** When the last pod had ended. */
+  stoppedAt: z.iso.datetime().optional(),
 });
 
 /** What a killed restore needs to be finished or undone by another process: it lies in the record of its run. */

@@ -13,15 +13,24 @@ export type RestartedWorkload = {
   readonly why?: string | undefined;
 };
 
-/** What became of what was stopped. */
-export type Stopped = {
-  readonly downtimeMs: number | undefined;
-  readonly workloads: readonly RestartedWorkload[];
+/** How long the application was down, in three parts; nothing where nothing was stopped. */
+export type Downtime = {
+  /** From the stop of the first workload (or the fence) until the last one was ready. */
+  readonly downtimeMs?: number;
+  /** What the pods took to end. */
+  readonly stoppingMs?: number;
+  /** From there until the database could be used again. */
+  readonly swapMs?: number;
+  /** What the pods took to become ready, one workload after the other. */
+  readonly startingMs?: number;
 };
 
-export const NOTHING_STOPPED: Stopped = { downtimeMs: undefined, workloads: [] };
+/** What became of what was stopped. */
+export type Stopped = Downtime & { readonly workloads: readonly RestartedWorkload[] };
 
-export type RestoreResult = {
+export const NOTHING_STOPPED: Stopped = { workloads: [] };
+
+export type RestoreResult = Stopped & {
   readonly run: string;
   readonly strategy: Strategy;
   readonly database: string;
@@ -31,9 +40,6 @@ export type RestoreResult = {
   readonly target?: string | undefined;
   /** What was compared with the backup and found equal. */
   readonly compared?: Comparison | undefined;
-  /** From the stop of the first workload (or the fence) until the last one was ready; absent where nothing was stopped. */
-  readonly downtimeMs?: number | undefined;
-  readonly workloads: readonly RestartedWorkload[];
   /** The body of a POST that takes it back, and until when. */
   readonly undo?: { readonly body: Readonly<Record<string, string>>; readonly until?: string } | undefined;
   readonly warnings: readonly string[];
@@ -59,7 +65,7 @@ export type RestoreEvent =
     };
 
 /** The result of a restore that has ended, for this process or for one that finished another's. */
-export function readResult(restore: OpenRestore, { downtimeMs, workloads }: Stopped): RestoreResult {
+export function readResult(restore: OpenRestore, stopped: Stopped): RestoreResult {
   const journal = readJournal(restore);
   const { strategy, source, database, target, compared } = journal;
   const undo = describeUndo(restore);
@@ -70,12 +76,13 @@ export function readResult(restore: OpenRestore, { downtimeMs, workloads }: Stop
     source,
     target: EFFECTS[strategy].drops ? undefined : (target ?? database),
     compared,
-    downtimeMs,
-    workloads,
+    ...stopped,
     ...(undo === undefined ? {} : { undo }),
     warnings: [
       ...choiceWarnings(journal),
-      ...workloads.flatMap(({ workload, ready, why }) => (ready ? [] : [`${workload} is not ready: ${why}`])),
+      ...stopped.workloads.flatMap(({ workload, ready, why }) =>
+        ready ? [] : [`${workload} is not ready: ${why}`],
+      ),
     ],
   };
 }

@@ -5,25 +5,48 @@ import { asDormouseError, type ErrorCode } from "../../../shared/errors.ts";
 import { readJournal, type RestoreDependencies, type Restoring, writeJournal } from "../restoring.ts";
 
 /**
- * Stops the workloads in the reverse of their order, each until its last pod is gone. Their replicas are in the journal
- * before the first one is stopped, and a run that is taken up believes its journal, not what it sees.
+ * Stops the workloads in the reverse of their order, none of them waiting for another, until the last pod of each is gone.
+ * Their replicas are in the journal before the first one is stopped, and a run that is taken up believes its journal, not
+ * what it sees.
  */
 export async function stopWorkloads(restoring: Restoring): Promise<void> {
-  const { workloads, settings, signal, step } = restoring;
+  const { workloads, signal } = restoring;
   const recorded = readJournal(restoring).workloads ?? (await readReplicas(restoring));
   if (recorded.length === 0) return;
-  await writeJournal(restoring, { phase: "stopping", workloads: recorded, downSince: downSince(restoring) });
+  const downSince = readJournal(restoring).downSince ?? new Date().toISOString();
+  await writeJournal(restoring, { phase: "stopping", workloads: recorded, downSince });
   for (const { replicas, ...workload } of recorded.toReversed()) {
     const { replicas: now } = await workloads.read(workload, signal);
     if (now !== 0) await workloads.scale(workload, replicas, 0, signal);
-    await workloads.awaitStopped(workload, settings.stopLimitMs, signal);
-    await step("stopped", { workload: workloadText(workload), replicas });
+  }
+  await awaitAllStopped(restoring, recorded);
+}
+
+/** The first that does not stop ends the waiting for the others. Steps are written one after the other. */
+async function awaitAllStopped(
+  { workloads, settings, signal, step }: Restoring,
+  recorded: readonly RecordedReplicas[],
+): Promise<void> {
+  const failed = new AbortController();
+  const both = AbortSignal.any([signal, failed.signal]);
+  let told = Promise.resolve();
+  const awaitStopped = async ({ replicas, ...workload }: RecordedReplicas) => {
+    await workloads.awaitStopped(workload, settings.stopLimitMs, both);
+    told = told.then(() => step("stopped", { workload: workloadText(workload), replicas }));
+    await told;
+  };
+  try {
+    await Promise.all(recorded.map(awaitStopped));
+  } finally {
+    failed.abort();
   }
 }
 
-/** When the application lost its database, as the journal has it, or now. */
-export function downSince(restoring: Restoring): string {
-  return readJournal(restoring).downSince ?? new Date().toISOString();
+/** For the journal: the last pod has ended, and what is taken away next is the database. */
+export function stoppedNow(restoring: Restoring) {
+  const { downSince, stoppedAt } = readJournal(restoring);
+  const at = new Date().toISOString();
+  return { downSince: downSince ?? at, stoppedAt: stoppedAt ?? at };
 }
 
 async function readReplicas({ settings, workloads, signal }: Restoring): Promise<RecordedReplicas[]> {

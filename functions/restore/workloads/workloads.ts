@@ -6,7 +6,8 @@ import { ApiRefusal, type CallCluster } from "../../../shared/kubernetes/client.
 import { isAlive, isReady, podName, findTrouble } from "./pod-troubles.ts";
 import { changed, ofWorkload, readScale, type Scale, writeScale } from "./scale.ts";
 
-const POLL_MS = 1_000;
+/** The application is down meanwhile. */
+const POLL_MS = 250;
 
 /** The workloads of the function's own namespace. Asking again and again is cheaper than a watch for a few seconds. */
 export function kubernetesWorkloads(call: CallCluster, pollMs = POLL_MS): Workloads {

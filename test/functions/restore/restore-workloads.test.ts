@@ -53,9 +53,11 @@ describe("a restore and the workloads of the application", () => {
     cluster.frontend.behave({ stopMs: "never" });
     const restore = await start();
     const answer = stage.readResult(restore.post({ filename: "latest" }));
-    await until(() => cluster.frontend.replicas === 0);
+    // The next one does not wait for the pods of the one before.
+    await until(() => cluster.frontend.replicas === 0 && cluster.server.replicas === 0);
     const listed = () => cluster.kubernetes.requests.filter(({ resource }) => resource === "pods").length;
     const before = listed();
+    const waitingSince = performance.now();
     await until(() => listed() > before + 1);
     const content = await stage.fingerprint();
     const [[, source] = []] = cluster.kubernetes.pingSources;
@@ -65,10 +67,13 @@ describe("a restore and the workloads of the application", () => {
       ),
     );
 
+    const waitedMs = performance.now() - waitingSince;
     cluster.frontend.endPods();
-    await answer;
+    const { downtimeMs = 0, stoppingMs = 0, swapMs = 0, startingMs = 0 } = await answer;
 
     assert.deepEqual(content, destroyed);
+    assert.equal(stoppingMs + swapMs + startingMs, downtimeMs);
+    assert.ok(stoppingMs >= Math.floor(waitedMs), `${stoppingMs} ms are not the pods' own ${waitedMs} ms`);
     assert.match(JSON.stringify(source), /"kind":"Service","name":"restore"/);
     assert.ok((creation ?? -1) >= 0 && (creation ?? 0) < (firstStop ?? 0));
     assert.deepEqual([...cluster.kubernetes.pingSources.keys()], []);
