@@ -46,7 +46,7 @@ export const restoreConfig = z.object({
   }),
   RESTORE_JOBS: wholeNumber(
     { from: 1, to: 64 },
-    "Connections of pg_restore. Lower it to spare a server that others use. Unset: one for each processor.",
+    "Connections of pg_restore. Lower it to spare a server that others use. Unset: as many as archive and server have use for (max_parallel_maintenance_workers, half of the free connections, the number of tables, their size); the step `loaded` says which decided.",
   ),
   UNDO_HOURS: wholeNumber(
     { from: 1, to: 8_760, unset: 48 },

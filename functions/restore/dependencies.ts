@@ -1,4 +1,4 @@
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import type { CopiedArchives } from "../../shared/catalog/archives/archive-file.ts";
 import { mergedArchives } from "../../shared/catalog/archives/fetch-archive.ts";
 import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
@@ -99,7 +99,7 @@ function readLoadOptions(config: RestoreConfig) {
   return {
     deadlineMs,
     stallMs: deadlineMs,
-    jobs: config.RESTORE_JOBS ?? availableParallelism(),
+    jobs: config.RESTORE_JOBS,
     secrets: [config.POSTGRESQL_PASSWORD],
   };
 }

@@ -2,6 +2,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { compareLoaded } from "./rehearsal/compare-loaded.ts";
 import { progressOf } from "../../shared/run/progress.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
+import type { LoadSize } from "../../shared/postgres/load/load-jobs.ts";
+import type { Restorable } from "./plan/restorable.ts";
 import { ownDatabase } from "./journal/journal.ts";
 import { refuseUnmet } from "./plan-restore.ts";
 import { EFFECTS } from "./plan/strategy.ts";
@@ -33,21 +35,29 @@ export async function loadBeside(restoring: Restoring, toLoad: Load): Promise<vo
   const settings = await server.settingsOfLoad(database, backup.manifest?.settings, signal);
   const request = { database: loaded, file, format: backup.format, settings, choice };
   const expectedBytes = backup.manifest?.content.databaseBytes;
-  const load = (isAlone: boolean) =>
-    watched(restoring, expectedBytes, () => tools.load({ ...request, isAlone }, signal));
-  // Without offsets each of several jobs would walk the archive from its beginning to every table.
-  const isWalked = backup.manifest?.archive.offsets === false;
-  await load(isWalked).catch(async (error: unknown) => {
+  const load = (given: number) =>
+    watched(restoring, expectedBytes, () => tools.load({ ...request, jobs: given }, signal));
+  let { jobs, why } = await server.chooseJobs(sizeOf(backup), signal);
+  await load(jobs).catch(async (error: unknown) => {
     const { code, message } = asDormouseError(error);
     if (backup.format !== "custom" || code !== "restore_failed" || !mayBeChance(message)) throw error;
     await step("retrying", { alone: true, code, error: message });
     await makeEmpty();
-    await load(true);
+    ({ jobs, why } = { jobs: 1, why: "several at once failed" });
+    await load(jobs);
   });
-  await step("loaded", { database: loaded, bytes: await server.sizeBytes(loaded, signal) });
+  await step("loaded", { database: loaded, bytes: await server.sizeBytes(loaded, signal), jobs, why });
   const compared = await compareLoaded(restoring, toLoad, { tables: verified.tables, settings });
   if (!EFFECTS[strategy].drops) await server.copyProperties(likeness, loaded, signal);
   await writeJournal(restoring, { phase: "loaded", compared });
+}
+
+function sizeOf({ format, manifest }: Restorable): LoadSize {
+  // psql has one.
+  if (format !== "custom") return { tables: 1 };
+  if (manifest === undefined) return {};
+  const { archive, content } = manifest;
+  return { tables: content.tables.length, plainBytes: archive.plainBytes, offsets: archive.offsets };
 }
 
 /**

@@ -9,8 +9,8 @@ import { knownKind, SERVER_LOG } from "./session/server-errors.ts";
 import { identifier } from "./sql-text.ts";
 
 export type LoadOptions = Limits & {
-  /** Connections of pg_restore. */
-  readonly jobs: number;
+  /** Connections of pg_restore, where the operator has set a number. */
+  readonly jobs: number | undefined;
   readonly secrets: readonly string[];
 };
 

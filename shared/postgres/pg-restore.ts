@@ -17,11 +17,11 @@ export async function loadCustom(loader: Loader, request: LoadRequest, signal: A
 
 async function loadEntries(
   loader: Loader,
-  { database, file, settings, isAlone, choice }: LoadRequest,
+  { database, file, settings, jobs, choice }: LoadRequest,
   list: UsedList,
   signal: AbortSignal,
 ): Promise<void> {
-  const { libpq, options } = loader;
+  const { libpq } = loader;
   const running = startLoad(
     loader,
     "pg_restore",
@@ -37,7 +37,7 @@ async function loadEntries(
         "--no-password",
         ...chosen(choice),
         ...usingList(list),
-        `--jobs=${isAlone === true ? 1 : options.jobs}`,
+        `--jobs=${jobs}`,
         `--dbname=${libpq.conninfo(database)}`,
         INHERITED,
       ],

@@ -14,8 +14,8 @@ import { listVolume, readBackup, Vanished } from "./list-volume.ts";
 import { notFound, openArchive, piecesOf } from "./open-regular.ts";
 import type { PrintArchive } from "../legacy/read-legacy.ts";
 import { finishRemoval, removeBackup } from "./remove-backup.ts";
-import { stageArchive } from "./stage-archive.ts";
-import { stageWritten } from "./stage-written.ts";
+import { stageArchive } from "../staging/stage-archive.ts";
+import { stageWritten } from "../staging/stage-written.ts";
 import { sweepRun } from "./sweep-run.ts";
 import { writeDurably } from "./write-durably.ts";
 

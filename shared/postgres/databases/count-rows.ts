@@ -1,11 +1,7 @@
 import pg from "pg";
 import type { TableCount } from "./compare-rows.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
-
-type Session = <Result>(work: (client: pg.Client) => Promise<Result>) => Promise<Result>;
-
-/** Two sessions side by side: a count reads, and reading waits. */
-const AT_ONCE = 2;
+import { workThrough, type Session } from "../load/work-through.ts";
 
 /**
  * Where the rows of a table of a dump lie: in itself, or, when pg_dump loads them through the root of a partitioned table
@@ -29,15 +25,11 @@ export async function countRows(
   tables: readonly Omit<TableRows, "rows">[],
 ): Promise<readonly TableCount[]> {
   const names = tables.map(qualified);
-  const waiting = [...tables];
   const counted: TableCount[] = [];
-  const work = async (client: pg.Client) => {
-    for (let table = waiting.shift(); table !== undefined; table = waiting.shift()) {
-      const count = await countTable(client, table, names);
-      if (count !== undefined) counted.push(count);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, () => session(work)));
+  await workThrough(session, tables, async (client, table) => {
+    const count = await countTable(client, table, names);
+    if (count !== undefined) counted.push(count);
+  });
   return counted;
 }
 

@@ -21,8 +21,8 @@ export type LoadRequest = {
   readonly format: ArchiveFormat;
   /** What the sessions that load work under; see `settingsOfLoad` of the server. */
   readonly settings: Settings;
-  /** One thing after the other, where several at once failed. */
-  readonly isAlone?: boolean;
+  /** Connections of pg_restore. */
+  readonly jobs: number;
   readonly choice: LoadChoice;
 };
 

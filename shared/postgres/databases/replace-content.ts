@@ -10,7 +10,7 @@ import { startLoad, type Loader } from "../load-tool.ts";
 import { PSQL } from "../psql.ts";
 import { WIPE } from "./wipe.ts";
 
-export type ReplaceRequest = LoadRequest & {
+export type ReplaceRequest = Omit<LoadRequest, "jobs"> & {
   /** What the transaction must hold before it commits. */
   readonly tables: readonly TableRows[];
 };

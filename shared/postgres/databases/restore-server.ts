@@ -2,6 +2,8 @@ import pg from "pg";
 import { DormouseError } from "../../errors.ts";
 import { findClientTools, type ToolPlace } from "../client-tools.ts";
 import { withSession, type ConnectionSettings } from "../session/connection.ts";
+import { analyzeAll } from "../load/analyze.ts";
+import { chooseJobs, readLoadRoom, type LoadJobs, type LoadSize } from "../load/load-jobs.ts";
 import { countRows } from "./count-rows.ts";
 import { copyProperties, createLike, type Likeness } from "../properties/read-properties.ts";
 import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
@@ -40,19 +42,24 @@ export function restoreServer(
     /** Ends its sessions first. That it is not there is fine. Throws `database_not_ours` unless the server says that the run works on it. */
     drop: ownDatabaseDropper(settings),
     inspect: inspector(settings, options.jobs),
+    /** With how many connections to load such an archive now. */
+    chooseJobs: async (size: LoadSize, signal: AbortSignal): Promise<LoadJobs> => {
+      const session = sessions(settings, settings.maintenanceDatabase);
+      return chooseJobs(options.jobs, await session("room for a load", signal, readLoadRoom), size);
+    },
     ...fromOutside(sessions(settings, settings.maintenanceDatabase)),
     ...asked(sessions(settings, settings.maintenanceDatabase)),
     ...fromInside((database) => sessions(settings, database)),
   };
 }
 
-function inspector(settings: ConnectionSettings, loadSessions: number) {
+function inspector(settings: ConnectionSettings, jobs: number | undefined) {
   return async (request: TargetRequest, signal: AbortSignal): Promise<TargetFacts> => {
     const what = `inspection of database ${JSON.stringify(request.database)}`;
-    const outside = await sessions(settings, settings.maintenanceDatabase)(what, signal, (client) =>
-      targetFacts(client, request),
-    );
-    const facts = { ...outside, loadSessions };
+    const facts = await sessions(settings, settings.maintenanceDatabase)(what, signal, async (client) => ({
+      ...(await targetFacts(client, request)),
+      loadSessions: chooseJobs(jobs, await readLoadRoom(client)).jobs,
+    }));
     if (!facts.exists) return facts;
     // A role that may not connect learns so from what the plan says of it.
     const content = sessions(settings, request.database)(what, signal, liveContent).catch(() => ({}));
@@ -147,7 +154,7 @@ function asked(session: Session) {
 function fromInside(sessionIn: (database: string) => Session) {
   return {
     analyze: (database: string, signal: AbortSignal) =>
-      sessionIn(database)("ANALYZE", signal, async (client) => void (await client.query("ANALYZE"))),
+      analyzeAll((work) => sessionIn(database)("ANALYZE", signal, work)),
     /** The rows of each of these tables as the database has them now; a table that is not there is left out. */
     countRows: (database: string, tables: readonly Omit<TableRows, "rows">[], signal: AbortSignal) =>
       countRows((work) => sessionIn(database)("count of rows", signal, work), tables),

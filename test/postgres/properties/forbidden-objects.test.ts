@@ -244,7 +244,7 @@ describe("what a role may not make is in the plan, by name", () => {
         const facts = await restore.inspect({ database, target: database, needs, makes }, never);
         const blockers = findBlockers("swap", { facts, backup: undefined, demands, choice });
         await server.query("postgres", `CREATE DATABASE "${loaded}" OWNER ${ROLE} TEMPLATE template0`);
-        const request = { database: loaded, file, format: "custom", settings: {}, choice } as const;
+        const request = { database: loaded, file, format: "custom", settings: {}, jobs: 2, choice } as const;
         const failed = await tools.load(request, never).then(
           () => undefined,
           (error: unknown) => String(error),

@@ -4,8 +4,8 @@ import { toBackup, type Backup } from "../backup.ts";
 import type { ArchiveDraft } from "../catalog.ts";
 import { serialiseManifest, type BackupManifest } from "../manifest.ts";
 import { DormouseError } from "../../errors.ts";
-import * as file from "./files.ts";
-import type { Files } from "./files.ts";
+import * as file from "../volume/files.ts";
+import type { Files } from "../volume/files.ts";
 
 export type Staged = {
   readonly files: Files;

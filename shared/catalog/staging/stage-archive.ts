@@ -4,10 +4,10 @@ import type { ArchiveDraft, StagedArchive } from "../catalog.ts";
 import type { BackupManifest } from "../manifest.ts";
 import { DormouseError } from "../../errors.ts";
 import { isSame, type Digest } from "../digest.ts";
-import { readDigest, writeAll } from "./file-digest.ts";
-import * as file from "./files.ts";
-import type { Files } from "./files.ts";
-import { STORAGE } from "./volume-calls.ts";
+import { readDigest, writeAll } from "../volume/file-digest.ts";
+import * as file from "../volume/files.ts";
+import type { Files } from "../volume/files.ts";
+import { STORAGE } from "../volume/volume-calls.ts";
 import { publishArchive } from "./publish-archive.ts";
 
 /** The design's publishing order; a crash between any two lines leaves nothing that counts as a backup. */

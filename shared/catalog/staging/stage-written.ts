@@ -3,11 +3,11 @@ import type { FileHandle } from "node:fs/promises";
 import type { ArchiveDraft, ArchiveWriter, StagedArchive, WritingProcess } from "../catalog.ts";
 import type { Digest } from "../digest.ts";
 import { DormouseError } from "../../errors.ts";
-import { toBytes } from "./file-digest.ts";
-import * as file from "./files.ts";
-import type { Files } from "./files.ts";
+import { toBytes } from "../volume/file-digest.ts";
+import * as file from "../volume/files.ts";
+import type { Files } from "../volume/files.ts";
 import { canFollow, followFile, REFUSALS } from "./follow-file.ts";
-import { piecesOf } from "./open-regular.ts";
+import { piecesOf } from "../volume/open-regular.ts";
 import { pieceHashes, pieceStart } from "./piece-hashes.ts";
 import { changedBytes, stageFile } from "./stage-archive.ts";
 
