@@ -46,20 +46,19 @@ export async function peakOf(pid: number): Promise<number> {
 }
 
 export function tableOf(measures: readonly Measure[]): string {
-  const rows = measures.map(({ name, unit, ours, reference, referenceName, ratio, limit, holds }) => [
+  const rows = measures.map(({ name, unit, ours, reference, referenceName, ratio, limit }) => [
     name,
     `${ours} ${unit}`,
     `${reference} ${unit} (${referenceName})`,
     `${ratio}`,
     `${limit}`,
-    holds ? "holds" : "MISSED",
   ]);
-  const all = [["measure", "ours", "reference", "ratio", "at most", ""], ...rows];
+  const all = [["measure", "ours", "reference", "ratio", "at most"], ...rows];
   return (
     all
       // A pipe in a name would begin another column.
       .map((row) => `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
-      .toSpliced(1, 0, "| --- | --- | --- | --- | --- | --- |")
+      .toSpliced(1, 0, "| --- | --- | --- | --- | --- |")
       .join("\n")
   );
 }

@@ -1,4 +1,4 @@
-// Measures Dormouse against the pipeline of the old pod, in one run on one machine: `npm run bench`.
+// Measures Dormouse against the tools themselves and the pipeline of the old pod, in one run on one machine: `npm run bench`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { execa } from "execa";
@@ -8,10 +8,12 @@ import { join } from "node:path";
 import { backupEnvironment } from "../test/support/function-process.ts";
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { culls } from "./cull.ts";
-import { backUp, dumps, dumpsOfNewer, fill, LARGE, SETTINGS, sizeOf, SMALL } from "./dump.ts";
+import { fill, LARGE, peakOfBackup, SETTINGS, sizeOf, SMALL } from "./large-database.ts";
 import { mirrors } from "./mirror.ts";
-import { restores } from "./restore.ts";
+import { outages } from "./outage.ts";
 import { overloads } from "./overload.ts";
+import { toolsTable, type Compared } from "./tool-measures.ts";
+import { againstTools } from "./tools.ts";
 import { imageEnvironment, measure, median, plotOf, tableOf, type Measure } from "./measure.ts";
 
 const STARTS = 25;
@@ -28,22 +30,23 @@ async function main(): Promise<void> {
       ["large", LARGE],
     ] as const)
       await fill(server, name, scale);
+    const tools = await againstTools(server, folder);
     const measures = [
-      ...(await dumps(server, folder)),
-      ...(await dumpsOfNewer(server.major)),
+      ...tools.flatMap((each) => each.measures),
       ...(await memory(server, folder)),
       ...(await startUp(server, folder)),
       ...(await culls(folder)),
       ...(await overloads(server, folder)),
-      ...(await restores(server, "large", folder)),
+      ...(await outages(server, "large", folder)),
       ...(await mirrors(server, folder)),
     ];
     const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, PostgreSQL ${server.major}, ${await sizeOf(server, "large")}`;
     const date = new Date().toISOString().slice(0, 10);
-    const results = { machine, date, measures };
+    const compared = tools.map((each) => each.compared);
+    const results = { machine, date, compared, measures };
     await writeFile("bench/results.json", `${JSON.stringify(results, null, 2)}\n`);
     await writeFile("bench/results.svg", plotOf(measures));
-    await showInReadme(machine, date, measures);
+    await showInReadme(`Measured on ${date}: ${machine}.`, compared, measures);
     console.log(`\n${machine}\n\n${tableOf(measures)}`);
     if (measures.some(({ holds }) => !holds)) process.exitCode = 1;
   } finally {
@@ -52,8 +55,8 @@ async function main(): Promise<void> {
 }
 
 async function memory(server: OwnServer, folder: string): Promise<Measure[]> {
-  const small = (await backUp(server, "small", folder)).peakMb;
-  const large = (await backUp(server, "large", folder)).peakMb;
+  const small = await peakOfBackup(server, "small", folder);
+  const large = await peakOfBackup(server, "large", folder);
   return [
     measure({
       name: "peak memory",
@@ -118,12 +121,16 @@ async function timeStart(args: string[], env: Readonly<Record<string, string>>):
 }
 
 /** The README shows the last run, between two comments. */
-async function showInReadme(machine: string, date: string, measures: readonly Measure[]): Promise<void> {
+async function showInReadme(
+  when: string,
+  compared: readonly Compared[],
+  measures: readonly Measure[],
+): Promise<void> {
   const readme = await readFile("README.md", "utf8");
   const [before = "", rest = ""] = readme.split("<!-- bench -->");
   const after = rest.slice(rest.indexOf("<!-- /bench -->"));
-  const shown = `\nMeasured on ${date}: ${machine}.\n\n${tableOf(measures)}\n\n`;
-  await writeFile("README.md", `${before}<!-- bench -->\n${shown}${after}`);
+  const shown = [when, ...compared.map(toolsTable), tableOf(measures)].join("\n\n");
+  await writeFile("README.md", `${before}<!-- bench -->\n\n${shown}\n\n${after}`);
   await execa("node_modules/.bin/prettier", ["--write", "README.md"]);
 }
 

@@ -33,9 +33,10 @@ export function withRoot(root: string, script: string, ...args: string[]) {
   };
 }
 
-/** The newest major of which a root folder was made. */
-export function newestRoot(): { readonly major: number; readonly root: string } | undefined {
-  const roots = [...RELEASES.keys()].map((major) => ({ major, root: join(ROOTS, `${major}`) }));
+/** The majors of which a root folder was made, oldest first. */
+export function allRoots(): readonly { readonly major: number; readonly root: string }[] {
   // To enter one takes root.
-  return process.getuid?.() === 0 ? roots.findLast(({ root }) => existsSync(root)) : undefined;
+  if (process.getuid?.() !== 0) return [];
+  const roots = [...RELEASES.keys()].map((major) => ({ major, root: join(ROOTS, `${major}`) }));
+  return roots.filter(({ root }) => existsSync(root));
 }

@@ -1,7 +1,5 @@
-// Restores against `gunzip | psql`, and the outage that a client sees while databases are swapped.
-import { join } from "node:path";
+// The outage that a client sees while databases are swapped.
 import { setTimeout as pause } from "node:timers/promises";
-import { execa } from "execa";
 import type { RestoreResult } from "../functions/restore/journal/restore-result.ts";
 import {
   backupEnvironment,
@@ -10,10 +8,8 @@ import {
   startFunction,
 } from "../test/support/function-process.ts";
 import type { TestServer } from "../test/support/postgres.ts";
-import { measure, median, type Measure } from "./measure.ts";
+import { measure, type Measure } from "./measure.ts";
 
-const LOADS = 3;
-const LOAD_LIMIT = 0.6;
 const OUTAGE_LIMIT_SECONDS = 2;
 /** One row in a page: five gigabytes of database that are soon made, dumped and loaded. */
 const HUGE_ROWS = 655_360;
@@ -21,8 +17,8 @@ const HUGE = `CREATE TABLE page (id int PRIMARY KEY, filler text) WITH (fillfact
   INSERT INTO page SELECT n, repeat(md5(n::text), 26) FROM generate_series(1, ${HUGE_ROWS}) n`;
 
 /** `database` is of about half a gigabyte. */
-export async function restores(server: TestServer, database: string, folder: string): Promise<Measure[]> {
-  const measures = [await load(server, database, folder), await outage(server, database, "0.5 GB", folder)];
+export async function outages(server: TestServer, database: string, folder: string): Promise<Measure[]> {
+  const measures = [await outage(server, database, "0.5 GB", folder)];
   // Ten minutes on a small machine.
   if (process.env["DORMOUSE_BENCH_HUGE"] === undefined) return measures;
   return [...measures, await hugeOutage(server, folder)];
@@ -32,40 +28,6 @@ export async function hugeOutage(server: TestServer, folder: string): Promise<Me
   await server.createDatabase("huge");
   await server.query("huge", HUGE);
   return outage(server, "huge", "5 GB", folder);
-}
-
-async function load(server: TestServer, database: string, folder: string): Promise<Measure> {
-  const dump = join(folder, "old.sql.gz");
-  const env = {
-    PGHOST: server.host,
-    PGPORT: `${server.port}`,
-    PGUSER: server.user,
-    PGPASSWORD: server.password,
-  };
-  await execa("sh", ["-c", '"$0" "$1" | gzip > "$2"', `${server.binDir}/pg_dump`, database, dump], { env });
-  await backUp(server, database, folder);
-  await using restore = await startFunction("restore", restoreEnvironment(server, database, folder));
-  const [ours, old]: [number[], number[]] = [[], []];
-  for (let round = 1; round <= LOADS; round++) {
-    await server.createDatabase("by_hand");
-    const pipeline = 'gunzip -c "$2" | "$0" -qXo /dev/null -v ON_ERROR_STOP=1 "$1"';
-    old.push(
-      await seconds(() => execa("sh", ["-c", pipeline, `${server.binDir}/psql`, "by_hand", dump], { env })),
-    );
-    await server.dropDatabase("by_hand");
-    ours.push(
-      await seconds(async () => readResult(await restore.post({ filename: "latest", into: "scratch" }))),
-    );
-    console.log(`load ${round}: old ${old.at(-1)?.toFixed(1)} s, ours ${ours.at(-1)?.toFixed(1)} s`);
-  }
-  return measure({
-    name: "load, verified, analyzed, compared",
-    unit: "s",
-    ours: median(ours),
-    reference: median(old),
-    referenceName: "gunzip | psql",
-    limit: LOAD_LIMIT,
-  });
 }
 
 /** What a client misses that asks all the time and connects anew whenever it must. */
@@ -116,10 +78,4 @@ async function readResult(answer: Response): Promise<RestoreResult> {
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(text);
   return JSON.parse(text) as RestoreResult;
-}
-
-async function seconds(work: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
-  await work();
-  return (performance.now() - begun) / 1000;
 }
