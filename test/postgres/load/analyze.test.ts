@@ -28,7 +28,11 @@ describe("ANALYZE by several sessions", () => {
           asked.push(sql);
           return query(sql);
         }) as typeof client.query;
-        return work(client).finally(async () => client.end());
+        try {
+          return await work(client);
+        } finally {
+          await client.end();
+        }
       };
 
       await analyzeAll(session);
