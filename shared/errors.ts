@@ -45,6 +45,7 @@ export type ErrorCode =
   | "dump_timed_out"
   | "backup_incomplete"
   | "exclusion_invalid"
+  | "sweep_incomplete"
   // a restore
   | "restore_blocked"
   | "restore_failed"

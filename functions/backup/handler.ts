@@ -1,6 +1,9 @@
 import * as z from "zod";
 import type { Verb } from "../../shared/http/authorize.ts";
-import type { RunContext } from "../../shared/run/run.ts";
+import type { Work } from "../../shared/run/execute-run.ts";
+import { ALL_DATABASES, type Run, type RunContext } from "../../shared/run/run.ts";
+import type { DatabaseChoice } from "../../shared/config/database-choice.ts";
+import { answerSweep } from "./sweep/swept.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import type { BackupDependencies, BackupRequest } from "../../shared/backup/taking-backup.ts";
 import { showCatalog } from "../../shared/catalog/show-catalog.ts";
@@ -33,6 +36,7 @@ const bodySchema = z.strictObject({
     .optional()
     .describe('a list of at most 100 patterns as pg_dump --exclude-table-data takes them, like "audit.*"'),
   ifOlderThan: duration.optional().describe('a number with s, m, h or d, like "23h"'),
+  database: z.string().min(1).max(63).optional().describe("the name of a database of this installation"),
 });
 
 /** A pin needs a caller with the right to it: an event carries none. What each night takes, the configuration says. */
@@ -44,24 +48,37 @@ const requestSchema = z.object({
   pin: z.string().optional(),
   ifOlderThanMs: z.number().optional(),
   excludeTableData: z.array(z.string()).optional(),
+  database: z.string().optional(),
   isEvent: z.boolean(),
 });
+type Asked = z.output<typeof requestSchema>;
 
-type Settings = Pick<BackupRequest, "database" | "allowIncomplete" | "retryForMs"> & {
+type Settings = Pick<BackupRequest, "allowIncomplete" | "retryForMs"> & {
+  readonly choice: DatabaseChoice;
   /** Patterns of tables whose rows are left out unless a request names others. */
   readonly excludeTableData: readonly string[];
   /** Events take no backup while a verified one is younger: however many come, they fill no volume. */
   readonly minIntervalMs: number;
 };
 
-/** Turns requests and events into backups of one database. */
-export function backupHandler(deps: BackupDependencies, settings: Settings) {
+export type BackupWiring = {
+  /** What one database is backed up with, or all of them are listed with. */
+  readonly depsOf: (database: string) => BackupDependencies;
+  /** Backs up all, each by a run of its own. */
+  readonly sweep: Work;
+};
+
+/** Turns requests and events into backups: of the database that they name, or of the only one, or of all. */
+export function backupHandler({ depsOf, sweep }: BackupWiring, settings: Settings) {
+  const { choice, ...rest } = settings;
+  const everything = depsOf(ALL_DATABASES);
   return {
     kind: "backup" as const,
-    database: settings.database,
-    parseBody: (body: unknown) => parse(body, false),
+    covers: (database: string) => database === ALL_DATABASES || choice.includes(database),
+    databaseOf: ({ database }: Partial<Asked>) => database ?? choice.only ?? ALL_DATABASES,
+    parseBody: (body: unknown) => parse(body, choice, false),
     parseEvent(event: { readonly type: string; readonly data?: unknown }) {
-      if (event.type === "dev.knative.sources.ping") return parse(event.data ?? {}, true);
+      if (event.type === "dev.knative.sources.ping") return parse(event.data ?? {}, choice, true);
       throw new DormouseError(
         "event_unsupported",
         `events of type ${JSON.stringify(event.type)} start no backup`,
@@ -73,16 +90,19 @@ export function backupHandler(deps: BackupDependencies, settings: Settings) {
     /** What is pinned no cull removes: a right of its own. */
     verbsOf: (body: unknown): readonly [Verb, ...Verb[]] =>
       isObject(body) && "pin" in body ? ["backup", "pin"] : ["backup"],
-    work: (context: RunContext) => {
+    work: (context: RunContext): Promise<unknown> => {
+      const { database } = context.run;
+      if (database === ALL_DATABASES) return sweep(context);
       const { isEvent, excludeTableData, ...asked } = requestSchema.parse(context.run.request);
-      const { minIntervalMs, excludeTableData: configured, ...always } = settings;
+      const { minIntervalMs, excludeTableData: configured, ...always } = rest;
       const ifOlderThanMs = isEvent ? Math.max(asked.ifOlderThanMs ?? 0, minIntervalMs) : asked.ifOlderThanMs;
       const exclude = excluding(configured, excludeTableData);
-      const request = { ...always, ...asked, ...exclude, ifOlderThanMs, waitsForLock: isEvent };
-      return takeBackup({ ...deps, ...context, request });
+      const request = { ...always, ...asked, ...exclude, database, ifOlderThanMs, waitsForLock: isEvent };
+      return takeBackup({ ...depsOf(database), ...context, request });
     },
+    answer: (run: Run) => answerSweep(everything.runs, run),
     show: async (signal: AbortSignal) =>
-      (await showCatalog(deps, deps.catalog, settings.database, signal)).listing,
+      (await showCatalog(everything, everything.catalog, choice.includes, signal)).listing,
   };
 }
 
@@ -101,9 +121,18 @@ function isObject(body: unknown): body is object {
   return typeof body === "object" && body !== null;
 }
 
-function parse(body: unknown, isEvent: boolean): z.output<typeof requestSchema> {
+function refuseOthers({ includes }: DatabaseChoice, database: string): void {
+  if (includes(database)) return;
+  const message = `${JSON.stringify(database)} is no database of this installation`;
+  throw new DormouseError("request_invalid", message, {
+    hint: "POSTGRESQL_DATABASE or POSTGRESQL_DATABASES says which are",
+  });
+}
+
+function parse(body: unknown, choice: DatabaseChoice, isEvent: boolean): Asked {
   const asked: z.output<typeof bodySchema> = readBody(isEvent ? eventSchema : bodySchema, body);
-  const { label, pin, ifOlderThan, excludeTableData } = asked;
+  const { label, pin, ifOlderThan, excludeTableData, database } = asked;
+  if (database !== undefined) refuseOthers(choice, database);
   const reason = pin === true ? "pinned on request" : pin === false ? undefined : pin;
   return {
     isEvent,
@@ -111,5 +140,6 @@ function parse(body: unknown, isEvent: boolean): z.output<typeof requestSchema> 
     ...(reason === undefined ? {} : { pin: reason }),
     ...(excludeTableData === undefined ? {} : { excludeTableData }),
     ...(ifOlderThan === undefined ? {} : { ifOlderThanMs: ifOlderThan }),
+    ...(database === undefined ? {} : { database }),
   };
 }

@@ -1,11 +1,15 @@
 import type { Problem } from "../../shared/errors.ts";
-import type { Run } from "../../shared/run/run.ts";
+import { ALL_DATABASES, type Run, type RunContext } from "../../shared/run/run.ts";
+import { databaseChoice } from "../../shared/config/database-choice.ts";
+import { retiredDatabases } from "../../shared/backup/retired-databases.ts";
+import { sweepDatabases } from "./sweep/sweep-databases.ts";
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
 import { sinkCheck } from "../../shared/doctor/check-sink.ts";
 import { runChecks } from "../../shared/doctor/run-checks.ts";
 import type { MirrorPolicy } from "../../shared/backup/mirror-backups.ts";
 import { interruptedRuns } from "../../shared/run/resume-runs.ts";
 import { announceFailure } from "../../shared/backup/take-backup.ts";
+import { eachDatabase } from "../../shared/doctor/each-database.ts";
 import { databaseCheck } from "../../shared/doctor/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/session/connection-settings.ts";
 import { openLibpq } from "../../shared/postgres/session/libpq.ts";
@@ -29,36 +33,45 @@ const TELL_WITHIN_MS = 60_000;
 export async function backupService(config: BackupConfig, surroundings: ProcessContext): Promise<Service> {
   const { log } = surroundings;
   const libpq = await openLibpq(connectionSettings(config));
-  const deps = {
-    ...backupDependencies("backup", config, surroundings, {
-      libpq,
-      dumpOptions: dumpOptions(config),
-      keys: await writerKeys(config),
-    }),
-    mirroring: configureMirroring(config),
-  };
+  const mirroring = configureMirroring(config);
+  const wired = backupDependencies("backup", config, surroundings, {
+    libpq,
+    dumpOptions: dumpOptions(config),
+    keys: await writerKeys(config),
+  });
+  const depsOf = (database: string) => ({ ...wired(database), mirroring });
+  const deps = depsOf(ALL_DATABASES);
   const givenUp = (run: Run, problem: Problem) =>
-    announceFailure(deps, run.database, { run, meanwhile: inBackground }, problem);
+    announceFailure(depsOf(run.database), run.database, { run, meanwhile: inBackground }, problem);
+  const pod = runsInPod(config, {
+    store: deps.runs,
+    log,
+    now: () => new Date(),
+    eventsOf: (database) => depsOf(database).events,
+  });
+  const retired = retiredDatabases(config.BACKUP_DIR);
+  const sweep = (context: RunContext) => {
+    const parts = { inPod: pod.runs, work: handler.work, givenUp };
+    return sweepDatabases({ ...deps, ...readSettings(config), ...parts, retired }, context);
+  };
+  const handler = backupHandler({ depsOf, sweep }, readSettings(config));
   return {
-    handler: {
-      ...backupHandler(deps, {
-        database: config.POSTGRESQL_DATABASE,
-        allowIncomplete: config.ALLOW_INCOMPLETE ?? new Set(),
-        excludeTableData: config.EXCLUDE_TABLE_DATA ?? [],
-        retryForMs: config.RETRY_SECONDS * 1000,
-        minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
-      }),
-      runChecks: (signal) => runChecks(listChecks(config, deps), signal),
-    },
-    ...runsInPod(config, { store: deps.runs, log, now: () => new Date(), events: deps.events }),
+    handler: { ...handler, runChecks: (signal) => runChecks(listChecks(config, deps), signal) },
+    ...pod,
     authorize: await createAuthorizer(config),
     authorizeEvent: createEventAuthorizer(config),
-    interrupted: await interruptedRuns(
-      { ...deps, now: () => new Date(), givenUp },
-      "backup",
-      config.POSTGRESQL_DATABASE,
-    ),
+    interrupted: await interruptedRuns({ ...deps, now: () => new Date(), givenUp }, "backup", handler.covers),
     dispose: () => libpq[Symbol.asyncDispose](),
+  };
+}
+
+function readSettings(config: BackupConfig) {
+  return {
+    choice: databaseChoice(config),
+    allowIncomplete: config.ALLOW_INCOMPLETE ?? new Set<never>(),
+    excludeTableData: config.EXCLUDE_TABLE_DATA ?? [],
+    retryForMs: config.RETRY_SECONDS * 1000,
+    minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
   };
 }
 
@@ -68,10 +81,13 @@ function inBackground(task: (signal: AbortSignal) => Promise<void>): void {
 }
 
 function listChecks(config: BackupConfig, { connection, toolPlace }: BackupDependencies) {
-  const { POSTGRESQL_DATABASE: database, ALLOW_INCOMPLETE: allowIncomplete = new Set() } = config;
+  const { ALLOW_INCOMPLETE: allowIncomplete = new Set() } = config;
+  const server = { connection, choice: databaseChoice(config) };
   return [
     volumeCheck(config.BACKUP_DIR, () => new Date()),
-    databaseCheck(connection, { database, allowIncomplete }, toolPlace),
+    eachDatabase(server, "database", (database) =>
+      databaseCheck(connection, { database, allowIncomplete }, toolPlace),
+    ),
     ...mirrorChecks(config, "backup"),
     ...callerChecks(config),
     sendersCheck(config),

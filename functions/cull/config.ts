@@ -1,9 +1,8 @@
 import * as z from "zod/mini";
 import { authVariables, clusterVariables } from "../../shared/config/auth-config.ts";
 import { commonVariables } from "../../shared/config/common-config.ts";
-import { databaseName } from "../../shared/config/database-config.ts";
+import { choiceVariables } from "../../shared/config/database-config.ts";
 import { intervalVariables } from "../../shared/config/sink-config.ts";
-import { variable } from "../../shared/config/config.ts";
 import { wholeNumber } from "../../shared/config/rules.ts";
 import { decryptionVariables } from "../../shared/config/encryption-config.ts";
 import { mirrorVariables } from "../../shared/config/mirror-config.ts";
@@ -19,11 +18,10 @@ export const cullConfig = z.object({
   MANIFEST_PUBLIC_KEY: decryptionVariables.MANIFEST_PUBLIC_KEY,
   ...authVariables,
   ...clusterVariables,
-  POSTGRESQL_DATABASE: variable(z.optional(databaseName), {
-    description:
-      "Database of which there must be a backup: while there is none at all, each run says so. Unset: only databases that have one are watched.",
-    allowed: "the name of a database, at most 63 bytes",
-  }),
+  ...choiceVariables(
+    "Database of which there must be a backup: while there is none at all, each run says so. Unset: only databases that have one are watched.",
+    false,
+  ),
   STALE_HOURS: wholeNumber(
     { from: 0, to: 10_000, unset: 30 },
     "How old the newest backup of a database may be before each run says so by `dev.dormouse.backup.stale`. Set it where backups are not taken daily. 0: it never does.",

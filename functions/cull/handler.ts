@@ -71,7 +71,7 @@ type Settings = Omit<CullRequest, "dryRun"> & {
 const never = new AbortController().signal;
 
 /** Which database a run is about: all that have backups on the volume. */
-export const ALL_DATABASES = "*";
+const EVERY_DATABASE = "*";
 
 /** Turns requests and events into culls of the volume and the bucket, and marks single backups. */
 export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...settings }: Settings) {
@@ -79,7 +79,8 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
   const bothPlaces = bucket === undefined ? catalog : mergedCatalog(catalog, bucket.catalog);
   return {
     kind: "cull" as const,
-    database: ALL_DATABASES,
+    covers: (database: string) => database === EVERY_DATABASE,
+    databaseOf: () => EVERY_DATABASE,
     parseBody: (body: unknown): Promise<Request> => parseBody(catalog, body),
     /**
      * Without a broker all that a backup says comes here. What starts no cull is taken, or it counts as undelivered; what

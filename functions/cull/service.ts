@@ -12,6 +12,7 @@ import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
 import type { CullPlacesDependencies } from "./cull-places.ts";
 import { runChecks } from "../../shared/doctor/run-checks.ts";
+import { databaseChoice } from "../../shared/config/database-choice.ts";
 import { createMutex } from "./mutex.ts";
 import { interruptedRuns } from "../../shared/run/resume-runs.ts";
 import { findNamespace } from "../../shared/kubernetes/namespace.ts";
@@ -25,7 +26,7 @@ import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
 import type { ProcessContext } from "../../shared/function/run-function.ts";
 import { backupsCheck } from "./check-backups.ts";
 import type { CullConfig } from "./config.ts";
-import { ALL_DATABASES, cullHandler } from "./handler.ts";
+import { cullHandler } from "./handler.ts";
 import { keepPolicy } from "../../shared/retention/retention-policy.ts";
 import { callerChecks } from "../../shared/doctor/check-callers.ts";
 import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
@@ -37,11 +38,10 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
   await keepReserve(config.BACKUP_DIR, log);
   const store = withReserve(runFiles(config.BACKUP_DIR, log, now), config.BACKUP_DIR, log);
   const { MANIFEST_PUBLIC_KEY: key } = config;
-  const { POSTGRESQL_DATABASE: database } = config;
   const judge = key === undefined ? undefined : signatureJudge(key);
   const deps: CullPlacesDependencies = {
     catalog: trusting(volumeCatalog(config.BACKUP_DIR, undefined, printing(searchPath)), judge),
-    expected: database === undefined ? [] : [database],
+    expected: databaseChoice(config).named,
     runs: store,
     events: both(eventSink(config, "/dormouse/cull", now), notifier(config)),
     log,
@@ -52,19 +52,17 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
     namespace: findNamespace(config.POD_NAMESPACE),
     bucket: openBucket(config, judge),
   };
+  const handler = cullHandler(deps, {
+    policy: readPolicy(config),
+    maxRemovals: config.MAX_REMOVALS,
+    adoptLimit: config.ADOPT_PER_RUN,
+    minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
+  });
   return {
-    handler: {
-      ...cullHandler(deps, {
-        policy: readPolicy(config),
-        maxRemovals: config.MAX_REMOVALS,
-        adoptLimit: config.ADOPT_PER_RUN,
-        minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
-      }),
-      runChecks: (signal) => runChecks(listChecks(config, deps), signal),
-    },
-    ...runsInPod(config, { store, log, now, events: deps.events }),
+    handler: { ...handler, runChecks: (signal) => runChecks(listChecks(config, deps), signal) },
+    ...runsInPod(config, { store, log, now, eventsOf: () => deps.events }),
     authorize: await createAuthorizer(config),
-    interrupted: await interruptedRuns({ runs: store, log, now, notByRecord }, "cull", ALL_DATABASES),
+    interrupted: await interruptedRuns({ runs: store, log, now, notByRecord }, "cull", handler.covers),
     authorizeEvent: createEventAuthorizer(config),
   };
 }

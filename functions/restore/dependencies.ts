@@ -14,6 +14,8 @@ import { connectionSettings } from "../../shared/postgres/session/connection-set
 import { openLibpq } from "../../shared/postgres/session/libpq.ts";
 import type { KeepPolicy } from "../../shared/retention/retention-policy.ts";
 import { backupDependencies } from "../../shared/backup/taking-backup.ts";
+import { DormouseError } from "../../shared/errors.ts";
+import { ALL_DATABASES } from "../../shared/run/run.ts";
 import type { RestoreConfig } from "./config.ts";
 import type { RestoreDependencies, RestoreSettings } from "./restoring.ts";
 import { createWakeUpSource } from "./workloads/wake-up-source.ts";
@@ -34,7 +36,8 @@ const KEEPS_NOTHING: KeepPolicy = {
 
 /** What the whole service has in common. */
 export type Wired = {
-  readonly deps: RestoreDependencies;
+  /** What is about one database, as if it had a function of its own. */
+  readonly depsOf: (database: string) => RestoreDependencies;
   readonly call: CallCluster;
   readonly dispose: () => Promise<void>;
 };
@@ -49,24 +52,29 @@ export async function wire(config: RestoreConfig, surroundings: ProcessContext):
   const call = clusterCaller({ kubeconfig: config.KUBECONFIG });
   const loadOptions = readLoadOptions(config);
   const dumpOptions = { ...loadOptions, lockWaitMs: LOCK_WAIT_MS };
-  const backup = backupDependencies("restore", config, surroundings, { libpq, dumpOptions, keys });
+  const backupOf = backupDependencies("restore", config, surroundings, { libpq, dumpOptions, keys });
+  const backup = backupOf(ALL_DATABASES);
   const volume = trusting(volumeCatalog(config.BACKUP_DIR), access.judge);
   const bucket = openBucketCatalog(config);
   const mirror = bucket && trusting(bucket, access.judge);
-  const deps = {
-    ...backup,
+  const common = {
     volume,
     // Only asked how far it is: a safety backup is sent by the next run of the backup function.
     mirroring: mirror && { mirror, keep: KEEPS_NOTHING, timeoutMs: 0 },
     // What one of them has forged hides nothing of the other.
     merged: mirror === undefined ? volume : mergedCatalog(volume, mirror),
     files: openFiles(config, mirror, access),
-    settings: readSettings(config),
     server: restoreServer(connection, libpq, loadOptions, backup.toolPlace),
     workloads: kubernetesWorkloads(call),
     wakeUpSource: createWakeUpSource(config, call),
   };
-  return { deps, call, dispose: () => libpq[Symbol.asyncDispose]() };
+  const settings = readSettings(config);
+  const depsOf = (database: string) => ({
+    ...backupOf(database),
+    ...common,
+    settings: { ...settings, database, workloads: config.APP_WORKLOADS ?? [] },
+  });
+  return { depsOf, call, dispose: () => libpq[Symbol.asyncDispose]() };
 }
 
 function openFiles(config: RestoreConfig, mirror: Catalog | undefined, access: ReaderKeys): CopiedArchives {
@@ -82,11 +90,17 @@ export function openRestoreDir({ RESTORE_DIR }: RestoreConfig): string {
   return RESTORE_DIR ?? tmpdir();
 }
 
-function readSettings(config: RestoreConfig): RestoreSettings {
+/** Several are backed up by one installation, and restored by one each. */
+export function theOne({ POSTGRESQL_DATABASE: database }: RestoreConfig): string {
+  if (database !== undefined) return database;
+  throw new DormouseError("configuration_invalid", "restore takes no POSTGRESQL_DATABASES yet", {
+    hint: "set POSTGRESQL_DATABASE for the restore function",
+  });
+}
+
+function readSettings(config: RestoreConfig): Omit<RestoreSettings, "database" | "workloads"> {
   return {
-    database: config.POSTGRESQL_DATABASE,
     suspectDropPercent: config.SUSPECT_DROP_PERCENT,
-    workloads: config.APP_WORKLOADS ?? [],
     undoForMs: config.UNDO_HOURS * 3_600_000,
     stopLimitMs: config.WORKLOAD_STOP_SECONDS * 1_000,
     readyLimitMs: config.WORKLOAD_READY_SECONDS * 1_000,

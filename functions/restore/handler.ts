@@ -63,7 +63,8 @@ export function restoreHandler(deps: RestoreDependencies, wake: (eventSource: st
   const { database } = deps.settings;
   return {
     kind: "restore" as const,
-    database,
+    covers: (name: string) => name === database,
+    databaseOf: () => database,
     parseBody: (body: unknown) => parse(body, deps),
     parseEvent(): never {
       throw new DormouseError("event_unsupported", "no event starts a restore", {

@@ -18,7 +18,7 @@ import { createAuthorizer, createEventAuthorizer } from "../../shared/http/autho
 import { sendersCheck } from "../../shared/doctor/check-senders.ts";
 import type { ProcessContext } from "../../shared/function/run-function.ts";
 import type { RestoreConfig } from "./config.ts";
-import { openRestoreDir, wire, type Wired } from "./dependencies.ts";
+import { openRestoreDir, theOne, wire, type Wired } from "./dependencies.ts";
 import { restoreHandler } from "./handler.ts";
 import { asksTheCluster } from "../../shared/config/auth-config.ts";
 import { openChecks, REVIEWS } from "../../shared/doctor/check-callers.ts";
@@ -29,9 +29,15 @@ const REMOVE_WITHIN_MS = 10_000;
 /** What the restore function answers, and what it does when it is woken. */
 export async function restoreService(config: RestoreConfig, surroundings: ProcessContext): Promise<Service> {
   const wired = await wire(config, surroundings);
-  const { deps, call, dispose } = wired;
+  const { depsOf, call, dispose } = wired;
+  const deps = depsOf(theOne(config));
   const { log, events } = deps;
-  const { runs, awake } = runsInPod(config, { store: deps.runs, log, now: () => new Date(), events });
+  const { runs, awake } = runsInPod(config, {
+    store: deps.runs,
+    log,
+    now: () => new Date(),
+    eventsOf: () => events,
+  });
   const handler = restoreHandler(deps, wake);
   const checks = listChecks(config, wired, surroundings.searchPath);
   const leftUnfinished = () => deps.runs.unfinished("restore", deps.settings.database);
@@ -56,10 +62,11 @@ export async function restoreService(config: RestoreConfig, surroundings: Proces
   };
 }
 
-function listChecks(config: RestoreConfig, { deps, call }: Wired, searchPath: string) {
+function listChecks(config: RestoreConfig, { depsOf, call }: Wired, searchPath: string) {
+  const deps = depsOf(theOne(config));
   const { workloads, settings } = deps;
   const place = { binDir: config.PG_BIN_DIR, searchPath };
-  const { POSTGRESQL_DATABASE: database } = config;
+  const database = theOne(config);
   const rights = [
     ...rightsToRestore(settings.workloads, config.K_SERVICE),
     ...(asksTheCluster(config) ? REVIEWS : []),

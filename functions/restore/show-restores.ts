@@ -16,12 +16,12 @@ export type RestoreOverview = Omit<ShownCatalog, "backups"> & {
 /** What can be restored, and what can be taken back. */
 export async function showRestores(deps: RestoreDependencies, signal: AbortSignal): Promise<RestoreOverview> {
   const { merged, settings } = deps;
-  const [{ listing, origin }, undoable] = await Promise.all([
-    showCatalog(deps, merged, settings.database, signal),
+  const [{ listing, origins }, undoable] = await Promise.all([
+    showCatalog(deps, merged, (database) => database === settings.database, signal),
     undoableSoon(deps, signal),
   ]);
   const { database, suspectDropPercent: dropPercent } = settings;
-  const suspects = suspectsIn(listing, { database, origin, dropPercent });
+  const suspects = suspectsIn(listing, { database, origin: origins.get(database) ?? {}, dropPercent });
   const backups = listing.backups.map((backup) => {
     const suspicion = suspects.get(backup.name);
     return suspicion === undefined ? backup : { ...backup, suspicion };

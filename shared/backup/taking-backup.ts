@@ -1,6 +1,7 @@
 import { runFiles } from "../run/run-files.ts";
 import { runSeal } from "../run/run-seal.ts";
-import type { RunContext, RunStore } from "../run/run.ts";
+import { ALL_DATABASES, type RunContext, type RunStore } from "../run/run.ts";
+import { databaseChoice } from "../config/database-choice.ts";
 import type { VolumeCatalog } from "../catalog/catalog.ts";
 import type { WriterKeys } from "../catalog/encryption/protection.ts";
 import { trusting } from "../catalog/trusted-listing.ts";
@@ -77,7 +78,8 @@ type Settings = InstallationSettings &
   NotifyConfig &
   DatabaseVariables & {
     readonly BACKUP_DIR: string;
-    readonly POSTGRESQL_DATABASE: string;
+    readonly POSTGRESQL_DATABASE?: string | undefined;
+    readonly POSTGRESQL_DATABASES?: readonly string[] | undefined;
     readonly PG_BIN_DIR?: string | undefined;
   };
 
@@ -91,17 +93,23 @@ const now = () => new Date();
 
 type Tools = Pick<BackupDependencies, "libpq" | "dumpOptions"> & { readonly keys: WriterKeys };
 
-/** Made once for the function of that name: for the backups of one, for the safety backups of the other. */
+/**
+ * Made once for the function of that name: for the backups of one, for the safety backups of the other. What belongs to one
+ * database is so as if it had a function of its own: its records, and where its events come from.
+ */
 export function backupDependencies(
   name: "backup" | "restore",
   config: Settings,
   { log, searchPath }: { readonly log: Log; readonly searchPath: string },
   { libpq, dumpOptions, keys }: Tools,
-): BackupDependencies {
+): (database: string) => BackupDependencies {
   const connection = connectionSettings(config);
-  const source = `/dormouse/${name}/${encodeURIComponent(config.POSTGRESQL_DATABASE)}`;
-  const seal = runSeal(name, config.POSTGRESQL_DATABASE, config.POSTGRESQL_PASSWORD);
-  return {
+  const { includes } = databaseChoice(config);
+  const covers = (database: string) => database === ALL_DATABASES || includes(database);
+  const seal = runSeal(name, covers, config.POSTGRESQL_PASSWORD);
+  const people = notifier(config);
+  const source = `/dormouse/${name}`;
+  const common = {
     connection,
     libpq,
     dumpOptions,
@@ -112,8 +120,11 @@ export function backupDependencies(
     lock: advisoryLock(connection),
     systemIdentifier: systemIdentifier(connection),
     installation: describeInstallation(config),
-    events: both(eventSink(config, source, now), notifier(config)),
     expired: expiredDatabases(connection),
     log,
+  };
+  return (database) => {
+    const from = database === ALL_DATABASES ? source : `${source}/${encodeURIComponent(database)}`;
+    return { ...common, events: both(eventSink(config, from, now), people) };
   };
 }

@@ -12,22 +12,25 @@ type Where = {
   readonly installation: Omit<Origin, "system" | "formerly">;
 };
 
-/** A listing for a person: of the database's backups it says which are not one's own. */
+/** A listing for a person: of the databases' backups it says which are not one's own. */
 export async function showCatalog(
   where: Where,
   catalog: Pick<Catalog, "list">,
-  database: string,
+  covers: (database: string) => boolean,
   signal: AbortSignal,
-): Promise<{ readonly listing: ShownCatalog; readonly origin: Origin }> {
+): Promise<{ readonly listing: ShownCatalog; readonly origins: ReadonlyMap<string, Origin> }> {
   const [listing, system] = await Promise.all([catalog.list(signal), systemSoon(where, signal)]);
   const current = { ...where.installation, ...(system === undefined ? {} : { system }) };
-  const origin = ownOrigin(current, onVolume(listing.backups, database));
+  const databases = new Set(listing.backups.map(({ database }) => database).filter(covers));
+  const origins = new Map(
+    [...databases].map((database) => [database, ownOrigin(current, onVolume(listing.backups, database))]),
+  );
   const backups = listing.backups.map((backup) =>
-    backup.database !== database || isOwn(origin, backup)
+    !databases.has(backup.database) || isOwn(origins.get(backup.database), backup)
       ? backup
       : { ...backup, elsewhere: originText(backup) },
   );
-  return { listing: { ...listing, backups }, origin };
+  return { listing: { ...listing, backups }, origins };
 }
 
 /** Then the volume says whose is whose. */

@@ -10,6 +10,8 @@ export type About = {
   readonly isSecret?: boolean;
   /** A path of a file that must be there and hold something: what is empty protects nothing. */
   readonly isFile?: boolean;
+  /** What may be set instead: both are a mistake, and neither is one where it is needed. */
+  readonly instead?: { readonly name: string; readonly isNeeded: boolean };
 };
 
 type Rule = z.core.$ZodType;
@@ -44,6 +46,7 @@ export function readConfig<Schema extends ConfigSchema>(
     if (isFile) lookInto(name, value, readFile, mistakes);
     if (value !== undefined) given[name] = value;
   }
+  mistakes.push(...alternativeMistakes(schema, given));
   // Compiling a parser, as zod otherwise does, pays for itself only in many calls.
   const parsed = z.safeParse(schema, given, { jitless: true });
   const wrong = new Set(parsed.error?.issues.map(({ path }) => String(path[0])));
@@ -63,12 +66,24 @@ export type ConfigRow = About & { readonly name: string; readonly fallback: stri
 export function describeConfig(schema: ConfigSchema): readonly ConfigRow[] {
   return Object.entries(readShape(schema)).map(([name, rule]) => {
     const unset = z.safeParse(rule, undefined);
-    const fallback = !unset.success
-      ? "required"
-      : unset.data === undefined
-        ? "unset"
-        : `\`${shown(unset.data)}\``;
+    const fallback =
+      !unset.success || findAbout(rule).instead?.isNeeded === true
+        ? "required"
+        : unset.data === undefined
+          ? "unset"
+          : `\`${shown(unset.data)}\``;
     return { name, fallback, ...findAbout(rule) };
+  });
+}
+
+function alternativeMistakes(schema: ConfigSchema, given: Readonly<Record<string, string>>): string[] {
+  return Object.entries(readShape(schema)).flatMap(([name, rule]) => {
+    const { instead } = findAbout(rule);
+    if (instead === undefined) return [];
+    const [isSet, isOtherSet] = [name in given, instead.name in given];
+    if (isSet && isOtherSet) return [`${name} and ${instead.name} are both set: give one of them`];
+    if (isSet || isOtherSet || !instead.isNeeded) return [];
+    return [`${describeMistake(name, undefined, schema)}; or set ${instead.name}`];
   });
 }
 

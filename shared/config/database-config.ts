@@ -1,11 +1,33 @@
 import * as z from "zod/mini";
 import { variable } from "./config.ts";
+import { splitPatterns } from "./database-choice.ts";
 import { path, text, wholeNumber } from "./rules.ts";
 
 /** PostgreSQL cuts longer ones off. */
 export const databaseName = text.check(z.maxLength(63));
 export const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const;
 export type SslMode = (typeof SSL_MODES)[number];
+
+const databasePatterns = z.pipe(
+  z.string().check(z.refine((list) => splitPatterns(list) !== undefined)),
+  z.transform((list: string) => splitPatterns(list) ?? []),
+);
+
+/** Which databases: of the two one is set, for all functions the same. */
+export function choiceVariables(databaseDescription: string, isNeeded: boolean) {
+  return {
+    POSTGRESQL_DATABASE: variable(z.optional(databaseName), {
+      description: databaseDescription,
+      allowed: "the name of a database, at most 63 bytes",
+      instead: { name: "POSTGRESQL_DATABASES", isNeeded },
+    }),
+    POSTGRESQL_DATABASES: variable(z.optional(databasePatterns), {
+      description:
+        "Databases of the server, instead of `POSTGRESQL_DATABASE`: `*` for all, `app_*` and `app?` as in a shell, `!scratch` to leave one out. Set it to back up several with one installation: [tasks.md](tasks.md#back-up-every-database).",
+      allowed: "names and patterns separated by commas, or a JSON array of them where a name is odd",
+    }),
+  };
+}
 
 /** How the database is reached: the names of the old pod, and libpq's for the rest. */
 export const databaseVariables = {
@@ -22,10 +44,7 @@ export const databaseVariables = {
     allowed: "text without line breaks",
     isSecret: true,
   }),
-  POSTGRESQL_DATABASE: variable(databaseName, {
-    description: "Database to back up.",
-    allowed: "the name of a database, at most 63 bytes",
-  }),
+  ...choiceVariables("Database to back up.", true),
   PGPORT: wholeNumber(
     { from: 1, to: 65_535, unset: 5_432 },
     "Port of the PostgreSQL server. Set it where that is not 5432.",

@@ -2,7 +2,7 @@ import type { Beat } from "../events/notify/heartbeat.ts";
 import type { Way } from "../events/http-ask.ts";
 import type { Log } from "../log.ts";
 import type { RunMonitor } from "../run/execute-run.ts";
-import type { Run, RunContext } from "../run/run.ts";
+import { ALL_DATABASES, type Run, type RunContext } from "../run/run.ts";
 
 type HeartbeatConfig = Way & { readonly HEARTBEAT_URL?: string | undefined };
 
@@ -26,12 +26,14 @@ export function heartbeat(config: HeartbeatConfig, log: Log): RunMonitor | undef
       await step?.("notification_failed", { to: "heartbeat", error: readMessage(error) });
     }
   };
+  const isOfEach = url.includes(DATABASE);
+  const isTold = (run: Run) => isWork(run) && (isOfEach ? run.database !== ALL_DATABASES : !isPart(run));
   return {
     async begun(run) {
-      if (isWork(run)) await tell(run, { state: "start" });
+      if (isTold(run)) await tell(run, { state: "start" });
     },
     async ended(run, step) {
-      if (!isWork(run)) return;
+      if (!isTold(run)) return;
       if (run.state === "succeeded") await tell(run, { state: "success" }, step);
       if (run.state === "failed" && run.problem !== undefined)
         await tell(run, { state: "fail", problem: run.problem }, step);
@@ -43,6 +45,11 @@ export function heartbeat(config: HeartbeatConfig, log: Log): RunMonitor | undef
 export function isWork({ request }: Run): boolean {
   const { dryRun, action = "cull" } = request;
   return dryRun !== true && action === "cull";
+}
+
+/** Of a run over all databases, which is told as a whole: what succeeds after it would hide one that failed. */
+function isPart({ request }: Run): boolean {
+  return request["sweep"] !== undefined;
 }
 
 function readMessage(error: unknown): string {

@@ -6,7 +6,7 @@ import type { Way } from "../events/http-ask.ts";
 import { findNamespace } from "../kubernetes/namespace.ts";
 import type { Log } from "../log.ts";
 import type { RunMonitor } from "../run/execute-run.ts";
-import type { Run } from "../run/run.ts";
+import { ALL_DATABASES, type Run } from "../run/run.ts";
 import { version } from "../version.ts";
 import { isWork } from "./heartbeat.ts";
 
@@ -29,7 +29,8 @@ export function pushMetrics(config: MetricsConfig, log: Log): RunMonitor | undef
   return {
     begun: async () => undefined,
     async ended(run, step) {
-      if (!isWork(run)) return;
+      // Of a run over all databases each part pushes what is its own.
+      if (!isWork(run) || run.database === ALL_DATABASES) return;
       const signal = AbortSignal.timeout(WITHIN_MS);
       const why = await tried(() => push({ url, way: config, signal }, config, run));
       if (why === undefined) return;

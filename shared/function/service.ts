@@ -49,7 +49,7 @@ export type RunsInPod = {
 /** Runs that keep their pod while they are active, on Knative, which would scale it away. */
 export function runsInPod(
   config: ServeConfig,
-  { events, ...dependencies }: RecordDependencies & { readonly events: EventSink },
+  { eventsOf, ...dependencies }: RecordDependencies & { readonly eventsOf: (database: string) => EventSink },
 ): RunsInPod {
   const { K_SERVICE, K_EVENT_PATH, TIMEOUT_SECONDS } = config;
   const isOnKnative = K_SERVICE !== undefined && K_EVENT_PATH === undefined;
@@ -65,7 +65,7 @@ export function runsInPod(
     isTold(config) ? settleTroubles(config.BACKUP_DIR) : undefined,
   ]);
   const tell: RunsDependencies["announce"] = (context, outcome) =>
-    announce({ events, log }, context, outcome);
+    announce({ events: eventsOf(context.run.database), log }, context, outcome);
   const whileActive = awake?.whileActive;
   return { runs: createRuns({ ...dependencies, whileActive, monitor, announce: tell }), awake };
 }
@@ -108,11 +108,9 @@ export function resumeRun({ interrupted, handler, runs }: Service, log: Log): re
 
 /** What an earlier process did, and did not come to tell. */
 export function tellUntold({ handler, runs }: Service, log: Log): void {
-  runs
-    .tellUntold(handler.kind, (database) => database === handler.database)
-    .catch((error: unknown) => {
-      log.warn("records not read", { error: String(error) });
-    });
+  runs.tellUntold(handler.kind, handler.covers).catch((error: unknown) => {
+    log.warn("records not read", { error: String(error) });
+  });
 }
 
 export function stopped(): DormouseError {

@@ -1,5 +1,6 @@
 import type { Request, Response } from "express";
 import type { Run } from "../run/run.ts";
+import type { Answer, Handler } from "./handler.ts";
 import { DormouseError } from "../errors.ts";
 import { toProblem } from "./problem.ts";
 import { readPrefer } from "./prefer.ts";
@@ -8,17 +9,23 @@ import type { StartedRun } from "../run/runs.ts";
 const HEARTBEAT_MS = 10_000;
 
 /** Answers a person: the result when it is there, or where to ask for it. A closed connection stops no run. */
-export async function answerRun(request: Request, response: Response, started: StartedRun): Promise<void> {
+export async function answerRun(
+  request: Request,
+  response: Response,
+  started: StartedRun,
+  answerOf: Handler["answer"] = async () => undefined,
+): Promise<void> {
   response.set("Dormouse-Run", started.run.id);
   const closed = closedSignal(response);
   if (request.accepts(["json", "application/x-ndjson"]) === "application/x-ndjson") {
-    return streamRun(response, started, closed);
+    return streamRun(response, started, answerOf, closed);
   }
   const { respondAsync, waitMs } = readPrefer(request.get("prefer"));
   if (respondAsync && waitMs === undefined) return accepted(response, started.run, "respond-async");
   try {
     const limits = waitMs === undefined ? [closed] : [closed, AbortSignal.timeout(waitMs)];
-    answerEnd(response, await started.finished(AbortSignal.any(limits)));
+    const run = await started.finished(AbortSignal.any(limits));
+    answerEnd(response, run, await answerOf(run));
   } catch (error) {
     if (closed.aborted) return;
     if (waitMs === undefined) throw error;
@@ -31,26 +38,28 @@ function accepted(response: Response, run: Run, applied: string): void {
   response.json({ run: run.id, state: run.state });
 }
 
-function answerEnd(response: Response, run: Run): void {
+function answerEnd(response: Response, run: Run, answer: Answer | undefined): void {
+  if (answer !== undefined) return void response.status(answer.status).json(answer.body);
   if (run.problem === undefined) return void response.status(200).json(run.result);
   const problem = toProblem({ ...run.problem, hint: run.problem.hint }, run.id);
   response.status(problem.status).type("application/problem+json").json(problem);
 }
 
 /** One JSON object a line: each step as it is taken, a sign of life in between, and the result or the problem. */
-async function streamRun(response: Response, started: StartedRun, closed: AbortSignal): Promise<void> {
+async function streamRun(
+  response: Response,
+  started: StartedRun,
+  answerOf: NonNullable<Handler["answer"]>,
+  closed: AbortSignal,
+): Promise<void> {
   const write = (line: unknown) => void response.write(`${JSON.stringify(line)}\n`);
   response.status(200).type("application/x-ndjson");
   write({ type: "run", run: started.run.id, state: started.run.state });
   const unsubscribe = started.subscribe((step) => write({ type: "step", ...step }));
   const heartbeat = setInterval(() => write({ type: "heartbeat" }), HEARTBEAT_MS);
   try {
-    const { id, problem, result } = await started.finished(closed);
-    write(
-      problem === undefined
-        ? { type: "result", result }
-        : { ...toProblem({ ...problem, hint: problem.hint }, id), type: "problem" },
-    );
+    const run = await started.finished(closed);
+    write(lastLine(run, await answerOf(run)));
     response.end();
   } catch (error) {
     if (!closed.aborted) throw error;
@@ -58,6 +67,12 @@ async function streamRun(response: Response, started: StartedRun, closed: AbortS
     clearInterval(heartbeat);
     unsubscribe();
   }
+}
+
+function lastLine({ id, problem, result }: Run, answer: Answer | undefined): object {
+  if (answer !== undefined) return { type: "result", status: answer.status, result: answer.body };
+  if (problem === undefined) return { type: "result", result };
+  return { ...toProblem({ ...problem, hint: problem.hint }, id), type: "problem" };
 }
 
 function closedSignal(response: Response): AbortSignal {

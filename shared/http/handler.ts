@@ -4,11 +4,16 @@ import type { NewRun, Run } from "../run/run.ts";
 import type { Verb } from "./authorize.ts";
 import type { IncomingEvent } from "./cloud-event.ts";
 
+/** 207 where some of the parts have failed. */
+export type Answer = { readonly status: number; readonly body: object };
+
 /** What a function does with its requests; the rest of HTTP is the same for all three. */
 export type Handler = {
   readonly kind: NewRun["kind"];
+  /** Whether the runs of that database are this function's to show. */
+  readonly covers: (database: string) => boolean;
   /** The database that a request is about. */
-  readonly database: string;
+  readonly databaseOf: (request: NewRun["request"]) => string;
   /** A person's body as a request. Throws `request_invalid`. */
   parseBody(body: unknown): NewRun["request"] | Promise<NewRun["request"]>;
   /** An event as a request. Throws `event_unsupported`. */
@@ -18,6 +23,8 @@ export type Handler = {
   /** The one of these runs of its kind and database that does for what an event asks for as well. */
   readonly answeredBy?: (request: NewRun["request"], known: readonly Run[]) => Promise<Run | undefined>;
   readonly work: Work;
+  /** What a caller is answered instead of the result, when a run of several parts has ended. */
+  readonly answer?: (run: Run) => Promise<Answer | undefined>;
   /** What `GET /` answers, where there is something to show. */
   readonly show?: (signal: AbortSignal) => Promise<unknown>;
   /** What `GET /doctor` answers. */

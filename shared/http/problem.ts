@@ -45,6 +45,7 @@ export const STATUS = {
   dump_timed_out: 503,
   backup_incomplete: 422,
   exclusion_invalid: 422,
+  sweep_incomplete: 207,
   restore_blocked: 422,
   restore_failed: 500,
   rollback_pending: 503,

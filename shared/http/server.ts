@@ -62,7 +62,7 @@ export function createApp(dependencies: AppDependencies): express.Express {
   // From here on nothing is an event, whatever its headers say.
   app.use(inFlight(MAX_OF_STRANGERS), guard(dependencies.authorize), inFlight(MAX_OF_CALLERS));
   app.post("/", readBody, async (request, response) =>
-    answerRun(request, response, await takeRequest(dependencies, request, response)),
+    answerRun(request, response, await takeRequest(dependencies, request, response), handler.answer),
   );
   answerReads(app, dependencies);
   app.all(["/", "/runs", "/runs/:id", "/doctor"], (request, response) => {
@@ -112,16 +112,16 @@ function answerReads(app: express.Express, { runs, handler }: AppDependencies): 
   app.get("/runs/:id", async (request, response) => {
     const run = await runs.find(request.params.id);
     // The volume holds runs of the other functions as well: reading those needs a right on that function.
-    if (run === undefined || run.kind !== handler.kind || run.database !== handler.database)
+    if (run === undefined || run.kind !== handler.kind || !handler.covers(run.database))
       throw new DormouseError("run_not_found", `there is no run ${JSON.stringify(request.params.id)}`, {
         hint: "each function shows its own; they are kept until 200 newer ones have ended",
       });
     response.json(run);
   });
-  const { show, runChecks, kind, database } = handler;
+  const { show, runChecks, kind, covers } = handler;
   app.get(
     "/runs",
-    shown(async () => ({ runs: await runs.latest(kind, database) })),
+    shown(async () => ({ runs: await runs.latest(kind, covers) })),
   );
   if (show !== undefined) app.get("/", shown(show));
   if (runChecks !== undefined) app.get("/doctor", shown(runChecks));
@@ -140,12 +140,13 @@ function shown(look: (signal: AbortSignal) => Promise<unknown>) {
 
 async function takeRequest(dependencies: AppDependencies, request: Request, response: Response) {
   const { handler, runs, authorize } = dependencies;
-  const { kind, database, work } = handler;
+  const { kind, work } = handler;
   const trigger = { source: "http", id: idempotencyKey(request) };
   const body = jsonBody(request);
   const caller = await authorizeWork(authorize, request, response, handler.verbsOf(body));
-  const wanted = { kind, database, trigger, request: await handler.parseBody(body), caller: caller.name };
-  return runs.start(wanted, work);
+  const asked = await handler.parseBody(body);
+  const database = handler.databaseOf(asked);
+  return runs.start({ kind, database, trigger, request: asked, caller: caller.name }, work);
 }
 
 function jsonBody(request: Request): unknown {

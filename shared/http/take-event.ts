@@ -21,9 +21,10 @@ export async function takeEvent(
 ): Promise<StartedRun | undefined> {
   refuseUntimely(event);
   if ((await handler.onEvent?.(event)) === true) return undefined;
-  const { kind, database, work } = handler;
+  const { kind, work } = handler;
   const { source, id, time, type } = event;
   const request = handler.parseEvent(event);
+  const database = handler.databaseOf(request);
   // Only a schedule has slots: two backups may be completed within one minute, and both are news.
   const isTick = type === TICK && time !== undefined;
   const trigger: Trigger = {

@@ -1,6 +1,6 @@
 import type { Problem } from "../errors.ts";
 import { resumption } from "./resume.ts";
-import type { Run, RunStore } from "./run.ts";
+import { isUnfinished, type Run, type RunStore } from "./run.ts";
 import type { Log } from "../log.ts";
 
 export type ResumeDependencies = {
@@ -14,38 +14,46 @@ export type ResumeDependencies = {
 };
 
 /**
- * The unfinished runs of a kind and a database that are to be taken up, each with one more attempt on record; the others
+ * The unfinished runs of a kind and of databases that are to be taken up, each with one more attempt on record; the others
  * are closed.
  */
 export async function interruptedRuns(
-  { runs, log, now, givenUp, notByRecord }: ResumeDependencies,
+  deps: ResumeDependencies,
   kind: "backup" | "cull",
-  database: string,
+  covers: (database: string) => boolean,
 ): Promise<readonly Run[]> {
   const taken: Run[] = [];
-  for (const run of await runs.unfinished(kind, database)) {
-    const why = notByRecord?.(run);
-    const decision = why === undefined ? resumption(run, now()) : { resumeRun: false, why };
-    if (decision.resumeRun) {
-      const next: Run = {
-        ...run,
-        state: "accepted",
-        attempt: run.attempt + 1,
-        problem: undefined,
-        finishedAt: undefined,
-      };
-      await runs.update(next);
-      taken.push(next);
-      continue;
-    }
-    const problem: Problem = {
-      code: "interrupted",
-      message: `the run was interrupted and is not taken up: ${decision.why}`,
-      hint: "find out what ends the pod: its memory limit, its node, its own log",
-    };
-    await runs.update({ ...run, state: "failed", finishedAt: now(), problem });
-    log.warn("run abandoned", { run: run.id, why: decision.why });
-    givenUp?.(run, problem);
+  const unfinished = (await deps.runs.all(kind)).filter((run) => covers(run.database) && isUnfinished(run));
+  const isPart = ({ request }: Run) => unfinished.some(({ id }) => id === request["sweep"]);
+  // A sweep takes up its parts itself, one after the other.
+  for (const run of unfinished.filter((each) => !isPart(each))) {
+    const next = await takeUp(deps, run);
+    if (next.state === "accepted") taken.push(next);
   }
   return taken;
+}
+
+/** An unfinished run with one more attempt on record; or closed, when it is not to be taken up. */
+export async function takeUp(
+  { runs, log, now, givenUp, notByRecord }: ResumeDependencies,
+  run: Run,
+): Promise<Run> {
+  const why = notByRecord?.(run);
+  const decision = why === undefined ? resumption(run, now()) : { resumeRun: false, why };
+  if (decision.resumeRun) {
+    const attempt = run.attempt + 1;
+    const next: Run = { ...run, state: "accepted", attempt, problem: undefined, finishedAt: undefined };
+    await runs.update(next);
+    return next;
+  }
+  const problem: Problem = {
+    code: "interrupted",
+    message: `the run was interrupted and is not taken up: ${decision.why}`,
+    hint: "find out what ends the pod: its memory limit, its node, its own log",
+  };
+  const closed: Run = { ...run, state: "failed", finishedAt: now(), problem };
+  await runs.update(closed);
+  log.warn("run abandoned", { run: run.id, why: decision.why });
+  givenUp?.(run, problem);
+  return closed;
 }

@@ -1,4 +1,4 @@
-import type { Run } from "./run.ts";
+import { ALL_DATABASES, type Run } from "./run.ts";
 
 /** A run that ended without an answer is taken up this often, and no longer than this after it was asked for. */
 const MAX_ATTEMPTS = 3;
@@ -11,10 +11,25 @@ export type Resumption = { readonly resumeRun: true } | { readonly resumeRun: fa
  * on it: the lock lets one of them in, and the next finds the backup that carries the run's name.
  */
 export function resumption(run: Run, now: Date): Resumption {
-  if (run.attempt >= MAX_ATTEMPTS) return { resumeRun: false, why: `it was begun ${run.attempt} times` };
-  const ageMs = now.getTime() - run.acceptedAt.getTime();
+  const { attempts, since } = limitsOf(run);
+  if (run.attempt >= attempts) return { resumeRun: false, why: `it was begun ${run.attempt} times` };
+  const ageMs = now.getTime() - since.getTime();
   if (ageMs <= TAKE_UP_WITHIN_MS) return { resumeRun: true };
   return { resumeRun: false, why: `it was asked for ${Math.round(ageMs / 3_600_000)} hours ago` };
+}
+
+/** What a sweep records of each database, once that is done with. */
+export const SWEPT = { taken: "backed_up", failed: "backup_failed" } as const;
+const SWEPT_STEPS: ReadonlySet<string> = new Set(Object.values(SWEPT));
+
+/**
+ * Each database that a sweep has done with lets it begin as often again, and as long: one whose dump ends the pod is given
+ * up by its own attempts, and the others come after it.
+ */
+function limitsOf({ database, steps, acceptedAt }: Run): { readonly attempts: number; readonly since: Date } {
+  if (database !== ALL_DATABASES) return { attempts: MAX_ATTEMPTS, since: acceptedAt };
+  const done = steps.filter(({ step }) => SWEPT_STEPS.has(step));
+  return { attempts: MAX_ATTEMPTS * (done.length + 1) + 1, since: done.at(-1)?.at ?? acceptedAt };
 }
 
 /** Whether an interrupted restore is carried on. If not, it is taken back; that is tried as often as it takes. */

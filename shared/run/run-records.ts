@@ -28,7 +28,7 @@ export async function lookAtRecord(
     // Reserved for a run that has not begun, or never did.
     if (text === "") return undefined;
     const run = parseRun(id, text);
-    const isAnothers = seal === undefined || run.kind !== seal.kind || run.database !== seal.database;
+    const isAnothers = seal === undefined || run.kind !== seal.kind || !seal.covers(run.database);
     return { run, isOurs: isAnothers || (await isSealed(text, seal)) };
   } catch (error) {
     if (readCode(error) === "ENOENT") return undefined;

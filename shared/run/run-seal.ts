@@ -4,22 +4,24 @@ import type { Run } from "./run.ts";
 /** Proves that a function wrote a record itself: the volume is not proof, since others may write to it. */
 export type RunSeal = {
   readonly kind: Run["kind"];
-  readonly database: string;
-  /** The seal of a record's text, which names run, kind, database and attempt. */
-  of(text: string): Promise<string>;
+  /** Whether records of that database are this function's to write. */
+  readonly covers: (database: string) => boolean;
+  /** The seal of the text of a record of `database`, which names run, kind, database and attempt. */
+  of(text: string, database: string): Promise<string>;
 };
 
 /**
  * HMAC-SHA256 with a key that scrypt derives from a secret which does not lie on the volume: slow on purpose, so that a reader that
  * reads records cannot try out passwords quickly. Kind and database are its salt: a record seals nothing of another function.
  */
-export function runSeal(kind: Run["kind"], database: string, secret: string): RunSeal {
-  let key: Promise<Buffer> | undefined;
+export function runSeal(kind: Run["kind"], covers: RunSeal["covers"], secret: string): RunSeal {
+  const keys = new Map<string, Promise<Buffer>>();
   return {
     kind,
-    database,
-    async of(text) {
-      key ??= derive(secret, `dormouse run record\0${kind}\0${database}`);
+    covers,
+    async of(text, database) {
+      const key = keys.get(database) ?? derive(secret, `dormouse run record\0${kind}\0${database}`);
+      keys.set(database, key);
       return createHmac("sha256", await key)
         .update(text)
         .digest("base64");
@@ -37,14 +39,16 @@ function derive(secret: string, salt: string): Promise<Buffer> {
 export async function sealedText(run: Run, seal: RunSeal | undefined): Promise<string> {
   const text = JSON.stringify(run);
   const written = JSON.parse(text) as object;
-  const sealed = seal === undefined ? written : { ...written, seal: await seal.of(text) };
+  const sealed = seal === undefined ? written : { ...written, seal: await seal.of(text, run.database) };
   return `${JSON.stringify(sealed, null, 2)}\n`;
 }
 
+type SealedRecord = { readonly seal?: unknown; readonly database: string };
+
 /** Whether the text of a record bears the seal of exactly what it says. */
 export async function isSealed(text: string, seal: RunSeal): Promise<boolean> {
-  const { seal: found, ...record } = JSON.parse(text) as { readonly seal?: unknown };
-  const expected = Buffer.from(await seal.of(JSON.stringify(record)));
+  const { seal: found, ...record } = JSON.parse(text) as SealedRecord;
+  const expected = Buffer.from(await seal.of(JSON.stringify(record), record.database));
   const given = Buffer.from(typeof found === "string" ? found : "");
   return given.length === expected.length && timingSafeEqual(given, expected);
 }

@@ -1,5 +1,8 @@
 import type { ErrorCode, Problem } from "../errors.ts";
 
+/** What a run of all databases has as its database: no database of PostgreSQL has the empty name. */
+export const ALL_DATABASES = "";
+
 export const RUN_STATES = ["accepted", "running", "succeeded", "failed", "interrupted"] as const;
 /**
  * `accepted` is recorded but holds no lock yet; `running` holds the lock of its database. `interrupted` ended without

@@ -36,7 +36,7 @@ export type Runs = {
   tellUntold(kind: Run["kind"], covers: (database: string) => boolean): Promise<void>;
   find(id: string): Promise<Run | undefined>;
   /** The newest that can be believed, newest first, without their journals and results. */
-  latest(kind: Run["kind"], database: string): Promise<readonly Run[]>;
+  latest(kind: Run["kind"], covers: (database: string) => boolean): Promise<readonly Run[]>;
   /** Waits `graceMs` for the runs that are active, then aborts them with `reason` and waits for their end. */
   settle(graceMs: number, reason: DormouseError): Promise<void>;
 };
@@ -131,8 +131,8 @@ function recordsOf(
   return {
     tellUntold: untoldTeller(dependencies, active, stopping),
     find: (id) => store.find(id),
-    async latest(kind, database) {
-      const own = (await store.all(kind)).filter((run) => run.database === database);
+    async latest(kind, covers) {
+      const own = (await store.all(kind)).filter(({ database }) => covers(database));
       const newest = own.toReversed().slice(0, MAX_LATEST);
       return newest.map((run) => ({ ...run, journal: undefined }));
     },

@@ -31,7 +31,7 @@ describe("a record that is written under the name of a run to come", () => {
       it(`keeps no ${kind} from its night when it ${how}`, async () => {
         await using volume = await temporaryVolume();
         // The cull function has no secret to make a seal of.
-        const seal = kind === "cull" ? undefined : runSeal(kind, "hets", "secret");
+        const seal = kind === "cull" ? undefined : runSeal(kind, (database) => database === "hets", "secret");
         const store = () =>
           runFiles(
             volume.path,

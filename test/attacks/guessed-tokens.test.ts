@@ -105,7 +105,8 @@ async function serve() {
   const runs = createRuns({ store: runFiles(volume.path, log, now), log, now });
   const handler = {
     kind: "backup" as const,
-    database: "hets",
+    covers: (database: string) => database === "hets",
+    databaseOf: () => "hets",
     parseBody: () => ({}),
     parseEvent: () => ({}),
     verbsOf: () => ["backup"] as const,

@@ -83,7 +83,8 @@ async function serveBlocked() {
   const server = await listen(0);
   const handler = {
     kind: "backup" as const,
-    database: "hets",
+    covers: (database: string) => database === "hets",
+    databaseOf: () => "hets",
     parseBody: () => ({}),
     parseEvent: () => ({}),
     verbsOf: () => ["backup"] as const,

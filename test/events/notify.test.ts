@@ -167,7 +167,10 @@ describe("telling people", () => {
   it("tells of what went well where NOTIFY_ON asks for it, and says so of nothing else", async () => {
     for (const [type, { when }] of Object.entries(RULES)) {
       const told = (asked: readonly string[]) =>
-        describeEvent({ type: type as OutcomeEvent["type"], subject: "a", data: { blockers: [] } }, asked);
+        describeEvent(
+          { type: type as OutcomeEvent["type"], subject: "a", data: { blockers: [], vanished: ["a"] } },
+          asked,
+        );
       assert.equal(told([]) === undefined, when === "asked", type);
       assert.notEqual(told([type]), undefined, type);
     }

@@ -235,7 +235,8 @@ async function serveWith(settings: AuthSettings, fake: FakeKubernetes, backupDir
   };
   const handler: Handler = {
     kind: "restore",
-    database: "hets",
+    covers: (database: string) => database === "hets",
+    databaseOf: () => "hets",
     parseBody: () => note("body", {}),
     parseEvent: () => note("event", {}),
     work: async () => note("work", {}),

@@ -38,6 +38,23 @@ export const RULES = {
         database: textIn(data, "database"),
       }),
   },
+  // What failed has an event of its own.
+  "dev.dormouse.backup.swept": {
+    when: "daily",
+    write: (subject, data, command) => {
+      const [added, gone] = [listOf(data["new"]), listOf(data["vanished"])];
+      if (added === "" && gone === "") return undefined;
+      const lines = [
+        ...(added === "" ? [] : [`new, and backed up for the first time: ${added}`]),
+        ...(gone === "" ? [] : [`gone, their backups stay: ${gone}`, command("list")]),
+      ];
+      const title = `the databases of ${subject} have changed`;
+      if (gone === "") return news(title, lines);
+      return trouble(title, lines, {
+        trouble: { condition: `dev.dormouse.backup.swept ${subject}`, fault: gone },
+      });
+    },
+  },
   "dev.dormouse.mirror.failed": {
     when: "daily",
     write: (_, data, command) =>

@@ -1,0 +1,141 @@
+import type { BackupDependencies } from "../../../shared/backup/taking-backup.ts";
+import { retirementOf, type RetiredDatabases } from "../../../shared/backup/retired-databases.ts";
+import type { DatabaseChoice } from "../../../shared/config/database-choice.ts";
+import { DormouseError, problemFrom } from "../../../shared/errors.ts";
+import { announce } from "../../../shared/events/announce.ts";
+import type { ListedDatabases } from "../../../shared/postgres/list-databases.ts";
+import type { Work } from "../../../shared/run/execute-run.ts";
+import { SWEPT } from "../../../shared/run/resume.ts";
+import { takeUp } from "../../../shared/run/resume-runs.ts";
+import { isUnfinished, type Run, type RunContext } from "../../../shared/run/run.ts";
+import type { Runs, StartedRun } from "../../../shared/run/runs.ts";
+import { inTurn, type Known, knownDatabases, listAtFirst, listNow } from "./listed-databases.ts";
+import type { SweepEvent } from "./sweep-events.ts";
+import { DETAILS_STEP, sweptIn, type Swept, type SweptDetails } from "./swept.ts";
+
+export type SweepDependencies = BackupDependencies & {
+  readonly choice: DatabaseChoice;
+  readonly retired: Pick<RetiredDatabases, "known">;
+  /** How long a server that is away is asked which databases it has. */
+  readonly retryForMs: number;
+  readonly inPod: Pick<Runs, "start" | "resumeRun">;
+  /** Takes the backup of one database, as when that alone is asked for. */
+  readonly work: Work;
+  readonly givenUp: (run: Run, problem: ReturnType<typeof problemFrom>) => void;
+};
+
+export type SweepResult = SweptDetails & { readonly databases: readonly Swept[] };
+
+/**
+ * Backs up one database after the other, each by a run of its own: at first what has no backup, then by the age of the last
+ * good one, so that the one that waited longest never waits for the large ones. One that fails stops no other. A process
+ * that takes this up goes on with those that are missing.
+ */
+export async function sweepDatabases(deps: SweepDependencies, context: RunContext): Promise<SweepResult> {
+  const { run, step } = context;
+  const known = await knownDatabases(deps, run, context.signal);
+  let listed = await listAtFirst(deps, known, context);
+  const done = new Map(sweptIn(run).map((swept) => [swept.database, swept]));
+  await step("listed", { databases: inTurn(listed.wanted, known) });
+  for (;;) {
+    context.signal.throwIfAborted();
+    const [database] = inTurn(listed.wanted, known).filter((each) => !done.has(each));
+    if (database === undefined) break;
+    const swept = await sweepOne(deps, context, database);
+    done.set(database, swept);
+    await step("problem" in swept ? SWEPT.failed : SWEPT.taken, { ...swept });
+    // Hours may have gone by: what is new is taken, and what is gone is not asked for.
+    listed = await listNow(deps, known, context.signal).catch(() => listed);
+  }
+  return finish(deps, context, { done: [...done.values()], known, listed });
+}
+
+async function sweepOne(deps: SweepDependencies, context: RunContext, database: string): Promise<Swept> {
+  const { signal, progress } = context;
+  try {
+    const started = await startPart(deps, context, database);
+    if (!("finished" in started)) return ended(database, started);
+    const unsubscribe = started.subscribe(({ step, detail }) =>
+      progress({ database, ...(step === "progress" ? {} : { step }), ...detail }),
+    );
+    try {
+      return ended(database, await started.finished(signal));
+    } finally {
+      unsubscribe();
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    return { database, problem: problemFrom(error) };
+  }
+}
+
+/** The run of one database for this sweep; one that an earlier process has left is taken up, or is over. */
+async function startPart(
+  { runs, inPod, work, log, givenUp }: SweepDependencies,
+  { run, isResumed }: RunContext,
+  database: string,
+): Promise<StartedRun | Run> {
+  const request = { ...run.request, sweep: run.id };
+  const wanted = { kind: run.kind, database, trigger: run.trigger, request, caller: run.caller };
+  const left = isResumed ? await partOf(run, runs, database) : undefined;
+  if (left === undefined) return inPod.start(wanted, work, { atMost: Infinity });
+  if (!isUnfinished(left)) return (await runs.find(left.id)) ?? left;
+  const next = await takeUp({ runs, log, now: () => new Date(), givenUp }, left);
+  return isUnfinished(next) ? inPod.resumeRun(next, work) : next;
+}
+
+/** One that failed before the sweep was begun again is begun again with it. */
+async function partOf(sweep: Run, runs: SweepDependencies["runs"], database: string) {
+  return (await runs.all(sweep.kind)).find(
+    (run) =>
+      run.database === database && run.request["sweep"] === sweep.id && run.updatedAt >= sweep.acceptedAt,
+  );
+}
+
+function ended(database: string, { id: run, problem, result }: Run): Swept {
+  if (problem !== undefined) return { database, run, problem };
+  return { database, run, backup: (result as { readonly name: string }).name };
+}
+
+type Done = {
+  readonly done: readonly Swept[];
+  readonly known: Known;
+  readonly listed: ListedDatabases;
+};
+
+async function finish(
+  deps: SweepDependencies,
+  context: RunContext,
+  { done, known, listed }: Done,
+): Promise<SweepResult> {
+  const retired = await deps.retired.known();
+  const isMissed = (database: string) =>
+    !listed.existing.has(database) && retirementOf(database, known.get(database), retired) === undefined;
+  const told = {
+    new: done.map(({ database }) => database).filter((database) => !known.has(database)),
+    vanished: [...known.keys()].filter(isMissed).toSorted(),
+  };
+  await context.step(DETAILS_STEP, told);
+  const taken = done.flatMap((swept) =>
+    "backup" in swept ? [{ database: swept.database, backup: swept.backup }] : [],
+  );
+  const failed = done.flatMap((swept) => ("problem" in swept ? [swept] : []));
+  announce(deps, context, {
+    type: "dev.dormouse.backup.swept",
+    subject: deps.installation.service ?? "",
+    data: { run: context.run.id, taken, failed, ...told },
+  } satisfies SweepEvent);
+  if (failed.length > 0) throw incomplete(done.length, failed);
+  return { databases: done, ...told };
+}
+
+function incomplete(count: number, failed: readonly Extract<Swept, { problem: unknown }>[]): DormouseError {
+  const which = failed.map(
+    ({ database, problem }) => `${JSON.stringify(database)} (${problem.code}: ${problem.message})`,
+  );
+  return new DormouseError(
+    "sweep_incomplete",
+    `${failed.length} of ${count} databases have no backup of this run: ${which.join("; ")}`,
+    { hint: "each has a run of its own that says more; the others are backed up" },
+  );
+}
