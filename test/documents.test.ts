@@ -73,7 +73,7 @@ describe("the documents", () => {
 
   it("name every event that goes out", async () => {
     const page = await read("docs/events.md");
-    const declared = await Array.fromAsync(glob("{functions,shared}/**/*-events.ts", { cwd: ROOT }));
+    const declared = await Array.fromAsync(glob("{functions,shared}/**/*.ts", { cwd: ROOT }));
     const types = (await Promise.all(declared.map(read))).flatMap((text) => [
       ...text.matchAll(/"(dev\.dormouse\.[\w.]+)"/g),
     ]);

@@ -92,7 +92,7 @@ export function bucketSettings(config: MirrorConfig, readFile = readKeyFile) {
     prefix: config.S3_PREFIX === "/" ? "" : config.S3_PREFIX,
     ...describeStore(config),
     credentials: credentials(config),
-    ca: config.S3_CA_FILE === undefined ? undefined : certificates(config.S3_CA_FILE, readFile),
+    ca: authorities(config, readFile),
     storageClass: config.S3_STORAGE_CLASS,
     sse: config.S3_SSE,
     stallMs: config.S3_TIMEOUT_SECONDS * 1000,
@@ -136,14 +136,23 @@ function credentials(config: MirrorConfig) {
   throw invalid("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: one of them is not set");
 }
 
-function certificates(path: string, readFile: (path: string) => string): string {
+/** Those of the store, and those of all that goes out, as one text. */
+function authorities(config: MirrorConfig, readFile: (path: string) => string): string | undefined {
+  const given = (["S3_CA_FILE", "TRUSTED_CA_FILE"] as const).flatMap((name) => {
+    const path = config[name];
+    return path === undefined ? [] : [certificates(name, path, readFile)];
+  });
+  return given.length === 0 ? undefined : given.join("\n");
+}
+
+function certificates(name: string, path: string, readFile: (path: string) => string): string {
   try {
     const pem = readFile(path);
     if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
   } catch (error) {
-    throw invalid(`S3_CA_FILE names ${path}, which cannot be read`, error);
+    throw invalid(`${name} names ${path}, which cannot be read`, error);
   }
-  throw invalid(`S3_CA_FILE names ${path}, which holds no certificate`);
+  throw invalid(`${name} names ${path}, which holds no certificate`);
 }
 
 function invalid(mistake: string, cause?: unknown): DormouseError {

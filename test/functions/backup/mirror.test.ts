@@ -182,6 +182,7 @@ describe("a backup function with a bucket", () => {
     await using given = await setUp();
 
     await assert.rejects(given.start({ AWS_SECRET_ACCESS_KEY: "" }), /AWS_SECRET_ACCESS_KEY go together/);
-    await assert.rejects(given.start({ S3_CA_FILE: "/etc/hostname" }), /holds no certificate/);
+    for (const name of ["S3_CA_FILE", "TRUSTED_CA_FILE"])
+      await assert.rejects(given.start({ [name]: "/etc/hostname" }), new RegExp(`${name} .*no certificate`));
   });
 });
