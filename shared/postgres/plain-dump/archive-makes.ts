@@ -6,6 +6,7 @@ import { type ArchiveDemands, plainDumpScanner } from "./plain-dump.ts";
 import { chosen, entryIn, listLines, usingList, withoutEntries, writeList } from "../archive-list.ts";
 import type { ClientTools } from "../client-tools.ts";
 import { entriesOfOneDatabase, oneDatabaseOnly } from "../properties/one-database.ts";
+import type { Owned, ScriptMakes } from "./script-makes.ts";
 import { feed, startReading } from "../read-archive.ts";
 
 /** Of a pg_restore that prints no rows. */
@@ -24,27 +25,43 @@ export async function readMakes(
   signal: AbortSignal,
 ): Promise<ArchiveDemands> {
   const options = ["--section=pre-data", "--section=post-data", "--no-subscriptions", ...chosen(choice)];
-  const list = async () => withoutEntries(await readList(tools, begin, signal), choice);
-  if (choice.leaveOut === undefined) {
-    const script = await readScript(tools, begin, options, signal);
-    const { lines } = isOfOneDatabase(script) ? await list() : { lines: [] };
-    return {
-      ...script,
-      leftOut: [],
-      unknownEntries: [],
-      oneDatabaseEntries: entriesOfOneDatabase(lines.map(entryIn)),
-    };
-  }
-  const { lines, leftOut, unknown } = await list();
+  const { lines, leftOut, unknown } = withoutEntries(await readList(tools, begin, signal), choice);
+  const entries = lines.map(entryIn);
+  const found = (script: Awaited<ReturnType<typeof readScript>>) => ({
+    ...script,
+    makes: withLargeObjects(script.makes, entries, choice),
+    leftOut,
+    unknownEntries: unknown,
+    oneDatabaseEntries: isOfOneDatabase(script) ? entriesOfOneDatabase(entries) : [],
+  });
+  if (choice.leaveOut === undefined) return found(await readScript(tools, begin, options, signal));
   const folder = await mkdtemp(join(tmpdir(), "dormouse-list-"));
   try {
     const used = usingList(await writeList(join(folder, "content"), lines));
-    const script = await readScript(tools, begin, [...options, ...used], signal);
-    const entries = isOfOneDatabase(script) ? lines.map(entryIn) : [];
-    return { ...script, leftOut, unknownEntries: unknown, oneDatabaseEntries: entriesOfOneDatabase(entries) };
+    return found(await readScript(tools, begin, [...options, ...used], signal));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+const LARGE_OBJECTS = /^BLOB METADATA (?:- )?([\d.]+) (.+)$/;
+
+/** From 17 on these stand among the rows, which are not printed: many of one owner in one entry. */
+function withLargeObjects(
+  makes: ScriptMakes,
+  entries: readonly string[],
+  { owner: ofAll }: LoadChoice,
+): ScriptMakes {
+  if (ofAll !== undefined) return makes;
+  const found = entries.flatMap((entry) => {
+    const [, numbers, owner] = LARGE_OBJECTS.exec(entry) ?? [];
+    return owner === undefined ? [] : [{ owner, what: `LARGE OBJECT ${numbers}` }];
+  });
+  const owned = [...Map.groupBy(found, ({ owner }) => owner).values()].flatMap((all): Owned[] => {
+    const [first] = all;
+    return first === undefined ? [] : [{ ...first, count: all.length }];
+  });
+  return { ...makes, owned: [...makes.owned, ...owned] };
 }
 
 function isOfOneDatabase({ needs }: Pick<ArchiveDemands, "needs">): boolean {

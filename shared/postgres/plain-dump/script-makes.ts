@@ -86,11 +86,11 @@ const DOUBTFUL: readonly RegExp[] = [
 
 /** A table has a TOAST table with an index; a function or a type is locked when it is given to its owner. */
 const LOCKED: readonly (readonly [pattern: RegExp, locks: number])[] = [
-  [/^CREATE (?:UNLOGGED )?TABLE\s/, 3],
+  [/^CREATE (?:UNLOGGED )?TABLE\s/, 4],
   [/^CREATE MATERIALIZED VIEW\s/, 4],
   [/^CREATE VIEW\s/, 2],
   [/^CREATE (?:FOREIGN TABLE|SEQUENCE|STATISTICS|(?:UNIQUE )?INDEX)\s/, 1],
-  [/^ALTER TABLE [^]*\s(?:PRIMARY KEY|UNIQUE|EXCLUDE|SEQUENCE NAME)\s/, 1],
+  [/^ALTER TABLE [^]*\s(?:PRIMARY KEY|UNIQUE|EXCLUDE|SEQUENCE NAME)\s/, 2],
   [/^ALTER (?!TABLE|LARGE OBJECT|SCHEMA)[A-Z]+\s[^]*\sOWNER TO\s/, 1],
 ];
 /** Behind it stands what a function does, which may read like anything. */
