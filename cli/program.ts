@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { servePage } from "./commands/console.ts";
 import { backup, type BackupOptions } from "./commands/backup.ts";
-import { cull } from "./commands/cull.ts";
+import { cull, type CullOptions } from "./commands/cull.ts";
 import { diff } from "./commands/diff.ts";
 import { doctor } from "./commands/doctor.ts";
 import { list } from "./commands/list.ts";
@@ -161,6 +161,7 @@ function marking(program: Command, doing: Doing): void {
   program
     .command("cull")
     .option("--yes", "remove them")
+    .option("--keep <counts>", "show what other counts would remove: NUM_BACKUPS=14,KEEP_WEEKLY=4")
     .description("show what retention would remove; with --yes remove it")
-    .action((options: { yes?: true }) => doing((session) => cull(session, options)));
+    .action((options: CullOptions) => doing((session) => cull(session, options)));
 }

@@ -1,5 +1,6 @@
 // Shows the main job on a throw-away PostgreSQL: the function as a real process, a ping as Knative sends it, a forced
 // backup, the catalog that they leave, a restore that is taken back, and a cull. Everything lies in temporary folders and is gone at the end.
+// With --console the console shows what the restore has left, until Ctrl-C.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { createSample } from "../test/support/sample-database.ts";
 import { demoCull } from "./demo-cull.ts";
 import { demoRestore } from "./demo-restore.ts";
+import { demoConsole } from "./demo/console.ts";
 import { demoBucket } from "./demo/bucket.ts";
 
 const DATABASE = "hets";
@@ -42,6 +44,10 @@ async function main(server: OwnServer, folders: AsyncDisposableStack): Promise<v
 
   await demoRestore({ server, database: DATABASE, backupDir, filename: forced.name, tell, tellSteps });
 
+  if (process.argv.includes("--console")) {
+    await demoConsole({ server, database: DATABASE, backupDir, tell });
+    return;
+  }
   const folder = await mkdtemp(join(tmpdir(), "dormouse-demo-cull-"));
   folders.defer(() => rm(folder, { recursive: true, force: true }));
   await demoCull({ server, folder, tell });

@@ -1,9 +1,10 @@
 import { EXIT, Failure, type Exit } from "../failure.ts";
 import { table } from "../output.ts";
 import type { Session } from "../session.ts";
-import { bytesText, countText, plainText, plural } from "../text/units.ts";
+import { bytesText, countText, plainText } from "../text/units.ts";
 import type { Backup } from "../wire.ts";
 import { compareBackups, type Difference } from "./compare-backups.ts";
+import { otherChanges, restText } from "./difference-words.ts";
 import { catalogOf } from "./list.ts";
 
 /** Two backups; or one and the one before it. */
@@ -43,10 +44,8 @@ function withBefore(backups: readonly Backup[], wanted: string): readonly [Backu
   });
 }
 
-function show(
-  { output }: Session,
-  { before, now, rows, archiveBytes, databaseBytes, tables, unchanged, changed, isSame }: Difference,
-): void {
+function show({ output }: Session, difference: Difference): void {
+  const { before, now, rows, archiveBytes, databaseBytes, tables } = difference;
   output.line(output.style("bold", plainText(`${before} → ${now}`)));
   output.line(`  rows       ${rows.map(countText).join(" → ")}`);
   output.line(`  archive    ${archiveBytes.map(bytesText).join(" → ")}`);
@@ -59,18 +58,6 @@ function show(
     countText(current),
   ]);
   for (const line of table(changes, new Set([2, 4]))) output.line(line);
-  for (const [what, isOther] of Object.entries(changed))
-    if (isOther === true) output.line(`  changed    ${WORDS[what as keyof typeof WORDS]}`);
-  const isHashed = changed.schema !== undefined;
-  output.line(
-    isSame
-      ? "  nothing changed: all values and the schema are the same"
-      : `  ${plural(unchanged, "table")} with ${isHashed ? "the same values" : "as many rows as before"}`,
-  );
+  for (const what of otherChanges(difference)) output.line(`  changed    ${what}`);
+  output.line(`  ${restText(difference)}`);
 }
-
-const WORDS = {
-  schema: "the schema: definitions, owners or grants",
-  sequences: "values of sequences",
-  largeObjects: "large objects",
-} as const;

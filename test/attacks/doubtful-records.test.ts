@@ -99,7 +99,7 @@ describe("a restore that was killed with the application stopped, and whose reco
       const restore = await happen(record);
 
       await assertRefused(restore, record, told);
-      // As docs/on-the-day-it-burns.md has it.
+      // As docs/when-it-says-no.md has it.
       REPLICAS.forEach((count, at) => [cluster.server, cluster.frontend][at]?.set(count));
       await rename(join(stage.path, record), join(stage.path, `${record}.aside`));
       const { run, workloads } = await stage.readResult(restore.post({ filename: stage.backup.name }));

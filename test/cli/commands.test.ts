@@ -84,6 +84,9 @@ describe("dormouse, without a terminal", () => {
     assert.doesNotMatch((await good("list")).stdout, /pinned, good/);
     assert.match(culled.stdout, /Nothing was removed. To remove them: dormouse .*cull --yes/);
     assert.match((await good("cull", "--yes")).stdout, /0 backups removed/);
+    assert.match((await good("cull", "--keep", "NUM_BACKUPS=1,KEEP_DAILY=0")).stdout, /: 1 backup kept/);
+    assert.equal((await ask("cull", "--keep", "1")).code, 2);
+    assert.equal((await ask("cull", "--keep", "NUM_BACKUPS=1", "--yes")).code, 2);
   });
 
   it("compares a backup with the one before it", async () => {

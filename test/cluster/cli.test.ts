@@ -17,10 +17,6 @@ describe("kubectl dormouse", () => {
     dormouse = await install("cli");
     const { namespace, kubectl: run } = dormouse;
     await dormouse.sql("CREATE TABLE item AS SELECT g AS id FROM generate_series(1, 1000) g");
-    await run("create serviceaccount dormouse-operator");
-    await run(
-      `create rolebinding asked --role=dormouse-operator --serviceaccount=${namespace}:dormouse-operator`,
-    );
     for (const person of ["person", "stranger"]) await run(`create serviceaccount ${person}`);
     await run(`create rolebinding person --role=dormouse-cli --serviceaccount=${namespace}:person`);
     folder = await mkdtemp(join(tmpdir(), "dormouse-cli-"));

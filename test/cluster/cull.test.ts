@@ -28,7 +28,7 @@ describe("the cull function on Knative", () => {
   it("and the backup function know callers by their tokens, and let no other in", async () => {
     await dormouse.kubectl("create serviceaccount stranger");
     const stranger = await bearer(dormouse, "stranger", "dormouse");
-    const elsewhere = await bearer(dormouse, "operator", "somewhere-else");
+    const elsewhere = await bearer(dormouse, "dormouse-operator", "somewhere-else");
 
     for (const name of ["dormouse-cull", "dormouse-backup"]) {
       for (const method of ["GET", "POST"]) {

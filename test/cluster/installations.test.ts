@@ -36,7 +36,7 @@ describe("two installations in one namespace", () => {
     folder = await writeKustomization(namespace, { nameSuffix: SUFFIX });
     await applied(first.kubectl, folder);
     await first.kubectl(
-      `create rolebinding operator${SUFFIX} --role=dormouse-operator${SUFFIX} --serviceaccount=${namespace}:operator`,
+      `create rolebinding operator${SUFFIX} --role=dormouse-operator${SUFFIX} --serviceaccount=${namespace}:dormouse-operator`,
     );
     await first.kubectl("wait --for=condition=Ready ksvc,pingsource,sinkbinding --all --timeout=240s");
   });

@@ -17,14 +17,14 @@ describe("the restore function on Knative", () => {
     const backup = await dormouse.call("dormouse-backup", { method: "POST", body: {} });
     assert.equal(backup.status, 200, backup.body);
     await dormouse.kubectl("create serviceaccount stranger");
-    operator = await bearer(dormouse, "operator", "dormouse");
+    operator = await bearer(dormouse, "dormouse-operator", "dormouse");
   });
   after(() => dormouse?.[Symbol.asyncDispose]());
 
   for (const [whose, status, headers] of [
     ["nobody", 401, async () => ({})],
     ["a caller without the right", 403, () => bearer(dormouse, "stranger", "dormouse")],
-    ["an operator's token for something else", 401, () => bearer(dormouse, "operator", "another")],
+    ["an operator's token for something else", 401, () => bearer(dormouse, "dormouse-operator", "another")],
   ] as const) {
     it(`refuses ${whose} with ${status}`, async () => {
       const request = { method: "POST", body: { filename: "latest" }, headers: await headers() };

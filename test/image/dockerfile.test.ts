@@ -45,6 +45,16 @@ describe("the image", async () => {
     assert.ok((await instructions("ARG")).includes("PG_SOURCE=pgdg"));
   });
 
+  it("holds the relay, as the program starts it in a pod of this image", async () => {
+    const copied = await instructions("COPY");
+    const [relay] = await filesOf("scripts/build.ts", /"(dist\/relay\/index\.mjs)"/);
+    const [started] = await filesOf("cli/way-in/relay-pod.ts", /args: \["([^"]+)"/);
+
+    assert.ok(copied.includes("dist/ /app/"), copied.join());
+    assert.deepEqual(await instructions("WORKDIR"), ["/app"]);
+    assert.equal(relay, `dist/${started}`);
+  });
+
   it("runs as any user but root, with Node itself as the first process", async () => {
     assert.deepEqual(await instructions("USER"), ["65532:0"]);
     assert.deepEqual(await instructions("ENTRYPOINT"), ['["/usr/local/bin/node"]']);
@@ -86,6 +96,10 @@ describe("the image and the manifests agree:", async () => {
     });
   }
 });
+
+async function filesOf(path: string, pattern: RegExp): Promise<readonly string[]> {
+  return pattern.exec(await readFile(path, "utf8"))?.slice(1) ?? [];
+}
 
 function settingsOf(manifests: readonly Manifest[]): readonly string[] {
   return manifests

@@ -3,7 +3,7 @@ import { countText } from "../../text/units.ts";
 
 /** Tables whose rows changed. */
 export function Changes({ changes }: { readonly changes: readonly TableChange[] }) {
-  if (changes.length === 0) return <p>No table has more or fewer rows.</p>;
+  if (changes.length === 0) return <p>No table is known to have changed.</p>;
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Tables that changed">
       <table>

@@ -1,5 +1,6 @@
 import { compareBackups } from "../../commands/compare-backups.ts";
-import { bytesText, countText, plural } from "../../text/units.ts";
+import { otherChanges, restText } from "../../commands/difference-words.ts";
+import { bytesText, countText } from "../../text/units.ts";
 import type { Backup } from "../../wire.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Changes } from "./changes.tsx";
@@ -8,10 +9,9 @@ type Props = { readonly before: Backup; readonly now: Backup; readonly close: ()
 
 /** Which tables came, went, grew or shrank: a person who asks since when something is missing finds the night. */
 export function CompareDialog({ before, now, close }: Props) {
-  const { rows, archiveBytes, databaseBytes, tables, unchanged } = compareBackups(
-    before.manifest,
-    now.manifest,
-  );
+  const difference = compareBackups(before.manifest, now.manifest);
+  const { rows, archiveBytes, databaseBytes, tables } = difference;
+  const others = otherChanges(difference);
   const totals = [
     ["Rows", rows.map(countText)],
     ["Archive", archiveBytes.map(bytesText)],
@@ -31,7 +31,8 @@ export function CompareDialog({ before, now, close }: Props) {
         ))}
       </dl>
       <Changes changes={tables} />
-      <p class="dim">{plural(unchanged, "table")} with as many rows as before.</p>
+      {others.length > 0 && <p>Changed as well: {others.join("; ")}.</p>}
+      <p class="dim">{restText(difference)}</p>
     </Dialog>
   );
 }

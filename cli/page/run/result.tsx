@@ -32,6 +32,18 @@ function Taken({
   );
 }
 
+function comparedText({
+  by,
+  tables,
+  rows,
+  onlyCounted = [],
+}: NonNullable<RestoreResult["compared"]>): string {
+  const all = `${plural(rows, "row")} in ${plural(tables, "table")}`;
+  if (by === "counts") return `Counted: ${all}, as many as in the backup`;
+  const counted = onlyCounted.length === 0 ? "" : `; only counted: ${onlyCounted.join(", ")}`;
+  return `Compared: all values of ${all} are as in the backup${counted}`;
+}
+
 const DONE: Readonly<Record<RestoreResult["strategy"], string>> = {
   swap: "Restored: the application runs on the data of the backup.",
   "in-place": "Restored in place: the application runs on the data of the backup.",
@@ -56,12 +68,7 @@ function Restored({
         <strong>{DONE[strategy]}</strong>
       </p>
       <ul>
-        {compared !== undefined && (
-          <li>
-            Compared: {plural(compared.rows, "row")} in {plural(compared.tables, "table")}, all as in the
-            backup
-          </li>
-        )}
+        {compared !== undefined && <li>{comparedText(compared)}</li>}
         {downtimeMs !== undefined && <li>Downtime: {durationText(downtimeMs)}</li>}
         {workloads.map(({ workload, replicas, ready, why }) => (
           <li key={workload}>

@@ -48,7 +48,7 @@ function stopping(record: DoubtfulRecord): Doubt {
     run: id,
     stops: true,
     detail: `the record of ${id} ${why}: what that restore stopped or changed is unknown${told}`,
-    remedy: `give the workloads their replicas, then move ${formatPath(id)} away: docs/on-the-day-it-burns.md`,
+    remedy: `give the workloads their replicas, then move ${formatPath(id)} away: docs/when-it-says-no.md`,
   };
 }
 
@@ -57,7 +57,7 @@ function harmless({ id, why }: DoubtfulRecord, database: string): Doubt {
     run: id,
     stops: false,
     detail: `the record of ${id} ${why}: no restore of ${JSON.stringify(database)} is under way by it, so it stops none`,
-    remedy: `look whose it is, then move ${formatPath(id)} away: docs/on-the-day-it-burns.md`,
+    remedy: `look whose it is, then move ${formatPath(id)} away: docs/when-it-says-no.md`,
   };
 }
 

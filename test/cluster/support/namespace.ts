@@ -63,9 +63,11 @@ export async function install(purpose: string, wishes: Wishes = {}): Promise<Ins
   const folder = await writeKustomization(namespace, wishes);
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   await applied(run, folder);
-  await run("create serviceaccount operator");
-  await run(`create rolebinding operator --role=dormouse-operator --serviceaccount=${namespace}:operator`);
-  const operator = await bearerOf(run, "operator", "dormouse");
+  await run("create serviceaccount dormouse-operator");
+  await run(
+    `create rolebinding dormouse-operator --role=dormouse-operator --serviceaccount=${namespace}:dormouse-operator`,
+  );
+  const operator = await bearerOf(run, "dormouse-operator", "dormouse");
   await kubectl("apply -f -", [], stringify(clientPod(namespace)));
   await run("rollout status statefulset/postgresql --timeout=180s");
   await run("wait --for=condition=Ready ksvc --all --timeout=180s");
