@@ -12,17 +12,17 @@ export type Log = {
 };
 
 /** One JSON object a line, which is what log collectors on Kubernetes read. */
-export function jsonLog(write: (line: string) => void, now: () => Date, common: LogFields = {}): Log {
+export function jsonLog(write: (line: string) => void, common: LogFields = {}): Log {
   const at =
     (level: string) =>
     (message: string, fields: LogFields = {}) =>
       write(
-        `${withoutUrlSecrets(JSON.stringify({ time: now().toISOString(), level, message, ...common, ...fields }))}\n`,
+        `${withoutUrlSecrets(JSON.stringify({ time: new Date().toISOString(), level, message, ...common, ...fields }))}\n`,
       );
   return {
     info: at("info"),
     warn: at("warn"),
     error: at("error"),
-    with: (fields) => jsonLog(write, now, { ...common, ...fields }),
+    with: (fields) => jsonLog(write, { ...common, ...fields }),
   };
 }

@@ -46,7 +46,6 @@ export async function backupService(config: BackupConfig, surroundings: ProcessC
   const pod = runsInPod(config, {
     store: deps.runs,
     log,
-    now: () => new Date(),
     eventsOf: (database) => depsOf(database).events,
   });
   const retired = retiredDatabases(config.BACKUP_DIR);
@@ -60,7 +59,7 @@ export async function backupService(config: BackupConfig, surroundings: ProcessC
     ...pod,
     authorize: await createAuthorizer(config),
     authorizeEvent: createEventAuthorizer(config),
-    interrupted: await interruptedRuns({ ...deps, now: () => new Date(), givenUp }, "backup", handler.covers),
+    interrupted: await interruptedRuns({ ...deps, givenUp }, "backup", handler.covers),
     dispose: () => libpq[Symbol.asyncDispose](),
   };
 }
@@ -84,7 +83,7 @@ function listChecks(config: BackupConfig, { connection, toolPlace }: BackupDepen
   const { ALLOW_INCOMPLETE: allowIncomplete = new Set() } = config;
   const server = { connection, choice: databaseChoice(config) };
   return [
-    volumeCheck(config.BACKUP_DIR, () => new Date()),
+    volumeCheck(config.BACKUP_DIR),
     eachDatabase(server, "database", (database) =>
       databaseCheck(connection, { database, allowIncomplete }, toolPlace),
     ),

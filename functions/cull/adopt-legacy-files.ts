@@ -7,7 +7,6 @@ import type { Log } from "../../shared/log.ts";
 export type AdoptDependencies = {
   readonly catalog: Pick<VolumeCatalog, "list" | "adopt">;
   readonly log: Log;
-  readonly now: () => Date;
   /** Of Dormouse. */
   readonly version: string;
 };
@@ -39,7 +38,7 @@ export async function adoptLegacyFiles(
     const listing = await deps.catalog.list(signal);
     for (const { name, damage } of listing.legacy)
       if (damage !== undefined) tally.damaged.push({ name, why: damage });
-    for (const file of adoptable(listing.legacy, deps.now(), limit))
+    for (const file of adoptable(listing.legacy, new Date(), limit))
       await adoptOne(deps, file, { listing, tally, context });
     const { adopted, damaged, failed } = tally;
     if (adopted.length + damaged.length + failed.length > 0)
@@ -65,7 +64,7 @@ async function adoptOne(
 ): Promise<void> {
   signal.throwIfAborted();
   const { name } = file;
-  const adoption = { run: run.id, now: deps.now(), version: deps.version };
+  const adoption = { run: run.id, now: new Date(), version: deps.version };
   try {
     const result = await deps.catalog.adopt(
       file,

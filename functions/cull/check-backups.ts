@@ -15,7 +15,7 @@ export function backupsCheck(deps: CullPlacesDependencies, staleHours: number): 
       const databases = [...new Set([...ofDatabase.keys(), ...(deps.expected ?? [])])].toSorted();
       const stale = databases.flatMap((database) => {
         const ordered = (ofDatabase.get(database) ?? []).toSorted(newestFirst);
-        const staleness = findStaleness(ordered, staleHours, deps.now());
+        const staleness = findStaleness(ordered, staleHours, new Date());
         return staleness === undefined ? [] : [{ database, detail: staleness.detail }];
       });
       if (databases.length === 0) return [];

@@ -17,7 +17,6 @@ export type CullDependencies = CulledPlace & {
   readonly damage: DamageBook;
   readonly expected?: CullContext["expected"];
   readonly events: EventSink;
-  readonly now: () => Date;
 };
 
 /** Lists one catalog, plans for each of its databases, and removes what no rule keeps. */
@@ -29,7 +28,7 @@ export async function cullBackups(
   if (!request.dryRun) await finishRemovals(deps, context);
   const listing = await listOwn(deps, context.signal);
   const planning = {
-    now: deps.now(),
+    now: new Date(),
     expected: deps.expected,
     inUse: await deps.runs.inUse(),
     odd: odditiesIn(listing.foreign, deps.place, await deps.damage.known()),

@@ -97,7 +97,6 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
       if (asked.action !== "cull") return undefined;
       const recently = {
         find: (wanted: ArchiveName) => catalog.find(wanted, never),
-        now: deps.now(),
         minIntervalMs,
       };
       const run = await recentCull(asked, known, recently);

@@ -7,7 +7,6 @@ export type AskedByEvent = { readonly dryRun: boolean; readonly after?: ArchiveN
 
 export type Recently = {
   readonly find: (name: ArchiveName) => Promise<Backup | undefined>;
-  readonly now: Date;
   /** 0: each event starts a cull. */
   readonly minIntervalMs: number;
 };
@@ -23,10 +22,10 @@ const SKEW_MS = 2 * 60_000;
 export async function recentCull(
   asked: AskedByEvent,
   known: readonly Run[],
-  { find, now, minIntervalMs }: Recently,
+  { find, minIntervalMs }: Recently,
 ): Promise<Run | undefined> {
   const isRecent = ({ acceptedAt }: Run) => {
-    const ageMs = now.getTime() - acceptedAt.getTime();
+    const ageMs = Date.now() - acceptedAt.getTime();
     return ageMs < minIntervalMs && ageMs > -SKEW_MS;
   };
   const recent = known.filter((run) => isRecent(run) && hasNotFailed(run) && doesAsMuch(run, asked));

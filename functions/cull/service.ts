@@ -31,21 +31,18 @@ import { keepPolicy } from "../../shared/retention/retention-policy.ts";
 import { callerChecks } from "../../shared/doctor/check-callers.ts";
 import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
 
-const now = () => new Date();
-
 /** Wires what culling needs: the volume, and the bucket if there is one. */
 export async function cullService(config: CullConfig, { log, searchPath }: ProcessContext): Promise<Service> {
   await keepReserve(config.BACKUP_DIR, log);
-  const store = withReserve(runFiles(config.BACKUP_DIR, log, now), config.BACKUP_DIR, log);
+  const store = withReserve(runFiles(config.BACKUP_DIR, log), config.BACKUP_DIR, log);
   const { MANIFEST_PUBLIC_KEY: key } = config;
   const judge = key === undefined ? undefined : signatureJudge(key);
   const deps: CullPlacesDependencies = {
     catalog: trusting(volumeCatalog(config.BACKUP_DIR, undefined, printing(searchPath)), judge),
     expected: databaseChoice(config).named,
     runs: store,
-    events: both(eventSink(config, "/dormouse/cull", now), notifier(config)),
+    events: both(eventSink(config, "/dormouse/cull"), notifier(config)),
     log,
-    now,
     damage: damageBook(config.BACKUP_DIR),
     mutex: createMutex(),
     version,
@@ -60,16 +57,16 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
   });
   return {
     handler: { ...handler, runChecks: (signal) => runChecks(listChecks(config, deps), signal) },
-    ...runsInPod(config, { store, log, now, eventsOf: () => deps.events }),
+    ...runsInPod(config, { store, log, eventsOf: () => deps.events }),
     authorize: await createAuthorizer(config),
-    interrupted: await interruptedRuns({ runs: store, log, now, notByRecord }, "cull", handler.covers),
+    interrupted: await interruptedRuns({ runs: store, log, notByRecord }, "cull", handler.covers),
     authorizeEvent: createEventAuthorizer(config),
   };
 }
 
 function listChecks(config: CullConfig, deps: CullPlacesDependencies): readonly Check[] {
   return [
-    volumeCheck(config.BACKUP_DIR, now),
+    volumeCheck(config.BACKUP_DIR),
     backupsCheck(deps, config.STALE_HOURS),
     ...mirrorChecks(config, "cull"),
     ...callerChecks(config),

@@ -35,7 +35,6 @@ export async function restoreService(config: RestoreConfig, surroundings: Proces
   const { runs, awake } = runsInPod(config, {
     store: deps.runs,
     log,
-    now: () => new Date(),
     eventsOf: () => events,
   });
   const handler = restoreHandler(deps, wake);
@@ -72,8 +71,8 @@ function listChecks(config: RestoreConfig, { depsOf, call }: Wired, searchPath: 
     ...(asksTheCluster(config) ? REVIEWS : []),
   ];
   return [
-    volumeCheck(config.BACKUP_DIR, () => new Date()),
-    restoreDirCheck(openRestoreDir(config), () => new Date()),
+    volumeCheck(config.BACKUP_DIR),
+    restoreDirCheck(openRestoreDir(config)),
     databaseCheck(connectionSettings(config), { database, allowIncomplete: new Set() }, place),
     ...mirrorChecks(config, "restore"),
     restoreCheck(deps),

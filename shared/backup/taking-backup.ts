@@ -89,8 +89,6 @@ export function describeInstallation(config: InstallationSettings): BackupDepend
   return { ...(namespace === undefined ? {} : { namespace }), service: config.DATABASE_SERVICE_NAME };
 }
 
-const now = () => new Date();
-
 type Tools = Pick<BackupDependencies, "libpq" | "dumpOptions"> & { readonly keys: WriterKeys };
 
 /**
@@ -116,7 +114,7 @@ export function backupDependencies(
     toolPlace: { binDir: config.PG_BIN_DIR, searchPath },
     ...keys,
     catalog: trusting(volumeCatalog(config.BACKUP_DIR), keys.judge),
-    runs: runFiles(config.BACKUP_DIR, log, now, seal),
+    runs: runFiles(config.BACKUP_DIR, log, seal),
     lock: advisoryLock(connection),
     systemIdentifier: systemIdentifier(connection),
     installation: describeInstallation(config),
@@ -125,6 +123,6 @@ export function backupDependencies(
   };
   return (database) => {
     const from = database === ALL_DATABASES ? source : `${source}/${encodeURIComponent(database)}`;
-    return { ...common, events: both(eventSink(config, from, now), people) };
+    return { ...common, events: both(eventSink(config, from), people) };
   };
 }

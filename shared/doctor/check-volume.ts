@@ -15,10 +15,10 @@ const LITTLE_BYTES = 64 * 1024 * 1024;
  * Does with a few bytes what publishing a backup does, by the same calls: makes a folder in BACKUP_DIR, writes, syncs, gives a name
  * without replacing, reads back, removes.
  */
-export function volumeCheck(backupDir: string, now: () => Date): Check {
+export function volumeCheck(backupDir: string): Check {
   return {
     name: "volume",
-    look: async () => [await writing(backupDir), ...(await abandoned(backupDir, now()))],
+    look: async () => [await writing(backupDir), ...(await abandoned(backupDir))],
   };
 }
 
@@ -38,8 +38,8 @@ async function writing(backupDir: string): Promise<Found> {
 }
 
 /** What interrupted runs left, of whichever database, and no run has removed in a day. */
-async function abandoned(backupDir: string, now: Date): Promise<readonly Found[]> {
-  const left = (await listLeftovers(promises, backupDir)).filter((each) => isAbandoned(each, now));
+async function abandoned(backupDir: string): Promise<readonly Found[]> {
+  const left = (await listLeftovers(promises, backupDir)).filter((each) => isAbandoned(each, new Date()));
   if (left.length === 0) return [];
   const files = left.reduce((sum, each) => sum + each.files, 0);
   const bytes = left.reduce((sum, each) => sum + each.sizeBytes, 0);

@@ -46,16 +46,16 @@ const OWN = new Set([
 ]);
 
 /** The sink that K_SINK names; without it no event goes out. */
-export function eventSink(config: SinkConfig, source: string, now: () => Date): EventSink {
+export function eventSink(config: SinkConfig, source: string): EventSink {
   if (config.K_SINK === undefined) return { send: async () => undefined };
-  return httpEventSink(config, { source, timeoutMs: TIMEOUT_MS, retryDelaysMs: RETRY_DELAYS_MS }, now);
+  return httpEventSink(config, { source, timeoutMs: TIMEOUT_MS, retryDelaysMs: RETRY_DELAYS_MS });
 }
 
 /** Posts events in binary mode. Throws `event_undelivered` when every try has failed. */
-export function httpEventSink(config: SinkConfig, settings: SinkSettings, now: () => Date): EventSink {
+export function httpEventSink(config: SinkConfig, settings: SinkSettings): EventSink {
   return {
     async send(event, run, signal) {
-      const { headers, body } = HTTP.binary(cloudEvent(event, run, { config, settings, now }));
+      const { headers, body } = HTTP.binary(cloudEvent(event, run, { config, settings }));
       const request = { method: "POST", headers: encoded(headers), body: String(body) } as const;
       for (const delayMs of [...settings.retryDelaysMs, undefined]) {
         const fault = await attempt(config, request, { ...settings, signal });
@@ -70,7 +70,6 @@ export function httpEventSink(config: SinkConfig, settings: SinkSettings, now: (
 type Sending = {
   readonly config: SinkConfig;
   readonly settings: SinkSettings;
-  readonly now: () => Date;
 };
 
 /**
@@ -80,7 +79,7 @@ type Sending = {
 function cloudEvent(
   { type, subject, data }: OutcomeEvent,
   run: string,
-  { config, settings, now }: Sending,
+  { config, settings }: Sending,
 ): CloudEvent<unknown> {
   const told = createHash("sha256").update(subject).digest("hex").slice(0, 16);
   return new CloudEvent({
@@ -89,7 +88,7 @@ function cloudEvent(
     source: settings.source,
     type,
     subject,
-    time: now().toISOString(),
+    time: new Date().toISOString(),
     datacontenttype: "application/json",
     data,
   });

@@ -35,11 +35,7 @@ export function runFunction<Schema extends ConfigSchema>({
   check,
   load,
 }: Loading<Schema>): void {
-  const log = jsonLog(
-    (line) => process.stdout.write(line),
-    () => new Date(),
-    { function: name },
-  );
+  const log = jsonLog((line) => process.stdout.write(line), { function: name });
   // What lies on the volume is for the pod's group as well.
   process.umask(0o007);
   void startFunction(log, async () => {

@@ -53,11 +53,7 @@ export function runsInPod(
 ): RunsInPod {
   const { K_SERVICE, K_EVENT_PATH, TIMEOUT_SECONDS } = config;
   const isOnKnative = K_SERVICE !== undefined && K_EVENT_PATH === undefined;
-  const settings = {
-    timeoutMs: TIMEOUT_SECONDS * 1000,
-    monotonicMs: () => performance.now(),
-  };
-  const awake = isOnKnative ? stayAwake(settings, dependencies.log) : undefined;
+  const awake = isOnKnative ? stayAwake(TIMEOUT_SECONDS * 1000, dependencies.log) : undefined;
   const { log } = dependencies;
   const monitor = allOf([
     heartbeat(config, log),

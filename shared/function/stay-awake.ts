@@ -7,12 +7,6 @@ import type { RequestHandler } from "express";
 import { DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
-export type AwakeSettings = {
-  /** `timeoutSeconds` of the service: the limit of a request, and the time between the begin of a drain and SIGKILL. */
-  readonly timeoutMs: number;
-  readonly monotonicMs: () => number;
-};
-
 /** Keeps the pod for as long as runs are active, and notices that it must go nevertheless. */
 export type StayAwake = {
   /** Holds the pod until `signal` aborts. Any number of runs may ask at once. */
@@ -38,12 +32,12 @@ const MAX_ENDING_MS = 10_000;
 const PROBE_HEADERS = { "K-Network-Probe": "queue", "User-Agent": "kube-probe/dormouse" };
 
 /**
- * A pod without a request is scaled away within 90 s, whatever runs in it. So the function sends one to itself through
+ * `timeoutMs` is the `timeoutSeconds` of the service: the limit of a request, and the time between the begin of a drain
+ * and SIGKILL. A pod without a request is scaled away within 90 s, whatever runs in it. So the function sends one to itself through
  * its own queue-proxy, which counts it. But while such requests go on, a pod that is being deleted gets SIGTERM only
  * with SIGKILL upon its heels; hence the probe, which is answered with 503 from the moment of the deletion.
  */
-export function stayAwake(settings: AwakeSettings, log: Log): StayAwake {
-  const { timeoutMs, monotonicMs } = settings;
+export function stayAwake(timeoutMs: number, log: Log): StayAwake {
   const holdMs = Math.min(timeoutMs * 0.8, MAX_HOLD_MS);
   const endingMs = Math.min(timeoutMs * 0.2, MAX_ENDING_MS);
   const secret = randomUUID();
@@ -54,9 +48,9 @@ export function stayAwake(settings: AwakeSettings, log: Log): StayAwake {
 
   function drained(): void {
     if (draining.signal.aborted) return;
-    endsAtMs = monotonicMs() + timeoutMs - WATCH_MS - endingMs;
+    endsAtMs = performance.now() + timeoutMs - WATCH_MS - endingMs;
     draining.abort(new DormouseError("interrupted", "the pod is being drained"));
-    log.info("drain begun", { graceLeftMs: endsAtMs - monotonicMs() });
+    log.info("drain begun", { graceLeftMs: endsAtMs - performance.now() });
   }
 
   return {
@@ -65,14 +59,14 @@ export function stayAwake(settings: AwakeSettings, log: Log): StayAwake {
       if (active === 1) {
         idle = new AbortController();
         const over = AbortSignal.any([idle.signal, draining.signal]);
-        void hold({ ...settings, secret, holdMs }, log, over);
+        void hold({ secret, holdMs }, log, over);
         void watch(drained, over);
       }
       await aborted(signal);
       if (--active === 0) idle.abort();
     },
     draining: draining.signal,
-    graceLeftMs: () => (draining.signal.aborted ? Math.max(0, endsAtMs - monotonicMs()) : undefined),
+    graceLeftMs: () => (draining.signal.aborted ? Math.max(0, endsAtMs - performance.now()) : undefined),
     hold: {
       path: HOLD_PATH,
       async answer(request, response, next) {
@@ -86,7 +80,7 @@ export function stayAwake(settings: AwakeSettings, log: Log): StayAwake {
   };
 }
 
-type Holding = AwakeSettings & { readonly secret: string; readonly holdMs: number };
+type Holding = { readonly secret: string; readonly holdMs: number };
 
 /** One request after the other, as long as there is a reason. */
 async function hold({ secret, holdMs }: Holding, log: Log, over: AbortSignal): Promise<void> {

@@ -16,7 +16,7 @@ export async function createAuthorizer(
   const { AUTH, AUTH_AUDIENCE: audience, AUTH_TOKEN_FILE = "", K_SERVICE: service = "" } = settings;
   switch (AUTH) {
     case "kubernetes":
-      return reviewAuth(call, { audience, service, monotonicMs: () => performance.now() });
+      return reviewAuth(call, { audience, service });
     case "token":
       return tokenAuth(AUTH_TOKEN_FILE);
     case "none":
@@ -36,7 +36,7 @@ export function createEventAuthorizer(
     K_SERVICE: service = "",
   } = settings;
   if (AUTH_EVENTS !== "kubernetes") return undefined;
-  const review = reviewAuth(call, { audience, service, monotonicMs: () => performance.now() });
+  const review = reviewAuth(call, { audience, service });
   const namespace = findNamespace(settings.POD_NAMESPACE);
   const subjects = AUTH_EVENT_SUBJECTS.map((subject) =>
     subject.includes(":") ? subject : `system:serviceaccount:${namespace}:${subject}`,

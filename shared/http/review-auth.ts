@@ -9,7 +9,6 @@ export type ReviewSettings = {
   readonly audience: string;
   /** The Knative Service of this function, in its own namespace: the verbs are rights on it. */
   readonly service: string;
-  readonly monotonicMs: () => number;
 };
 
 /** A person's next request comes in seconds; a right that was taken away or given must not wait for longer. */
@@ -27,10 +26,10 @@ const NEW_PER_SECOND = 10;
  * good are asked about some at a time.
  */
 export function reviewAuth(call: CallCluster, settings: ReviewSettings): Authorize {
-  const allowed = createMemory<Caller>(settings);
-  const refused = createMemory<DormouseError>(settings);
+  const allowed = createMemory<Caller>();
+  const refused = createMemory<DormouseError>();
   const asking = new Map<string, Promise<Caller>>();
-  const limit = limitNew(settings);
+  const limit = limitNew();
 
   async function ask({ key, hash }: Keys, asked: Asked, signal: AbortSignal): Promise<Caller> {
     try {
@@ -68,19 +67,18 @@ export function reviewAuth(call: CallCluster, settings: ReviewSettings): Authori
 
 /** The hash of a token, and that of the question, which names the verb too. */
 type Keys = { readonly key: string; readonly hash: string };
-type Clock = Pick<ReviewSettings, "monotonicMs">;
 
 /** The latest answers, each for some seconds. */
-function createMemory<Value>({ monotonicMs }: Clock) {
+function createMemory<Value>() {
   const known = new Map<string, { readonly value: Value; readonly until: number }>();
   return {
     get(key: string): Value | undefined {
       const found = known.get(key);
-      return found !== undefined && found.until > monotonicMs() ? found.value : undefined;
+      return found !== undefined && found.until > performance.now() ? found.value : undefined;
     },
     set(key: string, value: Value): void {
       known.delete(key);
-      known.set(key, { value, until: monotonicMs() + REMEMBERED_MS });
+      known.set(key, { value, until: performance.now() + REMEMBERED_MS });
       forgetOldest(known);
     },
   };
@@ -91,14 +89,14 @@ function forgetOldest(known: Map<string, unknown> | Set<string>): void {
 }
 
 /** A token bucket for questions about tokens that were never good; one that was is asked about, whatever is guessed meanwhile. */
-function limitNew({ monotonicMs }: Clock) {
+function limitNew() {
   const good = new Set<string>();
   let left = NEW_AT_ONCE;
-  let atMs = monotonicMs();
+  let atMs = performance.now();
   return {
     admit(hash: string): void {
       if (good.has(hash)) return;
-      const nowMs = monotonicMs();
+      const nowMs = performance.now();
       left = Math.min(NEW_AT_ONCE, left + ((nowMs - atMs) / 1000) * NEW_PER_SECOND);
       atMs = nowMs;
       if (left < 1) throw tooMany();

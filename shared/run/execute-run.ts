@@ -39,7 +39,7 @@ export async function executeRun(
   work: Work,
   { tell, recorded, signal, isResumed }: Execution,
 ): Promise<Run> {
-  const { log, now, whileActive, monitor } = dependencies;
+  const { log, whileActive, monitor } = dependencies;
   const record = openRecord(dependencies, begun, { tell, isResumed });
   const active = new AbortController();
   void whileActive?.(active.signal).catch((error: unknown) =>
@@ -54,12 +54,12 @@ export async function executeRun(
   try {
     const { writes } = record;
     const result = await work({ run: begun, isResumed, signal, ...writes, meanwhile: aside.begin });
-    run = { ...record.current(), state: "succeeded", finishedAt: now(), result, untold: left() };
+    run = { ...record.current(), state: "succeeded", finishedAt: new Date(), result, untold: left() };
   } catch (error) {
     const problem = problemFrom(error);
     // What could not be settled is left for the next process, as is what a signal ended.
     const state = signal.aborted || isOwnedElsewhere(problem.code) ? "interrupted" : "failed";
-    run = { ...record.current(), state, finishedAt: now(), problem, untold: left() };
+    run = { ...record.current(), state, finishedAt: new Date(), problem, untold: left() };
   }
   if (!mayBeNewer(run)) {
     await record.end(run).catch((error: unknown) => {

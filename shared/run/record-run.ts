@@ -5,7 +5,6 @@ import { DormouseError } from "../errors.ts";
 export type RecordDependencies = {
   readonly store: RunStore;
   readonly log: Log;
-  readonly now: () => Date;
 };
 
 type Given = { readonly tell: (step: RunStep) => void; readonly isResumed: boolean };
@@ -62,14 +61,14 @@ type Place = {
 };
 
 function createWrites(
-  { store, log, now }: RecordDependencies,
+  { store, log }: RecordDependencies,
   { current, write, believe }: Place,
   { tell, isResumed }: Given,
 ): RunRecord["writes"] {
   let isFirst = !isResumed;
   return {
     async step(name, detail) {
-      const taken: RunStep = { step: name, at: now(), ...(detail === undefined ? {} : { detail }) };
+      const taken: RunStep = { step: name, at: new Date(), ...(detail === undefined ? {} : { detail }) };
       const run = current();
       log.info(`step ${name}`, { run: run.id, ...detail });
       tell(taken);
@@ -84,7 +83,7 @@ function createWrites(
       believe({ ...known, attempt, problem: undefined, finishedAt: undefined });
       return { ...known, attempt };
     },
-    progress: (detail) => tell({ step: "progress", at: now(), detail }),
+    progress: (detail) => tell({ step: "progress", at: new Date(), detail }),
   };
 }
 

@@ -6,7 +6,6 @@ import type { Log } from "../log.ts";
 export type ResumeDependencies = {
   readonly runs: RunStore;
   readonly log: Log;
-  readonly now: () => Date;
   /** Must be announced: no caller waits for the answer any more. */
   readonly givenUp?: (run: Run, problem: Problem) => void;
   /** Why a run is not for its record to begin. */
@@ -35,11 +34,11 @@ export async function interruptedRuns(
 
 /** An unfinished run with one more attempt on record; or closed, when it is not to be taken up. */
 export async function takeUp(
-  { runs, log, now, givenUp, notByRecord }: ResumeDependencies,
+  { runs, log, givenUp, notByRecord }: ResumeDependencies,
   run: Run,
 ): Promise<Run> {
   const why = notByRecord?.(run);
-  const decision = why === undefined ? resumption(run, now()) : { resumeRun: false, why };
+  const decision = why === undefined ? resumption(run, new Date()) : { resumeRun: false, why };
   if (decision.resumeRun) {
     const attempt = run.attempt + 1;
     const next: Run = { ...run, state: "accepted", attempt, problem: undefined, finishedAt: undefined };
@@ -51,7 +50,7 @@ export async function takeUp(
     message: `the run was interrupted and is not taken up: ${decision.why}`,
     hint: "find out what ends the pod: its memory limit, its node, its own log",
   };
-  const closed: Run = { ...run, state: "failed", finishedAt: now(), problem };
+  const closed: Run = { ...run, state: "failed", finishedAt: new Date(), problem };
   await runs.update(closed);
   log.warn("run abandoned", { run: run.id, why: decision.why });
   givenUp?.(run, problem);

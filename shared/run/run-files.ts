@@ -35,7 +35,7 @@ type Begun = { readonly run: Run; readonly isNew: boolean };
  * Run records as files: `.dormouse/runs/<run>.json`. The name follows from the trigger, so that it is taken once. Where
  * there is a seal, records of its kind and database are believed only if they bear it.
  */
-export function runFiles(backupDir: string, log: Log, now: () => Date, seal?: RunSeal): RunStore {
+export function runFiles(backupDir: string, log: Log, seal?: RunSeal): RunStore {
   const records = runRecords(runsFolder(backupDir), log, seal);
   let previous: Promise<unknown> = Promise.resolve();
 
@@ -44,11 +44,11 @@ export function runFiles(backupDir: string, log: Log, now: () => Date, seal?: Ru
   return {
     begin(wanted, admission = {}) {
       // One after the other: a retry may come with the time of another minute, and only a scan finds its run.
-      const begun = previous.then(() => begin(records, { wanted, ...admission, at: now() }));
+      const begun = previous.then(() => begin(records, { wanted, ...admission, at: new Date() }));
       previous = begun.catch(() => undefined);
       return begun;
     },
-    update: (run) => replace(records, { ...run, updatedAt: now() }),
+    update: (run) => replace(records, { ...run, updatedAt: new Date() }),
     find: (id) => records.find(id),
     all,
     unfinished: async (kind, database) =>

@@ -35,11 +35,7 @@ describe("a record that is written under the name of a run to come", () => {
         const store = () =>
           runFiles(
             volume.path,
-            jsonLog(
-              () => undefined,
-              () => at,
-            ),
-            () => at,
+            jsonLog(() => undefined),
             seal,
           );
         const folder = join(volume.path, ".dormouse", "runs");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import { createApp } from "../../shared/http/server.ts";
 import { reviewAuth } from "../../shared/http/review-auth.ts";
 import { listen } from "../../shared/function/listen.ts";
@@ -11,7 +11,6 @@ import { startFakeKubernetes } from "../support/fake-kubernetes.ts";
 import { pingRequest } from "../support/function-process.ts";
 import { temporaryVolume } from "../support/volume.ts";
 
-const now = () => new Date();
 const [BURST, PER_SECOND, GUESSES] = [20, 10, 200];
 
 describe("a function whose callers guess tokens", () => {
@@ -98,11 +97,12 @@ async function serve() {
   fake.addUser({ token: "reader", name: "al", audiences: ["dormouse"] });
   fake.grant("jo", "get services");
   let atMs = 0;
+  const clock = mock.method(performance, "now", () => atMs);
   let guesses = 0;
-  const settings = { audience: "dormouse", service: "backup", monotonicMs: () => atMs };
+  const settings = { audience: "dormouse", service: "backup" };
   const call = clusterCaller({ kubeconfig: fake.kubeconfig });
-  const log = jsonLog(() => undefined, now);
-  const runs = createRuns({ store: runFiles(volume.path, log, now), log, now });
+  const log = jsonLog(() => undefined);
+  const runs = createRuns({ store: runFiles(volume.path, log), log });
   const handler = {
     kind: "backup" as const,
     covers: (database: string) => database === "hets",
@@ -132,6 +132,7 @@ async function serve() {
       });
     },
     async [Symbol.asyncDispose]() {
+      clock.mock.restore();
       server.stop();
       await server.closed(1_000);
       for (const each of [fake, volume]) await each[Symbol.asyncDispose]();

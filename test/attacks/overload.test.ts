@@ -10,8 +10,7 @@ import { noAuth } from "../../shared/http/token-auth.ts";
 import { pingRequest } from "../support/function-process.ts";
 import { temporaryVolume } from "../support/volume.ts";
 
-const now = () => new Date();
-const log = jsonLog(() => undefined, now);
+const log = jsonLog(() => undefined);
 
 describe("a function that is asked for more than its memory holds", () => {
   let service: Awaited<ReturnType<typeof serveBlocked>>;
@@ -75,8 +74,8 @@ function tally(values: readonly number[]): Readonly<Record<number, number>> {
 /** A function whose work ends when it is let, and whose catalog is never read to its end. */
 async function serveBlocked() {
   const volume = await temporaryVolume();
-  const store = runFiles(volume.path, log, now);
-  const runs = createRuns({ store, log, now });
+  const store = runFiles(volume.path, log);
+  const runs = createRuns({ store, log });
   const events: string[] = [];
   const free = Promise.withResolvers<void>();
   let [begun, shown] = [0, 0];

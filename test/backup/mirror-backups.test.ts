@@ -31,14 +31,9 @@ describe("mirroring a catalog", () => {
     const events: OutcomeEvent[] = [];
     const deps = {
       catalog: volume.catalog,
-      now: () => new Date(),
-      monotonicMs: () => performance.now(),
       installation: {},
       events: { send: async (event: OutcomeEvent) => void events.push(event) },
-      log: jsonLog(
-        () => undefined,
-        () => new Date(),
-      ),
+      log: jsonLog(() => undefined),
     };
     const steps: Pick<RunStep, "step" | "detail">[] = [];
     const context = (signal: AbortSignal): RunContext => ({

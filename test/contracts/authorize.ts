@@ -10,7 +10,7 @@ export function describeReviewAuth(where: string, open: () => Promise<Kubernetes
   describe(`callers known by a token ${where}`, () => {
     let world: KubernetesWorld;
     let authorize: Authorize;
-    const settings = { audience: "dormouse", service: "restore", monotonicMs: () => performance.now() };
+    const settings = { audience: "dormouse", service: "restore" };
 
     before(async () => {
       world = await open();

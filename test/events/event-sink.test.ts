@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { describe, it } from "node:test";
+import { after, before, describe, it, mock } from "node:test";
 import { readEvent } from "../../shared/http/cloud-event.ts";
 import { aManifest } from "../support/backups.ts";
 import { ODD_NAMES } from "../support/odd-names.ts";
@@ -52,13 +52,16 @@ async function sink(...statuses: readonly number[]) {
 
 function sinkTo(K_SINK: string, changes: Partial<SinkSettings> = {}, config: SinkConfig = {}) {
   const settings = { source: "/dormouse/backup/hets", timeoutMs: 5_000, retryDelaysMs: [1, 1, 1] };
-  return httpEventSink({ K_SINK, ...config }, { ...settings, ...changes }, () => NOW);
+  return httpEventSink({ K_SINK, ...config }, { ...settings, ...changes });
 }
 
 /** It follows from the run and what is told of. */
 const ID = `${RUN}-completed-d41d72424931cacd`;
 
 describe("the sink of events", () => {
+  before(() => mock.timers.enable({ apis: ["Date"], now: NOW }));
+  after(() => mock.timers.reset());
+
   it("posts one event in binary mode, with its data as JSON", async () => {
     await using heard = await sink(202);
 
@@ -181,6 +184,6 @@ describe("the sink of events", () => {
   });
 
   it("sends nothing where no sink is named", async () => {
-    await eventSink({}, "/dormouse/backup/hets", () => NOW).send(completed, RUN, never);
+    await eventSink({}, "/dormouse/backup/hets").send(completed, RUN, never);
   });
 });

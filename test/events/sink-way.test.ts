@@ -44,7 +44,7 @@ async function listening(tls?: Certified, answer: RequestListener = (_, response
 async function tried(config: SinkConfig): Promise<string> {
   const settings = { source: "/dormouse/backup/hets", timeoutMs: 5_000, retryDelaysMs: [] };
   const [sent, examined] = await Promise.all([
-    told(httpEventSink(config, settings, () => new Date()).send(completed, "backup-1", never)),
+    told(httpEventSink(config, settings).send(completed, "backup-1", never)),
     told(
       sinkCheck(config)
         .look(never)

@@ -22,8 +22,7 @@ import { readContent, smallVolume, temporaryFolder, temporaryVolume } from "../s
 
 const never = new AbortController().signal;
 const PING = { id: "tick-1", time: minutesAgo(30) };
-const now = () => new Date();
-const silent = jsonLog(() => undefined, now);
+const silent = jsonLog(() => undefined);
 
 const start = (path: string, changes: Readonly<Record<string, string>> = {}) =>
   startFunction("cull", cullEnvironment(path, { NUM_BACKUPS: "2", ...changes }));
@@ -32,7 +31,7 @@ const POLICY = { ...KEEP_NOTHING, newest: 2 };
 
 /** The operation on a real volume of which some calls fail, or do something else first. */
 async function cullWith(path: string, files: Partial<Files>) {
-  const runs = runFiles(path, silent, now);
+  const runs = runFiles(path, silent);
   const { run } = await runs.begin({
     kind: "cull",
     database: "*",
@@ -49,7 +48,6 @@ async function cullWith(path: string, files: Partial<Files>) {
     damage: damageBook(path),
     events: { send: async () => undefined },
     log: silent,
-    now,
     mutex: createMutex(),
   };
   const nothing = async () => undefined;
@@ -294,13 +292,13 @@ describe("culls that meet others", () => {
     await using volume = await temporaryVolume();
     const backups = await fillVolume(volume.path, 6);
     const [first, second] = backups;
-    const runs = runFiles(volume.path, silent, now);
+    const runs = runFiles(volume.path, silent);
     let isPlanned = false;
     // The first removal begins by looking at the first backup once more.
     const unlink = async (path: unknown) => {
       if (!isPlanned) {
         isPlanned = true;
-        const pin = { at: now().toISOString(), by: "ada" };
+        const pin = { at: new Date().toISOString(), by: "ada" };
         await volume.catalog.mark(
           backups[2]?.name ?? assert.fail(),
           (manifest) => ({ ...manifest, pin }),
@@ -344,7 +342,7 @@ describe("culls that meet others", () => {
   it("keep the backup that an unfinished restore was asked for, however old it is", async () => {
     await using volume = await temporaryVolume();
     const [oldest] = await fillVolume(volume.path, 5);
-    const runs = runFiles(volume.path, silent, now);
+    const runs = runFiles(volume.path, silent);
     const request = { filename: oldest?.name };
     const trigger = { source: "http", id: "restore" };
     const { run } = await runs.begin({ kind: "restore", database: "hets", trigger, request });

@@ -15,7 +15,6 @@ import { type Removed, temporaryVolume } from "../support/volume.ts";
 import { type AuthSettings, checkAuth } from "../../shared/config/auth-config.ts";
 import type { Handler } from "../../shared/http/handler.ts";
 
-const now = () => new Date();
 const TOKEN = "0123456789abcdef-of-jo";
 
 type Asked = readonly [what: string, token: string | undefined, status: number];
@@ -243,8 +242,8 @@ async function serveWith(settings: AuthSettings, fake: FakeKubernetes, backupDir
     show: async () => note("show", {}),
     verbsOf: () => ["restore"],
   };
-  const log = jsonLog(() => undefined, now);
-  const runs = createRuns({ store: runFiles(backupDir, log, now), log, now });
+  const log = jsonLog(() => undefined);
+  const runs = createRuns({ store: runFiles(backupDir, log), log });
   checkAuth(settings);
   const authorize = await createAuthorizer(settings, clusterCaller({ kubeconfig: fake.kubeconfig }));
   const server = await listen(0);

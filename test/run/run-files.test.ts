@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, before, describe, it, mock } from "node:test";
 import type { NewRun, Run } from "../../shared/run/run.ts";
 import { runFiles } from "../../shared/run/run-files.ts";
 import { jsonLog } from "../../shared/log.ts";
@@ -18,15 +18,17 @@ const ping: NewRun = {
 };
 const posted = (id: string, request = {}): NewRun => ({ ...ping, trigger: { source: "http", id }, request });
 
-function store(path: string, lines: string[] = [], now = () => at) {
+function store(path: string, lines: string[] = []) {
   return runFiles(
     path,
-    jsonLog((line) => lines.push(line), now),
-    now,
+    jsonLog((line) => lines.push(line)),
   );
 }
 
 describe("runFiles", () => {
+  before(() => mock.timers.enable({ apis: ["Date"], now: at }));
+  after(() => mock.timers.reset());
+
   it("records a run before it answers, and finds it again from another process's view", async () => {
     await using volume = await temporaryVolume();
 
@@ -90,7 +92,7 @@ describe("runFiles", () => {
       await using volume = await temporaryVolume();
       const program = `
       import { runFiles } from ${JSON.stringify(new URL("../../shared/run/run-files.ts", import.meta.url))};
-      const runs = runFiles(process.argv[1], undefined, () => new Date());
+      const runs = runFiles(process.argv[1]);
       const ping = ${JSON.stringify(ping)};
       ping.trigger.at = new Date(ping.trigger.at);
       const begun = await Promise.all(Array.from({ length: 10 }, () => runs.begin(ping)));

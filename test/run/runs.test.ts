@@ -8,8 +8,7 @@ import type { Work } from "../../shared/run/execute-run.ts";
 import { createRuns } from "../../shared/run/runs.ts";
 import { temporaryVolume } from "../support/volume.ts";
 
-const now = () => new Date();
-const silent = jsonLog(() => undefined, now);
+const silent = jsonLog(() => undefined);
 const WANTED: NewRun = {
   kind: "restore",
   database: "hets",
@@ -20,7 +19,7 @@ const WANTED: NewRun = {
 describe("runs", () => {
   it("take up what could not be settled when the same is asked again", async () => {
     await using volume = await temporaryVolume();
-    const runs = createRuns({ store: runFiles(volume.path, silent, now), log: silent, now });
+    const runs = createRuns({ store: runFiles(volume.path, silent), log: silent });
     const resumed: boolean[] = [];
     const work: Work = async ({ isResumed }) => {
       resumed.push(isResumed);
@@ -40,8 +39,8 @@ describe("runs", () => {
 
   it("tell the caller how another process ended the run", async () => {
     await using volume = await temporaryVolume();
-    const store = runFiles(volume.path, silent, now);
-    const runs = createRuns({ store, log: silent, now });
+    const store = runFiles(volume.path, silent);
+    const runs = createRuns({ store, log: silent });
     const work: Work = async ({ run, step }) => {
       const theirs = { ...run, attempt: run.attempt + 1, state: "running" } as const;
       await store.update(theirs);
@@ -57,8 +56,8 @@ describe("runs", () => {
 
   it("wait for another process until they are stopped, and no longer", async () => {
     await using volume = await temporaryVolume();
-    const store = runFiles(volume.path, silent, now);
-    const runs = createRuns({ store, log: silent, now });
+    const store = runFiles(volume.path, silent);
+    const runs = createRuns({ store, log: silent });
     const work: Work = async ({ run, step }) => {
       await store.update({ ...run, attempt: run.attempt + 1, state: "running" });
       await step("locked");

@@ -15,9 +15,8 @@ process.setgid?.(uid);
 process.setuid?.(uid);
 
 const path = process.env["BACKUP_DIR"] ?? "";
-const now = () => new Date();
-const log = jsonLog(() => undefined, now);
-const runs = runFiles(path, log, now);
+const log = jsonLog(() => undefined);
+const runs = runFiles(path, log);
 const catalog = volumeCatalog(path);
 const events: string[] = [];
 const sink = {
@@ -47,7 +46,6 @@ const deps = {
   damage: damageBook(path),
   events: sink,
   log,
-  now,
   mutex: createMutex(),
   version: "0.0.0",
   namespace: undefined,

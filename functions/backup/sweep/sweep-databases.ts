@@ -80,7 +80,7 @@ async function startPart(
   const left = isResumed ? await partOf(run, runs, database) : undefined;
   if (left === undefined) return inPod.start(wanted, work, { atMost: Infinity });
   if (!isUnfinished(left)) return (await runs.find(left.id)) ?? left;
-  const next = await takeUp({ runs, log, now: () => new Date(), givenUp }, left);
+  const next = await takeUp({ runs, log, givenUp }, left);
   return isUnfinished(next) ? inPod.resumeRun(next, work) : next;
 }
 

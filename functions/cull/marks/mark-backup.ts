@@ -14,7 +14,6 @@ export type MarkDependencies = {
   readonly volume: Pick<Catalog, "find" | "list">;
   readonly namespace: string | undefined;
   readonly damage: DamageBook;
-  readonly now: () => Date;
   readonly mutex: Mutex;
 };
 
@@ -45,7 +44,7 @@ export async function markBackup(
       if ((await deps.catalog.find(name, signal)) === undefined) return { damage };
     }
   }
-  const mark = { at: deps.now().toISOString(), by };
+  const mark = { at: new Date().toISOString(), by };
   const manifest = await deps.mutex(async () => {
     await assertOurs(deps, name, signal);
     return deps.catalog.mark(name, (before) => marked(before, request, mark), signal);
@@ -56,7 +55,7 @@ export async function markBackup(
 
 /** Where it lies: on the volume, in the bucket, or in both. */
 async function acknowledgeDamage(
-  { catalog, damage, now }: MarkDependencies,
+  { catalog, damage }: MarkDependencies,
   { backup: name, reason: why }: MarkRequest,
   { by, signal }: { readonly by: string; readonly signal: AbortSignal },
 ): Promise<readonly KnownDamage[]> {
@@ -69,7 +68,15 @@ async function acknowledgeDamage(
       [],
     )
       .filter((entry) => entry.isDamage && entry.name === name)
-      .map(({ path, reason, detail }) => ({ place, path, reason, detail, at: now().toISOString(), by, why })),
+      .map(({ path, reason, detail }) => ({
+        place,
+        path,
+        reason,
+        detail,
+        at: new Date().toISOString(),
+        by,
+        why,
+      })),
   );
   for (const each of found) await damage.acknowledge(each);
   return found;

@@ -1,11 +1,11 @@
 import { abandonedCopies } from "../../../shared/catalog/archives/restore-dir.ts";
 import { good, type Check } from "../../../shared/doctor/finding.ts";
 
-export function restoreDirCheck(restoreDir: string, now: () => Date): Check {
+export function restoreDirCheck(restoreDir: string): Check {
   return {
     name: "restore-dir",
     async look() {
-      const { count, bytes } = await abandonedCopies(restoreDir, now());
+      const { count, bytes } = await abandonedCopies(restoreDir, new Date());
       if (count === 0) return [good(`no copy of an archive is left in RESTORE_DIR ${restoreDir}`)];
       return [
         {
