@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { lazily } from "../shared/lazily.ts";
+import { lazily } from "../shared/waiting.ts";
 
 describe("a value that is made when it is asked for", () => {
   it("is made once for all that ask, and again after a failure", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { lookTogether } from "../shared/look-together.ts";
+import { lookTogether } from "../shared/waiting.ts";
 
 const never = new AbortController().signal;
 

@@ -13,10 +13,7 @@ import { eachDatabase } from "../../shared/doctor/each-database.ts";
 import { databaseCheck } from "../../shared/doctor/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/session/connection-settings.ts";
 import { openLibpq } from "../../shared/postgres/session/libpq.ts";
-import { runsInPod } from "../../shared/function/service.ts";
-import type { Service } from "../../shared/function/service.ts";
 import { createAuthorizer, createEventAuthorizer } from "../../shared/http/authorize-by.ts";
-import { sendersCheck } from "../../shared/doctor/check-senders.ts";
 import { backupDependencies, type BackupDependencies } from "../../shared/backup/taking-backup.ts";
 import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
 import { writerKeys } from "../../shared/catalog/encryption/protection.ts";
@@ -24,8 +21,9 @@ import type { ProcessContext } from "../../shared/function/run-function.ts";
 import type { BackupConfig } from "./config.ts";
 import { backupHandler } from "./handler.ts";
 import { keepPolicy } from "../../shared/retention/retention-policy.ts";
-import { callerChecks } from "../../shared/doctor/check-callers.ts";
 import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
+import { runsInPod, type Service } from "../../shared/function/service.ts";
+import { sendersCheck, callerChecks } from "../../shared/doctor/check-callers.ts";
 
 const TELL_WITHIN_MS = 60_000;
 

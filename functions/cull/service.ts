@@ -16,20 +16,18 @@ import { databaseChoice } from "../../shared/config/database-choice.ts";
 import { createMutex } from "./mutex.ts";
 import { interruptedRuns } from "../../shared/run/resume-runs.ts";
 import { findNamespace } from "../../shared/kubernetes/namespace.ts";
-import { runsInPod } from "../../shared/function/service.ts";
-import type { Service } from "../../shared/function/service.ts";
 import { both, notifier } from "../../shared/events/notify/notifier.ts";
 import { version } from "../../shared/version.ts";
 import { createAuthorizer, createEventAuthorizer } from "../../shared/http/authorize-by.ts";
-import { sendersCheck } from "../../shared/doctor/check-senders.ts";
 import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
 import type { ProcessContext } from "../../shared/function/run-function.ts";
 import { backupsCheck } from "./check-backups.ts";
 import type { CullConfig } from "./config.ts";
 import { cullHandler } from "./handler.ts";
 import { keepPolicy } from "../../shared/retention/retention-policy.ts";
-import { callerChecks } from "../../shared/doctor/check-callers.ts";
 import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
+import { runsInPod, type Service } from "../../shared/function/service.ts";
+import { sendersCheck, callerChecks } from "../../shared/doctor/check-callers.ts";
 
 /** Wires what culling needs: the volume, and the bucket if there is one. */
 export async function cullService(config: CullConfig, { log, searchPath }: ProcessContext): Promise<Service> {

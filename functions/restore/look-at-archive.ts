@@ -1,5 +1,5 @@
 import { findNeeds } from "./plan/blockers.ts";
-import { within } from "../../shared/deadline.ts";
+import { within } from "../../shared/waiting.ts";
 import { choiceWarnings, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import type { ArchiveDemands } from "../../shared/postgres/plain-dump/plain-dump.ts";

@@ -7,12 +7,11 @@ import type { Found } from "./find-wanted.ts";
 import { findDoubts, type Doubt } from "./journal/doubts-of.ts";
 import { lookAtArchive } from "./look-at-archive.ts";
 import { unmetNeeds, type Blocker } from "./plan/blockers.ts";
-import { copyRoomBlockers } from "./plan/copy-room.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import { planRestore, type RestorePlan } from "./plan/restore-plan.ts";
 import { EFFECTS, type Strategy } from "./plan/strategy.ts";
-import { unsafeTools } from "./plan/unsafe-tools.ts";
 import type { Planning } from "./restoring.ts";
+import { copyRoomBlockers, unsafeTools } from "./plan/archive-blockers.ts";
 
 /** Looks at everything that a restore would touch and touches nothing. */
 export async function toPlan(

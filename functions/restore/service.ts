@@ -1,28 +1,24 @@
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
-import { restoreDirCheck } from "./doctor/check-restore-dir.ts";
 import { asDormouseError } from "../../shared/errors.ts";
 import { sinkCheck } from "../../shared/doctor/check-sink.ts";
 import { rightsCheck } from "../../shared/doctor/check-rights.ts";
-import { rightsToRestore } from "./workloads/rights-needed.ts";
-import { leftoversCheck, restoreCheck } from "./doctor/check-restore.ts";
-import { workloadsCheck } from "./doctor/check-workloads.ts";
 import { dropExpired } from "../../shared/postgres/databases/drop-expired.ts";
 import { runChecks } from "../../shared/doctor/run-checks.ts";
 import { removeSource } from "./workloads/restart-workloads.ts";
 import type { RestoreDependencies } from "./restoring.ts";
 import { databaseCheck } from "../../shared/doctor/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/session/connection-settings.ts";
-import { runsInPod } from "../../shared/function/service.ts";
-import type { Service } from "../../shared/function/service.ts";
 import { createAuthorizer, createEventAuthorizer } from "../../shared/http/authorize-by.ts";
-import { sendersCheck } from "../../shared/doctor/check-senders.ts";
 import type { ProcessContext } from "../../shared/function/run-function.ts";
 import type { RestoreConfig } from "./config.ts";
 import { openRestoreDir, theOne, wire, type Wired } from "./dependencies.ts";
 import { restoreHandler } from "./handler.ts";
 import { asksTheCluster } from "../../shared/config/auth-config.ts";
-import { openChecks, REVIEWS } from "../../shared/doctor/check-callers.ts";
 import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
+import { restoreDirCheck, leftoversCheck, restoreCheck } from "./doctor/check-restore.ts";
+import { runsInPod, type Service } from "../../shared/function/service.ts";
+import { rightsToRestore, workloadsCheck } from "./doctor/check-workloads.ts";
+import { sendersCheck, openChecks, REVIEWS } from "../../shared/doctor/check-callers.ts";
 
 const REMOVE_WITHIN_MS = 10_000;
 

@@ -1,5 +1,5 @@
 import { runFiles } from "../run/run-files.ts";
-import { runSeal } from "../run/run-seal.ts";
+import { runSeal } from "../run/run-record.ts";
 import { ALL_DATABASES, type RunContext, type RunStore } from "../run/run.ts";
 import { databaseChoice } from "../config/database-choice.ts";
 import type { VolumeCatalog } from "../catalog/catalog.ts";
@@ -22,7 +22,7 @@ import type { ToolPlace } from "../postgres/client-tools.ts";
 import type { OmissionKind } from "../postgres/lacks.ts";
 import type { Libpq } from "../postgres/session/libpq.ts";
 import type { DumpOptions } from "../postgres/pg-dump.ts";
-import { systemIdentifier } from "../postgres/session/system-identifier.ts";
+import { systemIdentifier } from "../postgres/session/ask-server.ts";
 import { findNamespace } from "../kubernetes/namespace.ts";
 import type { MirrorPolicy } from "./mirror-backups.ts";
 

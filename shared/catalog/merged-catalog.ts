@@ -1,7 +1,7 @@
 import { problemFrom, type Problem } from "../errors.ts";
 import { newestFirst, type Backup } from "./backup.ts";
 import type { Catalog, CatalogListing, ForeignEntry } from "./catalog.ts";
-import { within } from "../deadline.ts";
+import { within } from "../waiting.ts";
 import { ANSWER_MS, silentBucket } from "./bucket/silent-bucket.ts";
 
 export type Place = "volume" | "bucket";

@@ -3,7 +3,7 @@ import { isAbandoned } from "../catalog/catalog.ts";
 import { good, type Check, type Finding } from "./finding.ts";
 import { DormouseError } from "../errors.ts";
 import * as file from "../catalog/volume/files.ts";
-import { listLeftovers } from "../catalog/volume/leftovers.ts";
+import { listLeftovers } from "../catalog/volume/sweep-run.ts";
 import * as promises from "../catalog/volume/volume-calls.ts";
 
 type Found = Omit<Finding, "check">;

@@ -3,7 +3,6 @@ import type { Run } from "../run/run.ts";
 import type { Answer, Handler } from "./handler.ts";
 import { DormouseError } from "../errors.ts";
 import { toProblem } from "./problem.ts";
-import { readPrefer } from "./prefer.ts";
 import type { StartedRun } from "../run/runs.ts";
 
 const HEARTBEAT_MS = 10_000;
@@ -79,4 +78,23 @@ function closedSignal(response: Response): AbortSignal {
   const closed = new AbortController();
   response.on("close", () => closed.abort(new DormouseError("internal", "the caller went away")));
   return closed.signal;
+}
+
+/** What a caller prefers (RFC 7240). */
+export type Preference = {
+  readonly respondAsync: boolean;
+  /** How long the caller will wait, in milliseconds; `undefined` for as long as it takes. */
+  readonly waitMs: number | undefined;
+};
+
+/** Unknown preferences are ignored, as the RFC asks. */
+export function readPrefer(header: string | undefined): Preference {
+  const preferences = (header ?? "").split(",").map((preference) => preference.trim().toLowerCase());
+  const wait = preferences
+    .map((preference) => /^wait\s*=\s*"?(\d{1,6})"?/.exec(preference)?.[1])
+    .find(Boolean);
+  return {
+    respondAsync: preferences.includes("respond-async"),
+    waitMs: wait === undefined ? undefined : Number(wait) * 1000,
+  };
 }

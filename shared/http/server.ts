@@ -8,11 +8,10 @@ import { isEventRequest, readEvent } from "./cloud-event.ts";
 import { eventStatus, toProblem } from "./problem.ts";
 import type { Log } from "../log.ts";
 import { answerRun } from "./answer-run.ts";
-import { inFlight, inTurn } from "./in-flight.ts";
-import { authorizeWork, guard } from "./guard.ts";
 import { type OwnAddress, refuseForeign } from "./own-address.ts";
 import type { Runs } from "../run/runs.ts";
 import { takeEvent } from "./take-event.ts";
+import { inFlight, inTurn, authorizeWork, guard } from "./guard.ts";
 
 export type AppDependencies = {
   readonly handler: Handler;

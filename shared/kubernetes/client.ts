@@ -8,7 +8,7 @@ import type {
   CustomObjectsApi,
   KubeConfig,
 } from "@kubernetes/client-node";
-import { lazily } from "../lazily.ts";
+import { lazily } from "../waiting.ts";
 import { DormouseError } from "../errors.ts";
 
 export type ClusterSettings = {

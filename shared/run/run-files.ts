@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import * as promises from "../catalog/volume/volume-calls.ts";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { parseRun } from "./run-record.ts";
 import { isUnfinished, type Admission, type NewRun, type Run, type RunStore, type Trigger } from "./run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -17,7 +16,7 @@ import {
   runRecords,
   type RunRecords,
 } from "./run-records.ts";
-import { sealedText, type RunSeal } from "./run-seal.ts";
+import { parseRun, sealedText, type RunSeal } from "./run-record.ts";
 
 /**
  * Records of ended runs beyond these are removed, oldest first: some months of daily work. Of each kind and database, so

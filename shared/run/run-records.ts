@@ -1,11 +1,10 @@
 import { join } from "node:path";
-import { parseRun } from "./run-record.ts";
 import { isUnfinished, listUses, type DoubtfulRecord, type Run, type RunStore } from "./run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { readCode, unreadable } from "../catalog/volume/files.ts";
-import { isSealed, type RunSeal } from "./run-seal.ts";
 import * as promises from "../catalog/volume/volume-calls.ts";
+import { parseRun, isSealed, type RunSeal } from "./run-record.ts";
 
 export const RUN_ID = /^(?:backup|cull|restore)-[0-9a-f]{24}$/;
 

@@ -8,7 +8,7 @@ import {
   type RunStep,
   type RunStore,
 } from "./run.ts";
-import { unlessAborted } from "../unless-aborted.ts";
+import { unlessAborted } from "../waiting.ts";
 import { DormouseError } from "../errors.ts";
 import { executeRun, tellEnded, type RunsDependencies, type Work } from "./execute-run.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Verb } from "../../shared/http/authorize.ts";
 import type { Run } from "../../shared/run/run.ts";
-import { runSeal, sealedText } from "../../shared/run/run-seal.ts";
+import { runSeal, sealedText } from "../../shared/run/run-record.ts";
 import { archiveName } from "../../shared/catalog/archive-name.ts";
 import { cullEnvironment } from "../support/culled.ts";
 import { type FakeKubernetes, startFakeKubernetes } from "../support/fake-kubernetes.ts";

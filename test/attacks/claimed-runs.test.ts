@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { jsonLog } from "../../shared/log.ts";
 import { runFiles } from "../../shared/run/run-files.ts";
-import { runSeal } from "../../shared/run/run-seal.ts";
+import { runSeal } from "../../shared/run/run-record.ts";
 import type { NewRun, Run } from "../../shared/run/run.ts";
 import { temporaryVolume } from "../support/volume.ts";
 

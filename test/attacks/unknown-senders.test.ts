@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { sendersCheck } from "../../shared/doctor/check-senders.ts";
+import { sendersCheck } from "../../shared/doctor/check-callers.ts";
 import { startFakeKubernetes } from "../support/fake-kubernetes.ts";
 import { pingRequest, spawnFunction, startFunction } from "../support/function-process.ts";
 import { eventReceiver } from "../support/event-receiver.ts";

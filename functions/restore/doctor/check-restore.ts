@@ -5,6 +5,7 @@ import { NO_NEEDS } from "../../../shared/postgres/plain-dump/script-needs.ts";
 import { identifier } from "../../../shared/postgres/sql-text.ts";
 import { findDoubts } from "../journal/doubts-of.ts";
 import type { RestoreDependencies } from "../restoring.ts";
+import { abandonedCopies } from "../../../shared/catalog/archives/restore-dir.ts";
 
 type Dependencies = Pick<RestoreDependencies, "server" | "settings" | "runs" | "expired">;
 type Found = readonly Omit<Finding, "check">[];
@@ -68,5 +69,22 @@ function leftDatabase(database: string, why: string): Found[number] {
     state: "warning",
     detail: `database ${JSON.stringify(database)} is left: ${why}`,
     fix: `to look into it, ALTER DATABASE ${name} ALLOW_CONNECTIONS true; if it is not needed, DROP DATABASE ${name}`,
+  };
+}
+
+export function restoreDirCheck(restoreDir: string): Check {
+  return {
+    name: "restore-dir",
+    async look() {
+      const { count, bytes } = await abandonedCopies(restoreDir, new Date());
+      if (count === 0) return [good(`no copy of an archive is left in RESTORE_DIR ${restoreDir}`)];
+      return [
+        {
+          state: "warning",
+          detail: `${count} copies of archives, ${bytes} bytes, have been left in RESTORE_DIR ${restoreDir} for more than a day`,
+          fix: "the next restore of each database removes its own; remove by hand those of databases that are restored no more",
+        },
+      ];
+    },
   };
 }

@@ -1,4 +1,4 @@
-import type { DatabaseMark } from "../../../shared/postgres/databases/mark-text.ts";
+import type { DatabaseMark } from "../../../shared/postgres/databases/database-mark.ts";
 import { parseJournal } from "./journal.ts";
 import type { DoubtfulRecord } from "../../../shared/run/run.ts";
 import { workloadText } from "../workloads/workload.ts";

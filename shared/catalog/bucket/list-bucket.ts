@@ -10,13 +10,12 @@ import {
   tooLarge,
   type Classified,
 } from "../classify.ts";
-import { within } from "../../deadline.ts";
-import { sideBySide } from "../side-by-side.ts";
 import { silentBucket } from "./silent-bucket.ts";
 import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { readObject } from "./read-object.ts";
 import { isGone, s3Error } from "./s3-errors.ts";
+import { within, sideBySide } from "../../waiting.ts";
 
 const AT_ONCE = 8;
 

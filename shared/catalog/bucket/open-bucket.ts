@@ -1,5 +1,5 @@
 import { bucketSettings, type MirrorConfig } from "../../config/mirror-config.ts";
-import { lazily } from "../../lazily.ts";
+import { lazily } from "../../waiting.ts";
 import type { BucketCatalog } from "../catalog.ts";
 
 /**

@@ -10,7 +10,7 @@ import {
   MAX_MANIFEST_BYTES,
   type Classified,
 } from "../classify.ts";
-import { sideBySide } from "../side-by-side.ts";
+import { sideBySide } from "../../waiting.ts";
 import { DormouseError } from "../../errors.ts";
 import { damagedFiles, type Damage } from "../legacy/damaged-files.ts";
 import { fileFormat, MAGIC_BYTES } from "./file-format.ts";

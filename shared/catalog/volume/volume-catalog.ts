@@ -3,21 +3,20 @@ import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../archive-name.ts";
 import type { Backup } from "../backup.ts";
 import type { ChangeMarks, Space, VolumeCatalog } from "../catalog.ts";
-import { lookTogether } from "../../look-together.ts";
+import { lookTogether } from "../../waiting.ts";
 import { serialiseManifest, withMarks, type BackupManifest } from "../manifest.ts";
 import { adoptLegacy } from "../legacy/adopt-legacy.ts";
 import { changing, type AssertHeld } from "./change-lock.ts";
-import * as file from "./files.ts";
-import type { Files } from "./files.ts";
-import { listLeftovers } from "./leftovers.ts";
 import { listVolume, readBackup, Vanished } from "./list-volume.ts";
 import { notFound, openArchive, piecesOf } from "./open-regular.ts";
 import type { PrintArchive } from "../legacy/read-legacy.ts";
 import { finishRemoval, removeBackup } from "./remove-backup.ts";
 import { stageArchive } from "../staging/stage-archive.ts";
 import { stageWritten } from "../staging/stage-written.ts";
-import { sweepRun } from "./sweep-run.ts";
 import { writeDurably } from "./write-durably.ts";
+import * as file from "./files.ts";
+import { listLeftovers, sweepRun } from "./sweep-run.ts";
+import type { Files } from "./files.ts";
 
 /** The catalog on a mounted volume: the primary one. Only what adopts has to `print` archives. */
 export function volumeCatalog(

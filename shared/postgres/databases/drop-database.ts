@@ -11,7 +11,7 @@ import { asDormouseError, DormouseError } from "../../errors.ts";
 import { withSession, type ConnectionSettings } from "../session/connection.ts";
 import { lookAtMarks, lookAtNamed, type MarkedDatabase } from "./database-mark.ts";
 import { explained, limitLockWaits } from "./swap.ts";
-import { serverNow } from "../session/server-clock.ts";
+import { serverNow } from "../session/ask-server.ts";
 
 /** Removing the files of a large database takes its time. */
 const LONG_MS = 12 * 3_600_000;

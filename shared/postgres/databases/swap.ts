@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import { DormouseError } from "../../errors.ts";
 import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
-import { serverNow } from "../session/server-clock.ts";
+import { serverNow } from "../session/ask-server.ts";
 import { serverError } from "../session/server-errors.ts";
 
 /** A backend leaves at its next look at interrupts, which a long system call can put off. */

@@ -1,8 +1,7 @@
 import pg from "pg";
 import { creationSql, finishingSql, settingsSql } from "./database-sql.ts";
-import { withoutMark } from "../databases/mark-text.ts";
 import type { DatabaseProperties } from "./database-properties.ts";
-import { changeMark, lookAtMarks } from "../databases/database-mark.ts";
+import { withoutMark, changeMark, lookAtMarks } from "../databases/database-mark.ts";
 
 /** Where the properties of a database to make come from: one that is there, else what was noted of it. */
 export type Likeness = { readonly like: string; readonly otherwise?: DatabaseProperties | undefined };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
-import { unlessAborted } from "../../unless-aborted.ts";
+import { unlessAborted } from "../../waiting.ts";
 import { DormouseError } from "../../errors.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
 import { limitLockWaits } from "../databases/swap.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { OF_EVERY_SESSION, pgOptions } from "../properties/session-settings.ts";
-import { unlessAborted } from "../../unless-aborted.ts";
+import { unlessAborted } from "../../waiting.ts";
 import type { SslMode } from "../../config/database-config.ts";
 import { DormouseError } from "../../errors.ts";
 import { serverError } from "./server-errors.ts";

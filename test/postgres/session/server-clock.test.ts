@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { connect } from "../../../shared/postgres/session/connection.ts";
-import { serverNow } from "../../../shared/postgres/session/server-clock.ts";
+import { serverNow } from "../../../shared/postgres/session/ask-server.ts";
 import { sharedServer } from "../../support/postgres.ts";
 import { settingsOf } from "../../support/postgres-adapter.ts";
 

@@ -1,0 +1,76 @@
+import type { DormouseError } from "./errors.ts";
+
+/** The results in the order of `entries`, of which no more than `count` are worked on at once. */
+export async function sideBySide<Entry, Result>(
+  entries: readonly Entry[],
+  count: number,
+  work: (entry: Entry) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let at = 0; at < entries.length; at += count)
+    results.push(...(await Promise.all(entries.slice(at, at + count).map(work))));
+  return results;
+}
+
+/** What `ask` gives within `ms`; `late` is thrown when it is told to stop then. */
+export async function within<Answer>(
+  ms: number,
+  signal: AbortSignal,
+  ask: (signal: AbortSignal) => Promise<Answer>,
+  late: (seconds: number, cause: unknown) => DormouseError,
+): Promise<Answer> {
+  const limit = AbortSignal.timeout(ms);
+  try {
+    return await ask(AbortSignal.any([signal, limit]));
+  } catch (error) {
+    throw limit.aborted && !signal.aborted ? late(ms / 1000, error) : error;
+  }
+}
+
+/** Makes a value when it is first asked for, and once. A failure is not kept: the next call tries again. */
+export function lazily<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    const making = (made ??= make());
+    making.catch(() => {
+      if (made === making) made = undefined;
+    });
+    return making;
+  };
+}
+
+/**
+ * One look for all callers that ask while the one before is under way: what each gets was begun after it had asked, and however
+ * many ask, two looks at most are in the making. A caller's `signal` ends its waiting, not the look.
+ */
+export function lookTogether<Found>(
+  look: (signal: AbortSignal) => Promise<Found>,
+): (signal: AbortSignal) => Promise<Found> {
+  const never = new AbortController().signal;
+  let last: Promise<unknown> = Promise.resolve();
+  let next: Promise<Found> | undefined;
+
+  async function after(previous: Promise<unknown>): Promise<Found> {
+    await previous.catch(() => undefined);
+    next = undefined;
+    return look(never);
+  }
+
+  return (signal) => {
+    last = next ??= after(last);
+    return unlessAborted(next, signal);
+  };
+}
+
+/** What `promise` gives, unless `signal` aborts before: then its reason is thrown, and `promise` is left to itself. */
+export async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
