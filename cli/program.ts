@@ -118,6 +118,7 @@ function working(program: Command, doing: Doing): void {
       .command(name)
       .argument("[backup]", NAME, "latest")
       .option("--from-elsewhere", "a backup of another server or namespace is meant")
+      .option("--create-roles", "make the roles that the server lacks, without passwords")
       .description(description);
   const ways = (command: Command) =>
     command

@@ -11,11 +11,12 @@ export type RestoreOptions = {
   readonly inPlace?: true;
   readonly into?: string;
   readonly fromElsewhere?: true;
+  readonly createRoles?: true;
   readonly yes?: string;
 };
 
-function bodyOf(filename: string, { inPlace, into, fromElsewhere }: RestoreOptions) {
-  return { filename, into, fromElsewhere, strategy: inPlace === true ? "in-place" : undefined };
+function bodyOf(filename: string, { inPlace, into, fromElsewhere, createRoles }: RestoreOptions) {
+  return { filename, into, fromElsewhere, createRoles, strategy: inPlace === true ? "in-place" : undefined };
 }
 
 export async function plan(session: Session, filename: string, options: RestoreOptions): Promise<Exit> {

@@ -17,6 +17,7 @@ const databaseName = z
 const flag = z.boolean().optional();
 /** All to the role that restores; entries of the archive that it does without. */
 const choice = {
+  createRoles: flag.describe("true to make the roles that the server lacks, without passwords"),
   owner: z.literal("current").optional().describe("current: all belongs to the role that restores"),
   compare: z.literal("values").optional().describe("values: not only the numbers of rows"),
   leaveOut: z

@@ -5,6 +5,7 @@ import { asDormouseError, DormouseError } from "../../shared/errors.ts";
 import type { LoadSize } from "../../shared/postgres/load/load-jobs.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import { ownDatabase } from "./journal/journal.ts";
+import { makeMissingRoles } from "./journal/roles-of-run.ts";
 import { refuseUnmet } from "./plan-restore.ts";
 import { EFFECTS } from "./plan/strategy.ts";
 import { readJournal, type Restoring, writeJournal } from "./restoring.ts";
@@ -31,7 +32,8 @@ export async function loadBeside(restoring: Restoring, toLoad: Load): Promise<vo
   await makeEmpty();
   await using verified = await verifyArchive(files, toLoad, restoring);
   const { file, demands } = verified;
-  await refuseUnmet(restoring, { strategy, backup, demands });
+  const { rolesToMake } = await refuseUnmet(restoring, { strategy, backup, choice, demands });
+  await makeMissingRoles(restoring, rolesToMake);
   const settings = await server.settingsOfLoad(database, backup.manifest?.settings, signal);
   const request = { database: loaded, file, format: backup.format, settings, choice };
   const expectedBytes = backup.manifest?.content.databaseBytes;

@@ -6,6 +6,7 @@ import { DormouseError } from "../../shared/errors.ts";
 import type { Found } from "./find-wanted.ts";
 import { findDoubts, type Doubt } from "./journal/doubts-of.ts";
 import { lookAtArchive } from "./look-at-archive.ts";
+import type { Load } from "./verify-archive.ts";
 import { unmetNeeds, type Blocker } from "./plan/blockers.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import { planRestore, type RestorePlan } from "./plan/restore-plan.ts";
@@ -55,13 +56,14 @@ function toBlocker({ run, detail, remedy }: Doubt): Blocker {
 /** For what the archive itself tells, once it has been read to its end: nothing has been touched by then. */
 export async function refuseUnmet(
   { server, settings: { database }, signal }: Planning,
-  given: { readonly strategy: Strategy; readonly backup: Restorable; readonly demands: ArchiveDemands },
-): Promise<void> {
-  const { strategy, backup, demands } = given;
+  given: Pick<Load, "backup" | "choice"> & { readonly strategy: Strategy; readonly demands: ArchiveDemands },
+): Promise<TargetFacts> {
+  const { strategy, backup, choice, demands } = given;
   const { needs, makes } = demands;
   const noted = backup.manifest;
   const facts = await server.inspect({ database, target: database, needs, makes, noted }, signal);
-  refuseBlocked({ database, blockers: unmetNeeds(strategy, { facts, backup, demands }) });
+  refuseBlocked({ database, blockers: unmetNeeds(strategy, { facts, backup, choice, demands }) });
+  return facts;
 }
 
 /** Throws `restore_blocked` with every reason at once. */

@@ -2,6 +2,7 @@ import { takeBackup } from "../../shared/backup/take-backup.ts";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import { compareCounts } from "../../shared/postgres/databases/compare-rows.ts";
 import type { RestoreJournal } from "./journal/journal.ts";
+import { makeMissingRoles } from "./journal/roles-of-run.ts";
 import { readResult, type RestoreResult } from "./journal/restore-result.ts";
 import { refuseUnmet } from "./plan-restore.ts";
 import { beginJournal, hasBegun, readJournal, type Restoring, writeJournal } from "./restoring.ts";
@@ -16,7 +17,7 @@ export async function restoreInPlace(restoring: Restoring, load: Load): Promise<
   const { backup, choice } = load;
   await using verified = await verifyArchive(files, load, restoring);
   const { demands } = verified;
-  await refuseUnmet(restoring, { strategy: "in-place", backup, demands });
+  const { rolesToMake } = await refuseUnmet(restoring, { strategy: "in-place", backup, choice, demands });
   if (!hasBegun(restoring))
     await beginJournal(restoring, {
       ...choice,
@@ -26,6 +27,7 @@ export async function restoreInPlace(restoring: Restoring, load: Load): Promise<
       source: backup.name,
       loaded: database,
     });
+  await makeMissingRoles(restoring, rolesToMake);
   await held.claim(database, run.id);
   await ensureWakeUp(restoring);
   await stopWorkloads(restoring);

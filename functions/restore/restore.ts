@@ -7,6 +7,7 @@ import { sweepLeftovers } from "../../shared/run/sweep-leftovers.ts";
 import { findWanted } from "./find-wanted.ts";
 import { holdDatabase } from "./journal/hold-database.ts";
 import { readResult, type RestoreEvent, type RestoreResult } from "./journal/restore-result.ts";
+import { endRoles } from "./journal/roles-of-run.ts";
 import { settleForSure, settleOthers } from "./journal/settle-failed.ts";
 import { resetLimit, settle, stepAfter } from "./journal/settle-restore.ts";
 import { refuseBlocked, toPlan } from "./plan-restore.ts";
@@ -78,12 +79,18 @@ async function attempt(restoring: Restoring, request: RestoreRequest): Promise<R
   if (hasBegun(restoring)) {
     const next = await stepAfter(restoring, restoreMayGoOn(run, new Date()));
     await step("resumed", { phase: readJournal(restoring).phase, next });
-    if (next === "continue") return readResult(restoring, await swapDatabases(restoring));
+    if (next === "continue")
+      return withRoles(restoring, readResult(restoring, await swapDatabases(restoring)));
     if (next !== "again") return settled(restoring, run);
     // A session that connected meanwhile would have the one place that was left.
     await resetLimit(restoring);
   }
-  return begin(restoring, asked);
+  return withRoles(restoring, await begin(restoring, asked));
+}
+
+async function withRoles(restoring: Restoring, result: RestoreResult): Promise<RestoreResult> {
+  await endRoles(restoring);
+  return result;
 }
 
 async function begin(restoring: Restoring, request: RestoreRequest): Promise<RestoreResult> {

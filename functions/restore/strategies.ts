@@ -4,6 +4,7 @@ import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 import type { TargetFacts } from "../../shared/postgres/properties/target-facts.ts";
 import type { Found } from "./find-wanted.ts";
 import type { RestoreJournal } from "./journal/journal.ts";
+import { makeMissingRoles } from "./journal/roles-of-run.ts";
 import { NOTHING_STOPPED, readResult, type RestoreResult } from "./journal/restore-result.ts";
 import { loadBeside } from "./load-beside.ts";
 import type { Load } from "./verify-archive.ts";
@@ -17,7 +18,7 @@ import { swapDatabases } from "./swap-databases.ts";
 export async function carryOutRestore(
   restoring: Restoring,
   found: Found,
-  { exists, serverMajor }: Pick<TargetFacts, "exists" | "serverMajor">,
+  { exists, serverMajor, rolesToMake }: Pick<TargetFacts, "exists" | "serverMajor" | "rolesToMake">,
 ): Promise<RestoreResult> {
   const { strategy, backup, choice, undone, target } = found;
   const { run, server, settings, signal } = restoring;
@@ -35,8 +36,13 @@ export async function carryOutRestore(
   if (loads === undefined) return restoreInPlace(restoring, load);
   // Under a name of the run's until it is whole: what a crash leaves is then known to be ours.
   const loaded = runDatabase(database, loads, run.id);
+  // Those of an earlier attempt are its own, too.
+  const made = restoring.entries.last?.roles;
+  const roles = made === undefined ? {} : { roles: made };
   const begun: RestoreJournal = { strategy, phase: "loading", database, source: backup.name, loaded, target };
-  await beginJournal(restoring, { ...choice, ...begun, ...kept });
+  await beginJournal(restoring, { ...choice, ...begun, ...kept, ...roles });
+  // The owner of the database may be among them.
+  await makeMissingRoles(restoring, rolesToMake);
   await loadBeside(restoring, load);
   return endLoad(restoring, load, target);
 }

@@ -37,6 +37,9 @@ const journalSchema = z.object({
   owner: z.literal("current").optional(),
   compare: z.literal("values").optional(),
   leaveOut: z.array(z.string()).readonly().optional(),
+  createRoles: z.boolean().optional(),
+  /** What it makes of roles; which of them are its own, the server tells. */
+  roles: z.array(z.string()).optional(),
   /** What `beside` calls it in the end. */
   target: z.string().optional(),
   /** What the live database is called once it has been swapped; absent when there was none. */

@@ -40,6 +40,8 @@ export type RestoreResult = Stopped & {
   readonly target?: string | undefined;
   /** What was compared with the backup and found equal. */
   readonly compared?: Comparison | undefined;
+  /** That it has made, without a password: they may not log in. */
+  readonly rolesMade?: readonly string[] | undefined;
   /** The body of a POST that takes it back, and until when. */
   readonly undo?: { readonly body: Readonly<Record<string, string>>; readonly until?: string } | undefined;
   readonly warnings: readonly string[];
@@ -67,7 +69,7 @@ export type RestoreEvent =
 /** The result of a restore that has ended, for this process or for one that finished another's. */
 export function readResult(restore: OpenRestore, stopped: Stopped): RestoreResult {
   const journal = readJournal(restore);
-  const { strategy, source, database, target, compared } = journal;
+  const { strategy, source, database, target, compared, roles } = journal;
   const undo = describeUndo(restore);
   return {
     run: restore.run.id,
@@ -77,6 +79,7 @@ export function readResult(restore: OpenRestore, stopped: Stopped): RestoreResul
     target: EFFECTS[strategy].drops ? undefined : (target ?? database),
     compared,
     ...stopped,
+    rolesMade: EFFECTS[strategy].drops ? undefined : roles,
     ...(undo === undefined ? {} : { undo }),
     warnings: [
       ...choiceWarnings(journal),

@@ -4,6 +4,7 @@ import { bestEffort, readJournal, type Restoring, writeJournal } from "../restor
 import { finishSwap, restart } from "../swap-databases.ts";
 import { removeWakeUp, startWorkloads } from "../workloads/restart-workloads.ts";
 import { nextStep, ownDatabase, type NextStep } from "./journal.ts";
+import { dropMadeRoles, endRoles } from "./roles-of-run.ts";
 import { NOTHING_STOPPED, readResult, type RestoreResult, type Stopped } from "./restore-result.ts";
 
 /** What the journal and the server together ask for. */
@@ -41,15 +42,23 @@ async function hasReplaced(restoring: Restoring): Promise<boolean> {
 export async function settle(restoring: Restoring): Promise<RestoreResult | undefined> {
   const next = await stepAfter(restoring, false);
   const tolerant = bestEffort(restoring);
-  if (next === "finish") return readResult(restoring, await finish(tolerant));
+  if (next === "finish") return ended(restoring, await finish(tolerant));
   if (next === "roll-back") {
     await rollBack(tolerant);
+    await dropMadeRoles(tolerant);
     return undefined;
   }
   // Without a database nothing becomes ready, and the restore that is to make one waits for this lock.
   if (next === "start") await startWorkloads(tolerant, 0);
   await removeWakeUp(tolerant);
-  return next === "tell" ? readResult(restoring, NOTHING_STOPPED) : undefined;
+  if (next === "tell") return ended(restoring, NOTHING_STOPPED);
+  await dropMadeRoles(tolerant);
+  return undefined;
+}
+
+async function ended(restoring: Restoring, stopped: Stopped): Promise<RestoreResult> {
+  await endRoles(bestEffort(restoring));
+  return readResult(restoring, stopped);
 }
 
 async function finish(restoring: Restoring): Promise<Stopped> {

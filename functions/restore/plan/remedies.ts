@@ -24,10 +24,11 @@ export const BY_SQL = {
     `stop what reads them, or drop them as well: ${each(names, (name) => `SELECT pg_drop_replication_slot(${literal(name)})`)}`,
   dropSubscriptions: ({ database }, names) =>
     `in ${identifier(database)}: ${each(names.map(identifier), (name) => `ALTER SUBSCRIPTION ${name} DISABLE; ALTER SUBSCRIPTION ${name} SET (slot_name = NONE); DROP SUBSCRIPTION ${name}`)}`,
-  createRoles: ({ rolesToMake }, names) =>
-    names.every(isPredefined)
-      ? "restore to a server of a newer major, which has them by itself"
-      : rolesToMake.flatMap(({ sql }) => sql).join("; "),
+  createRoles: ({ role, mayCreateRoles, rolesToMake }, names) => {
+    if (names.every(isPredefined)) return "restore to a server of a newer major, which has them by itself";
+    const first = mayCreateRoles ? "" : `ALTER ROLE ${identifier(role)} CREATEROLE, and then `;
+    return `${rolesToMake.flatMap(({ sql }) => sql).join("; ")}; or ${first}send "createRoles": true`;
+  },
   becomeOwner: (facts, names) => `${letStandFor(facts, names)}, or restore as a superuser`,
   standForOwners: (facts) =>
     `${letStandFor(facts, facts.forbidden.roles)}, restore as a superuser, or send "owner": "current", by which all belongs to ${identifier(facts.role)}`,

@@ -9,7 +9,7 @@ export type LoadChoice = {
   /** Entries of the archive as `pg_restore --list` and its errors write them behind the numbers: `FK CONSTRAINT public child child_fk app`. */
   readonly leaveOut?: readonly string[] | undefined;
   /** Roles that the server lacks are made first. */
-  readonly createRoles?: true | undefined;
+  readonly createRoles?: boolean | undefined;
   /** Not only the numbers of rows: a rehearsal compares values in any case. */
   readonly compare?: "values" | undefined;
 };
@@ -29,7 +29,7 @@ export type LoadRequest = {
 /** Only those fields of a request or a journal. */
 export function choiceOf({ owner, leaveOut, createRoles, compare }: LoadChoice): LoadChoice {
   return {
-    ...(createRoles === undefined ? {} : { createRoles }),
+    ...(createRoles === true ? { createRoles } : {}),
     ...(owner === undefined ? {} : { owner }),
     ...(leaveOut === undefined || leaveOut.length === 0 ? {} : { leaveOut: [...leaveOut] }),
     ...(compare === undefined ? {} : { compare }),

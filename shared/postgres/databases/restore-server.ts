@@ -13,6 +13,8 @@ import type { Libpq } from "../session/libpq.ts";
 import { liveContent } from "./live-content.ts";
 import { settingsOfLoad } from "../properties/read-settings.ts";
 import { restoreTools } from "../restore-tools.ts";
+import { dropMadeRoles, keepMadeRoles, makeRoles } from "../roles/make-roles.ts";
+import type { PlannedRole } from "../roles/planned-roles.ts";
 import { targetFacts } from "../properties/read-target-facts.ts";
 import { runDatabase, type OwnDatabase } from "./own-database.ts";
 import type { Settings } from "../properties/database-properties.ts";
@@ -49,6 +51,7 @@ export function restoreServer(
     },
     ...fromOutside(sessions(settings, settings.maintenanceDatabase)),
     ...asked(sessions(settings, settings.maintenanceDatabase)),
+    ...roles(sessions(settings, settings.maintenanceDatabase)),
     ...fromInside((database) => sessions(settings, database)),
   };
 }
@@ -111,6 +114,18 @@ function fromOutside(session: Session) {
         await endSessions(client, database);
         await explained(`renaming of database ${quoted(database)}`, () => rename(client, database, to));
       }),
+  };
+}
+
+/** What a restore makes of roles, each marked as its own until it has ended. */
+function roles(session: Session) {
+  return {
+    makeRoles: (planned: readonly PlannedRole[], run: string, signal: AbortSignal) =>
+      session("creation of roles", signal, (client) => makeRoles(client, planned, run)),
+    dropMadeRoles: (run: string, signal: AbortSignal) =>
+      session("dropping of roles", signal, (client) => dropMadeRoles(client, run)),
+    keepMadeRoles: (run: string, signal: AbortSignal) =>
+      session("roles of a restore", signal, (client) => keepMadeRoles(client, run)),
   };
 }
 

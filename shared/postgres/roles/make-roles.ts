@@ -36,15 +36,28 @@ export async function makeRoles(
   return made;
 }
 
-/** Those that the run has made, each as long as nothing else came to depend on it; answers with those that had to stay, and why. */
-export async function dropMadeRoles(client: pg.Client, run: string): Promise<ReadonlyMap<string, string>> {
-  const stayed = new Map<string, string>();
-  for (const name of await madeBy(client, run))
-    await client.query(`DROP ROLE ${pg.escapeIdentifier(name)}`).catch((error: unknown) => {
-      stayed.set(name, error instanceof Error ? error.message : String(error));
-    });
-  return stayed;
+export type DroppedRoles = {
+  readonly dropped: readonly string[];
+  readonly stayed: readonly { readonly name: string; readonly why: string }[];
+};
+
+/** Those that the run has made, each unless something else came to depend on it. */
+export async function dropMadeRoles(client: pg.Client, run: string): Promise<DroppedRoles> {
+  const dropped: string[] = [];
+  const stayed: { name: string; why: string }[] = [];
+  for (const name of await madeBy(client, run)) {
+    try {
+      await client.query(`DROP ROLE ${pg.escapeIdentifier(name)}`);
+      dropped.push(name);
+    } catch (error) {
+      if ((error as { code?: string }).code !== DEPENDENT_OBJECTS) throw error;
+      stayed.push({ name, why: [error, (error as { detail?: string }).detail ?? ""].join(": ") });
+    }
+  }
+  return { dropped, stayed };
 }
+
+const DEPENDENT_OBJECTS = "2BP01";
 
 /** They are roles like all others from now on. */
 export async function keepMadeRoles(client: pg.Client, run: string): Promise<void> {
