@@ -54,7 +54,7 @@ export async function databaseOfManyRoles(server: TestServer): Promise<ManyRoles
      GRANT SELECT (name) ON hire.owner TO ${r}; ALTER TABLE hire.equipment ENABLE ROW LEVEL SECURITY;
      CREATE POLICY own_rows ON hire.equipment TO ${R} USING (seniority > 1);
      ALTER DEFAULT PRIVILEGES IN SCHEMA hire GRANT SELECT ON TABLES TO ${r}; RESET ROLE;
-     ALTER TABLE "Odd Names".empty OWNER TO ${a}; GRANT CREATE ON SCHEMA "Odd Names" TO ${a}`,
+     ALTER LARGE OBJECT 20001 OWNER TO ${a}; GRANT CREATE ON SCHEMA "Odd Names" TO ${a}`,
   );
   await client.end();
   return {
