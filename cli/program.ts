@@ -29,6 +29,7 @@ export type WithSession = (
   work: (session: Session) => Promise<Exit>,
 ) => Promise<void>;
 
+const EXCLUDE = "dump these tables without their rows, instead of those that the installation leaves out";
 const NAME = "name of a backup as list has it, or latest";
 const YES = "go on without a question: the name of the database";
 
@@ -107,10 +108,7 @@ function working(program: Command, doing: Doing): void {
     .option("--label <text>", "a text that the backup bears")
     .option("--pin [reason]", "no cull removes it")
     .option("--if-older-than <duration>", "take none if there is one that is younger: 23h, 30m, 2d")
-    .option(
-      "--exclude-table-data <pattern...>",
-      "dump these tables without their rows, instead of those that the installation leaves out",
-    )
+    .option("--exclude-table-data <pattern...>", EXCLUDE)
     .description("take a backup now")
     .action((options: BackupOptions) => doing((session) => backup(session, options)));
   const restoring = (name: string, description: string) =>
