@@ -130,7 +130,7 @@ describe("the console's page", { skip: SKIP }, () => {
     await dialog().getByText("Restored: the application runs").waitFor();
 
     const told = (await dialog().textContent()) ?? "";
-    assert.match(told, /frontend has stopped.*server has stopped.*the restored database is live.*is ready/);
+    assert.match(told, /has stopped.*has stopped.*the restored database is live.*is ready/);
     assert.match(told, /Counted: [\d,]+ rows.*Downtime: .*undo restore-[0-9a-f]{24}/);
     assert.deepEqual(await given.stage.fingerprint(), given.stage.original);
     assert.deepEqual(given.cluster.replicas(), REPLICAS);

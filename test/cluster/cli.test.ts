@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import type { Readable } from "node:stream";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -89,6 +90,46 @@ describe("kubectl dormouse", () => {
     assert.equal(await relays(), 0);
   });
 
+  it("shows the console from zero pods, by a relay that ends with it", async () => {
+    await asleep(dormouse, "dormouse-restore");
+    const options = ["-n", dormouse.namespace, "--kubeconfig", join(folder, "person")];
+    const running = execa("dist/kubectl-dormouse", ["console", "--no-browser", ...options], {
+      reject: false,
+    });
+    const [address = ""] = await firstMatch(running.stdout, /http:\/\/127\.0\.0\.1:\d+\/#\S+/);
+    const { origin, hash } = new URL(address);
+    const post = (path: string, body: unknown) =>
+      fetch(`${origin}${path}`, { method: "POST", headers: { origin }, body: JSON.stringify(body) });
+
+    const { session } = (await (await post("/session", { key: hash.slice(1) })).json()) as {
+      session: string;
+    };
+    const headers = { "x-dormouse-session": session };
+    const overview = await (await fetch(`${origin}/overview`, { headers })).text();
+
+    assert.match(overview, /"database":"hets"/);
+    assert.match(overview, /"nextPing":"\d{4}-/);
+    assert.equal(await relays(), 1);
+    running.kill("SIGINT");
+    assert.equal((await running).exitCode, 0);
+    assert.equal(await relays(), 0);
+  });
+
+  it("leaves a relay that ends by itself when the program is killed", async () => {
+    const running = ask("person", "doctor");
+    while ((await relays()) === 0) await new Promise((resolve) => setTimeout(resolve, 200));
+    running.kill("SIGKILL");
+    await running;
+
+    const [relay] = await dormouse.pods(RELAYS);
+    assert.ok(relay !== undefined);
+    const left = JSON.parse(await dormouse.kubectl(`get pods -l ${RELAYS} -o json`)) as {
+      readonly items: readonly { readonly spec: { readonly activeDeadlineSeconds?: number } }[];
+    };
+    assert.ok(left.items.every(({ spec }) => (spec.activeDeadlineSeconds ?? Infinity) <= 3_600));
+    await dormouse.kubectl(`delete pods -l ${RELAYS} --wait=true --grace-period=1`);
+  });
+
   it("names the right that is missing, and the Role that has it", async () => {
     const { exitCode, stderr } = await ask("stranger", "list");
 
@@ -106,3 +147,16 @@ describe("kubectl dormouse", () => {
     assert.match(stderr, /there is no Dormouse in the namespace default/);
   });
 });
+
+/** Of what a process prints, when it has printed that. */
+function firstMatch(stream: Readable, pattern: RegExp): Promise<RegExpExecArray> {
+  let said = "";
+  return new Promise((resolve, reject) => {
+    stream.setEncoding("utf8").on("data", (part: string) => {
+      said += part;
+      const found = pattern.exec(said);
+      if (found !== null) resolve(found);
+    });
+    stream.once("end", () => reject(new Error(`it ended without ${String(pattern)}: ${said}`)));
+  });
+}
