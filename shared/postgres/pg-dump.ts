@@ -3,8 +3,9 @@ import type { DatabaseInspection } from "./preflight.ts";
 import { pgOptions } from "./properties/session-settings.ts";
 import { DormouseError, type ErrorCode } from "../errors.ts";
 import {
-  runInto,
+  INHERITED,
   runTool,
+  runWriting,
   type Command,
   type ExplainExit,
   type Limits,
@@ -55,9 +56,15 @@ export function startDump(dumping: Dumping, signal: AbortSignal): RunningDump {
   return { archive: running.output, warnings: () => running.stderr.lines() };
 }
 
-/** Starts `pg_dump -Fc` into an open, empty file. At its end it goes back and fills in where the data of each table lie. */
+/**
+ * Starts `pg_dump -Fc` into the empty file behind `fd`, whatever its name leads to meanwhile. At its end it goes back and
+ * fills in where the data of each table lie. Not by its standard output: from 18 on it only appends to that.
+ */
 export function startDumpInto(fd: number, dumping: Dumping, signal: AbortSignal): WritingTool {
-  return runInto(fd, dumpCommand(dumping), dumping.options, { explain: explainer(dumping), signal });
+  const command = dumpCommand(dumping);
+  const intoFile = [`--file=${INHERITED}`, "--no-sync", ...command.arguments];
+  const given = { ...command, arguments: intoFile, inherits: fd };
+  return runWriting(given, dumping.options, { explain: explainer(dumping), signal });
 }
 
 function dumpCommand({ tools, libpq, options, request }: Dumping): Command {

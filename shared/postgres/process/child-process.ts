@@ -42,7 +42,7 @@ export type RunningTool = {
   stop(reason: Error): void;
 };
 
-/** A child that writes into a descriptor of ours. */
+/** A child that writes into a file of ours. */
 export type WritingTool = {
   /** Resolves when it has ended with 0. */
   readonly ended: Promise<void>;
@@ -88,14 +88,13 @@ export function runTool(
   return { pid, stdin, output: output(), drain, stderr, stop };
 }
 
-/** Starts a client tool that reads nothing and writes its output to `fd`, from wherever that stands. */
-export function runInto(
-  fd: number,
+/** Starts a client tool that reads nothing, prints nothing, and writes the file that it inherits. */
+export function runWriting(
   command: Command,
   limits: Limits,
   { explain, signal }: { readonly explain: ExplainExit; readonly signal: AbortSignal },
 ): WritingTool {
-  const child = spawnWith(command, ["ignore", fd as 4, "pipe"]);
+  const child = spawnWith(command, ["ignore", "ignore", "pipe", ...inherited(command)]);
   const { stderr, stop, succeeded } = tie(child, command, { explain, signal, letGo: () => undefined });
   const bonds = bind(command, limits, stop);
   bonds.dog.waiting();
@@ -175,7 +174,7 @@ async function* watched(stdout: PipeReader, dog: Watchdog): AsyncGenerator<Uint8
 }
 
 /** Any descriptor will do; the types know the first ten. */
-type Stdio = readonly ["ignore" | 3, 4, "pipe", ...(readonly [] | readonly [5])];
+type Stdio = readonly ["ignore" | 3, "ignore" | 4, "pipe", ...(readonly [] | readonly [5])];
 
 function spawnWith({ file, arguments: args, environment }: Command, stdio: Stdio) {
   return execa(file, args, {
@@ -190,10 +189,13 @@ function spawnWith({ file, arguments: args, environment }: Command, stdio: Stdio
   });
 }
 
+function inherited({ inherits }: Command): readonly [] | readonly [5] {
+  return inherits === undefined ? [] : [inherits as 5];
+}
+
 function spawnTool(command: Command) {
   const { input, output } = childPipes();
-  const inherited = command.inherits === undefined ? ([] as const) : ([command.inherits as 5] as const);
-  const child = spawnWith(command, [input.childs as 3, output.childs as 4, "pipe", ...inherited]);
+  const child = spawnWith(command, [input.childs as 3, output.childs as 4, "pipe", ...inherited(command)]);
   // The child has its ends now, and the pipes end with it.
   closeSync(input.childs);
   closeSync(output.childs);
