@@ -52,6 +52,7 @@ export type ErrorCode =
   | "rollback_pending"
   | "run_superseded"
   | "undo_unavailable"
+  | "rehearsal_gave_way"
   | "rows_differ"
   | "values_differ"
   | "database_not_ours"

@@ -24,7 +24,7 @@ export type DatabaseStatus = {
 
 /** What a person has to do. */
 export type Todo = {
-  readonly kind: "none" | "failed" | "suspect" | "stale" | "bucket";
+  readonly kind: "none" | "failed" | "suspect" | "unproved" | "stale" | "bucket";
   /** What is the matter. */
   readonly text: string;
   /** What to do about it, where it is told; commands of this program in backquotes. */
@@ -110,6 +110,7 @@ function todoOf(known: Omit<DatabaseStatus, "todo">, findings: Examination["find
     ...(newest === undefined ? [NO_BACKUP] : []),
     ...failedBackup(known),
     ...suspect(known),
+    ...unproved(known),
     ...stale.map(({ detail, fix }): Todo => ({ kind: "stale", text: detail, advice: fix })),
     ...behind(known),
   ];
@@ -133,6 +134,19 @@ function suspect({ newest }: Known): Todo[] {
   if (newest?.suspicion === undefined) return [];
   const advice = "look with `diff`, then `acknowledge` it or restore";
   return [{ kind: "suspect", text: `the newest backup is suspect: ${newest.suspicion.detail}`, advice }];
+}
+
+function unproved({ newest }: Known): Todo[] {
+  const failed = newest?.manifest.verification.failed;
+  if (failed === undefined) return [];
+  const text = `the rehearsal of the newest backup failed: ${failed.message}`;
+  return [
+    {
+      kind: "unproved",
+      text,
+      advice: `look with \`run ${failed.run}\`, take another backup and rehearse it`,
+    },
+  ];
 }
 
 /** One backup may just be on its way. */

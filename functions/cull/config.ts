@@ -26,6 +26,10 @@ export const cullConfig = z.object({
     { from: 0, to: 10_000, unset: 30 },
     "How old the newest backup of a database may be before each run says so by `dev.dormouse.backup.stale`. Set it where backups are not taken daily. 0: it never does.",
   ),
+  REHEARSAL_STALE_DAYS: wholeNumber(
+    { from: 0, to: 10_000, unset: 0 },
+    "How long ago the last good rehearsal of a database may have been before each run says so by `dev.dormouse.rehearsal.stale`. Set it where rehearsals are scheduled, to twice their interval. 0: it never does.",
+  ),
   MAX_REMOVALS: wholeNumber(
     { from: 1, to: 100_000, unset: 200 },
     "How many backups one run removes at most; the next one goes on. It bounds what a wrong count costs; raise it to empty a full volume.",

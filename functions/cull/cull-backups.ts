@@ -44,6 +44,7 @@ export async function cullBackups(
   for (const plan of plans) {
     tellRefusal(deps, context, plan);
     tellStaleness(deps, context, plan);
+    tellStaleRehearsal(deps, context, plan);
   }
   const done = await removePlanned(deps, request, context, plans);
   const report = toReport(deps, request, { listing, plans, ...done });
@@ -92,6 +93,24 @@ function tellStaleness(deps: CullDependencies, context: RunContext, { database, 
   deps.log.warn("backup stale", { run: context.run.id, place, database, why });
   const data = { run: context.run.id, place, database, staleness };
   announce(deps, context, { type: "dev.dormouse.backup.stale", subject: newest, data } satisfies CullEvent);
+}
+
+/** The restore function cannot say that nothing wakes it, either. Marks lie on the volume, and come to the bucket later. */
+function tellStaleRehearsal(
+  deps: CullDependencies,
+  context: RunContext,
+  { database, staleRehearsal }: CullPlan,
+): void {
+  const { place } = deps;
+  if (staleRehearsal === undefined || place !== "volume") return;
+  const { newest = database, detail: why } = staleRehearsal;
+  deps.log.warn("rehearsal stale", { run: context.run.id, database, why });
+  const data = { run: context.run.id, place, database, staleness: staleRehearsal };
+  announce(deps, context, {
+    type: "dev.dormouse.rehearsal.stale",
+    subject: newest,
+    data,
+  } satisfies CullEvent);
 }
 
 type Done = Pick<CullOutcome, "removed" | "remaining"> & {

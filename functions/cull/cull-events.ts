@@ -11,8 +11,8 @@ export type CullEvent =
       readonly data: { readonly run: string; readonly database: string; readonly suspicion: Suspicion };
     }
   | {
-      readonly type: "dev.dormouse.backup.stale";
-      /** The newest backup, or the database if it has none that was verified. */
+      readonly type: "dev.dormouse.backup.stale" | "dev.dormouse.rehearsal.stale";
+      /** The newest backup, or the last that a rehearsal proved, or the database if it has none. */
       readonly subject: string;
       readonly data: {
         readonly run: string;

@@ -31,6 +31,7 @@ export type DatabasePlan = {
   readonly refusal?: CullRefusal;
   readonly suspicion?: Suspicion;
   readonly staleness?: Staleness;
+  readonly staleRehearsal?: Staleness;
 };
 
 export type LegacyPlan = { readonly remove: readonly Removal[]; readonly kept: number };
@@ -52,7 +53,15 @@ export function toRemoval({ backup, reason }: RemovedBackup): Removal {
   return { name: backup.name, database: backup.database, sizeBytes: backup.sizeBytes, reason };
 }
 
-export function toPlan({ database, keep, remove, refusal, suspicion, staleness }: CullPlan): DatabasePlan {
+export function toPlan({
+  database,
+  keep,
+  remove,
+  refusal,
+  suspicion,
+  staleness,
+  staleRehearsal,
+}: CullPlan): DatabasePlan {
   return {
     database,
     keep: keep.map(({ backup, reasons }) => ({ name: backup.name, reasons })),
@@ -60,5 +69,6 @@ export function toPlan({ database, keep, remove, refusal, suspicion, staleness }
     ...(refusal === undefined ? {} : { refusal }),
     ...(suspicion === undefined ? {} : { suspicion }),
     ...(staleness === undefined ? {} : { staleness }),
+    ...(staleRehearsal === undefined ? {} : { staleRehearsal }),
   };
 }

@@ -103,5 +103,6 @@ function readPolicy(config: CullConfig) {
     ...keepPolicy(config, config.NUM_BACKUPS),
     suspectDropPercent: config.SUSPECT_DROP_PERCENT,
     staleHours: config.STALE_HOURS,
+    rehearsalStaleDays: config.REHEARSAL_STALE_DAYS,
   };
 }

@@ -48,6 +48,14 @@ export const restoreConfig = z.object({
     { from: 1, to: 64 },
     "Connections of pg_restore. Lower it to spare a server that others use. Unset: as many as archive and server have use for (max_parallel_maintenance_workers, half of the free connections, the number of tables, their size); the step `loaded` says which decided.",
   ),
+  REHEARSAL_JOBS: wholeNumber(
+    { from: 1, to: 64, unset: 1 },
+    "Connections of pg_restore in a rehearsal. Raise it where rehearsals take too long and the server has processors to spare.",
+  ),
+  SERVER_DISK_GIB: wholeNumber(
+    { from: 1, to: 1_000_000 },
+    "Size of the disk of the server's databases. A rehearsal that would fill more than nine tenths of it is refused. Unset: no server tells, and its room is not looked at.",
+  ),
   UNDO_HOURS: wholeNumber(
     { from: 1, to: 8_760, unset: 48 },
     "How long the old database is kept after a restore, so that it can be undone. Lower it where there is no room for two.",

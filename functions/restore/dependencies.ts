@@ -105,6 +105,8 @@ function readSettings(config: RestoreConfig): Omit<RestoreSettings, "database" |
     stopLimitMs: config.WORKLOAD_STOP_SECONDS * 1_000,
     readyLimitMs: config.WORKLOAD_READY_SECONDS * 1_000,
     busyForMs: config.BUSY_WAIT_SECONDS * 1_000,
+    rehearsalJobs: config.REHEARSAL_JOBS,
+    serverDiskBytes: config.SERVER_DISK_GIB === undefined ? undefined : config.SERVER_DISK_GIB * 2 ** 30,
   };
 }
 

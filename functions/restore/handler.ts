@@ -5,10 +5,15 @@ import { choiceOf } from "../../shared/postgres/databases/load-choice.ts";
 import { parseWanted } from "./plan/restorable.ts";
 import { nearestHint, offeringNearest } from "../../shared/catalog/offer-nearest.ts";
 import { DormouseError } from "../../shared/errors.ts";
+import { provedAlready } from "./rehearsal/proved-already.ts";
+import { rehearsalIn } from "./rehearsal/requested-by-event.ts";
 import { restore } from "./restore.ts";
+import type { IncomingEvent } from "../../shared/http/cloud-event.ts";
 import type { RestoreDependencies, RestoreRequest } from "./restoring.ts";
 import { showRestores } from "./show-restores.ts";
 import { readBody } from "../../shared/http/read-body.ts";
+
+const PING = "dev.knative.sources.ping";
 
 const databaseName = z
   .string()
@@ -53,6 +58,7 @@ const requestSchema = z.discriminatedUnion("kind", [
     strategy: z.enum(["swap", "in-place", "rehearse", "beside"]),
     target: z.string().optional(),
     fromElsewhere: z.boolean().optional(),
+    ifUnproven: z.boolean().optional(),
     ...choice,
     dryRun: z.boolean(),
   }),
@@ -67,18 +73,23 @@ export function restoreHandler(deps: RestoreDependencies, wake: (eventSource: st
     covers: (name: string) => name === database,
     databaseOf: () => database,
     parseBody: (body: unknown) => parse(body, deps),
-    parseEvent(): never {
+    parseEvent({ type, data }: { readonly type: string; readonly data?: unknown }): RestoreRequest {
+      const rehearsal = type === PING ? rehearsalIn(data, database) : undefined;
+      if (rehearsal !== undefined) return rehearsal;
       throw new DormouseError("event_unsupported", "no event starts a restore", {
-        hint: "a ping wakes what is unfinished; POST a filename to restore",
+        hint: "a ping wakes what is unfinished, or asks for a rehearsal; POST a filename to restore",
       });
     },
-    async onEvent(event: { readonly type: string; readonly source: string }): Promise<boolean> {
-      if (event.type !== "dev.knative.sources.ping") return false;
+    async onEvent(event: IncomingEvent): Promise<boolean> {
+      if (event.type !== PING || rehearsalIn(event.data, database) !== undefined) return false;
       await wake(event.source);
       return true;
     },
     verbsOf: (): readonly [Verb] => ["restore"],
-    work: (context: RunContext) => restore(deps, requestSchema.parse(context.run.request), context),
+    work: async (context: RunContext) => {
+      const request = requestSchema.parse(context.run.request);
+      return (await provedAlready(deps, request, context)) ?? restore(deps, request, context);
+    },
     show: (signal: AbortSignal) => showRestores(deps, signal),
   };
 }

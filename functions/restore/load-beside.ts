@@ -12,6 +12,8 @@ import { readJournal, type Restoring, writeJournal } from "./restoring.ts";
 import { type Load, verifyArchive } from "./verify-archive.ts";
 
 const LOOK_EVERY_MS = 2_000;
+/** How its sessions are called, for who looks at what a server is busy with. */
+const REHEARSING = { application_name: "dormouse rehearsal" };
 
 /**
  * Verifies the archive and loads it into the database that the journal names, which is new; then ANALYZE, and what
@@ -34,12 +36,14 @@ export async function loadBeside(restoring: Restoring, toLoad: Load): Promise<vo
   const { file, demands } = verified;
   const { rolesToMake } = await refuseUnmet(restoring, { strategy, backup, choice, demands });
   await makeMissingRoles(restoring, rolesToMake);
-  const settings = await server.settingsOfLoad(database, backup.manifest?.settings, signal);
+  const noted = await server.settingsOfLoad(database, backup.manifest?.settings, signal);
+  const isRehearsal = EFFECTS[strategy].drops;
+  const settings = isRehearsal ? { ...noted, ...REHEARSING } : noted;
   const request = { database: loaded, file, format: backup.format, settings, choice };
   const expectedBytes = backup.manifest?.content.databaseBytes;
   const load = (given: number) =>
     watched(restoring, expectedBytes, () => tools.load({ ...request, jobs: given }, signal));
-  let { jobs, why } = await server.chooseJobs(sizeOf(backup), signal);
+  let { jobs, why } = isRehearsal ? gently(restoring) : await server.chooseJobs(sizeOf(backup), signal);
   await load(jobs).catch(async (error: unknown) => {
     const { code, message } = asDormouseError(error);
     if (backup.format !== "custom" || code !== "restore_failed" || !mayBeChance(message)) throw error;
@@ -50,8 +54,13 @@ export async function loadBeside(restoring: Restoring, toLoad: Load): Promise<vo
   });
   await step("loaded", { database: loaded, bytes: await server.sizeBytes(loaded, signal), jobs, why });
   const compared = await compareLoaded(restoring, toLoad, { tables: verified.tables, settings });
-  if (!EFFECTS[strategy].drops) await server.copyProperties(likeness, loaded, signal);
+  if (!isRehearsal) await server.copyProperties(likeness, loaded, signal);
   await writeJournal(restoring, { phase: "loaded", compared });
+}
+
+/** A rehearsal takes its time. */
+function gently({ settings }: Restoring): { jobs: number; why: string } {
+  return { jobs: settings.rehearsalJobs, why: "REHEARSAL_JOBS says so" };
 }
 
 function sizeOf({ format, manifest }: Restorable): LoadSize {

@@ -8,6 +8,7 @@ import { findDoubts, type Doubt } from "./journal/doubts-of.ts";
 import { lookAtArchive } from "./look-at-archive.ts";
 import type { Load } from "./verify-archive.ts";
 import { unmetNeeds, type Blocker } from "./plan/blockers.ts";
+import { rehearsalRoom } from "./rehearsal/room.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import { planRestore, type RestorePlan } from "./plan/restore-plan.ts";
 import { EFFECTS, type Strategy } from "./plan/strategy.ts";
@@ -33,7 +34,11 @@ export async function toPlan(
   const found = { strategy, database, backup, fromElsewhere, choice, target, facts, demands, lacks };
   const plan = planRestore({ ...found, workloads, warnings: [...warnings, ...unwoken] });
   const doubtful = (await findDoubts(planning, signal)).filter(({ stops: isStop }) => isStop).map(toBlocker);
-  const around = [...doubtful, ...unsafeTools(backup, tools), ...(await withoutRoom(planning, backup))];
+  const around = [
+    ...doubtful,
+    ...unsafeTools(backup, tools),
+    ...(await withoutRoom(planning, strategy, backup)),
+  ];
   const blockers = [...around, ...plan.blockers];
   return { plan: { ...plan, blockers }, facts };
 }
@@ -44,8 +49,14 @@ async function listOmissions({ connection, settings, signal }: Planning): Promis
   return fatalOmissions(lacks, new Set());
 }
 
-async function withoutRoom({ files }: Planning, backup: Restorable | undefined): Promise<Blocker[]> {
-  return backup === undefined ? [] : copyRoomBlockers(backup.name, await files.room(backup));
+async function withoutRoom(
+  planning: Planning,
+  strategy: Strategy,
+  backup: Restorable | undefined,
+): Promise<Blocker[]> {
+  if (backup === undefined) return [];
+  const copy = copyRoomBlockers(backup.name, await planning.files.room(backup));
+  return EFFECTS[strategy].drops ? [...copy, ...(await rehearsalRoom(planning, backup))] : copy;
 }
 
 /** What such a restore has stopped or changed is unknown: the replicas that are seen now may be those that it left. */

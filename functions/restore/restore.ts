@@ -12,6 +12,7 @@ import { settleForSure, settleOthers } from "./journal/settle-failed.ts";
 import { resetLimit, settle, stepAfter } from "./journal/settle-restore.ts";
 import { refuseBlocked, toPlan } from "./plan-restore.ts";
 import type { RestorePlan } from "./plan/restore-plan.ts";
+import { noteFailure } from "./rehearsal/note-failure.ts";
 import { EFFECTS } from "./plan/strategy.ts";
 import {
   hasBegun,
@@ -43,7 +44,7 @@ export async function restore(
     // The record is left to the next process: no step of this one goes there.
     const { run, meanwhile } = context;
     if (asDormouseError(error).code === "rollback_pending")
-      announceFailure(deps, { run, meanwhile }, "unsettled", error);
+      announceFailure(deps, { run, meanwhile }, "restore.unsettled", error);
     throw error;
   }
 }
@@ -58,7 +59,7 @@ async function restoreOrSettle(open: OpenRestore, request: RestoreRequest): Prom
     if (open.signal.aborted || isOwnedElsewhere(asDormouseError(error).code)) throw error;
     const result = hasBegun(open) ? await settleForSure(open, error) : undefined;
     if (result === undefined) {
-      announceFailure(open, open, "rolledback", error);
+      await announceEnd(open, request, error);
       throw error;
     }
     announceResult(open, result);
@@ -141,21 +142,30 @@ async function settled(restoring: Restoring, run: Run): Promise<RestoreResult> {
   );
 }
 
+/** A rehearsal that failed has taken nothing back from anybody: it says something of a backup. */
+async function announceEnd(open: OpenRestore, request: RestoreRequest, error: unknown): Promise<void> {
+  const isRehearsal = request.kind === "restore" && EFFECTS[request.strategy].drops;
+  if (!isRehearsal) return announceFailure(open, open, "restore.rolledback", error);
+  if (hasBegun(open)) await noteFailure(open, error);
+  announceFailure(open, open, "rehearsal.failed", error);
+}
+
 function announceResult(open: OpenRestore, result: RestoreResult): void {
-  const { needsBackup } = EFFECTS[result.strategy];
-  const type = needsBackup ? "dev.dormouse.restore.completed" : "dev.dormouse.restore.undone";
+  const { needsBackup, drops } = EFFECTS[result.strategy];
+  const restored = needsBackup ? "dev.dormouse.restore.completed" : "dev.dormouse.restore.undone";
+  const type = drops ? "dev.dormouse.rehearsal.completed" : restored;
   announce(open, open, { type, subject: result.source, data: result } satisfies RestoreEvent);
 }
 
 function announceFailure(
   deps: RestoreDependencies,
   context: Pick<RunContext, "run" | "meanwhile">,
-  what: "rolledback" | "unsettled",
+  what: "restore.rolledback" | "restore.unsettled" | "rehearsal.failed",
   error: unknown,
 ): void {
   const { database } = deps.settings;
   announce(deps, context, {
-    type: `dev.dormouse.restore.${what}`,
+    type: `dev.dormouse.${what}`,
     subject: database,
     data: { run: context.run.id, database, problem: problemFrom(error) },
   } satisfies RestoreEvent);

@@ -21,6 +21,10 @@ export type RestoreSettings = {
   readonly readyLimitMs: number;
   /** How long another run of the database is waited for before a restore begins. */
   readonly busyForMs: number;
+  /** Connections of pg_restore in a rehearsal, which takes its time. */
+  readonly rehearsalJobs: number;
+  /** How large the server's disk is, where the operator says so. */
+  readonly serverDiskBytes?: number | undefined;
 };
 
 /** What the function restores with: one for all its runs. What it takes a safety backup with is among it. */
@@ -44,6 +48,8 @@ export type RestoreRequest =
       readonly target?: string | undefined;
       /** Lifts the blocker of a backup that another installation took. */
       readonly fromElsewhere?: boolean | undefined;
+      /** Nothing is to be done where the latest backup has been proved. */
+      readonly ifUnproven?: boolean | undefined;
       readonly dryRun: boolean;
     })
   | { readonly kind: "undo"; readonly run: string; readonly dryRun: boolean };

@@ -6,6 +6,7 @@ import type { Found } from "./find-wanted.ts";
 import type { RestoreJournal } from "./journal/journal.ts";
 import { makeMissingRoles } from "./journal/roles-of-run.ts";
 import { NOTHING_STOPPED, readResult, type RestoreResult } from "./journal/restore-result.ts";
+import { givingWay } from "./rehearsal/give-way.ts";
 import { loadBeside } from "./load-beside.ts";
 import type { Load } from "./verify-archive.ts";
 import type { Restorable } from "./plan/restorable.ts";
@@ -23,7 +24,7 @@ export async function carryOutRestore(
   const { strategy, backup, choice, undone, target } = found;
   const { run, server, settings, signal } = restoring;
   const { database } = settings;
-  const { loads, swaps } = EFFECTS[strategy];
+  const { loads, swaps, drops } = EFFECTS[strategy];
   const kept = swaps && exists ? { kept: runDatabase(database, "before", run.id) } : {};
   if (undone !== undefined) {
     // The same swap with the database that was kept; what is live now is kept in its turn.
@@ -43,7 +44,8 @@ export async function carryOutRestore(
   await beginJournal(restoring, { ...choice, ...begun, ...kept, ...roles });
   // The owner of the database may be among them.
   await makeMissingRoles(restoring, rolesToMake);
-  await loadBeside(restoring, load);
+  if (drops) await givingWay(restoring, (own) => loadBeside(own, load));
+  else await loadBeside(restoring, load);
   return endLoad(restoring, load, target);
 }
 

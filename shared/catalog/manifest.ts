@@ -118,7 +118,12 @@ const manifestSchema = z.looseObject({
     })
     .optional(),
   warnings: z.array(z.string()),
-  verification: z.looseObject({ level: verificationLevel, at: instant }),
+  verification: z.looseObject({
+    level: verificationLevel,
+    at: instant,
+    /** The rehearsal since which nothing more than `read` is proved. */
+    failed: z.looseObject({ run: z.string(), code: z.string(), message: z.string() }).optional(),
+  }),
   /** One command line that restores the archive without Dormouse. */
   restoreByHand: z.string(),
   /** Of all but the marks and itself; see `signed-content.ts`. */

@@ -51,6 +51,7 @@ export const STATUS = {
   rollback_pending: 503,
   run_superseded: 503,
   undo_unavailable: 422,
+  rehearsal_gave_way: 503,
   rows_differ: 500,
   values_differ: 500,
   database_not_ours: 422,

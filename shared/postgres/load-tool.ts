@@ -30,13 +30,14 @@ export function startLoad(
   given: Pick<Command, "arguments" | "inherits"> & { readonly database: string; readonly settings: Settings },
   signal: AbortSignal,
 ): RunningTool {
+  const { application_name: name = "dormouse", ...settings } = given.settings;
   const limits: Limits = { deadlineMs: options.deadlineMs, stallMs: options.deadlineMs };
   return runTool(
     {
       file: `${tools.binDir}/${tool}`,
       arguments: given.arguments,
       inherits: given.inherits,
-      environment: { ...libpq.environment, PGOPTIONS: pgOptions(given.settings) },
+      environment: { ...libpq.environment, PGAPPNAME: name, PGOPTIONS: pgOptions(settings) },
       secrets: options.secrets,
     },
     limits,

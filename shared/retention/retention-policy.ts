@@ -37,6 +37,8 @@ export type RetentionPolicy = KeepPolicy & {
   readonly suspectDropPercent: number;
   /** How old the newest backup may be before it is reported; see `staleness.ts`. */
   readonly staleHours: number;
+  /** How long ago the last good rehearsal may have been. 0: it may have been ever, or never. */
+  readonly rehearsalStaleDays: number;
 };
 
 export type CullContext = {

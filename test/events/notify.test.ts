@@ -99,7 +99,7 @@ describe("telling people", () => {
       assert.match(
         text(kind, field),
         new RegExp(
-          `^${head.replace("(prod)", "\\(prod\\)")}\\ncompared: 3 tables, 1000 rows\\ndowntime: 0.1 s`,
+          `^${head.replace("(prod)", "\\(prod\\)")}\\nrows counted: 3 tables, 1000 rows\\ndowntime: 0.1 s`,
         ),
       );
     assert.equal(text("json", "type"), "info");

@@ -15,6 +15,7 @@ export const KEEP_NOTHING: RetentionPolicy = {
   legacy: true,
   suspectDropPercent: 50,
   staleHours: 0,
+  rehearsalStaleDays: 0,
 };
 
 /** The fields by name: a manifest may hold others, which `Omit` cannot tell apart. */

@@ -3,6 +3,7 @@ import { newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import { isAhead, keepReasons, type KeepReason } from "../../../shared/retention/keep-rules.ts";
 import { hiding, type Oddity } from "../../../shared/retention/oddities.ts";
 import type { CullContext, RetentionPolicy } from "../../../shared/retention/retention-policy.ts";
+import { findStaleRehearsal } from "./stale-rehearsal.ts";
 import { findStaleness, type Staleness } from "./staleness.ts";
 import { findSuspicion, type Suspicion } from "../../../shared/retention/suspicion.ts";
 
@@ -25,6 +26,7 @@ export type CullPlan = {
   readonly suspicion?: Suspicion;
   /** Changes nothing of what stays and goes. */
   readonly staleness?: Staleness;
+  readonly staleRehearsal?: Staleness;
 };
 
 /**
@@ -43,6 +45,7 @@ export function planCull(
   const suspicion = findSuspicion(ordered, policy.suspectDropPercent, odd);
   const refusal = describeRefusal(suspicion, odd) ?? hiddenRefusal(ordered, context);
   const staleness = findStaleness(ordered, policy.staleHours, context.now);
+  const staleRehearsal = findStaleRehearsal(ordered, policy.rehearsalStaleDays, context.now);
 
   const keep: KeptBackup[] = [];
   const remove: RemovedBackup[] = [];
@@ -61,6 +64,7 @@ export function planCull(
     ...(refusal === undefined ? {} : { refusal }),
     ...(suspicion === undefined ? {} : { suspicion }),
     ...(staleness === undefined ? {} : { staleness }),
+    ...(staleRehearsal === undefined ? {} : { staleRehearsal }),
   };
 }
 

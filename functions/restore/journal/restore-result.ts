@@ -55,13 +55,17 @@ export type RestoreEvent =
       readonly data: RestorePlan;
     }
   | {
-      readonly type: "dev.dormouse.restore.completed" | "dev.dormouse.restore.undone";
+      readonly type:
+        "dev.dormouse.restore.completed" | "dev.dormouse.restore.undone" | "dev.dormouse.rehearsal.completed";
       readonly subject: string;
       readonly data: RestoreResult;
     }
   | {
       /** Unsettled: it is neither complete nor taken back, and the next process goes on. */
-      readonly type: "dev.dormouse.restore.rolledback" | "dev.dormouse.restore.unsettled";
+      readonly type:
+        | "dev.dormouse.restore.rolledback"
+        | "dev.dormouse.restore.unsettled"
+        | "dev.dormouse.rehearsal.failed";
       readonly subject: string;
       readonly data: { readonly run: string; readonly database: string; readonly problem: Problem };
     };

@@ -133,6 +133,32 @@ export const RULES = {
         failing("dev.dormouse.restore.unsettled", textIn(data, "run"), data),
       ),
   },
+  "dev.dormouse.rehearsal.failed": {
+    when: "daily",
+    write: (subject, data, command) =>
+      trouble(
+        `rehearsal of ${subject} failed: the backup is not proved`,
+        problemLines(data, command),
+        failing("dev.dormouse.rehearsal.failed", subject, data),
+      ),
+  },
+  "dev.dormouse.rehearsal.stale": {
+    when: "daily",
+    write: (_, data, command) =>
+      trouble(
+        `no recent rehearsal of ${textIn(data, "database")}`,
+        [
+          describeDetail(data["staleness"]),
+          "Look at the runs of the restore function, then rehearse a backup.",
+          command("rehearse latest"),
+        ],
+        { trouble: { condition: `dev.dormouse.rehearsal.stale ${textIn(data, "database")}`, fault: "" } },
+      ),
+  },
+  "dev.dormouse.rehearsal.completed": {
+    when: "asked",
+    write: (subject, data, command) => news(`rehearsal of ${subject} is complete`, outcome(data, command)),
+  },
   "dev.dormouse.backup.completed": {
     when: "asked",
     write: (subject) => news(`backup ${subject} is complete`, []),

@@ -157,6 +157,14 @@ function asked(session: Session) {
           });
         return state === "committed";
       }),
+    /** Of all databases that this role may connect to. */
+    usedBytes: (signal: AbortSignal) =>
+      session("sizes of the databases", signal, async (client) => {
+        const sql = `SELECT sum(pg_database_size(datname)) AS bytes FROM pg_database
+          WHERE has_database_privilege(datname, 'CONNECT')`;
+        const { rows } = await client.query<{ bytes: string }>(sql);
+        return Number(rows[0]?.bytes ?? 0);
+      }),
     sizeBytes: (database: string, signal: AbortSignal) =>
       session("size of a database", signal, async (client) => {
         const sql = "SELECT pg_database_size(datname) AS bytes FROM pg_database WHERE datname = $1";

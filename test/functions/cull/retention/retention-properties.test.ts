@@ -24,6 +24,7 @@ describe("the plans of random catalogs", () => {
     legacy: fc.boolean(),
     suspectDropPercent: fc.integer({ min: 1, max: 100 }),
     staleHours: fc.constantFrom(0, 36),
+    rehearsalStaleDays: fc.constantFrom(0, 8),
   });
 
   /** Steps between backups may go backwards, as clocks do; rows may collapse. */

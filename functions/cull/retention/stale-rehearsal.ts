@@ -1,0 +1,40 @@
+import type { Backup } from "../../../shared/catalog/backup.ts";
+import type { Staleness } from "./staleness.ts";
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Of the backups of one database, newest first: whether too long ago none of them was loaded and compared. With 0 days
+ * nobody rehearses, and nothing is stale.
+ */
+export function findStaleRehearsal(
+  ordered: readonly Backup[],
+  staleDays: number,
+  now: Date,
+): Staleness | undefined {
+  if (staleDays === 0 || ordered.length === 0) return undefined;
+  const failed = ordered.find(({ manifest }) => manifest.verification.failed !== undefined);
+  const failure =
+    failed === undefined
+      ? ""
+      : `; the one of ${failed.name} failed: ${failed.manifest.verification.failed?.code}`;
+  const since = Math.min(...ordered.map(({ startedAt }) => startedAt.getTime()));
+  const [last] = ordered
+    .filter(({ manifest }) => manifest.verification.level !== "read")
+    .toSorted((a, b) => atOf(b) - atOf(a));
+  const ageDays = Math.floor((now.getTime() - (last === undefined ? since : atOf(last))) / DAY_MS);
+  if (ageDays < staleDays) return undefined;
+  if (last === undefined)
+    return {
+      detail: `no rehearsal has proved any backup of it, and the first one is ${ageDays} days old${failure}`,
+    };
+  return {
+    newest: last.name,
+    startedAt: last.startedAt.toISOString(),
+    detail: `the last good rehearsal, of ${last.name}, was ${ageDays} days ago, and ${staleDays} are allowed${failure}`,
+  };
+}
+
+function atOf({ manifest }: Backup): number {
+  return Date.parse(manifest.verification.at);
+}
