@@ -9,7 +9,7 @@ import { makeMissingRoles } from "./journal/roles-of-run.ts";
 import { refuseUnmet } from "./plan-restore.ts";
 import { EFFECTS } from "./plan/strategy.ts";
 import { readJournal, type Restoring, writeJournal } from "./restoring.ts";
-import { type Load, verifyArchive } from "./verify-archive.ts";
+import { type Load, verifyArchive } from "./archive/verify-archive.ts";
 
 const LOOK_EVERY_MS = 2_000;
 /** How its sessions are called, for who looks at what a server is busy with. */

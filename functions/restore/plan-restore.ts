@@ -5,8 +5,8 @@ import type { ArchiveDemands } from "../../shared/postgres/plain-dump/plain-dump
 import { DormouseError } from "../../shared/errors.ts";
 import type { Found } from "./find-wanted.ts";
 import { findDoubts, type Doubt } from "./journal/doubts-of.ts";
-import { lookAtArchive } from "./look-at-archive.ts";
-import type { Load } from "./verify-archive.ts";
+import { lookAtArchive } from "./archive/look-at-archive.ts";
+import type { Load } from "./archive/verify-archive.ts";
 import { unmetNeeds, type Blocker } from "./plan/blockers.ts";
 import { rehearsalRoom } from "./rehearsal/room.ts";
 import type { Restorable } from "./plan/restorable.ts";

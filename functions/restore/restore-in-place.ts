@@ -7,7 +7,7 @@ import { readResult, type RestoreResult } from "./journal/restore-result.ts";
 import { refuseUnmet } from "./plan-restore.ts";
 import { beginJournal, hasBegun, readJournal, type Restoring, writeJournal } from "./restoring.ts";
 import { restart } from "./swap-databases.ts";
-import { type Load, verifyArchive, type VerifiedArchive } from "./verify-archive.ts";
+import { type Load, verifyArchive, type VerifiedArchive } from "./archive/verify-archive.ts";
 import { ensureWakeUp, stoppedNow, stopWorkloads } from "./workloads/restart-workloads.ts";
 
 /** For a role that may not create databases: stop, safety backup, replace all content in one transaction, start. */

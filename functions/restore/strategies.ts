@@ -8,7 +8,7 @@ import { makeMissingRoles } from "./journal/roles-of-run.ts";
 import { NOTHING_STOPPED, readResult, type RestoreResult } from "./journal/restore-result.ts";
 import { givingWay } from "./rehearsal/give-way.ts";
 import { loadBeside } from "./load-beside.ts";
-import type { Load } from "./verify-archive.ts";
+import type { Load } from "./archive/verify-archive.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import { EFFECTS } from "./plan/strategy.ts";
 import { restoreInPlace } from "./restore-in-place.ts";

@@ -1,6 +1,6 @@
 import type { DatabaseChoice } from "../config/database-choice.ts";
 import { problemFrom } from "../errors.ts";
-import { listDatabases } from "../postgres/list-databases.ts";
+import { listDatabases } from "../postgres/databases/list-databases.ts";
 import type { ConnectionSettings } from "../postgres/session/connection.ts";
 import type { Check, Finding } from "./finding.ts";
 

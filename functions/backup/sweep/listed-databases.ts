@@ -3,7 +3,7 @@ import type { BackupDependencies } from "../../../shared/backup/taking-backup.ts
 import { isOwn, ownOrigins } from "../../../shared/catalog/origin.ts";
 import type { DatabaseChoice } from "../../../shared/config/database-choice.ts";
 import { problemFrom } from "../../../shared/errors.ts";
-import { listDatabases, type ListedDatabases } from "../../../shared/postgres/list-databases.ts";
+import { listDatabases, type ListedDatabases } from "../../../shared/postgres/databases/list-databases.ts";
 import { isAhead } from "../../../shared/retention/keep-rules.ts";
 import { isTransient, retrying } from "../../../shared/retry.ts";
 import { ALL_DATABASES, type Run, type RunContext } from "../../../shared/run/run.ts";

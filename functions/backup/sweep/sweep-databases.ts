@@ -3,7 +3,7 @@ import { retirementOf, type RetiredDatabases } from "../../../shared/backup/reti
 import type { DatabaseChoice } from "../../../shared/config/database-choice.ts";
 import { DormouseError, problemFrom } from "../../../shared/errors.ts";
 import { announce } from "../../../shared/events/announce.ts";
-import type { ListedDatabases } from "../../../shared/postgres/list-databases.ts";
+import type { ListedDatabases } from "../../../shared/postgres/databases/list-databases.ts";
 import type { Work } from "../../../shared/run/execute-run.ts";
 import { SWEPT } from "../../../shared/run/resume.ts";
 import { takeUp } from "../../../shared/run/resume-runs.ts";

@@ -13,7 +13,7 @@ import type { Settings } from "../../../shared/postgres/properties/database-prop
 import { progressOf } from "../../../shared/run/progress.ts";
 import { inspectDatabase } from "../../../shared/postgres/preflight.ts";
 import { readJournal, type Restoring } from "../restoring.ts";
-import type { Load } from "../verify-archive.ts";
+import type { Load } from "../archive/verify-archive.ts";
 import { EFFECTS } from "../plan/strategy.ts";
 
 const TELL_EVERY_MS = 2_000;

@@ -9,7 +9,7 @@ import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts"
 import type { CatalogListing } from "../../../shared/catalog/catalog.ts";
 import { findRestorable, parseWanted } from "../../../functions/restore/plan/restorable.ts";
 import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
-import { verifyArchive } from "../../../functions/restore/verify-archive.ts";
+import { verifyArchive } from "../../../functions/restore/archive/verify-archive.ts";
 import { findClientTools } from "../../../shared/postgres/client-tools.ts";
 import { restoreTools } from "../../../shared/postgres/restore-tools.ts";
 import { problemIn } from "../../support/faulty.ts";

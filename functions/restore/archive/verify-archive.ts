@@ -1,11 +1,11 @@
-import { expectedTables, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
-import type { ArchiveFile, ArchiveFiles } from "../../shared/catalog/archives/archive-file.ts";
-import { totalRows, type TableRows } from "../../shared/postgres/plain-dump/plain-dump.ts";
-import type { Restorable } from "./plan/restorable.ts";
-import type { ArchiveDemands } from "../../shared/postgres/plain-dump/plain-dump.ts";
-import type { RestoreTools } from "../../shared/postgres/restore-tools.ts";
-import type { RunContext } from "../../shared/run/run.ts";
-import { DormouseError } from "../../shared/errors.ts";
+import { expectedTables, type LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
+import type { ArchiveFile, ArchiveFiles } from "../../../shared/catalog/archives/archive-file.ts";
+import { totalRows, type TableRows } from "../../../shared/postgres/plain-dump/plain-dump.ts";
+import type { Restorable } from "../plan/restorable.ts";
+import type { ArchiveDemands } from "../../../shared/postgres/plain-dump/plain-dump.ts";
+import type { RestoreTools } from "../../../shared/postgres/restore-tools.ts";
+import type { RunContext } from "../../../shared/run/run.ts";
+import { DormouseError } from "../../../shared/errors.ts";
 
 /** What is loaded, how, and by which client tools. */
 export type Load = {

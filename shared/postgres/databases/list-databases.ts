@@ -1,7 +1,7 @@
 import type pg from "pg";
-import { asDormouseError, type ErrorCode } from "../errors.ts";
-import type { DatabaseChoice } from "../config/database-choice.ts";
-import { withSession, type ConnectionSettings } from "./session/connection.ts";
+import { asDormouseError, type ErrorCode } from "../../errors.ts";
+import type { DatabaseChoice } from "../../config/database-choice.ts";
+import { withSession, type ConnectionSettings } from "../session/connection.ts";
 
 /** What providers of PostgreSQL keep for themselves, and let nobody dump. */
 const OF_PROVIDERS = new Set(["rdsadmin", "cloudsqladmin", "azure_maintenance"]);

@@ -1,13 +1,13 @@
-import { findNeeds } from "./plan/blockers.ts";
-import { within } from "../../shared/waiting.ts";
-import { choiceWarnings, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
-import type { Restorable } from "./plan/restorable.ts";
-import type { ArchiveDemands } from "../../shared/postgres/plain-dump/plain-dump.ts";
-import type { TargetFacts } from "../../shared/postgres/properties/target-facts.ts";
-import type { ArchiveNeeds } from "../../shared/postgres/plain-dump/script-needs.ts";
-import { asDormouseError, DormouseError } from "../../shared/errors.ts";
+import { findNeeds } from "../plan/blockers.ts";
+import { within } from "../../../shared/waiting.ts";
+import { choiceWarnings, type LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
+import type { Restorable } from "../plan/restorable.ts";
+import type { ArchiveDemands } from "../../../shared/postgres/plain-dump/plain-dump.ts";
+import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
+import type { ArchiveNeeds } from "../../../shared/postgres/plain-dump/script-needs.ts";
+import { asDormouseError, DormouseError } from "../../../shared/errors.ts";
 import type { Load } from "./verify-archive.ts";
-import type { Planning } from "./restoring.ts";
+import type { Planning } from "../restoring.ts";
 
 /** A bucket may take its time; the table of contents is a few hundred kilobytes. */
 const BEGINNING_MS = 60_000;
