@@ -4,6 +4,7 @@ import { databaseChoice } from "../../shared/config/database-choice.ts";
 import { retiredDatabases } from "../../shared/backup/retired-databases.ts";
 import { sweepDatabases } from "./sweep/sweep-databases.ts";
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
+import { tellingChecks } from "../../shared/doctor/check-telling.ts";
 import { sinkCheck } from "../../shared/doctor/check-sink.ts";
 import { runChecks } from "../../shared/doctor/run-checks.ts";
 import type { MirrorPolicy } from "../../shared/backup/mirror-backups.ts";
@@ -77,7 +78,7 @@ function inBackground(task: (signal: AbortSignal) => Promise<void>): void {
   void task(AbortSignal.timeout(TELL_WITHIN_MS));
 }
 
-function listChecks(config: BackupConfig, { connection, toolPlace }: BackupDependencies) {
+function listChecks(config: BackupConfig, { connection, toolPlace, runs }: BackupDependencies) {
   const { ALLOW_INCOMPLETE: allowIncomplete = new Set() } = config;
   const server = { connection, choice: databaseChoice(config) };
   return [
@@ -87,6 +88,7 @@ function listChecks(config: BackupConfig, { connection, toolPlace }: BackupDepen
     ),
     ...mirrorChecks(config, "backup"),
     ...callerChecks(config),
+    ...tellingChecks(config, runs, "backup"),
     sendersCheck(config),
     sinkCheck(config),
   ];

@@ -1,8 +1,9 @@
 import type { JudgeSignature } from "../../shared/catalog/encryption.ts";
 import type { Check } from "../../shared/doctor/finding.ts";
-import type { Run } from "../../shared/run/run.ts";
+import type { Run, RunStore } from "../../shared/run/run.ts";
 import { trusting } from "../../shared/catalog/trusted-listing.ts";
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
+import { tellingChecks } from "../../shared/doctor/check-telling.ts";
 import { damageBook } from "./marks/damage-book.ts";
 import { signatureJudge } from "../../shared/catalog/encryption/manifest-signature.ts";
 import type { PrintArchive } from "../../shared/catalog/legacy/read-legacy.ts";
@@ -54,7 +55,7 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
     minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
   });
   return {
-    handler: { ...handler, runChecks: (signal) => runChecks(listChecks(config, deps), signal) },
+    handler: { ...handler, runChecks: (signal) => runChecks(listChecks(config, deps, store), signal) },
     ...runsInPod(config, { store, log, eventsOf: () => deps.events }),
     authorize: await createAuthorizer(config),
     interrupted: await interruptedRuns({ runs: store, log, notByRecord }, "cull", handler.covers),
@@ -62,12 +63,13 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
   };
 }
 
-function listChecks(config: CullConfig, deps: CullPlacesDependencies): readonly Check[] {
+function listChecks(config: CullConfig, deps: CullPlacesDependencies, store: RunStore): readonly Check[] {
   return [
     volumeCheck(config.BACKUP_DIR),
     backupsCheck(deps, config.STALE_HOURS),
     ...mirrorChecks(config, "cull"),
     ...callerChecks(config),
+    ...tellingChecks(config, store, "cull"),
     sendersCheck(config),
   ];
 }

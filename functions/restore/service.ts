@@ -1,4 +1,5 @@
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
+import { tellingChecks } from "../../shared/doctor/check-telling.ts";
 import { asDormouseError } from "../../shared/errors.ts";
 import { sinkCheck } from "../../shared/doctor/check-sink.ts";
 import { rightsCheck } from "../../shared/doctor/check-rights.ts";
@@ -77,6 +78,7 @@ function listChecks(config: RestoreConfig, { depsOf, call }: Wired, searchPath: 
     ...(rights.length === 0 ? [] : [rightsCheck(call, rights)]),
     sendersCheck(config),
     ...openChecks(config),
+    ...tellingChecks(config, deps.runs, "restore"),
     ...(config.K_SINK === undefined ? [] : [sinkCheck(config)]),
   ];
 }

@@ -11,7 +11,13 @@ export type BackupEvent =
   | {
       readonly type: "dev.dormouse.backup.failed";
       readonly subject: string;
-      readonly data: { readonly run: string; readonly database: string; readonly problem: Problem };
+      readonly data: {
+        readonly run: string;
+        /** The run of all databases that this one is part of. */
+        readonly sweep?: string;
+        readonly database: string;
+        readonly problem: Problem;
+      };
     }
   | {
       readonly type: "dev.dormouse.mirror.failed";

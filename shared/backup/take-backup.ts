@@ -10,7 +10,7 @@ import { hasUntrusted } from "../catalog/trusted-listing.ts";
 import { isAhead } from "../retention/keep-rules.ts";
 import { hiding } from "../retention/oddities.ts";
 import { isTransient, retrying } from "../retry.ts";
-import { ALL_DATABASES, isOwnedElsewhere, isUnfinished, type Run, type RunContext } from "../run/run.ts";
+import { isOwnedElsewhere, isUnfinished, nameOf, type Run, type RunContext } from "../run/run.ts";
 import { estimateSpace } from "./space.ts";
 import { asDormouseError, DormouseError, type Problem } from "../errors.ts";
 import type { BackupDependencies, BackupRequest, TakingBackup } from "./taking-backup.ts";
@@ -202,8 +202,10 @@ export function announceFailure(
   context: Pick<RunContext, "run" | "meanwhile">,
   { code, message, hint }: Problem,
 ): void {
-  const subject = database === ALL_DATABASES ? "*" : database;
-  const data = { run: context.run.id, database: subject, problem: { code, message, hint } };
+  const subject = nameOf({ database });
+  const { sweep } = context.run.request;
+  const part = typeof sweep === "string" ? { sweep } : {};
+  const data = { run: context.run.id, ...part, database: subject, problem: { code, message, hint } };
   announce(deps, context, {
     type: "dev.dormouse.backup.failed",
     subject,

@@ -3,6 +3,11 @@ import type { ErrorCode, Problem } from "../errors.ts";
 /** What a run of all databases has as its database: no database of PostgreSQL has the empty name. */
 export const ALL_DATABASES = "";
 
+/** The database of a run as others are told it; `*` stands for all. */
+export function nameOf({ database }: Pick<Run, "database">): string {
+  return database === ALL_DATABASES ? "*" : database;
+}
+
 export const RUN_STATES = ["accepted", "running", "succeeded", "failed", "interrupted"] as const;
 /**
  * `accepted` is recorded but holds no lock yet; `running` holds the lock of its database. `interrupted` ended without

@@ -103,7 +103,7 @@ describe("telling people", () => {
         ),
       );
     assert.equal(text("json", "type"), "info");
-    assert.match(bodies.get("ntfy") ?? "", /^compared: 3 tables/);
+    assert.match(bodies.get("ntfy") ?? "", /^rows counted: 3 tables/);
     assert.equal(heard.find(({ path }) => path === "/ntfy")?.headers["title"], head);
     assert.match(bodies.get("teams") ?? "", /"contentType":"application\/vnd.microsoft.card.adaptive"/);
     assert.equal(heard.length, 8);
@@ -148,6 +148,33 @@ describe("telling people", () => {
     assert.match(heard[0]?.body ?? "", /Command: kubectl dormouse -n prod run backup-1/);
     assert.doesNotMatch(heard[0]?.body ?? "", /since: /);
     assert.match(heard[1]?.body ?? "", /since: \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+  });
+
+  it("tells what failed of several databases in one message", async () => {
+    await using folder = await temporaryFolder();
+    take();
+    for (const database of ["a", "b", "c"])
+      await send(folder.path, [`${url}/a`], {
+        ...failed,
+        subject: database,
+        data: { run: `backup-${database}`, sweep: "backup-0", database, problem },
+      });
+    const swept = {
+      type: "dev.dormouse.backup.swept",
+      subject: "postgresql",
+      data: {
+        run: "backup-0",
+        taken: [],
+        failed: ["a", "b", "c"].map((database) => ({ database, problem })),
+      },
+    } as const;
+    await send(folder.path, [`${url}/a`], swept);
+    await send(folder.path, [`${url}/a`], swept);
+
+    assert.equal(heard.length, 1);
+    assert.match(heard[0]?.body ?? "", /backups of 3 databases of postgresql failed/);
+    for (const database of ["a", "b", "c"])
+      assert.match(heard[0]?.body ?? "", new RegExp(`${database}: pg_dump ended with 1`));
   });
 
   it("tells a fault at once when a backup has succeeded since the last one", async () => {

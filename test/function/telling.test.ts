@@ -58,7 +58,9 @@ describe("the telling of a run", () => {
     assert.equal(run.untold, undefined);
     const [step] = run.steps.filter(({ step: name }) => name === "notification_failed");
     assert.match(String(step?.detail?.["error"]), /127\.0\.0\.1:\d+: status 403$/);
-    assert.doesNotMatch(JSON.stringify([run, backup.lines]), /hooks\/secret/);
+    const report = await (await backup.get("/doctor")).text();
+    assert.match(report, /"check":"telling","state":"warning","detail":"run backup-\w+: [^"]*status 403/);
+    assert.doesNotMatch(JSON.stringify([run, report, backup.lines]), /hooks\/secret/);
   });
 
   it("is told by the next process when the first is killed after the work", async () => {

@@ -1,5 +1,5 @@
 import { parseArchiveName } from "../../catalog/archive-name.ts";
-import type { Run } from "../../run/run.ts";
+import { nameOf, type Run } from "../../run/run.ts";
 import type { MetricName, Sample } from "./metric-list.ts";
 
 export type Volume = {
@@ -35,7 +35,7 @@ export function readMetrics(run: Run, volume: Volume | undefined): ReadonlyMap<s
     ...phases(run),
   ];
   const culled = run.kind === "cull" && run.state === "succeeded" ? ofDatabases(run.result as Cull) : [];
-  return new Map<string, readonly Sample[]>([[run.database, own], ...culled]);
+  return new Map<string, readonly Sample[]>([[nameOf(run), own], ...culled]);
 }
 
 const OF_KIND: Readonly<Record<Run["kind"], (run: Run) => Known>> = {

@@ -33,21 +33,33 @@ export const RULES = {
   "dev.dormouse.backup.failed": {
     when: "daily",
     write: (subject, data, command) =>
-      trouble(`backup of ${subject} failed`, problemLines(data, command), {
-        ...failing("dev.dormouse.backup.failed", subject, data),
-        database: textIn(data, "database"),
-      }),
+      // What failed of several has one message, of them all.
+      data["sweep"] === undefined
+        ? trouble(`backup of ${subject} failed`, problemLines(data, command), {
+            ...failing("dev.dormouse.backup.failed", subject, data),
+            database: textIn(data, "database"),
+          })
+        : undefined,
   },
-  // What failed has an event of its own.
   "dev.dormouse.backup.swept": {
     when: "daily",
     write: (subject, data, command) => {
       const [added, gone] = [listOf(data["new"]), listOf(data["vanished"])];
-      if (added === "" && gone === "") return undefined;
+      const failed = failuresIn(data["failed"]);
+      if (added === "" && gone === "" && failed.length === 0) return undefined;
       const lines = [
+        ...failed,
         ...(added === "" ? [] : [`new, and backed up for the first time: ${added}`]),
         ...(gone === "" ? [] : [`gone, their backups stay: ${gone}`, command("list")]),
       ];
+      if (failed.length > 0)
+        return trouble(
+          `backups of ${failed.length} databases of ${subject} failed`,
+          [...lines, command("runs backup")],
+          {
+            trouble: { condition: "dev.dormouse.backup.failed *", fault: failed.map(faultOf).join(", ") },
+          },
+        );
       const title = `the databases of ${subject} have changed`;
       if (gone === "") return news(title, lines);
       return trouble(title, lines, {
@@ -239,6 +251,20 @@ function outcome(data: Data, command: (text: string) => string): string[] {
     ...(undo === undefined ? [] : ["It can be undone."]),
     command(undo === undefined ? `run ${String(run)}` : `undo ${String(run)}`),
   ];
+}
+
+/** A line for each database of a sweep. */
+function failuresIn(failed: unknown): string[] {
+  if (!Array.isArray(failed)) return [];
+  return (failed as Data[]).map((each) => {
+    const { code = "", message = "" } = toProblem(each);
+    return `${textIn(each, "database")}: ${message} (${code})`;
+  });
+}
+
+/** Without the sentence, which may have numbers that change. */
+function faultOf(line: string): string {
+  return `${line.split(":")[0]} ${line.slice(line.lastIndexOf("("))}`;
 }
 
 function namesIn(removed: unknown): readonly unknown[] {

@@ -1,8 +1,10 @@
-import type { Run } from "../../run/run.ts";
+import { nameOf, type Run } from "../../run/run.ts";
 import { staleCondition } from "./message.ts";
 
 /** The troubles that a run has ended by what it did. */
-export function settledBy({ kind, state, database, steps }: Run): readonly string[] {
+export function settledBy(run: Run): readonly string[] {
+  const { kind, state, steps } = run;
+  const database = nameOf(run);
   const mirrored = steps.some(({ step }) => step === "mirrored")
     ? [`dev.dormouse.mirror.failed ${database}`]
     : [];

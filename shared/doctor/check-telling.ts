@@ -1,0 +1,33 @@
+import type { Run, RunStore } from "../run/run.ts";
+import { isUnfinished } from "../run/run.ts";
+import { good, type Check } from "./finding.ts";
+
+type Told = {
+  readonly NOTIFY_URL?: unknown;
+  readonly NOTIFY_SMTP_URL?: unknown;
+  readonly HEARTBEAT_URL?: unknown;
+  readonly PUSHGATEWAY_URL?: unknown;
+};
+
+/** Whether the last run reached chat, mail, monitor and Pushgateway: what it could not tell is a step of it. */
+export function tellingChecks(
+  config: Told,
+  runs: Pick<RunStore, "all">,
+  kind: Run["kind"],
+): readonly Check[] {
+  const { NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL, PUSHGATEWAY_URL } = config;
+  const given = [NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL, PUSHGATEWAY_URL];
+  if (given.every((each) => each === undefined)) return [];
+  const look: Check["look"] = async () => {
+    const last = (await runs.all(kind)).findLast((run) => !isUnfinished(run));
+    if (last === undefined) return [];
+    const failed = last.steps.filter(({ step }) => step === "notification_failed");
+    if (failed.length === 0) return [good(`what run ${last.id} had to tell was taken`)];
+    return failed.map(({ detail }) => ({
+      state: "warning",
+      detail: `run ${last.id}: ${String(detail?.["error"])}`,
+      fix: "check the address, and the proxy and certificates on the way there: docs/telling.md",
+    }));
+  };
+  return [{ name: "telling", look }];
+}
