@@ -6,7 +6,7 @@ import { loadCustom } from "./pg-restore.ts";
 import { readMakes } from "./plain-dump/archive-makes.ts";
 import { loadPlain } from "./psql.ts";
 import { readArchive } from "./read-archive.ts";
-import { readBack, type ReadBackRequest } from "./read-back.ts";
+import { readBack, type ReadBackRequest } from "./load/read-back.ts";
 import type { Libpq } from "./session/libpq.ts";
 
 export type RestoreTools = ReturnType<typeof restoreTools>;

@@ -1,8 +1,8 @@
-import { startLoad, type Loader } from "./load-tool.ts";
-import { leftOut } from "./pg-dump.ts";
-import type { Omission } from "./lacks.ts";
-import type { Settings } from "./properties/database-properties.ts";
-import { plainDumpScanner, type ColumnsOf, type PlainDump } from "./plain-dump/plain-dump.ts";
+import { startLoad, type Loader } from "../load-tool.ts";
+import { leftOut } from "../pg-dump.ts";
+import type { Omission } from "../lacks.ts";
+import type { Settings } from "../properties/database-properties.ts";
+import { plainDumpScanner, type ColumnsOf, type PlainDump } from "../plain-dump/plain-dump.ts";
 
 export type ReadBackRequest = {
   readonly database: string;
