@@ -18,8 +18,9 @@ export async function demoConsole({ server, database, backupDir, tell }: Given):
   await using restore = await startFunction("restore", restoreEnvironment(server, database, backupDir));
   const url = `backup=${backup.url},cull=${cull.url},restore=${restore.url}`;
   tell(`the console is in front of the three functions: dormouse console --url ${url}`);
-  await execa(process.execPath, ["cli/index.ts", "console", "--url", url], {
-    stdio: "inherit",
-    reject: false,
-  });
+  // It has Ctrl-C from the terminal, as this process has, which clears up after it.
+  const options = { stdio: "inherit", reject: false, cleanup: false } as const;
+  const running = execa(process.execPath, ["cli/index.ts", "console", "--url", url], options);
+  process.once("SIGTERM", () => running.kill("SIGTERM"));
+  await running;
 }
