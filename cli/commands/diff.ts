@@ -4,7 +4,7 @@ import type { Session } from "../session.ts";
 import { bytesText, countText, plainText } from "../text/units.ts";
 import type { Backup } from "../wire.ts";
 import { compareBackups, type Difference } from "./compare-backups.ts";
-import { otherChanges, restText } from "./difference-words.ts";
+import { otherChanges, restText } from "../text/difference-words.ts";
 import { catalogOf } from "./list.ts";
 
 /** Two backups; or one and the one before it. */

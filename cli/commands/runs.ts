@@ -4,7 +4,7 @@ import { watchedRun } from "../remote/watch.ts";
 import type { Session } from "../session.ts";
 import { stepText } from "../text/step-text.ts";
 import { agoText, plainText } from "../text/units.ts";
-import { tookText, whatOf } from "./run-words.ts";
+import { tookText, whatOf } from "../text/run-words.ts";
 import { FUNCTIONS, type FunctionName, type Run } from "../wire.ts";
 
 const SHOWN = 30;

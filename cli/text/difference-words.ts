@@ -1,5 +1,5 @@
-import { plural } from "../text/units.ts";
-import type { Difference } from "./compare-backups.ts";
+import { plural } from "./units.ts";
+import type { Difference } from "../commands/compare-backups.ts";
 
 const WORDS = {
   schema: "the schema: definitions, owners or grants",

@@ -1,4 +1,4 @@
-import { durationText } from "../text/units.ts";
+import { durationText } from "./units.ts";
 import type { Run } from "../wire.ts";
 
 /** What a run was asked for: `swap`, `rehearse`, `pin`. */
