@@ -1,5 +1,5 @@
 import { compareBackups } from "../../commands/compare-backups.ts";
-import { otherChanges, restText } from "../../commands/difference-words.ts";
+import { otherChanges, restText } from "../../text/difference-words.ts";
 import { bytesText, countText } from "../../text/units.ts";
 import type { Backup } from "../../wire.ts";
 import { Dialog } from "../parts/dialog.tsx";

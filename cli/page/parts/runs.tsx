@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { tookText, whatOf } from "../../commands/run-words.ts";
+import { tookText, whatOf } from "../../text/run-words.ts";
 import { stepText } from "../../text/step-text.ts";
 import type { Run } from "../../wire.ts";
 import type { Open } from "./doing.ts";
