@@ -72,23 +72,28 @@ async function sweepOne(deps: SweepDependencies, context: RunContext, database: 
 /** The run of one database for this sweep; one that an earlier process has left is taken up, or is over. */
 async function startPart(
   { runs, inPod, work, log, givenUp }: SweepDependencies,
-  { run, isResumed }: RunContext,
+  context: RunContext,
   database: string,
 ): Promise<StartedRun | Run> {
+  const { run } = context;
   const request = { ...run.request, sweep: run.id };
   const wanted = { kind: run.kind, database, trigger: run.trigger, request, caller: run.caller };
-  const left = isResumed ? await partOf(run, runs, database) : undefined;
+  const left = await partOf(context, runs, database);
   if (left === undefined) return inPod.start(wanted, work, { atMost: Infinity });
   if (!isUnfinished(left)) return (await runs.find(left.id)) ?? left;
   const next = await takeUp({ runs, log, givenUp }, left);
   return isUnfinished(next) ? inPod.resumeRun(next, work) : next;
 }
 
-/** One that failed before the sweep was begun again is begun again with it. */
-async function partOf(sweep: Run, runs: SweepDependencies["runs"], database: string) {
+/** What an earlier process left of this sweep. One that ended before the sweep was begun again is begun again with it. */
+async function partOf(
+  { run: sweep, isResumed }: RunContext,
+  runs: SweepDependencies["runs"],
+  database: string,
+) {
+  const isLeft = (run: Run) => isUnfinished(run) || (isResumed && run.updatedAt >= sweep.acceptedAt);
   return (await runs.all(sweep.kind)).find(
-    (run) =>
-      run.database === database && run.request["sweep"] === sweep.id && run.updatedAt >= sweep.acceptedAt,
+    (run) => run.database === database && run.request["sweep"] === sweep.id && isLeft(run),
   );
 }
 
