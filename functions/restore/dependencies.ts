@@ -93,9 +93,13 @@ export function openRestoreDir({ RESTORE_DIR }: RestoreConfig): string {
 /** Several are backed up by one installation, and restored by one each. */
 export function theOne({ POSTGRESQL_DATABASE: database }: RestoreConfig): string {
   if (database !== undefined) return database;
-  throw new DormouseError("configuration_invalid", "restore takes no POSTGRESQL_DATABASES yet", {
-    hint: "set POSTGRESQL_DATABASE for the restore function",
-  });
+  throw new DormouseError(
+    "configuration_invalid",
+    "a restore function restores one database, and POSTGRESQL_DATABASES names several",
+    {
+      hint: "set POSTGRESQL_DATABASE for the restore function",
+    },
+  );
 }
 
 function readSettings(config: RestoreConfig): Omit<RestoreSettings, "database" | "workloads"> {
