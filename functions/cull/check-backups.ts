@@ -1,5 +1,6 @@
 import { newestFirst } from "../../shared/catalog/backup.ts";
 import { good, type Check } from "../../shared/doctor/finding.ts";
+import { retirementOf } from "../../shared/backup/retired-databases.ts";
 import { findStaleness } from "./retention/staleness.ts";
 import { listOwn } from "./own-backups.ts";
 import type { CullPlacesDependencies } from "./cull-places.ts";
@@ -11,10 +12,12 @@ export function backupsCheck(deps: CullPlacesDependencies, staleHours: number): 
     async look(signal) {
       if (staleHours === 0) return [];
       const { backups } = await listOwn({ ...deps, place: "volume", volume: deps.catalog }, signal);
+      const retirements = await deps.retired.known();
       const ofDatabase = Map.groupBy(backups, ({ database }) => database);
       const databases = [...new Set([...ofDatabase.keys(), ...(deps.expected ?? [])])].toSorted();
       const stale = databases.flatMap((database) => {
         const ordered = (ofDatabase.get(database) ?? []).toSorted(newestFirst);
+        if (retirementOf(database, ordered[0]?.startedAt, retirements) !== undefined) return [];
         const staleness = findStaleness(ordered, staleHours, new Date());
         return staleness === undefined ? [] : [{ database, detail: staleness.detail }];
       });
@@ -25,7 +28,7 @@ export function backupsCheck(deps: CullPlacesDependencies, staleHours: number): 
         state: "warning",
         database,
         detail: `${JSON.stringify(database)}: ${detail}`,
-        fix: "look at the backup function: its doctor, its runs, and the source of pings that wakes it",
+        fix: "look at the backup function: its doctor, its runs, and the source of pings that wakes it; or retire the database, if it is gone for good",
       }));
     },
   };

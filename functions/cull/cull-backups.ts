@@ -8,6 +8,7 @@ import { planLegacy } from "./retention/legacy-plan.ts";
 import { planCatalog, type CullPlan } from "./retention/retention.ts";
 import type { RunContext } from "../../shared/run/run.ts";
 import { finishRemovals, removePlanned, type CulledPlace, type CullRequest } from "./remove-planned.ts";
+import { retirementOf, type RetiredDatabases } from "../../shared/backup/retired-databases.ts";
 import type { EventSink } from "../../shared/events/event-sink.ts";
 import type { CullEvent } from "./cull-events.ts";
 import { announce } from "../../shared/events/announce.ts";
@@ -15,6 +16,7 @@ import { announce } from "../../shared/events/announce.ts";
 /** One place, and what culling it needs: nothing of the database. */
 export type CullDependencies = CulledPlace & {
   readonly damage: DamageBook;
+  readonly retired: RetiredDatabases;
   readonly expected?: CullContext["expected"];
   readonly events: EventSink;
 };
@@ -27,8 +29,11 @@ export async function cullBackups(
 ): Promise<CullReport> {
   if (!request.dryRun) await finishRemovals(deps, context);
   const listing = await listOwn(deps, context.signal);
+  const retirements = await deps.retired.known();
   const planning = {
     now: new Date(),
+    isRetired: (database: string, newest: Date | undefined) =>
+      retirementOf(database, newest, retirements) !== undefined,
     expected: deps.expected,
     inUse: await deps.runs.inUse(),
     odd: odditiesIn(listing.foreign, deps.place, await deps.damage.known()),

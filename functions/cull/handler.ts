@@ -8,6 +8,7 @@ import { mergedCatalog } from "../../shared/catalog/merged-catalog.ts";
 import type { Run, RunContext } from "../../shared/run/run.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import { cullPlaces, type CullPlacesDependencies } from "./cull-places.ts";
+import { retireDatabase } from "./marks/retire-database.ts";
 import { markBackup } from "./marks/mark-backup.ts";
 import { readBody } from "../../shared/http/read-body.ts";
 import { recentCull } from "./recent-cull.ts";
@@ -39,10 +40,14 @@ const MARKS = {
   unpin: z.strictObject({ unpin: name }),
   acknowledge: z.strictObject({ acknowledge: name, reason }),
 } as const;
+const retireBody = z.strictObject({
+  retire: z.string().min(1).max(63).describe("the name of a database that is gone for good"),
+  reason: z.string().min(1).max(200).describe("text of 1 to 200 characters"),
+});
 type Mark = keyof typeof MARKS;
 type MarkBody = { readonly [Key in Mark]: ArchiveName } & { readonly reason?: string };
 const OTHER_BODIES =
-  "or be {pin, reason?}, {unpin} or {acknowledge, reason?}, each with the name of a backup";
+  "or be {pin, reason?}, {unpin} or {acknowledge, reason?}, each with the name of a backup, or {retire, reason} with the name of a database";
 
 /** As it lies in the record of a run, from where it may be taken up. */
 const requestSchema = z.discriminatedUnion("action", [
@@ -53,6 +58,7 @@ const requestSchema = z.discriminatedUnion("action", [
     keep: trial.optional(),
   }),
   z.object({ action: z.enum(["pin", "unpin", "acknowledge"]), backup: name, reason }),
+  z.object({ action: z.literal("retire"), database: z.string(), reason: z.string() }),
 ]);
 type Request = z.output<typeof requestSchema>;
 type Trial = z.output<typeof trial> | undefined;
@@ -105,6 +111,8 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
     },
     work: (context: RunContext): Promise<unknown> => {
       const request = requestSchema.parse(context.run.request);
+      if (request.action === "retire")
+        return retireDatabase({ ...deps, catalog: bothPlaces }, request, context);
       return request.action === "cull"
         ? cullPlaces(
             deps,
@@ -113,7 +121,7 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
           )
         : markBackup({ ...deps, catalog: bothPlaces, volume: catalog }, request, context);
     },
-    verbsOf: (body: unknown): readonly [Verb] => [toMark(body) === undefined ? "cull" : "pin"],
+    verbsOf,
   };
 }
 
@@ -129,12 +137,25 @@ function parseEvent({ type, subject, data }: Told): Request {
   return { action: "cull", dryRun: false, ...(after.success ? { after: after.data } : {}) };
 }
 
+/** What cull goes by, pins and the like, takes a right of its own. */
+function verbsOf(body: unknown): readonly [Verb] {
+  return [toMark(body) === undefined && !isRetiring(body) ? "cull" : "pin"];
+}
+
+function isRetiring(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "retire" in body;
+}
+
 function toMark(body: unknown): Mark | undefined {
   const marks = Object.keys(MARKS) as Mark[];
   return typeof body === "object" && body !== null ? marks.find((mark) => mark in body) : undefined;
 }
 
 async function parseBody(volume: Pick<Catalog, "list">, body: unknown): Promise<Request> {
+  if (isRetiring(body)) {
+    const { retire: database, reason: why } = readBody(retireBody, body);
+    return { action: "retire", database, reason: why };
+  }
   const action = toMark(body);
   if (action === undefined) return parseCull(body);
   const { [action]: backup, reason: given } = await readMark(volume, action, body);

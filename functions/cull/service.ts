@@ -4,6 +4,7 @@ import type { Run, RunStore } from "../../shared/run/run.ts";
 import { trusting } from "../../shared/catalog/trusted-listing.ts";
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
 import { tellingChecks } from "../../shared/doctor/check-telling.ts";
+import { retiredDatabases } from "../../shared/backup/retired-databases.ts";
 import { damageBook } from "./marks/damage-book.ts";
 import { signatureJudge } from "../../shared/catalog/encryption/manifest-signature.ts";
 import type { PrintArchive } from "../../shared/catalog/legacy/read-legacy.ts";
@@ -43,6 +44,7 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
     events: both(eventSink(config, "/dormouse/cull"), notifier(config)),
     log,
     damage: damageBook(config.BACKUP_DIR),
+    retired: retiredDatabases(config.BACKUP_DIR),
     mutex: createMutex(),
     version,
     namespace: findNamespace(config.POD_NAMESPACE),

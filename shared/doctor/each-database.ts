@@ -38,10 +38,10 @@ async function lookAt(
 ): Promise<readonly Omit<Finding, "check">[]> {
   const of = (detail: string) => `${JSON.stringify(database)}: ${detail}`;
   try {
-    return (await look(signal)).map((finding) => ({ ...finding, detail: of(finding.detail) }));
+    return (await look(signal)).map((finding) => ({ ...finding, database, detail: of(finding.detail) }));
   } catch (error) {
     signal.throwIfAborted();
     const { message, hint } = problemFrom(error);
-    return [{ state: "fault", detail: of(message), fix: hint }];
+    return [{ state: "fault", database, detail: of(message), fix: hint }];
   }
 }

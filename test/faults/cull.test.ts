@@ -8,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import type { Run } from "../../shared/run/run.ts";
 import type { Files } from "../../shared/catalog/volume/files.ts";
+import { retiredDatabases } from "../../shared/backup/retired-databases.ts";
 import { damageBook } from "../../functions/cull/marks/damage-book.ts";
 import { runFiles } from "../../shared/run/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
@@ -46,6 +47,7 @@ async function cullWith(path: string, files: Partial<Files>) {
     namespace: undefined,
     runs,
     damage: damageBook(path),
+    retired: retiredDatabases(path),
     events: { send: async () => undefined },
     log: silent,
     mutex: createMutex(),

@@ -1,4 +1,5 @@
 // Culls BACKUP_DIR once as the user DORMOUSE_TEST_UID, whose files it may then not all read, and prints what came of it.
+import { retiredDatabases } from "../../shared/backup/retired-databases.ts";
 import { damageBook } from "../../functions/cull/marks/damage-book.ts";
 import { runFiles } from "../../shared/run/run-files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
@@ -44,6 +45,7 @@ const deps = {
   catalog,
   runs,
   damage: damageBook(path),
+  retired: retiredDatabases(path),
   events: sink,
   log,
   mutex: createMutex(),

@@ -44,8 +44,6 @@ export function planCull(
   const odd = context.odd.filter((entry) => entry.database === context.database);
   const suspicion = findSuspicion(ordered, policy.suspectDropPercent, odd);
   const refusal = describeRefusal(suspicion, odd) ?? hiddenRefusal(ordered, context);
-  const staleness = findStaleness(ordered, policy.staleHours, context.now);
-  const staleRehearsal = findStaleRehearsal(ordered, policy.rehearsalStaleDays, context.now);
 
   const keep: KeptBackup[] = [];
   const remove: RemovedBackup[] = [];
@@ -63,6 +61,20 @@ export function planCull(
     remove,
     ...(refusal === undefined ? {} : { refusal }),
     ...(suspicion === undefined ? {} : { suspicion }),
+    ...findMissed(ordered, policy, context),
+  };
+}
+
+/** Of a retired database nothing is missed. */
+function findMissed(
+  ordered: readonly Backup[],
+  policy: RetentionPolicy,
+  { database, isRetired, now }: CullContext,
+): Pick<CullPlan, "staleness" | "staleRehearsal"> {
+  if (isRetired?.(database, ordered[0]?.startedAt) === true) return {};
+  const staleness = findStaleness(ordered, policy.staleHours, now);
+  const staleRehearsal = findStaleRehearsal(ordered, policy.rehearsalStaleDays, now);
+  return {
     ...(staleness === undefined ? {} : { staleness }),
     ...(staleRehearsal === undefined ? {} : { staleRehearsal }),
   };
