@@ -34,7 +34,7 @@ describe("marks that two processes set at once", () => {
         name,
         (manifest) => ({
           ...manifest,
-          verification: { level: "compared", at: "2026-11-23T00:00:00.000Z" },
+          verification: { level: "counted", at: "2026-11-23T00:00:00.000Z" },
         }),
         never,
       );
@@ -44,7 +44,7 @@ describe("marks that two processes set at once", () => {
     for (const { name, manifest } of await list())
       assert.deepEqual(
         [manifest.pin?.by, manifest.acknowledged?.by, manifest.verification.level],
-        ["anyone", "anyone", "compared"],
+        ["anyone", "anyone", "counted"],
         name,
       );
   });

@@ -109,7 +109,7 @@ describe("dormouse, with a person or a bad line", () => {
     assert.equal(code, 0, stderr);
     assert.ok(isCut);
     assert.match(stderr, /the connection broke/);
-    assert.match(stdout, /compared .*\n.*downtime/);
+    assert.match(stdout, /counted .*\n.*downtime/);
     assert.deepEqual(await stage.fingerprint(), stage.original);
     const { runs } = (await (await restore.get("/runs")).json()) as { runs: Run[] };
     assert.equal(runs[0]?.id, runOf(stderr));

@@ -159,7 +159,7 @@ export function usesWhatTheStoreCan(describeStore: () => Store): void {
     const changes: readonly ChangeMarks[] = [
       (manifest) => ({ ...manifest, pin: { at, by } }),
       (manifest) => ({ ...manifest, acknowledged: { at, by } }),
-      (manifest) => ({ ...manifest, verification: { level: "compared", at } }),
+      (manifest) => ({ ...manifest, verification: { level: "counted", at } }),
     ];
 
     await Promise.all(
@@ -167,7 +167,7 @@ export function usesWhatTheStoreCan(describeStore: () => Store): void {
     );
 
     const { pin, acknowledged, verification } = (await mirror.find(backup.name, never))?.manifest ?? {};
-    assert.deepEqual([pin?.by, acknowledged?.by, verification?.level], [by, by, "compared"]);
+    assert.deepEqual([pin?.by, acknowledged?.by, verification?.level], [by, by, "counted"]);
   });
 
   it("hides a backup where versions are kept", async () => {
