@@ -36,7 +36,7 @@ describe("a restore that two processes have", () => {
     const answer = problemIn(sleeper.post({ filename: "latest" }));
     await until(async () => (await restoreRuns(stage.path)).length === 1);
     const next = await stage.start(cluster.environment);
-    const ended = await endedRestore(stage.path);
+    const ended = await toldRestore(stage);
     await stage.query(stage.database, "CREATE TABLE hire.newer (id int)");
 
     process.kill(sleeper.pid, "SIGCONT");
@@ -62,7 +62,7 @@ describe("a restore that two processes have", () => {
       await until(async () => (await restoreRuns(stage.path))[0]?.journal?.phase === "stopping");
       await endHolder(stage);
       const next = await stage.start(cluster.environment);
-      const ended = await endedRestore(stage.path);
+      const ended = await toldRestore(stage);
       await stage.query(stage.database, "CREATE TABLE hire.afterwards (id int)");
 
       process.kill(sleeper.pid, "SIGCONT");
@@ -98,6 +98,12 @@ describe("a restore that two processes have", () => {
     assert.deepEqual(cluster.scalings(), ["frontend 0", "server 0", "server 2", "frontend 1"]);
   });
 });
+
+/** The record of a restore that has ended and has sent its events: it is not written any more. */
+async function toldRestore({ path }: RestoreStage) {
+  await until(async () => (await endedRestore(path)).untold === undefined);
+  return endedRestore(path);
+}
 
 /** As an administrator ends them, or a server that is restarted: the lock is free. */
 async function endHolder({ server, database }: RestoreStage): Promise<void> {
