@@ -18,16 +18,19 @@ export async function runOnce(
   eventPath: string,
 ): Promise<void> {
   const { runs, dispose } = service;
+  const graceMs = config.SHUTDOWN_GRACE_SECONDS * 1000;
   const others = resumeRun(service, log);
   tellUntold(service, log);
   const done = (async () => {
     const isDone = await carryOutEvent(service, join(eventPath, "event"));
     await Promise.all(others.map(({ finished }) => finished(new AbortController().signal)));
+    // A run has finished before its events and messages are sent.
+    await runs.settle(graceMs, stopped());
     await dispose?.();
     return isDone ? 0 : 1;
   })();
   endOnSignals(log, async () => {
-    await runs.settle(config.SHUTDOWN_GRACE_SECONDS * 1000, stopped());
+    await runs.settle(graceMs, stopped());
     return done;
   });
   process.exit(await done);
