@@ -61,7 +61,7 @@ describe("two installations in one namespace", () => {
     const crossed = items.filter(
       ({ metadata, status }) => status.sinkUri.includes(SUFFIX) !== metadata.name.endsWith(SUFFIX),
     );
-    assert.equal(items.length, 8);
+    assert.equal(items.length, 10);
     assert.deepEqual(crossed, []);
   });
 
