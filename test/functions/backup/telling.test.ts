@@ -34,9 +34,14 @@ describe("a backup function that tells people", () => {
       await server.dropDatabase(database);
       const answer = await backup.post();
       assert.notEqual(answer.status, 200);
-      await until(() => Promise.resolve(heard.includes("POST /check/fail")));
       const { run } = (await answer.json()) as { run: string };
-      const { steps } = (await (await backup.get(`/runs/${run}`)).json()) as Run;
+      const failedToTell = async () => {
+        const { steps } = (await (await backup.get(`/runs/${run}`)).json()) as Run;
+        return steps.find(({ step }) => step === "notification_failed");
+      };
+      // Chat and monitor are asked side by side.
+      await until(async () => heard.length === 5 && (await failedToTell()) !== undefined);
+      const told = await failedToTell();
 
       assert.deepEqual(good, ["POST /check/start", "POST /check"]);
       assert.deepEqual(heard.toSorted(), [
@@ -46,7 +51,6 @@ describe("a backup function that tells people", () => {
         "POST /refuses",
         "POST /refuses",
       ]);
-      const told = steps.find(({ step }) => step === "notification_failed");
       assert.match(String(told?.detail?.["error"]), /^people were not told .*127\.0\.0\.1:\d+: status 500$/);
       assert.ok(!JSON.stringify(backup.lines).includes("/refuses"));
     } finally {
