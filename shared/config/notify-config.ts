@@ -21,8 +21,12 @@ const webhooks = z.pipe(
     .check(z.minLength(1)),
 );
 
-/** What is told only where it is asked for: `RULES` of the messages has the same. */
-const ASKED = ["dev.dormouse.backup.completed", "dev.dormouse.cull.completed"] as const;
+/** Events that become a message only where NOTIFY_ON names them: `RULES` of the messages has the same. */
+const ASKED = [
+  "dev.dormouse.rehearsal.completed",
+  "dev.dormouse.backup.completed",
+  "dev.dormouse.cull.completed",
+] as const;
 const SEPARATED = /\s*,\s*/;
 
 function separated<Each extends z.core.$ZodType<unknown, string>>(each: Each) {
@@ -41,7 +45,7 @@ const address = z.string().check(z.regex(/^[^\s@<>,]+@[^\s@<>,]+$/));
 export const notifyVariables = {
   NOTIFY_URL: variable(z.optional(webhooks), {
     description:
-      "Webhooks that are told of failures, stale and suspect backups, and restores. The kind is known by the host, or said as in `mattermost+https://chat.example.com/hooks/abc`; all else gets plain JSON. Set it to be told without a broker: [telling.md](telling.md).",
+      "Webhooks that get a message about failures, stale and suspect backups, and restores. The kind is known by the host, or said as in `mattermost+https://chat.example.com/hooks/abc`; all else gets plain JSON. Set it to get messages without a broker: [telling.md](telling.md).",
     allowed: "URLs of webhooks, separated by white space",
     isSecret: true,
   }),

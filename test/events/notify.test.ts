@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
+import { notifyVariables } from "../../shared/config/notify-config.ts";
 import { postTo, readTarget, type ChatKind } from "../../shared/events/notify/chat.ts";
 import { describeEvent, RULES } from "../../shared/events/notify/message.ts";
 import { notifier } from "../../shared/events/notify/notifier.ts";
@@ -200,6 +201,7 @@ describe("telling people", () => {
         );
       assert.equal(told([]) === undefined, when === "asked", type);
       assert.notEqual(told([type]), undefined, type);
+      assert.equal(notifyVariables.NOTIFY_ON.safeParse(type).success, when === "asked", type);
     }
   });
 
