@@ -49,7 +49,7 @@ export function sessionOf(output: Output, ways: Ways, program: string): Session 
   };
 }
 
-/** The first answer of a function that sleeps takes the time of a start: a person is told what is waited for. */
+/** The first answer of a function that sleeps takes the time of a start: the terminal says what it waits for. */
 function waking(name: FunctionName, way: Way, output: Output): Request {
   const request = requestsOf(name, way);
   if (!way.sleeps) return request;

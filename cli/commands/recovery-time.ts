@@ -56,7 +56,7 @@ function measuredBy(run: Run, backups: readonly Backup[]) {
   return { loadMs, restMs: Date.parse(finishedAt) - Date.parse(loaded.at), bytes };
 }
 
-/** One that was taken up again has the time in between as well. */
+/** A run that resumed also counts the time in between. */
 function isMeasured({ state, request, attempt }: Run): boolean {
   const isWhole = state === "succeeded" && attempt === 1 && request["dryRun"] !== true;
   return isWhole && MEASURED.has(String(request["strategy"]));

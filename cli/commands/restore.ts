@@ -119,7 +119,7 @@ function showCompared(
     );
 }
 
-/** What of it the pods took is told apart: that is the application's own. */
+/** The times of the pods stand apart from the swap: they depend on the application, not on Dormouse. */
 function downtimeText({ downtimeMs, stoppingMs = 0, swapMs = 0, startingMs = 0, workloads }: RestoreResult) {
   const whole = durationText(downtimeMs ?? 0);
   if (workloads.length === 0) return whole;

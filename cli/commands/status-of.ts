@@ -22,12 +22,12 @@ export type DatabaseStatus = {
   readonly todo: readonly Todo[];
 };
 
-/** What a person has to do. */
+/** Something for the operator to do. */
 export type Todo = {
   readonly kind: "none" | "failed" | "suspect" | "unproved" | "stale" | "bucket";
   /** What is the matter. */
   readonly text: string;
-  /** What to do about it, where it is told; commands of this program in backquotes. */
+  /** The remedy, if one is known; commands of this program in backquotes. */
   readonly advice: string | undefined;
 };
 

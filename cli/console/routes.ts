@@ -48,7 +48,7 @@ async function passOn(asked: Asked): Promise<boolean> {
   const remote = await session.remote(name as FunctionName);
   if (request.method === "GET") await copy(remote.request("GET", path), response);
   else if (request.method !== "POST" || path !== "/") return false;
-  // A run that is watched is taken up again when the line breaks.
+  // Follows the run to its end, also when the connection to the function breaks.
   else if (request.headers.accept === "application/x-ndjson")
     await streamRun(response, (watcher) => executeRun(remote, body, watcher));
   else await copy(remote.request("POST", path, { body }), response);

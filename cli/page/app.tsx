@@ -15,7 +15,7 @@ import { Verdict } from "./parts/verdict.tsx";
 
 type Known = { readonly overview: Overview; readonly at: number };
 
-/** The whole page. It asks when it is opened, when it is told to, and after what it did: to look again wakes the functions. */
+/** The whole page. Each request wakes the functions: it asks when it is opened, when the operator presses "Look again", and after an action. */
 export function App() {
   const { known, error, askedAt, ask } = useOverview();
   const [doing, open] = useState<Doing>();

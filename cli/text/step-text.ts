@@ -6,7 +6,7 @@ type Detail = Readonly<Record<string, unknown>>;
 const number = (value: unknown) => (typeof value === "number" ? value : 0);
 const words = (value: unknown) => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
 
-/** Each step of a run in a person's words; one that is not known here is told by its name. */
+/** Each step of a run in a person's words; a step that is not known here is shown by its name. */
 const SENTENCES: Readonly<Record<string, (detail: Detail) => string>> = {
   locked: () => "nothing else works on the database",
   waiting: (detail) => `waits for ${words(detail["for"])}`,

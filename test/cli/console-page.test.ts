@@ -160,7 +160,7 @@ describe("the console's page", { skip: SKIP }, () => {
     await dialog().getByRole("button", { name: "Back up now" }).click();
     await dialog().getByText("The backup is there, and proved").waitFor();
     await closeDialog();
-    await page.getByRole("heading", { name: "Somebody has to do something." }).waitFor();
+    await page.getByRole("heading", { name: "There is something to do." }).waitFor();
     await assertAccessible("a suspect backup");
 
     await button("Compare with the one before").click();

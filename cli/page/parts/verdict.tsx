@@ -40,7 +40,7 @@ function sentence(databases: readonly DatabaseStatus[], healthy: boolean): strin
   if (databases.length === 0) return "There is no backup of any database yet.";
   if (healthy) return "All is well. There is nothing to do.";
   return databases.some(({ todo }) => todo.length > 0)
-    ? "Somebody has to do something."
+    ? "There is something to do."
     : "Not everything could be asked.";
 }
 
