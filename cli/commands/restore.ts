@@ -3,6 +3,7 @@ import type { Remote } from "../remote/client.ts";
 import { watched } from "../remote/watch.ts";
 import type { Session } from "../session.ts";
 import { showPlan } from "../text/plan-text.ts";
+import { DONE } from "../text/run-words.ts";
 import { durationText, plainText, plural, timeText } from "../text/units.ts";
 import type { Catalog, RestorePlan, RestoreResult } from "../wire.ts";
 import { confirmName } from "./confirm.ts";
@@ -94,10 +95,10 @@ function showResult(session: Session, result: RestoreResult): Exit {
   output.line(output.style("green", DONE[strategy]));
   if (compared !== undefined) showCompared(output, compared);
   if (result.downtimeMs !== undefined) output.line(`  downtime   ${downtimeText(result)}`);
-  for (const { workload, replicas, ready } of workloads)
-    output.line(
-      plainText(`  ${ready ? "ready     " : "NOT READY "} ${workload}, ${plural(replicas, "replica")}`),
-    );
+  for (const { workload, replicas, ready, why } of workloads) {
+    const state = `${ready ? "ready     " : "NOT READY "} ${workload}, ${plural(replicas, "replica")}`;
+    output.line(plainText(`  ${state}${why === undefined ? "" : `: ${why}`}`));
+  }
   for (const warning of warnings) output.line(output.style("yellow", plainText(`  warning    ${warning}`)));
   if (back !== undefined) output.line(`  undo       ${session.commandLine(undoCommand(back))}`);
   return EXIT.good;
@@ -126,14 +127,6 @@ function downtimeText({ downtimeMs, stoppingMs = 0, swapMs = 0, startingMs = 0, 
   const [stop, swap, start] = [stoppingMs, swapMs, startingMs].map(durationText);
   return `${whole}: pods ended in ${stop}, swap ${swap}, pods ready in ${start}`;
 }
-
-const DONE: Readonly<Record<RestoreResult["strategy"], string>> = {
-  swap: "Restored: the application runs on the data of the backup.",
-  "in-place": "Restored in place: the application runs on the data of the backup.",
-  rehearse: "Rehearsed: the backup can be restored.",
-  beside: "Restored beside the live database.",
-  undo: "Taken back: the application runs on the data from before.",
-};
 
 function undoCommand({ body, until }: NonNullable<RestoreResult["undo"]>): string {
   const { undo: run, filename } = body;

@@ -1,5 +1,14 @@
 import { durationText } from "./units.ts";
-import type { Run } from "../wire.ts";
+import type { RestoreResult, Run } from "../wire.ts";
+
+/** What a restore did, in one sentence. */
+export const DONE: Readonly<Record<RestoreResult["strategy"], string>> = {
+  swap: "Restored: the application runs on the data of the backup.",
+  "in-place": "Restored in place: the application runs on the data of the backup.",
+  rehearse: "Rehearsed: the backup can be restored.",
+  beside: "Restored beside the live database.",
+  undo: "Taken back: the application runs on the data from before.",
+};
 
 /** What a run was asked for: `swap`, `rehearse`, `pin`. */
 export function whatOf({ request }: Run): string {

@@ -9,6 +9,7 @@ import { runFiles } from "../../shared/run/run-files.ts";
 import { createRuns } from "../../shared/run/runs.ts";
 import { startFakeKubernetes } from "../support/fake-kubernetes.ts";
 import { pingRequest } from "../support/function-process.ts";
+import { idleHandler } from "../support/idle-handler.ts";
 import { temporaryVolume } from "../support/volume.ts";
 
 const [BURST, PER_SECOND, GUESSES] = [20, 10, 200];
@@ -103,19 +104,9 @@ async function serve() {
   const call = clusterCaller({ kubeconfig: fake.kubeconfig });
   const log = jsonLog(() => undefined);
   const runs = createRuns({ store: runFiles(volume.path, log), log });
-  const handler = {
-    kind: "backup" as const,
-    covers: (database: string) => database === "hets",
-    databaseOf: () => "hets",
-    parseBody: () => ({}),
-    parseEvent: () => ({}),
-    verbsOf: () => ["backup"] as const,
-    work: async () => undefined,
-    show: async () => ({}),
-  };
   const server = await listen(0);
   const authorize = reviewAuth(call, settings);
-  server.open(createApp({ handler, runs, log, authorize, authorizeEvent: authorize }));
+  server.open(createApp({ handler: idleHandler, runs, log, authorize, authorizeEvent: authorize }));
   const url = `http://127.0.0.1:${server.port}`;
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
   return {

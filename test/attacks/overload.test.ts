@@ -8,6 +8,7 @@ import { createRuns } from "../../shared/run/runs.ts";
 import { createApp } from "../../shared/http/server.ts";
 import { noAuth } from "../../shared/http/token-auth.ts";
 import { pingRequest } from "../support/function-process.ts";
+import { idleHandler } from "../support/idle-handler.ts";
 import { temporaryVolume } from "../support/volume.ts";
 
 const log = jsonLog(() => undefined);
@@ -81,12 +82,7 @@ async function serveBlocked() {
   let [begun, shown] = [0, 0];
   const server = await listen(0);
   const handler = {
-    kind: "backup" as const,
-    covers: (database: string) => database === "hets",
-    databaseOf: () => "hets",
-    parseBody: () => ({}),
-    parseEvent: () => ({}),
-    verbsOf: () => ["backup"] as const,
+    ...idleHandler,
     work: async ({ run }: { readonly run: { readonly trigger: { readonly id: string } } }) => {
       events.push(run.trigger.id);
       begun += 1;

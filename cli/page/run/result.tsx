@@ -1,3 +1,4 @@
+import { DONE } from "../../text/run-words.ts";
 import { bytesText, durationText, plural } from "../../text/units.ts";
 import type { Manifest, RestoreResult } from "../../wire.ts";
 import type { Open } from "../parts/doing.ts";
@@ -43,14 +44,6 @@ function comparedText({
   const counted = onlyCounted.length === 0 ? "" : `; only counted: ${onlyCounted.join(", ")}`;
   return `Compared: all values of ${all} are as in the backup${counted}`;
 }
-
-const DONE: Readonly<Record<RestoreResult["strategy"], string>> = {
-  swap: "Restored: the application runs on the data of the backup.",
-  "in-place": "Restored in place: the application runs on the data of the backup.",
-  rehearse: "Rehearsed: the backup can be restored.",
-  beside: "Restored beside the live database.",
-  undo: "Taken back: the application runs on the data from before.",
-};
 
 function Restored({
   result,
