@@ -1,18 +1,15 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { after, before, describe, it } from "node:test";
+import { after, describe, it } from "node:test";
 import { notifyVariables } from "../../shared/config/notify-config.ts";
 import { postTo, readTarget, type ChatKind } from "../../shared/events/notify/chat.ts";
 import { describeEvent, RULES } from "../../shared/events/notify/message.ts";
 import { notifier } from "../../shared/events/notify/notifier.ts";
-import { beat } from "../../shared/events/notify/heartbeat.ts";
 import { settleTroubles } from "../../shared/function/settle-troubles.ts";
 import type { Run } from "../../shared/run/run.ts";
 import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
 import { temporaryFolder } from "../support/volume.ts";
+import { webhooks } from "../support/webhooks.ts";
 
 const problem = {
   code: "dump_failed",
@@ -30,40 +27,10 @@ const completed: OutcomeEvent = {
   data: { run: "restore-1", compared: { tables: 3, rows: 1000 }, downtimeMs: 95, undo: {} },
 };
 
-type Heard = {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: IncomingMessage["headers"];
-  body: string;
-};
+describe("telling people", async () => {
+  const { heard, url, take, answerBy, ...receiver } = await webhooks();
+  after(() => receiver[Symbol.dispose]());
 
-describe("telling people", () => {
-  const heard: Heard[] = [];
-  let answer: (request: IncomingMessage, response: ServerResponse) => void;
-  let server: Server;
-  let url: string;
-
-  before(async () => {
-    server = createServer((request, response) => {
-      const each = {
-        method: request.method ?? "",
-        path: request.url ?? "",
-        headers: request.headers,
-        body: "",
-      };
-      heard.push(each);
-      request.setEncoding("utf8").on("data", (text: string) => (each.body += text));
-      request.on("end", () => answer(request, response));
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  });
-  after(() => server.close());
-
-  const take = (status = 200, headers = {}) => {
-    heard.length = 0;
-    answer = (_, response) => void response.writeHead(status, headers).end();
-  };
   const send = async (folder: string, targets: readonly string[], event: OutcomeEvent) =>
     notifier({ BACKUP_DIR: folder, NOTIFY_URL: targets, POD_NAMESPACE: "prod" })?.send(
       event,
@@ -207,8 +174,7 @@ describe("telling people", () => {
 
   it("tells the others when one refuses, says which, and shows no secret of its URL", async () => {
     await using folder = await temporaryFolder();
-    heard.length = 0;
-    answer = (request, response) => void response.writeHead(request.url === "/good" ? 200 : 500).end();
+    answerBy((request, response) => void response.writeHead(request.url === "/good" ? 200 : 500).end());
 
     await assert.rejects(send(folder.path, [`${url}/bad-secret`, `${url}/good`], failed), (error: Error) => {
       assert.match(
@@ -235,7 +201,7 @@ describe("telling people", () => {
     await using folder = await temporaryFolder();
     take(302, { location: "https://login.example.org/?next=x" });
     await assert.rejects(send(folder.path, [`${url}/a`], failed), /it redirects to login.example.org/);
-    answer = () => undefined;
+    answerBy(() => undefined);
     const soon = notifier({ BACKUP_DIR: folder.path, NOTIFY_URL: [`${url}/a`] });
 
     await assert.rejects(soon?.send(failed, "run", AbortSignal.timeout(200)) ?? Promise.resolve());
@@ -253,36 +219,5 @@ describe("telling people", () => {
   it("has nothing to say of what went well by itself", () => {
     for (const type of ["dev.dormouse.backup.completed", "dev.dormouse.cull.completed"] as const)
       assert.equal(describeEvent({ type, subject: "a", data: {} }), undefined);
-  });
-
-  for (const [given, state, method, path] of [
-    ["/check", "start", "POST", "/check/start"],
-    ["/check", "success", "POST", "/check"],
-    ["/check/", "fail", "POST", "/check/fail"],
-    ["/api/push/key?ping=", "success", "GET", "/api/push/key?ping=&status=up&msg=OK"],
-    [
-      "/api/push/key",
-      "fail",
-      "GET",
-      "/api/push/key?status=down&msg=pg_dump+ended+with+1%3A+it+says+%3Cno%3E+%26+nothing+%28dump_failed%29",
-    ],
-  ] as const)
-    it(`asks a monitor at ${given} of a ${state} by ${method} ${path}`, async () => {
-      take();
-      const what = state === "fail" ? ({ state, problem } as const) : { state };
-      await beat(`${url}${given}`, what as Parameters<typeof beat>[1], {}, AbortSignal.timeout(60_000));
-
-      assert.deepEqual(
-        heard.map((each) => `${each.method} ${each.path}`),
-        [`${method} ${path}`],
-      );
-      if (method === "POST" && state === "fail")
-        assert.match(heard[0]?.body ?? "", /dump_failed\)\nlook at its log$/);
-    });
-
-  it("tells a monitor of Uptime Kuma nothing at the start", async () => {
-    take();
-    await beat(`${url}/api/push/key`, { state: "start" }, {}, AbortSignal.timeout(60_000));
-    assert.equal(heard.length, 0);
   });
 });
