@@ -32,7 +32,7 @@ function BackupForm({ ask }: { readonly ask: (asked: Asked) => void }) {
   return (
     <form onSubmit={submit}>
       <label>
-        Label, if it should bear one
+        Label (optional)
         <input maxLength={200} value={label} onInput={(event) => setLabel(event.currentTarget.value)} />
       </label>
       <label class="check">
