@@ -82,8 +82,10 @@ async function takeUnlessThere(taking: TakingBackup): Promise<BackupManifest> {
   await sweepLeftovers(taking, run, await runs.unfinished("backup", request.database));
 
   const own = await ownBackups(taking);
-  const existing =
-    own.known.find(({ manifest }) => manifest.run === run.id) ?? recentEnough(taking, own.known);
+  const made = own.known.find(({ manifest }) => manifest.run === run.id);
+  // The process that made it may have ended before it told of it.
+  if (made !== undefined) announceBackup(taking, made);
+  const existing = made ?? recentEnough(taking, own.known);
   if (existing === undefined) return backUp(taking, own);
   await step("found", { backup: existing.name });
   return existing.manifest;
@@ -154,13 +156,17 @@ async function backUp(
 
   const sequence = await nextSequence(taking, { newest, origin, mayBeHidden });
   const backup = await dumpAndPublish(taking, { inspection, tools, newest, sequence, origin });
-  announce(taking, taking, {
-    type: "dev.dormouse.backup.completed",
-    subject: backup.name,
-    data: backup.manifest,
-  } satisfies BackupEvent);
+  announceBackup(taking, backup);
   await dropExpired(taking, database, signal);
   return backup.manifest;
+}
+
+function announceBackup(taking: TakingBackup, { name, manifest }: Backup): void {
+  announce(taking, taking, {
+    type: "dev.dormouse.backup.completed",
+    subject: name,
+    data: manifest,
+  } satisfies BackupEvent);
 }
 
 function refuseIncomplete(

@@ -114,7 +114,7 @@ describe("a backup whose process ends", () => {
     assert.equal((await listingOf(last)).backups.length, 1);
   });
 
-  it("makes one backup of an event, killed before whatever call that changes the volume", async (test) => {
+  it("makes one backup of an event and tells of it, killed before whatever call that changes the volume", async (test) => {
     await using given = await smallDatabase();
     const calls = await undisturbed(given.environment);
     assert.ok(calls.includes("link") && calls.includes("sync"), calls.join());
@@ -155,7 +155,8 @@ async function smallDatabase() {
 
 async function killAndTakeUp(given: Environment, at: number, message: string): Promise<void> {
   await using volume = await temporaryFolder();
-  const environment = { ...given, BACKUP_DIR: volume.path };
+  await using sink = await eventReceiver();
+  const environment = { ...given, BACKUP_DIR: volume.path, K_SINK: sink.url };
   const doomed = spawnFunction("backup", { ...environment, DORMOUSE_TEST_FAULT: `kill@${at}` });
   await Promise.race([doomed.logged("listening"), doomed.ended]);
   const wasTaken = await doomed.ping(PING).then(
@@ -173,15 +174,20 @@ async function killAndTakeUp(given: Environment, at: number, message: string): P
   const { backups, foreign } = await listingOf(next);
   assert.deepEqual([backups.map(({ sequence }) => sequence), foreign], [[1], []], message);
   await assertWhole(volume.path, backups);
+  await until(() => sink.events.length > 0);
+  // A receiver knows a repeat by its id.
+  assert.equal(new Set(sink.events.map(({ type, id }) => `${type} ${id}`)).size, 1, message);
+  assert.equal(sink.events[0]?.type, "dev.dormouse.backup.completed", message);
 }
 
 /** The calls that change the volume while one event becomes a backup, from the process's start. */
 async function undisturbed(environment: Environment): Promise<string[]> {
   await using folder = await temporaryFolder();
   await using volume = await temporaryFolder();
+  await using sink = await eventReceiver();
   const tally = join(folder.path, "tally");
   const changes = { BACKUP_DIR: volume.path, DORMOUSE_TEST_FAULT: "none@0", DORMOUSE_TEST_TALLY: tally };
-  await using backup = await startFunction("backup", { ...environment, ...changes });
+  await using backup = await startFunction("backup", { ...environment, ...changes, K_SINK: sink.url });
   await backup.ping(PING);
   await backup.logged("run succeeded");
   return (await readFile(tally, "utf8")).trim().split("\n");
