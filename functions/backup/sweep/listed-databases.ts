@@ -1,12 +1,10 @@
-import { announceFailure } from "../../../shared/backup/take-backup.ts";
 import type { BackupDependencies } from "../../../shared/backup/taking-backup.ts";
 import { isOwn, ownOrigins } from "../../../shared/catalog/origin.ts";
 import type { DatabaseChoice } from "../../../shared/config/database-choice.ts";
-import { problemFrom } from "../../../shared/errors.ts";
 import { listDatabases, type ListedDatabases } from "../../../shared/postgres/databases/list-databases.ts";
 import { isAhead } from "../../../shared/retention/keep-rules.ts";
 import { isTransient, retrying } from "../../../shared/retry.ts";
-import { ALL_DATABASES, type Run, type RunContext } from "../../../shared/run/run.ts";
+import type { Run, RunContext } from "../../../shared/run/run.ts";
 
 type Dependencies = BackupDependencies & {
   readonly choice: DatabaseChoice;
@@ -48,24 +46,18 @@ export function listNow({ connection, choice }: Dependencies, known: Known, sign
 }
 
 /** Without a list there are no runs, of which each would say by itself that the server is away. */
-export async function listAtFirst(
+export function listAtFirst(
   deps: Dependencies,
   known: Known,
-  context: RunContext,
+  { signal, step }: RunContext,
 ): Promise<ListedDatabases> {
-  const { signal, step } = context;
-  try {
-    return await retrying(
-      signal,
-      () => listNow(deps, known, signal),
-      async ({ code, attempt, elapsedMs, waitMs }) => {
-        if (!isTransient(code) || elapsedMs + waitMs > deps.retryForMs) return false;
-        await step("retrying", { attempt, code, waitMs });
-        return true;
-      },
-    );
-  } catch (error) {
-    if (!signal.aborted) announceFailure(deps, ALL_DATABASES, context, problemFrom(error));
-    throw error;
-  }
+  return retrying(
+    signal,
+    () => listNow(deps, known, signal),
+    async ({ code, attempt, elapsedMs, waitMs }) => {
+      if (!isTransient(code) || elapsedMs + waitMs > deps.retryForMs) return false;
+      await step("retrying", { attempt, code, waitMs });
+      return true;
+    },
+  );
 }

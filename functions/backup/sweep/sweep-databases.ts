@@ -1,3 +1,4 @@
+import { announceFailure } from "../../../shared/backup/take-backup.ts";
 import type { BackupDependencies } from "../../../shared/backup/taking-backup.ts";
 import { retirementOf, type RetiredDatabases } from "../../../shared/backup/retired-databases.ts";
 import type { DatabaseChoice } from "../../../shared/config/database-choice.ts";
@@ -7,7 +8,7 @@ import type { ListedDatabases } from "../../../shared/postgres/databases/list-da
 import type { Work } from "../../../shared/run/execute-run.ts";
 import { SWEPT } from "../../../shared/run/resume.ts";
 import { takeUp } from "../../../shared/run/resume-runs.ts";
-import { isUnfinished, type Run, type RunContext } from "../../../shared/run/run.ts";
+import { ALL_DATABASES, isUnfinished, type Run, type RunContext } from "../../../shared/run/run.ts";
 import type { Runs, StartedRun } from "../../../shared/run/runs.ts";
 import { inTurn, type Known, knownDatabases, listAtFirst, listNow } from "./listed-databases.ts";
 import type { SweepEvent } from "./sweep-events.ts";
@@ -32,6 +33,18 @@ export type SweepResult = SweptDetails & { readonly databases: readonly Swept[] 
  * that takes this up goes on with those that are missing.
  */
 export async function sweepDatabases(deps: SweepDependencies, context: RunContext): Promise<SweepResult> {
+  try {
+    return await sweepAll(deps, context);
+  } catch (error) {
+    const problem = problemFrom(error);
+    // What failed of single databases, the event of the whole tells.
+    if (!context.signal.aborted && problem.code !== "sweep_incomplete")
+      announceFailure(deps, ALL_DATABASES, context, problem);
+    throw error;
+  }
+}
+
+async function sweepAll(deps: SweepDependencies, context: RunContext): Promise<SweepResult> {
   const { run, step } = context;
   const known = await knownDatabases(deps, run, context.signal);
   let listed = await listAtFirst(deps, known, context);

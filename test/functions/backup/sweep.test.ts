@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { execa } from "execa";
 import pg from "pg";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import type { Run } from "../../../shared/run/run.ts";
 import { eventReceiver } from "../../support/event-receiver.ts";
-import { assertWhole, listingOf, problemIn, until } from "../../support/faulty.ts";
+import { assertWhole, listingOf, preload, problemIn, until } from "../../support/faulty.ts";
 import { backupEnvironment, startFunction, type FunctionProcess } from "../../support/function-process.ts";
 import { startPostgres, type OwnServer } from "../../support/postgres.ts";
 import { temporaryFolder } from "../../support/volume.ts";
@@ -170,6 +173,31 @@ describe("a backup of all databases", () => {
     const kept = (await listingOf(backup)).backups.filter(({ database }) => database === "turn_2");
     assert.equal(kept.length, 1);
     for (const name of ["turn_1", "turn_3"]) await server.dropDatabase(name);
+  });
+
+  it("that fails as a whole says so: here the volume cannot be listed", async () => {
+    await using volume = await temporaryFolder();
+    await using outside = await temporaryFolder();
+    await using sink = await eventReceiver();
+    const DORMOUSE_TEST_FIFO = join(outside.path, "server");
+    await execa("mkfifo", [DORMOUSE_TEST_FIFO]);
+    await mkdir(join(volume.path, "2026-11-22"));
+    await using backup = await startSweeping(volume.path, "app", {
+      ...preload("silent-volume-preload.ts"),
+      DORMOUSE_TEST_SILENT: "/2026-11-22(/|$)",
+      DORMOUSE_TEST_FIFO,
+      VOLUME_TIMEOUT_SECONDS: "2",
+      K_SINK: sink.url,
+    });
+
+    const { code } = await problemIn(backup.post());
+
+    await until(() => sink.events.length > 0);
+    assert.equal(code, "volume_silent");
+    assert.deepEqual(
+      sink.events.map(({ type, subject }) => [type, subject]),
+      [["dev.dormouse.backup.failed", "*"]],
+    );
   });
 
   it("leaves the database postgres out as long as it holds nothing", async () => {
