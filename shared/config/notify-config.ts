@@ -10,13 +10,12 @@ const webhooks = z.pipe(
   ),
   z
     .array(
-      z
-        .string()
-        .check(
-          z.regex(
-            /^(?:(?:slack|mattermost|rocketchat|teams|discord|googlechat|ntfy|json)\+)?https?:\/\/[^\s/]+/,
-          ),
+      z.string().check(
+        z.regex(
+          /^(?:(?:slack|mattermost|rocketchat|teams|discord|googlechat|ntfy|json)\+)?https?:\/\/[^\s/]+/,
         ),
+        z.refine((target) => URL.canParse(target.replace(/^[a-z]+\+/, ""))),
+      ),
     )
     .check(z.minLength(1)),
 );
@@ -106,6 +105,17 @@ export function checkMail({ NOTIFY_SMTP_URL: url, NOTIFY_MAIL_TO: to, NOTIFY_MAI
     throw invalid("NOTIFY_SMTP_URL, NOTIFY_MAIL_TO and NOTIFY_MAIL_FROM go together: one of them is not set");
   if (url?.startsWith("smtp+plain:") && new URL(url).username !== "")
     throw invalid("NOTIFY_SMTP_URL would send its password without TLS: give smtps:// or smtp://");
+  if (url !== undefined && !isDecodable(new URL(url)))
+    throw invalid("NOTIFY_SMTP_URL has a user or password that is not percent-encoded: % must be %25");
+}
+
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function invalid(mistake: string): DormouseError {

@@ -77,6 +77,12 @@ describe("the environment", () => {
     });
   }
 
+  for (const value of ["https://chat.example.org:99999/hook", "ntfy+https://[::1/topic"]) {
+    it(`refuses a webhook that can never be reached: ${value}`, () => {
+      assert.equal(takes(backupConfig, "NOTIFY_URL", `https://chat.example.org/hook ${value}`), false);
+    });
+  }
+
   for (const name of ["HTTPS_PROXY", "HTTP_PROXY", "K_SINK"]) {
     it(`names a mistake in ${name}, and no password in it`, () => {
       const given = { BACKUP_DIR: "/backups", AUTH: "none", [name]: "proxy:s3cret@host:3128" };

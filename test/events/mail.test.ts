@@ -57,10 +57,10 @@ describe("mail", () => {
     tls = await certified(folder.path);
   });
 
-  async function send(url: string, isTrusted = true): Promise<string> {
+  async function send(url: string, isTrusted = true, hasFile = isTrusted): Promise<string> {
     await using folder = await temporaryFolder();
     const TRUSTED_CA_FILE = isTrusted ? join(folder.path, "ca.pem") : undefined;
-    if (TRUSTED_CA_FILE !== undefined) await writeFile(TRUSTED_CA_FILE, tls.ca);
+    if (TRUSTED_CA_FILE !== undefined && hasFile) await writeFile(TRUSTED_CA_FILE, tls.ca);
     const sink = notifier({
       BACKUP_DIR: folder.path,
       TRUSTED_CA_FILE,
@@ -114,6 +114,13 @@ describe("mail", () => {
     assert.deepEqual([server.mails, server.logins], [[], []]);
   });
 
+  it("says so as well where the file of the authorities is gone", async () => {
+    assert.match(
+      await send("smtps://localhost:1", true, false),
+      /^people were not told of .*: localhost:1: ENOENT.*ca\.pem/,
+    );
+  });
+
   it("goes without TLS to a relay that is said to have none", async () => {
     await using server = await mailServer({ disabledCommands: ["STARTTLS", "AUTH"] });
 
@@ -137,6 +144,10 @@ describe("mail", () => {
     [
       { NOTIFY_SMTP_URL: "smtp+plain://jo:s3cret@mail", NOTIFY_MAIL_TO: ["a@b"], NOTIFY_MAIL_FROM: "a@b" },
       /password without TLS/,
+    ],
+    [
+      { NOTIFY_SMTP_URL: "smtps://jo:50%@mail", NOTIFY_MAIL_TO: ["a@b"], NOTIFY_MAIL_FROM: "a@b" },
+      /password that is not percent-encoded: % must be %25$/,
     ],
   ] as const)
     it(`is a mistake of the configuration as ${Object.keys(given).join(", ")}`, () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { notifyVariables } from "../../shared/config/notify-config.ts";
 import { postTo, readTarget, type ChatKind } from "../../shared/events/notify/chat.ts";
@@ -117,6 +118,20 @@ describe("telling people", async () => {
     assert.doesNotMatch(heard[0]?.body ?? "", /since: /);
     assert.match(heard[1]?.body ?? "", /since: \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
   });
+
+  for (const told of ["null", '"text"', "7"])
+    it(`tells it again where what was noted of it holds ${told}`, async () => {
+      await using folder = await temporaryFolder();
+      take();
+      await send(folder.path, [`${url}/a`], failed);
+      const notes = join(folder.path, ".dormouse/told");
+      for (const name of await readdir(notes))
+        await writeFile(join(notes, name), `{"since":"2026-01-01T00:00:00Z","told":${told}}`);
+
+      await send(folder.path, [`${url}/a`], failed);
+
+      assert.equal(heard.length, 2);
+    });
 
   it("tells what failed of several databases in one message", async () => {
     await using folder = await temporaryFolder();

@@ -28,7 +28,7 @@ function mailbox(url: string, config: NotifyConfig): Receiver {
     host: new URL(url).host,
     async send(message, where, signal) {
       const { sendMail } = await import("./mail.ts");
-      return sendMail(config, message, where, signal);
+      return failing(() => sendMail(config, message, where, signal));
     },
   };
 }

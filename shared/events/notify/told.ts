@@ -22,7 +22,7 @@ export async function readTold(backupDir: string, { condition }: Trouble): Promi
   const fresh = { since: new Date().toISOString(), told: {} };
   try {
     const { since, told } = JSON.parse(await promises.readFile(fileOf(backupDir, condition), "utf8")) as Told;
-    const isKnown = Date.parse(since) <= Date.now() && typeof told === "object";
+    const isKnown = Date.parse(since) <= Date.now() && told instanceof Object;
     return isKnown ? { since: new Date(since).toISOString(), told } : fresh;
   } catch {
     return fresh;
