@@ -2,7 +2,7 @@ import { problemFrom, logged } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { listen } from "./listen.ts";
 import { clusterDomain, findNamespace } from "../kubernetes/namespace.ts";
-import { type ServeOptions, type Service, stopped, resumeRun, tellUntold } from "./service.ts";
+import type { ServeOptions, Service } from "./service.ts";
 import { endOnSignals } from "./shutdown.ts";
 
 /** For the last answers to leave, once every run has ended. */
@@ -27,10 +27,10 @@ async function serveRequests(
 ): Promise<void> {
   const door = await listen(config.PORT);
   log.info("listening", { port: door.port, version, startMs: Math.round(performance.now()) });
-  const loading = Promise.all([load(), import("../http/server.ts")]);
+  const loading = Promise.all([load(), import("./service.ts"), import("../http/server.ts")]);
   const end = endOnSignals(log, async () => {
     door.stop();
-    const [{ runs, awake, dispose }] = await loading;
+    const [{ runs, awake, dispose }, { stopped }] = await loading;
     await runs.settle(awake?.graceLeftMs() ?? config.SHUTDOWN_GRACE_SECONDS * 1000, stopped());
     await door.closed(ANSWER_MS);
     await dispose?.();
@@ -44,7 +44,7 @@ async function serveRequests(
     domain: clusterDomain(),
     allowed,
   };
-  const [service, { createApp }] = await loading;
+  const [service, { resumeRun, tellUntold }, { createApp }] = await loading;
   const { awake } = service;
   door.open(createApp({ ...service, log, own, trouble, hold: awake?.hold }));
   // SIGTERM comes half a minute after the drain began, or too late: then this is the end.

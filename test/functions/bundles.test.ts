@@ -12,7 +12,7 @@ import { embeddedStore, makeBucket, mirrorEnvironment } from "../support/s3.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
 /** A whole zod is five times as much, and takes a third of a start. */
-const MOST_BYTES_AT_ONCE = 130_000;
+const MOST_BYTES_AT_ONCE = 120_000;
 const skip = existsSync("node_modules/esbuild") ? false : "esbuild is not installed";
 
 describe("the bundles", { skip }, () => {
