@@ -1,5 +1,4 @@
-import type { Problem } from "../../shared/errors.ts";
-import { ALL_DATABASES, type Run, type RunContext } from "../../shared/run/run.ts";
+import { ALL_DATABASES, type RunContext } from "../../shared/run/run.ts";
 import { databaseChoice } from "../../shared/config/database-choice.ts";
 import { retiredDatabases } from "../../shared/backup/retired-databases.ts";
 import { sweepDatabases } from "./sweep/sweep-databases.ts";
@@ -9,7 +8,7 @@ import { sinkCheck } from "../../shared/doctor/check-sink.ts";
 import { runChecks } from "../../shared/doctor/run-checks.ts";
 import type { MirrorPolicy } from "../../shared/backup/mirror-backups.ts";
 import { interruptedRuns } from "../../shared/run/resume-runs.ts";
-import { announceFailure } from "../../shared/backup/take-backup.ts";
+import { failureOf } from "../../shared/backup/take-backup.ts";
 import { eachDatabase } from "../../shared/doctor/each-database.ts";
 import { databaseCheck } from "../../shared/doctor/check-database.ts";
 import { connectionSettings } from "../../shared/postgres/session/connection-settings.ts";
@@ -26,8 +25,6 @@ import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
 import { runsInPod, type Service } from "../../shared/function/service.ts";
 import { sendersCheck, callerChecks } from "../../shared/doctor/check-callers.ts";
 
-const TELL_WITHIN_MS = 60_000;
-
 /** Wires what a backup needs. */
 export async function backupService(config: BackupConfig, surroundings: ProcessContext): Promise<Service> {
   const { log } = surroundings;
@@ -40,8 +37,6 @@ export async function backupService(config: BackupConfig, surroundings: ProcessC
   });
   const depsOf = (database: string) => ({ ...wired(database), mirroring });
   const deps = depsOf(ALL_DATABASES);
-  const givenUp = (run: Run, problem: Problem) =>
-    announceFailure(depsOf(run.database), run.database, { run, meanwhile: inBackground }, problem);
   const pod = runsInPod(config, {
     store: deps.runs,
     log,
@@ -49,7 +44,7 @@ export async function backupService(config: BackupConfig, surroundings: ProcessC
   });
   const retired = retiredDatabases(config.BACKUP_DIR);
   const sweep = (context: RunContext) => {
-    const parts = { inPod: pod.runs, work: handler.work, givenUp };
+    const parts = { inPod: pod.runs, work: handler.work };
     return sweepDatabases({ ...deps, ...readSettings(config), ...parts, retired }, context);
   };
   const handler = backupHandler({ depsOf, sweep }, readSettings(config));
@@ -58,7 +53,7 @@ export async function backupService(config: BackupConfig, surroundings: ProcessC
     ...pod,
     authorize: await createAuthorizer(config),
     authorizeEvent: createEventAuthorizer(config),
-    interrupted: await interruptedRuns({ ...deps, givenUp }, "backup", handler.covers),
+    interrupted: await interruptedRuns({ ...deps, failureOf }, "backup", handler.covers),
     dispose: () => libpq[Symbol.asyncDispose](),
   };
 }
@@ -71,11 +66,6 @@ function readSettings(config: BackupConfig) {
     retryForMs: config.RETRY_SECONDS * 1000,
     minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
   };
-}
-
-/** No run waits for its end. */
-function inBackground(task: (signal: AbortSignal) => Promise<void>): void {
-  void task(AbortSignal.timeout(TELL_WITHIN_MS));
 }
 
 function listChecks(config: BackupConfig, { connection, toolPlace, runs }: BackupDependencies) {

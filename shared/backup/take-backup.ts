@@ -10,7 +10,7 @@ import { hasUntrusted } from "../catalog/trusted-listing.ts";
 import { isAhead } from "../retention/keep-rules.ts";
 import { hiding } from "../retention/oddities.ts";
 import { isTransient, retrying } from "../retry.ts";
-import { isOwnedElsewhere, isUnfinished, nameOf, type Run, type RunContext } from "../run/run.ts";
+import { isOwnedElsewhere, isUnfinished, nameOf, type Run } from "../run/run.ts";
 import { estimateSpace } from "./space.ts";
 import { asDormouseError, DormouseError, type Problem } from "../errors.ts";
 import type { BackupDependencies, BackupRequest, TakingBackup } from "./taking-backup.ts";
@@ -35,7 +35,7 @@ export async function takeBackup(taking: TakingBackup): Promise<BackupManifest> 
     return manifest;
   } catch (error) {
     const isOurs = !signal.aborted && !isOwnedElsewhere(asDormouseError(error).code);
-    if (isOurs) announceFailure(taking, request.database, taking, asDormouseError(error));
+    if (isOurs) announce(taking, taking, failureOf(taking.run, asDormouseError(error)));
     throw error;
   }
 }
@@ -202,19 +202,11 @@ async function refuseFullDisk(
   });
 }
 
-export function announceFailure(
-  deps: Pick<BackupDependencies, "events" | "log">,
-  database: string,
-  context: Pick<RunContext, "run" | "meanwhile">,
-  { code, message, hint }: Problem,
-): void {
-  const subject = nameOf({ database });
-  const { sweep } = context.run.request;
+/** What others hear of a run that failed. */
+export function failureOf(run: Run, { code, message, hint }: Problem): BackupEvent {
+  const subject = nameOf(run);
+  const { sweep } = run.request;
   const part = typeof sweep === "string" ? { sweep } : {};
-  const data = { run: context.run.id, ...part, database: subject, problem: { code, message, hint } };
-  announce(deps, context, {
-    type: "dev.dormouse.backup.failed",
-    subject,
-    data,
-  } satisfies BackupEvent);
+  const data = { run: run.id, ...part, database: subject, problem: { code, message, hint } };
+  return { type: "dev.dormouse.backup.failed", subject, data };
 }

@@ -20,11 +20,12 @@ export async function runOnce(
   const { runs, dispose } = service;
   const graceMs = config.SHUTDOWN_GRACE_SECONDS * 1000;
   const others = resumeRun(service, log);
-  tellUntold(service, log);
+  const untold = tellUntold(service, log);
   const done = (async () => {
     const isDone = await carryOutEvent(service, join(eventPath, "event"));
     await Promise.all(others.map(({ finished }) => finished(new AbortController().signal)));
-    // A run has finished before its events and messages are sent.
+    // A run has finished before its events and messages are sent, be it of this process or of an earlier one.
+    await untold;
     await runs.settle(graceMs, stopped());
     await dispose?.();
     return isDone ? 0 : 1;

@@ -50,7 +50,7 @@ async function serveRequests(
   // SIGTERM comes half a minute after the drain began, or too late: then this is the end.
   awake?.draining.addEventListener("abort", () => setTimeout(() => end("drain"), awake.graceLeftMs()));
   resumeRun(service, log);
-  tellUntold(service, log);
+  await tellUntold(service, log);
 }
 
 /** Ends the process with 1 and one line in the log when `start` fails: a function that is set up wrongly never listens. */

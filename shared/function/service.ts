@@ -104,11 +104,11 @@ export function resumeRun({ interrupted, handler, runs }: Service, log: Log): re
 
 /**
  * What an earlier process did, and did not come to tell. The records of cull bear no seal, since cull knows no password: a
- * writer to the volume could have it send what it likes.
+ * writer to the volume could have it send what it likes. Resolves when all of it is begun.
  */
-export function tellUntold({ handler, runs }: Service, log: Log): void {
+export async function tellUntold({ handler, runs }: Service, log: Log): Promise<void> {
   if (handler.kind === "cull") return;
-  runs.tellUntold(handler.kind, handler.covers).catch((error: unknown) => {
+  await runs.tellUntold(handler.kind, handler.covers).catch((error: unknown) => {
     log.warn("records not read", { error: String(error) });
   });
 }

@@ -1,20 +1,20 @@
 import type { Problem } from "../errors.ts";
 import { resumption } from "./resume.ts";
-import { isUnfinished, type Run, type RunStore } from "./run.ts";
+import { isUnfinished, type Outcome, type Run, type RunStore } from "./run.ts";
 import type { Log } from "../log.ts";
 
 export type ResumeDependencies = {
   readonly runs: RunStore;
   readonly log: Log;
-  /** Must be announced: no caller waits for the answer any more. */
-  readonly givenUp?: (run: Run, problem: Problem) => void;
+  /** What others are to hear of a run that is not taken up: no caller waits for the answer any more. */
+  readonly failureOf?: (run: Run, problem: Problem) => Outcome;
   /** Why a run is not for its record to begin. */
   readonly notByRecord?: (run: Run) => string | undefined;
 };
 
 /**
  * The unfinished runs of a kind and of databases that are to be taken up, each with one more attempt on record; the others
- * are closed.
+ * are closed, and untold.
  */
 export async function interruptedRuns(
   deps: ResumeDependencies,
@@ -34,7 +34,7 @@ export async function interruptedRuns(
 
 /** An unfinished run with one more attempt on record; or closed, when it is not to be taken up. */
 export async function takeUp(
-  { runs, log, givenUp, notByRecord }: ResumeDependencies,
+  { runs, log, failureOf, notByRecord }: ResumeDependencies,
   run: Run,
 ): Promise<Run> {
   const why = notByRecord?.(run);
@@ -50,9 +50,9 @@ export async function takeUp(
     message: `the run was interrupted and is not taken up: ${decision.why}`,
     hint: "find out what ends the pod: its memory limit, its node, its own log",
   };
-  const closed: Run = { ...run, state: "failed", finishedAt: new Date(), problem };
+  const untold = failureOf && [...(run.untold ?? []), failureOf(run, problem)];
+  const closed: Run = { ...run, state: "failed", finishedAt: new Date(), problem, untold };
   await runs.update(closed);
   log.warn("run abandoned", { run: run.id, why: decision.why });
-  givenUp?.(run, problem);
   return closed;
 }

@@ -91,7 +91,7 @@ describe("a backup whose process ends", () => {
     await assertOneMore(stage);
   });
 
-  it("gives up a run that was interrupted three times, and tells of it", async () => {
+  it("gives up a run that was interrupted three times, and tells of it, also when it is killed meanwhile", async () => {
     await using stage = await setStage();
     await using sink = await eventReceiver();
     const held = await stage.startHeld();
@@ -102,13 +102,19 @@ describe("a backup whose process ends", () => {
       await next.end("SIGKILL");
     }
 
+    const release = sink.hold();
+    const killed = await stage.start({ K_SINK: sink.url });
+    await killed.logged("run abandoned");
+    await until(() => sink.events.length > 0);
+    await killed.end("SIGKILL");
+    release();
     const last = await stage.start({ K_SINK: sink.url });
-    await last.logged("run abandoned");
     await held.release();
 
-    await until(() => sink.events.length > 0);
-    const [failed] = sink.events;
+    await until(() => sink.events.length > 1);
+    const [failed, again] = sink.events;
     assert.equal(failed?.type, "dev.dormouse.backup.failed");
+    assert.deepEqual([again?.type, again?.id], [failed.type, failed.id]);
     assert.match(JSON.stringify(failed.data), /"code":"interrupted","message":"[^"]*begun 3 times/);
 
     assert.equal((await listingOf(last)).backups.length, 1);

@@ -1,4 +1,4 @@
-import { announceFailure } from "../../../shared/backup/take-backup.ts";
+import { failureOf } from "../../../shared/backup/take-backup.ts";
 import type { BackupDependencies } from "../../../shared/backup/taking-backup.ts";
 import { retirementOf, type RetiredDatabases } from "../../../shared/backup/retired-databases.ts";
 import type { DatabaseChoice } from "../../../shared/config/database-choice.ts";
@@ -8,7 +8,7 @@ import type { ListedDatabases } from "../../../shared/postgres/databases/list-da
 import type { Work } from "../../../shared/run/execute-run.ts";
 import { SWEPT } from "../../../shared/run/resume.ts";
 import { takeUp } from "../../../shared/run/resume-runs.ts";
-import { ALL_DATABASES, isUnfinished, type Run, type RunContext } from "../../../shared/run/run.ts";
+import { isUnfinished, type Run, type RunContext } from "../../../shared/run/run.ts";
 import type { Runs, StartedRun } from "../../../shared/run/runs.ts";
 import { inTurn, type Known, knownDatabases, listAtFirst, listNow } from "./listed-databases.ts";
 import type { SweepEvent } from "./sweep-events.ts";
@@ -19,10 +19,9 @@ export type SweepDependencies = BackupDependencies & {
   readonly retired: Pick<RetiredDatabases, "known">;
   /** How long a server that is away is asked which databases it has. */
   readonly retryForMs: number;
-  readonly inPod: Pick<Runs, "start" | "resumeRun">;
+  readonly inPod: Pick<Runs, "start" | "resumeRun" | "tellUntold">;
   /** Takes the backup of one database, as when that alone is asked for. */
   readonly work: Work;
-  readonly givenUp: (run: Run, problem: ReturnType<typeof problemFrom>) => void;
 };
 
 export type SweepResult = SweptDetails & { readonly databases: readonly Swept[] };
@@ -39,7 +38,7 @@ export async function sweepDatabases(deps: SweepDependencies, context: RunContex
     const problem = problemFrom(error);
     // What failed of single databases, the event of the whole tells.
     if (!context.signal.aborted && problem.code !== "sweep_incomplete")
-      announceFailure(deps, ALL_DATABASES, context, problem);
+      announce(deps, context, failureOf(context.run, problem));
     throw error;
   }
 }
@@ -84,7 +83,7 @@ async function sweepOne(deps: SweepDependencies, context: RunContext, database: 
 
 /** The run of one database for this sweep; one that an earlier process has left is taken up, or is over. */
 async function startPart(
-  { runs, inPod, work, log, givenUp }: SweepDependencies,
+  { runs, inPod, work, log }: SweepDependencies,
   context: RunContext,
   database: string,
 ): Promise<StartedRun | Run> {
@@ -94,8 +93,10 @@ async function startPart(
   const left = await partOf(context, runs, database);
   if (left === undefined) return inPod.start(wanted, work, { atMost: Infinity });
   if (!isUnfinished(left)) return (await runs.find(left.id)) ?? left;
-  const next = await takeUp({ runs, log, givenUp }, left);
-  return isUnfinished(next) ? inPod.resumeRun(next, work) : next;
+  const next = await takeUp({ runs, log, failureOf }, left);
+  if (isUnfinished(next)) return inPod.resumeRun(next, work);
+  await inPod.tellUntold(run.kind, (each) => each === database);
+  return next;
 }
 
 /** What an earlier process left of this sweep. One that ended before the sweep was begun again is begun again with it. */
