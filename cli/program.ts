@@ -105,6 +105,7 @@ function looking(program: Command, doing: Doing): void {
 function working(program: Command, doing: Doing): void {
   program
     .command("backup")
+    .option("--database <name>", "of several databases this one alone")
     .option("--label <text>", "a text that the backup bears")
     .option("--pin [reason]", "no cull removes it")
     .option("--if-older-than <duration>", "take none if there is one that is younger: 23h, 30m, 2d")

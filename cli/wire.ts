@@ -20,6 +20,15 @@ export const FUNCTIONS = ["backup", "cull", "restore"] as const;
 export type FunctionName = (typeof FUNCTIONS)[number];
 
 export type Manifest = Wire<BackupManifest>;
+/** One of several databases: `manifest`, or only its name where the run was asked for later, or why there is none. */
+export type Swept = {
+  readonly database: string;
+  readonly manifest?: Manifest;
+  readonly backup?: string;
+  readonly problem?: { readonly code: string; readonly message: string };
+};
+/** What a backup of several databases is answered with. */
+export type Sweep = { readonly databases: readonly Swept[] };
 export type Catalog = Wire<RestoreOverview & Pick<PlacedListing, "bucketProblem">>;
 /** `places` where there is a bucket. */
 export type Backup = Catalog["backups"][number] & { readonly places?: readonly string[] };

@@ -1,10 +1,13 @@
 import { EXIT, type Exit } from "../failure.ts";
+import type { Output } from "../output.ts";
 import { watched } from "../remote/watch.ts";
 import type { Session } from "../session.ts";
-import { bytesText, durationText, plainText, plural } from "../text/units.ts";
-import type { Manifest } from "../wire.ts";
+import { sweptCountText, sweptText, takenText } from "../text/swept-text.ts";
+import { bytesText, plainText } from "../text/units.ts";
+import type { Manifest, Sweep } from "../wire.ts";
 
 export type BackupOptions = {
+  readonly database?: string;
   readonly label?: string;
   readonly pin?: string | true;
   readonly ifOlderThan?: string;
@@ -14,17 +17,26 @@ export type BackupOptions = {
 export async function backup(session: Session, options: BackupOptions): Promise<Exit> {
   const { output } = session;
   const remote = await session.remote("backup");
-  const manifest = await watched<Manifest>(session, remote, options);
-  if (output.isJson) return (output.json(manifest), EXIT.good);
-  const { archive, content, name, elapsedMs, excluded, warnings } = manifest;
-  output.line(
-    `${plainText(name)}: ${bytesText(archive.sizeBytes)}, ${plural(content.rows, "row")} in ` +
-      `${plural(content.tables.length, "table")}, proved by reading it to its end, in ${durationText(elapsedMs)}`,
-  );
-  for (const table of excluded?.tables ?? [])
+  const taken = await watched<Manifest | Sweep>(session, remote, options);
+  if (output.isJson) output.json(taken);
+  if (!isSweep(taken)) return (show(output, taken), EXIT.good);
+  const { databases } = taken;
+  for (const each of databases)
+    output.line(output.style(each.problem === undefined ? "green" : "red", plainText(sweptText(each))));
+  output.line(sweptCountText(databases));
+  return databases.some(({ problem }) => problem !== undefined) ? EXIT.failed : EXIT.good;
+}
+
+function isSweep(taken: Manifest | Sweep): taken is Sweep {
+  return "databases" in taken;
+}
+
+function show(output: Output, manifest: Manifest): void {
+  output.line(plainText(takenText(manifest)));
+  for (const table of manifest.excluded?.tables ?? [])
     output.line(
       `without the rows of ${plainText(`${table.schema}.${table.name}`)}: ${bytesText(table.bytes)}`,
     );
-  for (const warning of warnings) output.line(output.style("yellow", `warning: ${plainText(warning)}`));
-  return EXIT.good;
+  for (const warning of manifest.warnings)
+    output.line(output.style("yellow", `warning: ${plainText(warning)}`));
 }

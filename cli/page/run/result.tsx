@@ -1,16 +1,18 @@
 import { DONE } from "../../text/run-words.ts";
+import { sweptCountText, sweptText } from "../../text/swept-text.ts";
 import { bytesText, durationText, plural } from "../../text/units.ts";
-import type { Manifest, RestoreResult } from "../../wire.ts";
+import type { Manifest, RestoreResult, Sweep } from "../../wire.ts";
 import type { Open } from "../parts/doing.ts";
 import { Time } from "../parts/time.tsx";
 
 type Props = { readonly result: unknown; readonly where: string; readonly open?: Open | undefined };
 
-/** The end of a run that succeeded: a backup's manifest, or what a restore did. */
+/** The end of a run that succeeded: a backup's manifest, or what a restore did. Of several databases some may have failed. */
 export function Result({ result, where, open }: Props) {
   if (typeof result !== "object" || result === null) return <p class="done">It has succeeded.</p>;
   if ("strategy" in result) return <Restored result={result as RestoreResult} where={where} open={open} />;
   if ("archive" in result) return <Taken manifest={result as Manifest} />;
+  if ("databases" in result) return <TakenOfAll sweep={result as Sweep} />;
   return <p class="done">It has succeeded.</p>;
 }
 
@@ -29,6 +31,20 @@ function Taken({
         {plural(content.tables.length, "table")}, in {durationText(elapsedMs)}
       </p>
       <Warnings warnings={warnings} />
+    </div>
+  );
+}
+
+function TakenOfAll({ sweep: { databases } }: { readonly sweep: Sweep }) {
+  const hasFailed = databases.some(({ problem }) => problem !== undefined);
+  return (
+    <div class={hasFailed ? "trouble" : "done"} role={hasFailed ? "alert" : "status"}>
+      <p>
+        <strong>{sweptCountText(databases)}</strong>
+      </p>
+      {databases.map((each) => (
+        <p key={each.database}>{sweptText(each)}</p>
+      ))}
     </div>
   );
 }
