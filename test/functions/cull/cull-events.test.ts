@@ -131,6 +131,24 @@ describe("events of the cull function", () => {
     assert.deepEqual([plans.get("fresh"), plans.get("hets")], [undefined, newest]);
   });
 
+  it("tells that no rehearsal has proved a backup of late, where one is wanted", async () => {
+    await using volume = await temporaryVolume();
+    await using sink = await eventReceiver();
+    await fillVolume(volume.path, 2);
+    await using culler = await start(volume.path, { K_SINK: sink.url, REHEARSAL_STALE_DAYS: "8" });
+
+    await cull(culler, { dryRun: true });
+    await cull(culler);
+
+    await until(() => sink.events.some(({ type }) => type === "dev.dormouse.cull.completed"));
+    const stale = sink.events.filter(({ type }) => type === "dev.dormouse.rehearsal.stale");
+    assert.deepEqual(
+      stale.map(({ subject, data }) => [subject, data["database"], data["place"]]),
+      [["hets", "hets", "volume"]],
+    );
+    assert.match(JSON.stringify(stale[0]?.data["staleness"]), /no rehearsal has proved any backup/);
+  });
+
   it("tells of a configured database that has no backup at all, and its doctor does", async () => {
     await using volume = await temporaryVolume();
     await using sink = await eventReceiver();
