@@ -1,6 +1,6 @@
 import type { Run, RunStore } from "../run/run.ts";
 import { isUnfinished } from "../run/run.ts";
-import { good, type Check } from "./finding.ts";
+import { good, type Check, type Finding } from "./finding.ts";
 
 type Told = {
   readonly NOTIFY_URL?: unknown;
@@ -9,7 +9,10 @@ type Told = {
   readonly PUSHGATEWAY_URL?: unknown;
 };
 
-/** Whether the last run reached chat, mail, monitor and Pushgateway: what it could not tell is a step of it. */
+/**
+ * Whether the last run, with its parts where it was of several databases, reached chat, mail, monitor and Pushgateway: what it
+ * could not tell is a step of it.
+ */
 export function tellingChecks(
   config: Told,
   runs: Pick<RunStore, "all">,
@@ -19,15 +22,20 @@ export function tellingChecks(
   const given = [NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL, PUSHGATEWAY_URL];
   if (given.every((each) => each === undefined)) return [];
   const look: Check["look"] = async () => {
-    const last = (await runs.all(kind)).findLast((run) => !isUnfinished(run));
+    const ended = (await runs.all(kind)).filter((run) => !isUnfinished(run));
+    const last = ended.findLast(({ request }) => request["sweep"] === undefined);
     if (last === undefined) return [];
-    const failed = last.steps.filter(({ step }) => step === "notification_failed");
-    if (failed.length === 0) return [good(`what run ${last.id} had to tell was taken`)];
-    return failed.map(({ detail }) => ({
-      state: "warning",
-      detail: `run ${last.id}: ${String(detail?.["error"])}`,
-      fix: "check the address, and the proxy and certificates on the way there: docs/telling.md",
-    }));
+    const failed = [last, ...ended.filter(({ request }) => request["sweep"] === last.id)].flatMap(untaken);
+    return failed.length > 0 ? failed : [good(`what run ${last.id} had to tell was taken`)];
   };
   return [{ name: "telling", look }];
+}
+
+function untaken({ id, steps }: Run): readonly Omit<Finding, "check">[] {
+  const failed = steps.filter(({ step }) => step === "notification_failed");
+  return failed.map(({ detail }) => ({
+    state: "warning",
+    detail: `run ${id}: ${String(detail?.["error"])}`,
+    fix: "check the address, and the proxy and certificates on the way there: docs/telling.md",
+  }));
 }

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { tellingChecks } from "../../shared/doctor/check-telling.ts";
+import type { Run } from "../../shared/run/run.ts";
+
+const ended = (id: string, request: Run["request"], error?: string) =>
+  ({
+    id,
+    state: "succeeded",
+    request,
+    steps: error === undefined ? [] : [{ step: "notification_failed", at: new Date(), detail: { error } }],
+  }) as unknown as Run;
+
+/** What the doctor says of these runs, which were accepted in this order. */
+async function say(...runs: readonly Run[]): Promise<readonly (readonly [string, string])[]> {
+  const [check] = tellingChecks({ NOTIFY_URL: ["https://chat"] }, { all: async () => runs }, "backup");
+  const findings = await check?.look(AbortSignal.timeout(60_000));
+  return (findings ?? []).map(({ state, detail }) => [state, detail]);
+}
+
+describe("the doctor, of the telling", () => {
+  it("looks at the last run alone", async () => {
+    const found = await say(ended("backup-1", {}, "chat: status 500"), ended("backup-2", {}));
+
+    assert.deepEqual(found, [["good", "what run backup-2 had to tell was taken"]]);
+  });
+
+  it("looks at a run of several databases and at each of its parts", async () => {
+    const part = (id: string, sweep: string, error?: string) => ended(id, { sweep }, error);
+    const found = await say(
+      ended("backup-1", {}),
+      part("backup-11", "backup-1", "monitor: status 500"),
+      ended("backup-2", {}, "chat: status 403"),
+      part("backup-21", "backup-2"),
+      part("backup-22", "backup-2", "monitor: status 404"),
+    );
+
+    assert.deepEqual(found, [
+      ["warning", "run backup-2: chat: status 403"],
+      ["warning", "run backup-22: monitor: status 404"],
+    ]);
+  });
+});
