@@ -37,11 +37,12 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
   const store = withReserve(runFiles(config.BACKUP_DIR, log), config.BACKUP_DIR, log);
   const { MANIFEST_PUBLIC_KEY: key } = config;
   const judge = key === undefined ? undefined : signatureJudge(key);
+  const catalog = trusting(volumeCatalog(config.BACKUP_DIR, undefined, printing(searchPath)), judge);
   const deps: CullPlacesDependencies = {
-    catalog: trusting(volumeCatalog(config.BACKUP_DIR, undefined, printing(searchPath)), judge),
+    catalog,
     expected: databaseChoice(config).named,
     runs: store,
-    events: both(eventSink(config, "/dormouse/cull"), notifier(config)),
+    events: both(eventSink(config, "/dormouse/cull"), notifier(config, catalog)),
     log,
     damage: damageBook(config.BACKUP_DIR),
     retired: retiredDatabases(config.BACKUP_DIR),

@@ -105,7 +105,8 @@ export function backupDependencies(
   const { includes } = databaseChoice(config);
   const covers = (database: string) => database === ALL_DATABASES || includes(database);
   const seal = runSeal(name, covers, config.POSTGRESQL_PASSWORD);
-  const people = notifier(config);
+  const catalog = trusting(volumeCatalog(config.BACKUP_DIR), keys.judge);
+  const people = notifier(config, catalog);
   const source = `/dormouse/${name}`;
   const common = {
     connection,
@@ -113,7 +114,7 @@ export function backupDependencies(
     dumpOptions,
     toolPlace: { binDir: config.PG_BIN_DIR, searchPath },
     ...keys,
-    catalog: trusting(volumeCatalog(config.BACKUP_DIR), keys.judge),
+    catalog,
     runs: runFiles(config.BACKUP_DIR, log, seal),
     lock: advisoryLock(connection),
     systemIdentifier: systemIdentifier(connection),

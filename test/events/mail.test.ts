@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { AddressInfo } from "node:net";
 import { before, describe, it } from "node:test";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
+import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { notifier } from "../../shared/events/notify/notifier.ts";
 import { checkMail } from "../../shared/config/notify-config.ts";
 import { certified, type Certified } from "../support/certificate.ts";
@@ -61,14 +62,15 @@ describe("mail", () => {
     await using folder = await temporaryFolder();
     const TRUSTED_CA_FILE = isTrusted ? join(folder.path, "ca.pem") : undefined;
     if (TRUSTED_CA_FILE !== undefined && hasFile) await writeFile(TRUSTED_CA_FILE, tls.ca);
-    const sink = notifier({
+    const settings = {
       BACKUP_DIR: folder.path,
       TRUSTED_CA_FILE,
       NOTIFY_SMTP_URL: url,
       NOTIFY_MAIL_TO: ["ops@example.org", "dba@example.org"],
       NOTIFY_MAIL_FROM: "dormouse@example.org",
       POD_NAMESPACE: "prod",
-    });
+    };
+    const sink = notifier(settings, volumeCatalog(folder.path));
     try {
       await sink?.send(failed, "run", AbortSignal.timeout(60_000));
       return "taken";

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { trusting } from "../../shared/catalog/trusted-listing.ts";
+import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { notifyVariables } from "../../shared/config/notify-config.ts";
 import { postTo, readTarget, type ChatKind } from "../../shared/events/notify/chat.ts";
 import { describeEvent, RULES } from "../../shared/events/notify/message.ts";
@@ -9,6 +11,7 @@ import { notifier } from "../../shared/events/notify/notifier.ts";
 import { settleTroubles } from "../../shared/function/settle-troubles.ts";
 import type { Run } from "../../shared/run/run.ts";
 import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
+import { fillVolume } from "../support/culled.ts";
 import { temporaryFolder } from "../support/volume.ts";
 import { webhooks } from "../support/webhooks.ts";
 
@@ -32,8 +35,13 @@ describe("telling people", async () => {
   const { heard, url, take, answerBy, ...receiver } = await webhooks();
   after(() => receiver[Symbol.dispose]());
 
-  const send = async (folder: string, targets: readonly string[], event: OutcomeEvent) =>
-    notifier({ BACKUP_DIR: folder, NOTIFY_URL: targets, POD_NAMESPACE: "prod" })?.send(
+  const send = async (
+    folder: string,
+    targets: readonly string[],
+    event: OutcomeEvent,
+    volume: Parameters<typeof notifier>[1] = volumeCatalog(folder),
+  ) =>
+    notifier({ BACKUP_DIR: folder, NOTIFY_URL: targets, POD_NAMESPACE: "prod" }, volume)?.send(
       event,
       "run",
       AbortSignal.timeout(60_000),
@@ -117,6 +125,24 @@ describe("telling people", async () => {
     assert.match(heard[0]?.body ?? "", /Command: kubectl dormouse -n prod run backup-1/);
     assert.doesNotMatch(heard[0]?.body ?? "", /since: /);
     assert.match(heard[1]?.body ?? "", /since: \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+  });
+
+  it("says which backup would be restored: none that no key signed, or that is stamped in the future", async () => {
+    take();
+    const says = async (given: Parameters<typeof fillVolume>[2], isTrusted = true) => {
+      await using folder = await temporaryFolder();
+      await fillVolume(folder.path, 1, given);
+      const verdict = isTrusted ? "trusted" : "changed";
+      const volume = trusting(volumeCatalog(folder.path), () => ({ verdict, why: "" }));
+      heard.length = 0;
+      await send(folder.path, [`${url}/a`], failed, volume);
+      return heard[0]?.body ?? "";
+    };
+
+    assert.match(await says(undefined), /The newest backup on the volume is \d+ hours old: [^"]*hets/);
+    assert.match(await says(undefined, false), /There is no backup of hets on the volume/);
+    const startedAt = new Date(Date.now() + 48 * 3_600_000);
+    assert.match(await says(() => ({ startedAt })), /There is no backup of hets on the volume/);
   });
 
   for (const told of ["null", '"text"', "7"])
@@ -217,7 +243,7 @@ describe("telling people", async () => {
     take(302, { location: "https://login.example.org/?next=x" });
     await assert.rejects(send(folder.path, [`${url}/a`], failed), /it redirects to login.example.org/);
     answerBy(() => undefined);
-    const soon = notifier({ BACKUP_DIR: folder.path, NOTIFY_URL: [`${url}/a`] });
+    const soon = notifier({ BACKUP_DIR: folder.path, NOTIFY_URL: [`${url}/a`] }, volumeCatalog(folder.path));
 
     await assert.rejects(soon?.send(failed, "run", AbortSignal.timeout(200)) ?? Promise.resolve());
   });

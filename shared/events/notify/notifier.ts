@@ -1,3 +1,4 @@
+import type { Catalog } from "../../catalog/catalog.ts";
 import { DormouseError } from "../../errors.ts";
 import type { EventSink, OutcomeEvent } from "../event-sink.ts";
 import { describeEvent, type Message } from "./message.ts";
@@ -10,9 +11,9 @@ const TRIES = 2;
 
 /**
  * Tells people of what they should know, at all receivers side by side. `send` throws `notification_failed`, which names
- * the hosts that did not take it; the others have.
+ * the hosts that did not take it; the others have. `volume` lists what is trusted.
  */
-export function notifier(config: NotifyConfig): EventSink | undefined {
+export function notifier(config: NotifyConfig, volume: Pick<Catalog, "list">): EventSink | undefined {
   const receivers = listReceivers(config);
   if (receivers.length === 0) return undefined;
   const { BACKUP_DIR: folder, POD_NAMESPACE: where = "", NOTIFY_ON: asked = [] } = config;
@@ -25,7 +26,7 @@ export function notifier(config: NotifyConfig): EventSink | undefined {
       if (trouble !== undefined && told !== undefined && isToldAlready(told, trouble)) return;
       const whole = {
         ...message,
-        lines: [...message.lines, ...(await listStakes(folder, message, told, signal))],
+        lines: [...message.lines, ...(await listStakes(volume, message, told, signal))],
       };
       const failed = await tellAll(receivers, whole, where, signal);
       signal.throwIfAborted();
@@ -70,7 +71,7 @@ async function tell(
 
 /** Since when it is wrong, and what the last backup is that would be restored now. */
 async function listStakes(
-  folder: string,
+  volume: Pick<Catalog, "list">,
   { database }: Message,
   told: Told | undefined,
   signal: AbortSignal,
@@ -79,7 +80,7 @@ async function listStakes(
   const since = isOld ? [`since: ${told.since.slice(0, 16).replace("T", " ")} UTC`] : [];
   if (database === undefined) return since;
   const { describeNewest } = await import("./newest-backup.ts");
-  return [...since, await describeNewest(folder, database, signal)];
+  return [...since, await describeNewest(volume, database, signal)];
 }
 
 function notTold({ type }: OutcomeEvent, failed: readonly string[]): DormouseError {
