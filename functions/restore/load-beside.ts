@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { compareLoaded } from "./rehearsal/compare-loaded.ts";
 import { progressOf } from "../../shared/run/progress.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
+import { isOfServer } from "../../shared/postgres/load-tool.ts";
 import type { LoadSize } from "../../shared/postgres/load/load-jobs.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import { ownDatabase } from "./journal/journal.ts";
@@ -46,7 +47,9 @@ export async function loadBeside(restoring: Restoring, toLoad: Load): Promise<vo
   let { jobs, why } = isRehearsal ? gently(restoring) : await server.chooseJobs(sizeOf(backup), signal);
   await load(jobs).catch(async (error: unknown) => {
     const { code, message } = asDormouseError(error);
-    if (backup.format !== "custom" || code !== "restore_failed" || !mayBeChance(message)) throw error;
+    // Jobs that load side by side come to tables and views in an order of their own, and a function that reads other
+    // tables finds them empty or not there.
+    if (backup.format !== "custom" || code !== "restore_failed" || isOfServer(message)) throw error;
     await step("retrying", { alone: true, code, error: message });
     await makeEmpty();
     ({ jobs, why } = { jobs: 1, why: "several at once failed" });
@@ -69,16 +72,6 @@ function sizeOf({ format, manifest }: Restorable): LoadSize {
   if (manifest === undefined) return {};
   const { archive, content } = manifest;
   return { tables: content.tables.length, plainBytes: archive.plainBytes, offsets: archive.offsets };
-}
-
-/**
- * Jobs that load side by side come to tables and views in an order of their own, and a function that reads other tables
- * finds them empty or not there. Rights and room are the same in any order.
- */
-function mayBeChance(message: string): boolean {
-  return !/permission denied|must be (?:owner|superuser|member)|No space left|disk full|role ".*" does not exist|extension/i.test(
-    message,
-  );
 }
 
 /** Tells every two seconds how much is there, how fast it comes and how long it may take. */

@@ -101,6 +101,15 @@ function findCommand(stderr: readonly string[], error: string): string {
   return first === undefined ? "" : ` at ${first.trim().slice(0, 150)}`;
 }
 
+/** Rights, room, roles and extensions of the server: nothing of the backup, and the same in whatever order it is loaded. */
+const OF_THE_SERVER =
+  /permission denied|must be (?:owner|superuser|member|able to SET ROLE)|No space left|disk full|role ".*" does not exist|extension (?:"|control file)|\d EXTENSION /i;
+
+/** Whether a load failed at the server, and would with any backup that needs as much of it. */
+export function isOfServer(message: string): boolean {
+  return OF_THE_SERVER.test(message);
+}
+
 function hintFor(why: string, all: string): string {
   if (/backslash commands are restricted/.test(why))
     return "the file holds commands for psql: read it before you trust it";

@@ -1,22 +1,25 @@
 import { asDormouseError, type ErrorCode } from "../../../shared/errors.ts";
 import type { ChangeMarks } from "../../../shared/catalog/catalog.ts";
 import { parseArchiveName, type ArchiveName } from "../../../shared/catalog/archive-name.ts";
+import { isOfServer } from "../../../shared/postgres/load-tool.ts";
 import { type OpenRestore, readJournal } from "../restoring.ts";
 
-/** What says something of the backup, and not of the server, the volume or the hour. */
 const OF_THE_BACKUP: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "archive_damaged",
   "restore_failed",
   "rows_differ",
   "values_differ",
 ]);
+/** Of the pod, or of the server's memory. */
+const OF_THE_HOUR = /killed by SIG|out of (?:shared )?memory/;
 
 /** A backup of which a rehearsal failed counts as proved no more. That this could not be noted changes nothing else. */
 export async function noteFailure(open: OpenRestore, error: unknown): Promise<void> {
   const { merged, log, run, signal } = open;
   const { code, message } = asDormouseError(error);
-  const { source } = readJournal(open);
-  if (!OF_THE_BACKUP.has(code) || parseArchiveName(source) === undefined) return;
+  const { source, leaveOut } = readJournal(open);
+  // It may have failed at what was left out.
+  if (leaveOut !== undefined || !isOfBackup(code, message) || parseArchiveName(source) === undefined) return;
   const at = new Date().toISOString();
   const change: ChangeMarks = (manifest) => ({
     ...manifest,
@@ -26,4 +29,10 @@ export async function noteFailure(open: OpenRestore, error: unknown): Promise<vo
     const why = asDormouseError(fault).message;
     log.warn("failed rehearsal not noted", { run: run.id, backup: source, error: why });
   });
+}
+
+/** Not of the server, the volume or the hour: what was proved before stays proved. */
+function isOfBackup(code: ErrorCode, message: string): boolean {
+  if (code === "restore_failed" && (isOfServer(message) || OF_THE_HOUR.test(message))) return false;
+  return OF_THE_BACKUP.has(code);
 }
