@@ -1,14 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
-import * as z from "zod";
 import { DormouseError } from "../../../shared/errors.ts";
+import type { Run } from "../../../shared/run/run.ts";
+import { unlessAborted } from "../../../shared/waiting.ts";
+import { strategiesThat } from "../plan/strategy.ts";
 import type { Restoring } from "../restoring.ts";
 
 const LOOK_EVERY_MS = 2_000;
-
-const isMoreUrgent = z.union([
-  z.object({ kind: z.literal("undo"), dryRun: z.literal(false) }),
-  z.object({ strategy: z.enum(["swap", "in-place", "beside"]), dryRun: z.literal(false) }),
-]);
+const REHEARSING: readonly unknown[] = strategiesThat(({ drops }) => drops);
 
 /** A rehearsal holds its database's lock: it ends where a person asks for a restore, which waits for that. */
 export async function givingWay(
@@ -26,17 +24,12 @@ export async function givingWay(
   }
 }
 
-async function watch(
-  { runs, settings, log, run, signal }: Restoring,
-  gaveWay: AbortController,
-): Promise<void> {
+async function watch(restoring: Restoring, gaveWay: AbortController): Promise<void> {
+  const { log, run, signal } = restoring;
   while (!signal.aborted) {
     await pause(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
-    const waiting = await runs.unfinished("restore", settings.database).catch(() => []);
-    const urgent = waiting.find(
-      ({ id, request }) => id !== run.id && isMoreUrgent.safeParse(request).success,
-    );
+    const urgent = await findUrgent(restoring).catch(() => undefined);
     if (urgent === undefined) continue;
     log.info("rehearsal gives way", { run: run.id, to: urgent.id });
     gaveWay.abort(
@@ -46,4 +39,13 @@ async function watch(
     );
     return;
   }
+}
+
+/** The server knows which runs wait: of some thousand records, each on a volume, only theirs are read. */
+async function findUrgent({ held, runs, signal }: Restoring): Promise<Run | undefined> {
+  for (const id of await unlessAborted(held.waiting(), signal)) {
+    const run = await runs.find(id);
+    if (run?.kind === "restore" && !REHEARSING.includes(run.request["strategy"])) return run;
+  }
+  return undefined;
 }
