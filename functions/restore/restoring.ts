@@ -4,7 +4,7 @@ import type { MergedCatalog } from "../../shared/catalog/merged-catalog.ts";
 import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
 import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import type { RestoreServer } from "../../shared/postgres/databases/restore-server.ts";
-import type { KeptDatabase, Run, RunContext } from "../../shared/run/run.ts";
+import { isUnfinished, type KeptDatabase, type Run, type RunContext } from "../../shared/run/run.ts";
 import type { BackupDependencies } from "../../shared/backup/taking-backup.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import { parseJournal, type RestoreJournal } from "./journal/journal.ts";
@@ -106,13 +106,17 @@ export async function writeJournal(
  */
 export async function refreshJournal({ entries, refresh }: Restoring): Promise<Run> {
   const run = await refresh();
-  const { id, state } = run;
-  if (state === "succeeded" || state === "failed")
-    throw new DormouseError("run_superseded", `restore ${id} has ${state} in another process`, {
-      hint: `GET /runs/${id} tells how`,
-    });
+  refuseEnded(run);
   entries.last = parseJournal(run.journal);
   return run;
+}
+
+/** Throws `run_superseded` where another has ended the run: nothing of it is left to do. */
+export function refuseEnded(run: Run): void {
+  if (isUnfinished(run)) return;
+  throw new DormouseError("run_superseded", `restore ${run.id} has ${run.state} by another run or process`, {
+    hint: `GET /runs/${run.id} tells how`,
+  });
 }
 
 /** The same restore, to which a volume that takes no more records is no reason to leave an application down. */

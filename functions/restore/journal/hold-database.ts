@@ -4,7 +4,7 @@ import { parseJournal } from "./journal.ts";
 import { isTransient, retrying } from "../../../shared/retry.ts";
 import type { Run } from "../../../shared/run/run.ts";
 import { asDormouseError, DormouseError, type ErrorCode } from "../../../shared/errors.ts";
-import { hasBegun, type OpenRestore, type Restoring, underLock } from "../restoring.ts";
+import { hasBegun, type OpenRestore, refuseEnded, type Restoring, underLock } from "../restoring.ts";
 
 /** How long taking back a failed restore is tried within its run. Then the next start, ping or request goes on. */
 export const SETTLE_MS = 300_000;
@@ -17,7 +17,7 @@ export async function holdDatabase<Result>(
   open: OpenRestore,
   work: (restoring: Restoring) => Promise<Result>,
 ): Promise<Result> {
-  const { isResumed, run, signal, lock, settings } = open;
+  const { isResumed, run, runs, signal, lock, settings } = open;
   const mustEnd = () => isResumed || hasBegun(open);
   const locked = { database: settings.database, run: run.id, queue: createQueue(open, mustEnd()) };
   let isIn = false;
@@ -31,11 +31,13 @@ export async function holdDatabase<Result>(
         return work(underLock(open, held));
       });
     },
-    ({ error, code, elapsedMs }) => {
+    async ({ error, code, elapsedMs }) => {
       const mayPass = (!isIn && isHeld(code)) || (!hasBegun(open) && isTransient(code));
       if (!mayPass || !mustEnd()) return false;
-      if (elapsedMs > SETTLE_MS) throw unsettled(run, error);
-      return true;
+      if (elapsedMs <= SETTLE_MS) return true;
+      // The holder of the lock has settled what it found unfinished, and may have hours of work of its own.
+      refuseEnded((await runs.find(run.id).catch(() => undefined)) ?? run);
+      throw unsettled(run, error);
     },
   );
 }
