@@ -120,6 +120,21 @@ describe("GET /doctor of the restore function", () => {
     assert.match(String(said[1]), /^warning,use a role with CREATEDB .* docs\/roles\.md/);
   });
 
+  it("says what the role may not give to the database that is to take the live one's place", async () => {
+    await stage.query("postgres", `ALTER ROLE ${stage.owner} CREATEDB`);
+    await stage.query("postgres", "ALTER DATABASE :db SET log_statement = 'all'");
+
+    const { healthy, findings } = await toReport(await stage.startAsOwner());
+
+    await stage.query("postgres", "ALTER DATABASE :db RESET log_statement");
+    await stage.query("postgres", `ALTER ROLE ${stage.owner} NOCREATEDB`);
+    assert.deepEqual(
+      findings.filter(({ check }) => check === "restore").map(({ state, detail }) => [state, detail]),
+      [["fault", "settings of the database that this role may not give to another: log_statement"]],
+    );
+    assert.equal(healthy, false);
+  });
+
   it("says that the role may not create databases, and that it does not own the live one", async () => {
     const owner = await toReport(await stage.startAsOwner());
     await stage.query("postgres", "ALTER DATABASE :db OWNER TO postgres");
@@ -130,7 +145,11 @@ describe("GET /doctor of the restore function", () => {
     );
     assert.deepEqual(said, [
       ["the role may not create or rename databases"],
-      ["the role may not create or rename databases", "the role does not own the live database"],
+      [
+        "the role may not create or rename databases",
+        "the role does not own the live database",
+        "the owner of the database, which this role may not make one for: postgres",
+      ],
     ]);
     assert.deepEqual([owner.healthy, stranger.healthy], [false, false]);
   });

@@ -23,8 +23,7 @@ export function restoreCheck({ server, settings }: Dependencies): Check {
     async look(signal) {
       const { database } = settings;
       const facts = await server.inspect({ database, target: database, needs: NO_NEEDS }, signal);
-      // An undo exchanges two databases as a restore does, and needs nothing of a backup.
-      const blockers = findBlockers("undo", { facts, backup: undefined });
+      const blockers = findBlockers("swap", { facts, backup: undefined });
       const faults = blockers.map(({ detail, remedy }) => ({ state: "fault" as const, detail, fix: remedy }));
       const fine = blockers.length === 0 ? [good("the role may make, fence and rename the database")] : [];
       return [...fine, ...faults, ...(facts.isSuperuser ? [SUPERUSER] : [])];
