@@ -84,7 +84,7 @@ type Settings = InstallationSettings &
   };
 
 /** What a backup says of where it was taken. */
-export function describeInstallation(config: InstallationSettings): BackupDependencies["installation"] {
+function describeInstallation(config: InstallationSettings): BackupDependencies["installation"] {
   const namespace = findNamespace(config.POD_NAMESPACE);
   return { ...(namespace === undefined ? {} : { namespace }), service: config.DATABASE_SERVICE_NAME };
 }

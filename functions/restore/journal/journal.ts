@@ -8,7 +8,7 @@ import { WORKLOAD_KINDS } from "../workloads/workload.ts";
  * application sees; whether `swapping` happened, the server tells by which databases there are. `rolling-back` is for
  * good.
  */
-export const JOURNAL_PHASES = [
+const JOURNAL_PHASES = [
   "loading",
   "loaded",
   "stopping",

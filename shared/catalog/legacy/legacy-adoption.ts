@@ -34,7 +34,7 @@ export function adoptable(legacy: readonly LegacyFile[], now: Date, limit: numbe
  * The place of an adopted file in the order of its database: the number of the last backup that had ended when it
  * began, or 0. The same number and a later end put it right behind that one, and no backup need be renumbered.
  */
-export function adoptedSequence(file: LegacyFile, backups: readonly Backup[]): number {
+function adoptedSequence(file: LegacyFile, backups: readonly Backup[]): number {
   return backups
     .filter(({ database, finishedAt }) => database === file.database && finishedAt <= file.minuteAt)
     .reduce((last, { sequence }) => Math.max(last, sequence), 0);

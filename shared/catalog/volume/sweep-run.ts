@@ -39,7 +39,7 @@ async function sweepRecord(files: Files, folder: string, run: string): Promise<v
   }
 }
 
-export async function dayFolders(files: Files, backupDir: string): Promise<readonly string[]> {
+async function dayFolders(files: Files, backupDir: string): Promise<readonly string[]> {
   const entries = await files.readdir(backupDir, { withFileTypes: true });
   return entries
     .filter((entry) => entry.isDirectory() && isDate(entry.name))

@@ -72,7 +72,7 @@ export async function open(...args: Parameters<typeof fs.open>): Promise<FileHan
 }
 
 /** Why the volume counts as gone, without asking it: `undefined` while it answers. */
-export function volumeTrouble(): DormouseError | undefined {
+function volumeTrouble(): DormouseError | undefined {
   const [first] = overdue;
   if (first === undefined) return undefined;
   return silent(first, Math.round((performance.now() - first.sinceMs) / 1000));

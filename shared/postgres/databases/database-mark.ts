@@ -86,7 +86,7 @@ export function withoutMark(comment: string | null): string | null {
 }
 
 /** The owner's comment, with this mark instead of the one that it had. */
-export function withMark(comment: string | null, { underWay, kept }: DatabaseMark): string | null {
+function withMark(comment: string | null, { underWay, kept }: DatabaseMark): string | null {
   const own = withoutMark(comment);
   if (underWay === undefined && kept === undefined) return own;
   const parts = [
