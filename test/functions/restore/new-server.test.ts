@@ -171,6 +171,14 @@ describe("a new server on which nothing is", () => {
     assert.deepEqual(rows, [{ limit: 3, creates: false }]);
   });
 
+  /** The live database is there, empty and the role's own, which may make no other. */
+  const inPlace = { ...ask, strategy: "in-place", fromElsewhere: true } as const;
+  const clearForInPlace = async () => {
+    await clear();
+    await empty.query("postgres", "ALTER ROLE dormouse NOCREATEDB");
+    await empty.query("postgres", `CREATE DATABASE "${many.database}" OWNER dormouse`);
+  };
+
   const POINTS = [
     ["before step roles_created", {}, "failed"],
     ["after step roles_created", {}, "failed"],
@@ -179,14 +187,19 @@ describe("a new server on which nothing is", () => {
     ["before succeeded", {}, "succeeded"],
     ["before phase ended", { into: "scratch" }, "succeeded"],
     ["before step rehearsed", { into: "scratch" }, "succeeded"],
+    ["before step roles_created", inPlace, "failed"],
+    ["after step roles_created", inPlace, "failed"],
+    ["before phase swapping", inPlace, "succeeded"],
+    ["before phase ended", inPlace, "succeeded"],
   ] as const;
-  for (const [point, into, state] of POINTS)
-    it(`has all its roles or none once a restore was killed ${point} ${JSON.stringify(into)}`, async () => {
-      await clear();
+  for (const [point, how, state] of POINTS)
+    it(`has all its roles or none once a restore was killed ${point} ${JSON.stringify(how)}`, async () => {
+      const isInPlace = how === inPlace;
+      await (isInPlace ? clearForInPlace() : clear());
       await rm(join(volume.path, ".dormouse", "runs"), { recursive: true });
       const dying = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: `kill ${point}` };
       const killed = await start({ ...dormouse, ...dying });
-      const asked = killed.post({ ...ask, ...into, filename: manifest.name }).catch(() => undefined);
+      const asked = killed.post({ ...ask, ...how, filename: manifest.name }).catch(() => undefined);
       const end = await Promise.race([killed.ended, asked.then((answer) => answer?.text())]);
       await killed.end("SIGKILL");
       assert.equal(end ?? (await killed.ended), "SIGKILL");
@@ -195,13 +208,27 @@ describe("a new server on which nothing is", () => {
       const ended = await endedRestore(volume.path);
 
       assert.equal(ended.state, state, JSON.stringify(ended.problem));
-      const stays = state === "succeeded" && !("into" in into);
+      const stays = state === "succeeded" && !("into" in how);
       assert.deepEqual(
         await rolesThere(),
         stays ? [...many.roles].toSorted().map((name) => ({ name, mark: null })) : [],
       );
-      assert.deepEqual(await databasesThere(), stays ? [{ datname: many.database }] : []);
+      assert.deepEqual(await databasesThere(), stays || isInPlace ? [{ datname: many.database }] : []);
     });
+
+  it("has all by createRoles in place, by a role that may make no database", async () => {
+    await clearForInPlace();
+    await using restore = await start(dormouse);
+
+    const answer = await restore.post({ ...inPlace, filename: manifest.name });
+
+    const text = await answer.text();
+    assert.equal(answer.status, 200, text);
+    assert.deepEqual((JSON.parse(text) as RestoreResult).rolesMade?.toSorted(), [...many.roles].toSorted());
+    const { values } = (await many.lookAt(empty, many.database)) as Seen;
+    assert.deepEqual(values, (original as Seen).values);
+    assert.ok((await rolesThere()).every(({ mark }) => mark === null));
+  });
 });
 
 type Seen = { readonly values: unknown; readonly schema: unknown; readonly roles: unknown };
