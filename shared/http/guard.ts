@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response } from "express";
 import type { Authorize, Caller, Verb } from "./authorize.ts";
 import { DormouseError } from "../errors.ts";
+import { within } from "../waiting.ts";
 
 const AUTHORIZE_MS = 15_000;
 
@@ -29,7 +30,14 @@ export async function authorizeWork(
 
 async function identify(authorize: Authorize, request: Request, verb: Verb | undefined): Promise<Caller> {
   const token = /^Bearer +(\S+)$/i.exec(request.get("authorization") ?? "")?.[1];
-  return authorize({ token, verb }, AbortSignal.timeout(AUTHORIZE_MS));
+  const ask = (signal: AbortSignal) => authorize({ token, verb }, signal);
+  return within(AUTHORIZE_MS, new AbortController().signal, ask, (seconds, cause) => {
+    const message = `the cluster did not say within ${seconds} s what this caller may do`;
+    return new DormouseError("cluster_unreachable", message, {
+      hint: "send the request again in some seconds; if it goes on, look at the API server",
+      cause,
+    });
+  });
 }
 
 /** Lets `atMost` requests be under way at once; throws `overloaded` for one beyond them. */

@@ -11,6 +11,7 @@ import { answerRun } from "./answer-run.ts";
 import { type OwnAddress, refuseForeign } from "./own-address.ts";
 import type { Runs } from "../run/runs.ts";
 import { takeEvent } from "./take-event.ts";
+import { within } from "../waiting.ts";
 import { inFlight, inTurn, authorizeWork, guard } from "./guard.ts";
 
 export type AppDependencies = {
@@ -126,13 +127,20 @@ function answerReads(app: express.Express, { runs, handler }: AppDependencies): 
   if (runChecks !== undefined) app.get("/doctor", shown(runChecks));
 }
 
+function lateLook(seconds: number, cause: unknown): DormouseError {
+  return new DormouseError("overloaded", `what was asked for was not found out within ${seconds} s`, {
+    hint: "ask again in some seconds; if it goes on, volume, bucket or server are slow: look at the log of this function",
+    cause,
+  });
+}
+
 /** One caller after the other, until the answer has left: a slow reader keeps it in memory. */
 function shown(look: (signal: AbortSignal) => Promise<unknown>) {
   const turn = inTurn(MAX_SHOWN);
   return (_: Request, response: Response): Promise<void> =>
     turn(async () => {
       if (response.closed) return;
-      response.json(await look(AbortSignal.timeout(SHOW_MS)));
+      response.json(await within(SHOW_MS, new AbortController().signal, look, lateLook));
       await once(response, "close", { signal: AbortSignal.timeout(SHOW_MS) }).catch(() => response.destroy());
     });
 }

@@ -155,6 +155,19 @@ describe("a function that authenticates callers", () => {
     assert.deepEqual(service.seen, []);
   });
 
+  it("says that the cluster did not answer in time, where a review takes longer than a caller should wait", async (test) => {
+    await using service = await served({ AUTH: "kubernetes" });
+    const late = AbortSignal.abort(new DOMException("the time is over", "TimeoutError"));
+    test.mock.method(AbortSignal, "timeout", () => late);
+
+    const response = await service.get("late");
+    test.mock.restoreAll();
+
+    assert.equal(response.status, 503);
+    assert.equal(((await response.json()) as { code: string }).code, "cluster_unreachable");
+    assert.deepEqual(service.seen, []);
+  });
+
   it("knows the callers of its file, each by name, and a bare token", async () => {
     await using service = await served({ AUTH: "token", AUTH_TOKEN_FILE: tokenFile });
 
