@@ -5,7 +5,9 @@ import { eventually, kubectlJson } from "./support/kubectl.ts";
 import { bearer, install, type Installation } from "./support/namespace.ts";
 
 const RESTORE = "dormouse-restore";
-const SCHEDULE = ["daily", "tidy", "watch"].map((name) => `pingsource.sources.knative.dev/dormouse-${name}`);
+const SCHEDULE = ["daily", "rehearsal", "tidy", "watch"].map(
+  (name) => `pingsource.sources.knative.dev/dormouse-${name}`,
+);
 const REPLICAS = { server: 2, frontend: 1 };
 
 describe("the restore function on Knative", () => {

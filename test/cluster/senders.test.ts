@@ -6,7 +6,12 @@ import type { Wishes } from "./support/kustomization.ts";
 import { bearer, install, type Installation } from "./support/namespace.ts";
 
 /** Where the ping of each source goes. */
-const PINGED = { daily: "dormouse-backup", watch: "dormouse-cull", tidy: "dormouse-restore" };
+const PINGED = {
+  daily: "dormouse-backup",
+  watch: "dormouse-cull",
+  tidy: "dormouse-restore",
+  rehearsal: "dormouse-restore",
+};
 /** The component wants it. */
 const CHAT = {
   apiVersion: "v1",
@@ -39,7 +44,7 @@ describe("functions that authenticate senders of events", () => {
         const answers = [
           await ping({}),
           await ping(await bearer(dormouse, serviceAccountName, "another")),
-          await ping(await bearer(dormouse, "operator", "dormouse")),
+          await ping(await bearer(dormouse, "dormouse-operator", "dormouse")),
           await ping({
             ...pingHeaders("known"),
             ...(await bearer(dormouse, serviceAccountName, "dormouse")),
