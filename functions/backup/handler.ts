@@ -42,7 +42,7 @@ const bodySchema = z.strictObject({
 /** A pin needs a caller with the right to it: an event carries none. What each night takes, the configuration says. */
 const eventSchema = bodySchema.omit({ pin: true, excludeTableData: true });
 
-/** As it lies in the record of a run, from where it may be taken up. */
+/** As it lies in the record of a run, from where it may be resumed. */
 const requestSchema = z.object({
   label: z.string().optional(),
   pin: z.string().optional(),

@@ -49,7 +49,7 @@ type MarkBody = { readonly [Key in Mark]: ArchiveName } & { readonly reason?: st
 const OTHER_BODIES =
   "or be {pin, reason?}, {unpin} or {acknowledge, reason?}, each with the name of a backup, or {retire, reason} with the name of a database";
 
-/** As it lies in the record of a run, from where it may be taken up. */
+/** As it lies in the record of a run, from where it may be resumed. */
 const requestSchema = z.discriminatedUnion("action", [
   z.object({
     action: z.literal("cull"),

@@ -110,7 +110,7 @@ async function removeOne(
 }
 
 /**
- * A run that was killed may have removed a manifest and not its archive. Taken up, it removes the archives that its
+ * A run that was killed may have removed a manifest and not its archive. Resumed, it removes the archives that its
  * record names; nothing else does, since an archive without a manifest may be anyone's.
  */
 export async function finishRemovals(

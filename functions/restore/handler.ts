@@ -50,7 +50,7 @@ const undoBody = z.strictObject({
   dryRun: flag.describe("true or false"),
 });
 
-/** As it lies in the record of a run, from where it may be taken up. */
+/** As it lies in the record of a run, from where it may be resumed. */
 const requestSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("restore"),

@@ -37,7 +37,7 @@ export async function restoreInPlace(restoring: Restoring, load: Load): Promise<
   return readResult(restoring, await restart(restoring));
 }
 
-/** By the lock that the restore holds already, and found again by the run's name when that is taken up. */
+/** By the lock that the restore holds already, and found again by the run's name when that is resumed. */
 function takeSafetyBackup(restoring: Restoring): Promise<BackupManifest> {
   const request = {
     database: restoring.settings.database,

@@ -115,7 +115,7 @@ export async function refreshJournal({ entries, refresh }: Restoring): Promise<R
 export function refuseEnded(run: Run): void {
   if (isUnfinished(run)) return;
   throw new DormouseError("run_superseded", `restore ${run.id} has ${run.state} by another run or process`, {
-    hint: `GET /runs/${run.id} tells how`,
+    hint: `GET /runs/${run.id} shows how`,
   });
 }
 

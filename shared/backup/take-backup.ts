@@ -98,7 +98,7 @@ async function hasEnded({ runs, run }: TakingBackup): Promise<boolean> {
 
 function endedElsewhere({ id }: Run): DormouseError {
   return new DormouseError("run_superseded", `run ${id} was carried out by another process`, {
-    hint: `GET /runs/${id} tells how it ended`,
+    hint: `GET /runs/${id} shows how it ended`,
   });
 }
 

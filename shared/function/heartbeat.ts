@@ -47,7 +47,7 @@ export function isWork({ request }: Run): boolean {
   return dryRun !== true && action === "cull";
 }
 
-/** Of a run over all databases, which is told as a whole: what succeeds after it would hide one that failed. */
+/** Of a run over all databases, which is reported as a whole: what succeeds after it would hide one that failed. */
 function isPart({ request }: Run): boolean {
   return request["sweep"] !== undefined;
 }

@@ -115,6 +115,6 @@ export async function tellUntold({ handler, runs }: Service, log: Log): Promise<
 
 export function stopped(): DormouseError {
   return new DormouseError("interrupted", "the pod was told to stop before the run ended", {
-    hint: "the run is taken up when the function starts again, within six hours",
+    hint: "the run is resumed when the function starts again, within six hours",
   });
 }

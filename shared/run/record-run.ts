@@ -97,7 +97,7 @@ function isTakenOver({ kind, attempt }: Run, known: Run | undefined): boolean {
 }
 
 function takenOver({ id }: Run): DormouseError {
-  return new DormouseError("run_superseded", `restore ${id} was taken up by another process`, {
-    hint: `GET /runs/${id} tells how it stands`,
+  return new DormouseError("run_superseded", `restore ${id} was resumed by another process`, {
+    hint: `GET /runs/${id} shows how it stands`,
   });
 }

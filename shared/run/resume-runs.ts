@@ -6,14 +6,14 @@ import type { Log } from "../log.ts";
 export type ResumeDependencies = {
   readonly runs: RunStore;
   readonly log: Log;
-  /** What others are to hear of a run that is not taken up: no caller waits for the answer any more. */
+  /** What others are to hear of a run that is not resumed: no caller waits for the answer any more. */
   readonly failureOf?: (run: Run, problem: Problem) => Outcome;
   /** Why a run is not for its record to begin. */
   readonly notByRecord?: (run: Run) => string | undefined;
 };
 
 /**
- * The unfinished runs of a kind and of databases that are to be taken up, each with one more attempt on record; the others
+ * The unfinished runs of a kind and of databases that are to be resumed, each with one more attempt on record; the others
  * are closed, and untold.
  */
 export async function interruptedRuns(
@@ -24,7 +24,7 @@ export async function interruptedRuns(
   const taken: Run[] = [];
   const unfinished = (await deps.runs.all(kind)).filter((run) => covers(run.database) && isUnfinished(run));
   const isPart = ({ request }: Run) => unfinished.some(({ id }) => id === request["sweep"]);
-  // A sweep takes up its parts itself, one after the other.
+  // A sweep resumes its parts itself, one after the other.
   for (const run of unfinished.filter((each) => !isPart(each))) {
     const next = await takeUp(deps, run);
     if (next.state === "accepted") taken.push(next);
@@ -32,7 +32,7 @@ export async function interruptedRuns(
   return taken;
 }
 
-/** An unfinished run with one more attempt on record; or closed, when it is not to be taken up. */
+/** An unfinished run with one more attempt on record; or closed, when it is not to be resumed. */
 export async function takeUp(
   { runs, log, failureOf, notByRecord }: ResumeDependencies,
   run: Run,
@@ -47,7 +47,7 @@ export async function takeUp(
   }
   const problem: Problem = {
     code: "interrupted",
-    message: `the run was interrupted and is not taken up: ${decision.why}`,
+    message: `the run was interrupted and is not resumed: ${decision.why}`,
     hint: "find out what ends the pod: its memory limit, its node, its own log",
   };
   const untold = failureOf && [...(run.untold ?? []), failureOf(run, problem)];

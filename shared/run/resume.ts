@@ -1,6 +1,6 @@
 import { ALL_DATABASES, type Run } from "./run.ts";
 
-/** A run that ended without an answer is taken up this often, and no longer than this after it was asked for. */
+/** A run that ended without an answer is resumed this often, and no longer than this after it was asked for. */
 const MAX_ATTEMPTS = 3;
 const TAKE_UP_WITHIN_MS = 6 * 3_600_000;
 

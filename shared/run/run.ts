@@ -11,7 +11,7 @@ export function nameOf({ database }: Pick<Run, "database">): string {
 export const RUN_STATES = ["accepted", "running", "succeeded", "failed", "interrupted"] as const;
 /**
  * `accepted` is recorded but holds no lock yet; `running` holds the lock of its database. `interrupted` ended without
- * an answer, by a kill or by SIGTERM, and is taken up again while it is young.
+ * an answer, by a kill or by SIGTERM, and is resumed while it is young.
  */
 export type RunState = (typeof RUN_STATES)[number];
 
@@ -49,7 +49,7 @@ export type Run = {
   readonly state: RunState;
   readonly database: string;
   readonly trigger: Trigger;
-  /** The parsed request, so that a run can be taken up again. */
+  /** The parsed request, so that a run can be resumed. */
   readonly request: Readonly<Record<string, unknown>>;
   /** The caller, if known. */
   readonly caller?: string | undefined;

@@ -24,7 +24,7 @@ type Environment = Readonly<Record<string, string>>;
 const PING = { id: "tick-1", time: minutesAgo(30) };
 
 describe("a backup whose process ends", () => {
-  it("takes up after SIGKILL in the middle of the dump, and makes one backup", async () => {
+  it("resumes after SIGKILL in the middle of the dump, and makes one backup", async () => {
     await using stage = await setStage();
     const { backup, release } = await stage.startHeld();
     await backup.end("SIGKILL");
@@ -38,7 +38,7 @@ describe("a backup whose process ends", () => {
     await assertOneMore(stage);
   });
 
-  it("ends on SIGTERM in the middle of the dump, leaves nothing, and is taken up", async () => {
+  it("ends on SIGTERM in the middle of the dump, leaves nothing, and is resumed", async () => {
     await using stage = await setStage();
     const { backup, answer, release } = await stage.startHeld();
     const ended = backup.end("SIGTERM");

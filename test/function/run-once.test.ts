@@ -76,7 +76,7 @@ describe("the backup function as the Job of a JobSink", () => {
   });
 
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    it(`is tried again after ${signal}, and takes up the same run`, async () => {
+    it(`is tried again after ${signal}, and resumes the same run`, async () => {
       await using job = await given(JSON.stringify(EVENT));
       const blocker = await server.connect(database);
       await blocker.query("BEGIN; LOCK TABLE held IN ACCESS EXCLUSIVE MODE");

@@ -81,7 +81,7 @@ async function sweepOne(deps: SweepDependencies, context: RunContext, database: 
   }
 }
 
-/** The run of one database for this sweep; one that an earlier process has left is taken up, or is over. */
+/** The run of one database for this sweep; one that an earlier process has left is resumed, or is over. */
 async function startPart(
   { runs, inPod, work, log }: SweepDependencies,
   context: RunContext,

@@ -42,7 +42,7 @@ export async function holdDatabase<Result>(
   );
 }
 
-/** Without the lock, the record of a run that is taken up is another's to write. */
+/** Without the lock, the record of a run that is resumed is another's to write. */
 function createQueue({ runs, settings, step }: OpenRestore, mustEnd: boolean): Queueing {
   if (mustEnd) return { forMs: SETTLE_MS, join: async () => true };
   return {

@@ -20,7 +20,7 @@ export async function endRoles(restoring: Restoring): Promise<void> {
   else await keepMadeRoles(restoring);
 }
 
-/** What the server does not call this run's stays, and so does what came to be used meanwhile: that is told. */
+/** What the server does not call this run's stays, and so does what came to be used meanwhile: that is reported. */
 export async function dropMadeRoles(restoring: Restoring): Promise<void> {
   const { server, run, signal, log, step } = restoring;
   if (readJournal(restoring).roles === undefined) return;

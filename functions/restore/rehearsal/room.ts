@@ -6,7 +6,7 @@ import type { Planning } from "../restoring.ts";
 const FULL = 0.9;
 
 /**
- * No server tells how large its disk is: the operator does. What is there, and once more what the backup held, must leave
+ * No server says how large its disk is: the operator does. What is there, and once more what the backup held, must leave
  * a tenth of it.
  */
 export async function rehearsalRoom(

@@ -6,7 +6,7 @@ import { readJournal, type RestoreDependencies, type Restoring, writeJournal } f
 
 /**
  * Stops the workloads in the reverse of their order, none of them waiting for another, until the last pod of each is gone.
- * Their replicas are in the journal before the first one is stopped, and a run that is taken up believes its journal, not
+ * Their replicas are in the journal before the first one is stopped, and a run that is resumed believes its journal, not
  * what it sees.
  */
 export async function stopWorkloads(restoring: Restoring): Promise<void> {

@@ -19,7 +19,7 @@ export function createWakeUpSource(
   return knativeWakeUpSource(call, K_SERVICE, AUTH_EVENTS === "kubernetes" ? AUTH_AUDIENCE : undefined);
 }
 
-/** Outside of Knative nothing scales this process to zero, and its own restart takes up what it left. */
+/** Outside of Knative nothing scales this process to zero, and its own restart resumes what it left. */
 const NO_WAKE_UP: WakeUpSource = {
   check: async () => ({}),
   ensure: async () => ({}),

@@ -92,7 +92,7 @@ function nextToken(
   if (IsTruncated !== true) return undefined;
   if (next !== undefined && next !== last) return next;
   throw new DormouseError("mirror_unreachable", `the store ended the list of ${bucket.name} in the middle`, {
-    hint: "nothing is culled while the list is incomplete; GET /doctor tells which requests the store answers",
+    hint: "nothing is culled while the list is incomplete; GET /doctor shows which requests the store answers",
   });
 }
 

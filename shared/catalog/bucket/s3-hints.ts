@@ -15,7 +15,7 @@ export const RIGHTS: Readonly<Record<string, string>> = {
 
 export const CHECKSUM_HINT = "if the store does not know the newer checksums, set S3_CHECKSUMS=when-required";
 export const WAIT_HINT =
-  "GET /doctor tells which requests the store answers; the next run sends what is missing";
+  "GET /doctor shows which requests the store answers; the next run sends what is missing";
 export const REFUSED_HINT =
   "the store's own documents say what it refuses so; docs/mirror.md lists what it is asked for";
 

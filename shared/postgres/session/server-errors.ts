@@ -95,7 +95,7 @@ function connectionRefusals(): readonly Kind[] {
     {
       code: "connection_refused",
       pattern: /database "([^"]+)" is not currently accepting connections/,
-      hint: 'a restore closes a database for seconds: GET /runs of the restore function tells; else ALTER DATABASE "$1" ALLOW_CONNECTIONS true',
+      hint: 'a restore closes a database for seconds: GET /runs of the restore function shows; else ALTER DATABASE "$1" ALLOW_CONNECTIONS true',
     },
     {
       code: "connections_exhausted",

@@ -168,7 +168,7 @@ describe("the file of an archive", () => {
     }
   });
 
-  it("is taken up on the way when the connection breaks", async () => {
+  it("is resumed on the way when the connection breaks", async () => {
     await using given = await setUp({ inBucket: true, onVolume: false });
     let cuts = 3;
     given.proxy.set(({ method }) =>

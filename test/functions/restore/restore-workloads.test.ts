@@ -238,7 +238,7 @@ describe("a restore and the workloads of the application", () => {
     assert.equal(after, 1);
   });
 
-  it("that was left unsettled is taken up by a ping, once", async () => {
+  it("that was left unsettled is resumed by a ping, once", async () => {
     cluster.server.behave({ stopMs: "never" });
     const clock = join(stage.path, "clock");
     await writeFile(clock, "0");

@@ -31,7 +31,7 @@ describe("advisoryLock", () => {
       await assert.rejects(attempt("backup-2"), {
         code: "database_busy",
         message: 'backup-1 works on database "known"',
-        hint: "wait for it: GET /runs/backup-1 tells how it stands",
+        hint: "wait for it: GET /runs/backup-1 shows how it stands",
       });
       await assert.rejects(attempt("backup-1"), { code: "run_superseded" });
     });
