@@ -149,7 +149,7 @@ const LOCK_NOT_AVAILABLE = "55P03";
 
 function taken(database: string, run: string | undefined, holder: string | undefined): DormouseError {
   const on = `database ${JSON.stringify(database)}`;
-  const hint = `wait for it: GET /runs/${holder ?? "<id>"} tells how it stands`;
+  const hint = `wait for it: GET /runs/${holder ?? "<id>"} shows how it stands`;
   if (holder !== undefined && holder === run)
     return new DormouseError("run_superseded", `another process works on ${on} for run ${run}`, { hint });
   return new DormouseError("database_busy", `${holder ?? "another run"} works on ${on}`, { hint });
