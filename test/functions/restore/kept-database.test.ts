@@ -1,20 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import type { RestoreOverview } from "../../../functions/restore/show-restores.ts";
-import { preload, problemIn } from "../../support/faulty.ts";
-import {
-  manifestOf,
-  minutesAgo,
-  startFunction,
-  type FunctionProcess,
-} from "../../support/function-process.ts";
+import { problemIn } from "../../support/faulty.ts";
+import { manifestOf, startFunction, type FunctionProcess } from "../../support/function-process.ts";
 import { setRestoreStage, type RestoreStage } from "../../support/restore-stage.ts";
-
-/** Of the pod; the server's own decides. */
-const AHEAD = {
-  ...preload("clock-preload.ts"),
-  DORMOUSE_TEST_CLOCK_OFFSET_MS: String(3 * 86_400_000),
-};
 
 async function shownBy(restore: FunctionProcess): Promise<RestoreOverview> {
   return (await (await restore.get("/")).json()) as RestoreOverview;
@@ -64,23 +53,6 @@ describe("the database that a restore keeps", () => {
     const warning = later.lines.find(({ message }) => message === "kept database not dropped");
     assert.equal(warning?.["code"], "lock_timeout");
     assert.deepEqual(await stage.databases(), [stage.database, stage.before(result.run)]);
-  });
-
-  it("stays and can be undone when a pod's clock is days ahead", async () => {
-    await using backup = await startFunction("backup", { ...stage.environment, ...AHEAD });
-    await manifestOf(await backup.post({}));
-    const ahead = await stage.start(AHEAD);
-    await ahead.ping({ time: minutesAgo(-3 * 24 * 60) });
-
-    const { undo } = await shownBy(ahead);
-    await stage.readResult(ahead.post({ undo: run }));
-
-    assert.deepEqual(
-      undo.map((each) => [each.run, each.database]),
-      [[run, stage.before(run)]],
-    );
-
-    assert.equal((await stage.databases()).length, 2);
   });
 
   it("is listed with its time until it is dropped, and not where the server does not tell", async () => {

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
-import { cullEnvironment } from "../../support/culled.ts";
+import { cullEnvironment } from "../support/culled.ts";
 import {
   backupEnvironment,
   manifestOf,
   restoreEnvironment,
   startFunction,
-} from "../../support/function-process.ts";
-import { sharedServer } from "../../support/postgres.ts";
-import { temporaryVolume } from "../../support/volume.ts";
+} from "../support/function-process.ts";
+import { sharedServer } from "../support/postgres.ts";
+import { temporaryVolume } from "../support/volume.ts";
 
 const never = new AbortController().signal;
 
