@@ -93,8 +93,9 @@ function looking(program: Command, doing: Doing): void {
     .action((id: string, options: { follow?: true }) => doing((session) => run(session, id, options)));
   program
     .command("doctor")
+    .option("--send", "send a test message to each chat, mailbox, monitor and Pushgateway")
     .description("what is at fault with what the functions need")
-    .action(() => doing(doctor));
+    .action((options: { send?: true }) => doing((session) => doctor(session, options)));
   program
     .command("console")
     .option("--no-browser", "print the address, and open no browser")

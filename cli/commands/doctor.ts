@@ -12,19 +12,19 @@ export type Examined = {
   readonly functions: Readonly<Partial<Record<FunctionName, Examination>>>;
 };
 
-export async function doctor(session: Session): Promise<Exit> {
+export async function doctor(session: Session, { send }: { readonly send?: true }): Promise<Exit> {
   const { output } = session;
-  const examined = await examine(session);
+  const examined = await examine(session, send);
   if (output.isJson) output.json(examined);
   else for (const [name, report] of Object.entries(examined.functions)) show(output, name, report);
   return examined.healthy ? EXIT.good : EXIT.unhealthy;
 }
 
-/** What each function finds of itself, in one report. */
-export async function examine(session: Session): Promise<Examined> {
+/** What each function finds of itself, in one report; or what became of its test messages. */
+export async function examine(session: Session, send = false): Promise<Examined> {
   const names = await session.ways.known();
   const reports = await Promise.all(
-    names.map(async (name) => [name, await examineOne(session, name)] as const),
+    names.map(async (name) => [name, await examineOne(session, name, send)] as const),
   );
   return {
     healthy: reports.every(([, report]) => report.healthy),
@@ -33,9 +33,11 @@ export async function examine(session: Session): Promise<Examined> {
 }
 
 /** A function that does not answer is a finding, too. */
-async function examineOne(session: Session, name: FunctionName): Promise<Examination> {
+async function examineOne(session: Session, name: FunctionName, send: boolean): Promise<Examination> {
   try {
-    return await (await session.remote(name)).get<Examination>("/doctor");
+    const remote = await session.remote(name);
+    if (send) return await remote.post<Examination>(undefined, "/doctor?send=true");
+    return await remote.get<Examination>("/doctor");
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const { message: detail, hint: fix } = error;

@@ -28,7 +28,7 @@ export type Remote = {
   request(method: "GET" | "POST", path: string, asked?: Asked): Promise<http.IncomingMessage>;
   /** Throws `Failure` for an answer that says no. */
   get<Answer>(path: string): Promise<Answer>;
-  post<Answer>(body: unknown): Promise<Answer>;
+  post<Answer>(body: unknown, path?: string): Promise<Answer>;
 };
 
 /** A run that ends soon, or a catalog of thousands of backups from a function that must be woken. */
@@ -69,7 +69,12 @@ export function remoteOf(name: FunctionName, request: Request): Remote {
     const answer = await request(method, path, { body, signal: AbortSignal.timeout(ANSWER_MS) });
     return read<Answer>(name, answer);
   };
-  return { name, request, get: (path) => ask("GET", path), post: (body) => ask("POST", "/", body) };
+  return {
+    name,
+    request,
+    get: (path) => ask("GET", path),
+    post: (body, path = "/") => ask("POST", path, body),
+  };
 }
 
 function basePath({ pathname }: URL): string {

@@ -81,7 +81,9 @@ export const mirrorVariables = {
   ),
 };
 
-export type MirrorConfig = z.output<z.ZodMiniObject<typeof mirrorVariables & typeof proxyVariables>>;
+export type MirrorConfig = z.output<z.ZodMiniObject<typeof mirrorVariables & typeof proxyVariables>> & {
+  readonly K_CA_CERTS?: string | undefined;
+};
 
 /** What the adapter is given; `undefined` without a bucket. Throws `configuration_invalid` for what does not fit together. */
 export function bucketSettings(config: MirrorConfig, readFile = readKeyFile) {
@@ -142,7 +144,8 @@ function authorities(config: MirrorConfig, readFile: (path: string) => string): 
     const path = config[name];
     return path === undefined ? [] : [certificates(name, path, readFile)];
   });
-  return given.length === 0 ? undefined : given.join("\n");
+  const all = config.K_CA_CERTS === undefined ? given : [...given, config.K_CA_CERTS];
+  return all.length === 0 ? undefined : all.join("\n");
 }
 
 function certificates(name: string, path: string, readFile: (path: string) => string): string {

@@ -9,7 +9,7 @@ const allowed = "the http or https URL of a proxy";
 export const proxyVariables = {
   HTTPS_PROXY: variable(z.optional(proxy), {
     description:
-      "Proxy by which the bucket, the sink, webhooks, the monitor and the Pushgateway are reached, where their address is https; `https_proxy` goes before it. The database, the cluster's API, the mail server and the pod itself are always reached directly.",
+      "Proxy by which the bucket, the sink, webhooks, the monitor and the Pushgateway are reached, where their address is https, and the mail server, where it speaks TLS; `https_proxy` goes before it. The database, the cluster's API and the pod itself are always reached directly.",
     allowed,
   }),
   HTTP_PROXY: variable(z.optional(proxy), {
@@ -18,12 +18,12 @@ export const proxyVariables = {
   }),
   NO_PROXY: variable(z.optional(z.string()), {
     description:
-      "What is reached directly nevertheless; `no_proxy` goes before it. A sink in the cluster needs `.svc,.cluster.local` here.",
+      "What is reached directly nevertheless; `no_proxy` goes before it. A sink in the cluster needs `.svc,.cluster.local` here, and a proxy that tunnels no mail the mail server.",
     allowed: "hosts, `.suffixes` and addresses, separated by commas",
   }),
   TRUSTED_CA_FILE: variable(z.optional(path), {
     description:
-      "Authorities that sign certificates of the bucket, the sink, webhooks, the monitor, the mail server and the Pushgateway, beside the well-known ones. Set it where a company has its own, or a proxy that opens TLS.",
+      "Authorities that sign certificates of the bucket, the sink, webhooks, the monitor, the mail server and the Pushgateway, beside the well-known ones and `K_CA_CERTS`. Set it where a company has its own, or a proxy that opens TLS.",
     allowed: "the path of a PEM file",
     isFile: true,
   }),

@@ -23,7 +23,7 @@ export const sinkVariables = {
   }),
   K_CA_CERTS: variable(z.optional(pem), {
     description:
-      "The authorities that sign the sink's certificate, beside the well-known ones; a SinkBinding sets it where the sink has some.",
+      "Authorities that sign certificates of the sink and of all else that goes out, beside the well-known ones; a SinkBinding sets it where the sink has some.",
     allowed: "certificates in PEM",
   }),
   K_CE_OVERRIDES: variable(z.optional(overrides), {

@@ -15,6 +15,8 @@ export type HttpAnswer = { readonly status: number; readonly redirectsTo?: strin
 
 /** By which proxy what goes out is led, and which authorities sign the certificates there. */
 export type Way = {
+  /** PEM of the authorities that Knative names for the sink. */
+  readonly K_CA_CERTS?: string | undefined;
   readonly HTTP_PROXY?: string | undefined;
   readonly HTTPS_PROXY?: string | undefined;
   readonly NO_PROXY?: string | undefined;
@@ -53,11 +55,37 @@ export async function agentFor(url: string, way: Way, authorities: readonly stri
 
 /** Read for each request, as the file of a Secret or ConfigMap is renewed. */
 export async function trusted(
-  { TRUSTED_CA_FILE: path }: Way,
+  { K_CA_CERTS: given, TRUSTED_CA_FILE: path }: Way,
   authorities: readonly string[] = [],
 ): Promise<{ readonly ca?: string[] }> {
-  const more = [...authorities, ...(path === undefined ? [] : [await readFile(path, "utf8")])];
+  const more = [
+    ...authorities,
+    ...(given === undefined ? [] : [given]),
+    ...(path === undefined ? [] : [await readFile(path, "utf8")]),
+  ];
   return more.length === 0 ? {} : { ca: [...getCACertificates("default"), ...more] };
+}
+
+/**
+ * The proxy that tunnels to a host what is not HTTP, if there is one. NO_PROXY is read as the agents of Node read it, which
+ * keep their verdict to themselves (https://nodejs.org/api/http.html#no_proxy-format).
+ */
+export function tunnelTo(
+  host: string,
+  port: number,
+  { HTTPS_PROXY, NO_PROXY = "" }: Way,
+): string | undefined {
+  const entries = NO_PROXY.toLowerCase()
+    .split(",")
+    .map((entry) => entry.trim());
+  const name = host.toLowerCase();
+  const isDirect = entries.some(
+    (entry) =>
+      ["*", name, `${name}:${port}`].includes(entry) ||
+      (entry.startsWith(".") && `.${name}`.endsWith(entry)) ||
+      (entry.startsWith("*.") && name.endsWith(entry.slice(1))),
+  );
+  return isDirect ? undefined : HTTPS_PROXY;
 }
 
 function readHost(location: string | undefined, base: string): string {

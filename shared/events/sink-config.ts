@@ -4,8 +4,6 @@ import type { Way } from "./http-ask.ts";
 export type SinkConfig = {
   /** Where a SinkBinding points. */
   readonly K_SINK?: string | undefined;
-  /** PEM of the authorities that the sink's address names. */
-  readonly K_CA_CERTS?: string | undefined;
   readonly K_CE_OVERRIDES?: { readonly extensions?: Extensions | null | undefined } | undefined;
   /** A token for the sink, which is renewed there: a SinkBinding mounts it. */
   readonly SINK_TOKEN_FILE?: string | undefined;

@@ -9,8 +9,8 @@ export async function askSink(
   request: HttpRequest,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
-  const { K_SINK = "", K_CA_CERTS: ca } = config;
-  const authorities = [...(ca === undefined ? [] : [ca]), ...(await trustBundles())];
+  const { K_SINK = "" } = config;
+  const authorities = await trustBundles();
   const headers = { ...request.headers, ...(await bearer(config)) };
   return askHttp(K_SINK, { ...request, headers }, { way: config, authorities }, signal);
 }

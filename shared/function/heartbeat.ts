@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import type { RunMonitor } from "../run/execute-run.ts";
 import { ALL_DATABASES, type Run, type RunContext } from "../run/run.ts";
 
-type HeartbeatConfig = Way & { readonly HEARTBEAT_URL?: string | undefined };
+export type HeartbeatConfig = Way & { readonly HEARTBEAT_URL?: string | undefined };
 
 /** In all, so that a monitor that is silent keeps no pod. */
 const TELL_WITHIN_MS = 10_000;
@@ -19,8 +19,7 @@ export function heartbeat(config: HeartbeatConfig, log: Log): RunMonitor | undef
   const tell = async (run: Run, what: Beat, step?: RunContext["step"]) => {
     try {
       const { beat } = await import("../events/notify/heartbeat.ts");
-      const own = url.replaceAll(DATABASE, encodeURIComponent(run.database));
-      await beat(own, what, config, AbortSignal.timeout(TELL_WITHIN_MS));
+      await beat(monitorOf(url, run.database), what, config, AbortSignal.timeout(TELL_WITHIN_MS));
     } catch (error) {
       log.warn("heartbeat not sent", { run: run.id, state: what.state, error: readMessage(error) });
       await step?.("notification_failed", { to: "heartbeat", error: readMessage(error) });
@@ -35,10 +34,19 @@ export function heartbeat(config: HeartbeatConfig, log: Log): RunMonitor | undef
     async ended(run, step) {
       if (!isTold(run)) return;
       if (run.state === "succeeded") await tell(run, { state: "success" }, step);
-      if (run.state === "failed" && run.problem !== undefined)
+      // The restore to which a rehearsal gave way says how it went.
+      if (run.state === "failed" && run.problem !== undefined && run.problem.code !== "rehearsal_gave_way")
         await tell(run, { state: "fail", problem: run.problem }, step);
     },
   };
+}
+
+/** Where each database has a monitor, the one of this database, if that is known. */
+export function monitorOf(url: string, database: string): string;
+export function monitorOf(url: string, database: string | undefined): string | undefined;
+export function monitorOf(url: string, database: string | undefined): string | undefined {
+  if (!url.includes(DATABASE)) return url;
+  return database === undefined ? undefined : url.replaceAll(DATABASE, encodeURIComponent(database));
 }
 
 /** No plan and no mark. */

@@ -4,7 +4,7 @@ import { limitVolumeCalls, volumeWatch } from "../catalog/volume/volume-calls.ts
 import { jsonLog, type Log } from "../log.ts";
 import { readConfig, type ConfigSchema, type Environment } from "../config/config.ts";
 import { readKeyFile } from "../config/key-file.ts";
-import { checkMail, type MailConfig } from "../config/notify-config.ts";
+import { checkMail } from "../config/notify-config.ts";
 import { withProxies } from "../config/proxy-config.ts";
 import { serve, startFunction } from "./serve.ts";
 import type { ServeConfig, Service } from "./service.ts";
@@ -17,7 +17,7 @@ export type ProcessContext = {
   readonly searchPath: string;
 };
 
-type Common = ServeConfig & MailConfig & { readonly VOLUME_TIMEOUT_SECONDS: number };
+type Common = ServeConfig & { readonly VOLUME_TIMEOUT_SECONDS: number };
 
 type Loading<Schema extends ConfigSchema> = {
   readonly name: "backup" | "cull" | "restore";

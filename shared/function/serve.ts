@@ -45,8 +45,15 @@ async function serveRequests(
     allowed,
   };
   const [service, { resumeRun, tellUntold }, { createApp }] = await loading;
-  const { awake } = service;
-  door.open(createApp({ ...service, log, own, trouble, hold: awake?.hold }));
+  const { awake, handler } = service;
+  const sendTests = async (signal: AbortSignal) => {
+    const [{ testChecks }, { runChecks }] = await Promise.all([
+      import("./send-test.ts"),
+      import("../doctor/run-checks.ts"),
+    ]);
+    return runChecks(testChecks(config, handler.kind), signal);
+  };
+  door.open(createApp({ ...service, log, own, trouble, sendTests, hold: awake?.hold }));
   // SIGTERM comes half a minute after the drain began, or too late: then this is the end.
   awake?.draining.addEventListener("abort", () => setTimeout(() => end("drain"), awake.graceLeftMs()));
   resumeRun(service, log);

@@ -7,9 +7,9 @@ import type { EventSink } from "../events/event-sink.ts";
 import type { RunMonitor, RunsDependencies } from "../run/execute-run.ts";
 import type { RecordDependencies } from "../run/record-run.ts";
 import { createRuns, type Runs, type StartedRun } from "../run/runs.ts";
-import type { Way } from "../events/http-ask.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { pushMetrics } from "./push-metrics.ts";
+import type { TestedConfig } from "./send-test.ts";
 import { settleTroubles } from "./settle-troubles.ts";
 import { stayAwake, type StayAwake } from "./stay-awake.ts";
 import type { Handler } from "../http/handler.ts";
@@ -23,13 +23,7 @@ export type ServeConfig = {
   readonly ALLOWED_HOSTS?: readonly string[] | undefined;
   readonly TIMEOUT_SECONDS: number;
   readonly K_EVENT_PATH?: string | undefined;
-  readonly HEARTBEAT_URL?: string | undefined;
-  readonly NOTIFY_URL?: readonly string[] | undefined;
-  readonly NOTIFY_SMTP_URL?: string | undefined;
-  readonly PUSHGATEWAY_URL?: string | undefined;
-  readonly POSTGRESQL_DATABASE?: string | undefined;
-  readonly BACKUP_DIR: string;
-} & Way;
+} & TestedConfig;
 
 /** What is known before the first connection is accepted. */
 export type ServeOptions = {

@@ -1,8 +1,11 @@
 /** The caller, as the cluster or the configuration names them: it goes into the record of the run and into the log. */
 export type Caller = { readonly name: string };
 
-/** What a caller wants: `get` the catalog or a run, `backup`, `cull`, `restore`, `pin` or otherwise mark a backup. */
-export type Verb = "get" | "backup" | "cull" | "restore" | "pin";
+/**
+ * What a caller wants: `get` the catalog or a run, `backup`, `cull`, `restore`, `pin` or otherwise mark a backup, `notify`
+ * people by a test message.
+ */
+export type Verb = "get" | "backup" | "cull" | "restore" | "pin" | "notify";
 
 export type Authorize = {
   /**

@@ -1,7 +1,6 @@
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Handler } from "./handler.ts";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import type { Authorize } from "./authorize.ts";
 import { isEventRequest, readEvent } from "./cloud-event.ts";
@@ -11,8 +10,9 @@ import { answerRun } from "./answer-run.ts";
 import { type OwnAddress, refuseForeign } from "./own-address.ts";
 import type { Runs } from "../run/runs.ts";
 import { takeEvent } from "./take-event.ts";
-import { within } from "../waiting.ts";
-import { inFlight, inTurn, authorizeWork, guard } from "./guard.ts";
+import { inFlight, authorizeWork, guard } from "./guard.ts";
+import { shown } from "./shown.ts";
+import type { Report } from "../doctor/finding.ts";
 
 export type AppDependencies = {
   readonly handler: Handler;
@@ -22,6 +22,8 @@ export type AppDependencies = {
   /** Why the function is not ready, if it is not. */
   readonly trouble?: (() => DormouseError | undefined) | undefined;
   readonly authorizeEvent?: Authorize | undefined;
+  /** Sends a test message to each target that is configured, and says what became of it. */
+  readonly sendTests?: ((signal: AbortSignal) => Promise<Report>) | undefined;
   /** By which names the function is asked. */
   readonly own?: OwnAddress | undefined;
   /** Answers the requests with which the function keeps its pod. */
@@ -35,9 +37,6 @@ const RETRY_AFTER_SECONDS = "5";
 const MAX_OF_STRANGERS = 256;
 /** At once, of authenticated callers, most of which wait for the end of a run. */
 const MAX_OF_CALLERS = 64;
-/** At once: a catalog of thousands of backups is tens of megabytes of JSON. */
-const MAX_SHOWN = 2;
-const SHOW_MS = 60_000;
 
 export function createApp(dependencies: AppDependencies): express.Express {
   const { handler, runs, log } = dependencies;
@@ -65,6 +64,7 @@ export function createApp(dependencies: AppDependencies): express.Express {
     answerRun(request, response, await takeRequest(dependencies, request, response), handler.answer),
   );
   answerReads(app, dependencies);
+  takeTests(app, dependencies);
   app.all(["/", "/runs", "/runs/:id", "/doctor"], (request, response) => {
     const methods = allowed(request.path, handler);
     response.set("Allow", methods);
@@ -105,7 +105,8 @@ const onlyEvents: RequestHandler = (request, response, next) => {
 /** A 405 has to say it (RFC 9110, 15.5.6). */
 function allowed(path: string, { show, runChecks }: Handler): string {
   if (path === "/") return show === undefined ? "POST" : "GET, HEAD, POST";
-  return path.startsWith("/doctor") && runChecks === undefined ? "" : "GET, HEAD";
+  if (path.startsWith("/doctor")) return runChecks === undefined ? "" : "GET, HEAD, POST";
+  return "GET, HEAD";
 }
 
 function answerReads(app: express.Express, { runs, handler }: AppDependencies): void {
@@ -127,22 +128,19 @@ function answerReads(app: express.Express, { runs, handler }: AppDependencies): 
   if (runChecks !== undefined) app.get("/doctor", shown(runChecks));
 }
 
-function lateLook(seconds: number, cause: unknown): DormouseError {
-  return new DormouseError("overloaded", `what was asked for was not found out within ${seconds} s`, {
-    hint: "ask again in some seconds; if it goes on, volume, bucket or server are slow: look at the log of this function",
-    cause,
+/** `send=true` is asked for, so that a POST by mistake rings no bell. */
+function takeTests(app: express.Express, { authorize, log, sendTests }: AppDependencies): void {
+  if (sendTests === undefined) return;
+  const send = shown(sendTests);
+  app.post("/doctor", async (request, response) => {
+    const { name } = await authorizeWork(authorize, request, response, ["notify"]);
+    if (request.query["send"] !== "true")
+      throw new DormouseError("request_invalid", "POST /doctor was asked for nothing", {
+        hint: "POST /doctor?send=true sends a test message to each target; GET /doctor looks and sends nothing",
+      });
+    log.info("test messages asked for", { caller: name });
+    await send(request, response);
   });
-}
-
-/** One caller after the other, until the answer has left: a slow reader keeps it in memory. */
-function shown(look: (signal: AbortSignal) => Promise<unknown>) {
-  const turn = inTurn(MAX_SHOWN);
-  return (_: Request, response: Response): Promise<void> =>
-    turn(async () => {
-      if (response.closed) return;
-      response.json(await within(SHOW_MS, new AbortController().signal, look, lateLook));
-      await once(response, "close", { signal: AbortSignal.timeout(SHOW_MS) }).catch(() => response.destroy());
-    });
 }
 
 async function takeRequest(dependencies: AppDependencies, request: Request, response: Response) {

@@ -18,6 +18,9 @@ export function resumption(run: Run, now: Date): Resumption {
   return { resumeRun: false, why: `it was asked for ${Math.round(ageMs / 3_600_000)} hours ago` };
 }
 
+/** The step of a sweep that has the names of its databases. */
+export const LISTED = "listed";
+
 /** What a sweep records of each database, once that is done with. */
 export const SWEPT = { taken: "backed_up", failed: "backup_failed" } as const;
 const SWEPT_STEPS: ReadonlySet<string> = new Set(Object.values(SWEPT));

@@ -13,7 +13,7 @@ import { type Removed, temporaryVolume } from "../support/volume.ts";
 
 const FUNCTIONS = ["backup", "cull", "restore"] as const;
 type Name = (typeof FUNCTIONS)[number];
-const VERBS: readonly Verb[] = ["get", "backup", "cull", "restore", "pin"];
+const VERBS: readonly Verb[] = ["get", "backup", "cull", "restore", "pin", "notify"];
 /** Nothing here gets as far as a database. */
 const NO_SERVER = {
   host: "127.0.0.1",
@@ -136,6 +136,14 @@ describe("a function that is reached without a right", () => {
         assert.equal((await ask(name, path, {})).status, 200);
     });
   }
+
+  for (const name of FUNCTIONS)
+    it(`sends test messages of ${name} with the right to that alone`, async () => {
+      for (const verb of VERBS) {
+        const { status } = await ask(name, "/doctor?send=true", { method: "POST" }, `only-${verb}`);
+        assert.equal(status, verb === "notify" ? 200 : 403, verb);
+      }
+    });
 
   const WANTS: readonly (readonly [Name, unknown, readonly Verb[]])[] = [
     ["backup", {}, ["backup"]],

@@ -129,6 +129,14 @@ describe("dormouse, without a terminal", () => {
     assert.equal(down.code, 3);
   });
 
+  it("sends test messages, and says of each function where they went", async () => {
+    const { code, stdout } = await ask("doctor", "--send");
+
+    assert.equal(code, 0);
+    for (const name of ["backup", "cull", "restore"])
+      assert.match(stdout, new RegExp(`warning +${name} telling: there is no target`));
+  });
+
   for (const args of [
     ["list"],
     ["status"],

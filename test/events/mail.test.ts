@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { AddressInfo } from "node:net";
 import { before, describe, it } from "node:test";
-import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { notifier } from "../../shared/events/notify/notifier.ts";
 import { checkMail } from "../../shared/config/notify-config.ts";
 import { certified, type Certified } from "../support/certificate.ts";
+import { mailServer } from "../support/mail-server.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
 const failed = {
@@ -16,40 +14,6 @@ const failed = {
   subject: "größe",
   data: { run: "backup-1", database: "größe", problem: { code: "dump_failed", message: "pg_dump ended" } },
 } as const;
-
-/** A real server of mail, and what it took. */
-async function mailServer(options: SMTPServerOptions) {
-  const mails: { readonly from: string; readonly to: readonly string[]; readonly text: string }[] = [];
-  const logins: string[] = [];
-  const server = new SMTPServer({
-    authOptional: true,
-    ...options,
-    onAuth: ({ username, password }, _session, done) => {
-      logins.push(`${username}:${password}`);
-      done(password === "s3cret" ? null : new Error("wrong password"), { user: username ?? "" });
-    },
-    onData(stream, { envelope }, done) {
-      let text = "";
-      stream.setEncoding("utf8").on("data", (part: string) => (text += part));
-      stream.on("end", () => {
-        const from = envelope.mailFrom === false ? "" : envelope.mailFrom.address;
-        mails.push({ from, to: envelope.rcptTo.map(({ address }) => address), text });
-        done();
-      });
-    },
-  });
-  server.on("error", () => undefined);
-  server.listen(0, "127.0.0.1");
-  await once(server.server, "listening");
-  return {
-    host: `localhost:${(server.server.address() as AddressInfo).port}`,
-    mails,
-    logins,
-    async [Symbol.asyncDispose]() {
-      server.close(() => undefined);
-    },
-  };
-}
 
 describe("mail", () => {
   let tls: Certified;

@@ -159,6 +159,17 @@ describe("telling people", async () => {
       assert.equal(heard.length, 2);
     });
 
+  it("tells nothing of a rehearsal that gave way to a restore", () => {
+    const rehearsal = (code: string) => ({
+      ...failed,
+      type: "dev.dormouse.rehearsal.failed" as const,
+      data: { ...failed.data, problem: { ...problem, code } },
+    });
+
+    assert.equal(describeEvent(rehearsal("rehearsal_gave_way")), undefined);
+    assert.notEqual(describeEvent(rehearsal("rows_differ")), undefined);
+  });
+
   it("tells what failed of several databases in one message", async () => {
     await using folder = await temporaryFolder();
     take();

@@ -9,7 +9,7 @@ import { METRICS } from "../../shared/events/metrics/metric-list.ts";
 import { deleteGroup, listGroups, pushGroup } from "../../shared/events/metrics/pushgateway.ts";
 import { readMetrics } from "../../shared/events/metrics/read-metrics.ts";
 import { cull, cullEnvironment } from "../support/culled.ts";
-import { setStage } from "../support/faulty.ts";
+import { setStage, until } from "../support/faulty.ts";
 import { startFunction } from "../support/function-process.ts";
 import { whyNoGo } from "../support/go-program.ts";
 import { startPushgateway } from "../support/pushgateway.ts";
@@ -70,6 +70,8 @@ describe("the metrics", () => {
       assert.equal(await value("dormouse_cull_kept_backups", culled), 2);
       assert.equal(await value("dormouse_backup_suspect", culled), 0);
       const own = { namespace: "hets", function: "cull" };
+      // The gateway answers before it has deleted.
+      await until(async () => (await listGroups(target, { ...own, service: "cull" })).length === 2);
       assert.deepEqual(
         [...(await listGroups(target, { ...own, service: "cull" }))].toSorted(),
         ["*", stage.database].toSorted(),
@@ -90,7 +92,8 @@ describe("the metrics", () => {
       assert.ok(database === "" || line.includes(`database="${escaped}"`), line);
       await deleteGroup(target, group);
 
-      assert.deepEqual(await gateway.series(), []);
+      // The gateway answers before it has deleted.
+      await until(async () => (await gateway.series()).length === 0);
     });
 
   it("that a gateway refuses, or redirects, are a step of the run, which succeeds", async () => {

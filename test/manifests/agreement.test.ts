@@ -76,9 +76,9 @@ describe("the manifests agree with themselves:", async () => {
 
       assert.equal(readData(manifests, /^dormouse-settings/)["AUTH"], "kubernetes");
       assert.deepEqual(verbs, [
-        ["dormouse-backup", ["get", "backup", "pin"]],
-        ["dormouse-cull", ["get", "cull", "pin"]],
-        ["dormouse-restore", ["get", "restore"]],
+        ["dormouse-backup", ["get", "backup", "pin", "notify"]],
+        ["dormouse-cull", ["get", "cull", "pin", "notify"]],
+        ["dormouse-restore", ["get", "restore", "notify"]],
       ]);
     });
 

@@ -1,25 +1,19 @@
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { before, describe, it } from "node:test";
-import { execa } from "execa";
-import { parse, stringify } from "yaml";
+import { describe, it } from "node:test";
 import type { Run } from "../../shared/run/run.ts";
 import { METRICS } from "../../shared/events/metrics/metric-list.ts";
 import { pushGroup } from "../../shared/events/metrics/pushgateway.ts";
 import { readMetrics } from "../../shared/events/metrics/read-metrics.ts";
+import { alertRules, alertsAfter, MONITORING } from "../support/alerts.ts";
 import { aManifest } from "../support/backups.ts";
-import { goProgram, whyNoGo } from "../support/go-program.ts";
+import { whyNoGo } from "../support/go-program.ts";
 import { MANIFESTS } from "../support/manifests.ts";
 import { startPushgateway } from "../support/pushgateway.ts";
-import { temporaryFolder } from "../support/volume.ts";
 
-const FOLDER = join(MANIFESTS, "components", "monitoring");
 const AT = new Date("2026-11-22T01:00:00Z");
 const LATER = new Date("2026-11-22T01:05:00Z");
-
-type Rule = { readonly alert: string; readonly expr: string };
-type Rules = { readonly spec: { readonly groups: readonly { readonly rules: readonly Rule[] }[] } };
 
 /** A run as it lies in its record. */
 function aRun(kind: Run["kind"], changes: Readonly<Record<string, unknown>> = {}): Run {
@@ -43,11 +37,6 @@ const problem = { code: "rollback_pending", message: "the server is away" };
 
 describe("the rules of components/monitoring", async () => {
   const skip = await whyNoGo();
-  let promtool: string;
-  before(async () => {
-    if (skip === false) promtool = await goProgram("github.com/prometheus/prometheus/cmd/promtool");
-  });
-
   /** The alerts that fire `hours` after the series of these runs were pushed. */
   async function firing(runs: readonly Run[], hours: number, freeBytes = 50): Promise<string[]> {
     await using gateway = await startPushgateway();
@@ -56,33 +45,7 @@ describe("the rules of components/monitoring", async () => {
     for (const run of runs)
       for (const [database, samples] of readMetrics(run, volume))
         await pushGroup(target, { namespace: "prod", function: run.kind, database }, samples);
-    return await alertsOf(await gateway.series(), hours);
-  }
-
-  async function alertsOf(series: readonly string[], hours: number): Promise<string[]> {
-    await using folder = await temporaryFolder();
-    const { spec } = parse(await readFile(join(FOLDER, "rules.yaml"), "utf8")) as Rules;
-    await writeFile(join(folder.path, "rules.yaml"), stringify(spec));
-    const input_series = series.map((line) => {
-      const at = line.lastIndexOf(" ");
-      return { series: line.slice(0, at), values: `${line.slice(at + 1)}x${hours * 15}` };
-    });
-    // None is expected: promtool says of each one that fires that it does.
-    const alerts = spec.groups.flatMap(({ rules }) => rules.map(({ alert }) => alert));
-    const alert_rule_test = alerts.map((alertname) => ({
-      eval_time: `${hours}h`,
-      alertname,
-      exp_alerts: [],
-    }));
-    const test = { interval: "4m", start_timestamp: LATER.toISOString(), input_series, alert_rule_test };
-    const path = join(folder.path, "test.yaml");
-    const files = { rule_files: ["rules.yaml"], evaluation_interval: "4m", tests: [test] };
-    await writeFile(path, stringify(files));
-    const { failed, all } = await execa(promtool, ["test", "rules", path], { reject: false, all: true });
-    const firing = [...all.matchAll(/alertname: Dormouse(\w+), time/g)].map(([, alert = ""]) => alert);
-    assert.equal(failed, firing.length > 0, all);
-    assert.doesNotMatch(all, /no value/);
-    return firing;
+    return await alertsAfter(await gateway.series(), LATER, hours);
   }
 
   it("are quiet after good runs, and not for long where nothing follows", { skip }, async () => {
@@ -99,6 +62,12 @@ describe("the rules of components/monitoring", async () => {
       "a suspect backup",
       { ...culled, result: { databases: [{ ...plan, suspicion: {} }] } } as Run,
       "BackupSuspect",
+      50,
+    ],
+    [
+      "a database that cull misses",
+      { ...culled, result: { databases: [{ ...plan, staleness: {} }] } } as Run,
+      "BackupStale",
       50,
     ],
     ["a volume with little room", backedUp, "VolumeAlmostFull", 9],
@@ -127,7 +96,7 @@ describe("the rules of components/monitoring", async () => {
 
   it("are listed in docs/metrics.md", async () => {
     const page = await readFile(join(MANIFESTS, "..", "docs", "metrics.md"), "utf8");
-    const { spec } = parse(await readFile(join(FOLDER, "rules.yaml"), "utf8")) as Rules;
+    const { spec } = await alertRules();
     assert.deepEqual(
       [...page.matchAll(/^\| `(Dormouse\w+)`/gm)].map(([, alert]) => alert),
       spec.groups.flatMap(({ rules }) => rules).map(({ alert }) => alert),
@@ -135,7 +104,7 @@ describe("the rules of components/monitoring", async () => {
   });
 
   it("and the dashboard name only metrics that are pushed", async () => {
-    const texts = ["rules.yaml", "dashboard.json"].map((name) => readFile(join(FOLDER, name), "utf8"));
+    const texts = ["rules.yaml", "dashboard.json"].map((name) => readFile(join(MONITORING, name), "utf8"));
     const named = (await Promise.all(texts)).flatMap((text) => text.match(/\bdormouse_\w+/g) ?? []);
     assert.ok(named.length > 10);
     for (const name of named) assert.ok(name in METRICS, name);

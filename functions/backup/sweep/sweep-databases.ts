@@ -6,7 +6,7 @@ import { DormouseError, problemFrom } from "../../../shared/errors.ts";
 import { announce } from "../../../shared/events/announce.ts";
 import type { ListedDatabases } from "../../../shared/postgres/databases/list-databases.ts";
 import type { Work } from "../../../shared/run/execute-run.ts";
-import { SWEPT } from "../../../shared/run/resume.ts";
+import { LISTED, SWEPT } from "../../../shared/run/resume.ts";
 import { takeUp } from "../../../shared/run/resume-runs.ts";
 import { isUnfinished, type Run, type RunContext } from "../../../shared/run/run.ts";
 import type { Runs, StartedRun } from "../../../shared/run/runs.ts";
@@ -48,7 +48,7 @@ async function sweepAll(deps: SweepDependencies, context: RunContext): Promise<S
   const known = await knownDatabases(deps, run, context.signal);
   let listed = await listAtFirst(deps, known, context);
   const done = new Map(sweptIn(run).map((swept) => [swept.database, swept]));
-  await step("listed", { databases: inTurn(listed.wanted, known) });
+  await step(LISTED, { databases: inTurn(listed.wanted, known) });
   for (;;) {
     context.signal.throwIfAborted();
     const [database] = inTurn(listed.wanted, known).filter((each) => !done.has(each));

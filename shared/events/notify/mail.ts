@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createTransport } from "nodemailer";
-import { trusted } from "../http-ask.ts";
+import { trusted, tunnelTo, type Way } from "../http-ask.ts";
 import { headOf, type Message } from "./message.ts";
 import type { Fault, NotifyConfig } from "./receiver.ts";
 
@@ -17,7 +17,9 @@ export async function sendMail(
   signal: AbortSignal,
 ): Promise<Fault | undefined> {
   const { NOTIFY_SMTP_URL = "", NOTIFY_MAIL_FROM: from, NOTIFY_MAIL_TO: to = [] } = config;
-  const transport = createTransport(transportOptions(new URL(NOTIFY_SMTP_URL), await trusted(config)));
+  const transport = createTransport(
+    transportOptions(new URL(NOTIFY_SMTP_URL), await trusted(config), config),
+  );
   try {
     const subject = headOf(message, where);
     const text = `${[subject, "", ...message.lines].join("\n")}\n`;
@@ -34,12 +36,18 @@ export async function sendMail(
   }
 }
 
-function transportOptions({ protocol, hostname, port, username, password }: URL, tls: object) {
+function transportOptions(url: URL, tls: object, way: Way) {
+  const { protocol, hostname, username, password } = url;
   const isSecure = protocol === "smtps:";
   const isPlain = protocol === "smtp+plain:";
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const port = Number(url.port) || (isSecure ? 465 : isPlain ? 25 : 587);
+  // A relay without TLS is one of the cluster.
+  const proxy = isPlain ? undefined : tunnelTo(host, port, way);
   return {
-    host: hostname.replace(/^\[|\]$/g, ""),
-    port: Number(port) || (isSecure ? 465 : isPlain ? 25 : 587),
+    host,
+    port,
+    ...(proxy === undefined ? {} : { proxy }),
     secure: isSecure,
     requireTLS: protocol === "smtp:",
     ignoreTLS: isPlain,

@@ -7,6 +7,7 @@ export type Fault = { readonly why: string; readonly mayPass: boolean };
 
 /** A chat or a mailbox. */
 export type Receiver = {
+  readonly name: "chat" | "mail";
   /** How errors name it: a host. The rest of its address may be a secret. */
   readonly host: string;
   send(message: Message, where: string, signal: AbortSignal): Promise<Fault | undefined>;

@@ -12,6 +12,7 @@ export function listReceivers(config: NotifyConfig): readonly Receiver[] {
 
 function chat({ kind, url, host }: Target, way: Way): Receiver {
   return {
+    name: "chat",
     host,
     async send(message, where, signal) {
       const { askHttp } = await import("../http-ask.ts");
@@ -25,6 +26,7 @@ function chat({ kind, url, host }: Target, way: Way): Receiver {
 
 function mailbox(url: string, config: NotifyConfig): Receiver {
   return {
+    name: "mail",
     host: new URL(url).host,
     async send(message, where, signal) {
       const { sendMail } = await import("./mail.ts");

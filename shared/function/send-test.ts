@@ -1,0 +1,87 @@
+import { type Check, type Finding, good } from "../doctor/finding.ts";
+import { tellAll } from "../events/notify/notifier.ts";
+import type { NotifyConfig, Receiver } from "../events/notify/receiver.ts";
+import { listReceivers } from "../events/notify/receivers.ts";
+import type { Run } from "../run/run.ts";
+import { type HeartbeatConfig, monitorOf } from "./heartbeat.ts";
+import { type MetricsConfig, pushInfo } from "./push-metrics.ts";
+
+export type TestedConfig = NotifyConfig & HeartbeatConfig & MetricsConfig;
+type Tested = {
+  readonly config: TestedConfig;
+  readonly kind: Run["kind"];
+  /** Unset where there are several. */
+  readonly database: string | undefined;
+};
+type Seen = Omit<Finding, "check">;
+
+const FIX = "check the address, and the proxy and certificates on the way there: docs/telling.md";
+
+/** One check for each target: that it took a test message, or why it did not. */
+export function testChecks(config: TestedConfig, kind: Run["kind"]): readonly Check[] {
+  const { HEARTBEAT_URL: monitor, PUSHGATEWAY_URL: gateway } = config;
+  const tested = { config, kind, database: kind === "cull" ? "*" : config.POSTGRESQL_DATABASE };
+  const checks = [
+    ...listReceivers(config).map((receiver) => receiverCheck(receiver, tested)),
+    ...(monitor === undefined ? [] : [monitorCheck(monitor, tested)]),
+    ...(gateway === undefined ? [] : [gatewayCheck(gateway, tested)]),
+  ];
+  return checks.length > 0 ? checks : [{ name: "telling", look: async () => [NO_TARGET] }];
+}
+
+const NO_TARGET: Seen = {
+  state: "warning",
+  detail: "there is no target, so nothing was sent",
+  fix: "set NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL or PUSHGATEWAY_URL: docs/telling.md",
+};
+
+function receiverCheck(receiver: Receiver, { config, kind }: Tested): Check {
+  const { POD_NAMESPACE: where = "" } = config;
+  const message = {
+    title: `test message of the ${kind} function`,
+    lines: ["Nothing has happened. Messages about its runs come to this place."],
+    isTrouble: false,
+  };
+  return {
+    name: receiver.name,
+    async look(signal) {
+      const failed = await tellAll([receiver], message, where, signal);
+      return failed.length === 0 ? [good(`${receiver.host} took a test message`)] : failed.map(untaken);
+    },
+  };
+}
+
+/** A ping would count as a run that went well: only an entry in the monitor's log says nothing of one. */
+function monitorCheck(url: string, { config, database }: Tested): Check {
+  const { host } = new URL(url);
+  const untested = (why: string): Seen => ({ state: "warning", detail: `${host}: nothing was sent: ${why}` });
+  return {
+    name: "heartbeat",
+    async look(signal) {
+      const own = monitorOf(url, database);
+      if (own === undefined) return [untested("each database has a monitor of its own")];
+      const { beat } = await import("../events/notify/heartbeat.ts");
+      try {
+        const isTaken = await beat(own, { state: "log" }, config, signal);
+        return [isTaken ? good(`${host} took a log entry`) : untested("it takes every request for a run")];
+      } catch (error) {
+        return [untaken(error instanceof Error ? error.message : String(error))];
+      }
+    },
+  };
+}
+
+function gatewayCheck(url: string, { config, kind, database = "*" }: Tested): Check {
+  const { host } = new URL(url);
+  return {
+    name: "pushgateway",
+    async look() {
+      const why = await pushInfo({ url, config }, kind, database);
+      return [why === undefined ? good(`${host} took dormouse_info`) : untaken(`${host}: ${why}`)];
+    },
+  };
+}
+
+function untaken(detail: string): Seen {
+  return { state: "fault", detail, fix: FIX };
+}
