@@ -5,7 +5,6 @@ import { EXIT, Failure, wrongUsage, type Exit } from "./failure.ts";
 import { outputTo, type Output } from "./output.ts";
 import { programOf, type GlobalOptions, type WithSession } from "./program.ts";
 import { directWays, sessionOf, type Ways } from "./session.ts";
-import { plainText } from "./text/units.ts";
 import { version } from "../shared/version.ts";
 
 const { env } = process;
@@ -47,8 +46,8 @@ function exitFor(error: unknown): Exit {
   }
   const { message, code, hint, problem, exit } = error;
   if (output.isJson) output.json(problem ?? { code, detail: message, hint });
-  output.complain(output.style("red", plainText(code === undefined ? message : `${code}: ${message}`)));
-  if (hint !== undefined) output.complain(plainText(hint));
+  output.complain(output.style("red", code === undefined ? message : `${code}: ${message}`));
+  if (hint !== undefined) output.complain(hint);
   return exit;
 }
 

@@ -1,24 +1,30 @@
-import { stripVTControlCharacters, styleText } from "node:util";
-import { plainText } from "./text/units.ts";
+import { styleText } from "node:util";
+import { plainJson, plainText } from "./text/units.ts";
 
 type Style = "bold" | "dim" | "green" | "yellow" | "red" | "cyan";
+type Styled = { readonly style: Style; readonly text: string };
+/** Of one line. */
+type Part = string | Styled;
 
-/** Where the program writes: what was asked for on stdout, everything else on stderr. */
+/**
+ * Where the program writes: what was asked for on stdout, everything else on stderr. What it is given may come from a volume to
+ * which others write: no escape sequence of theirs gets through, whoever calls.
+ */
 export type Output = {
   /** Prompts can be asked, and a line can be drawn again. */
   readonly isInteractive: boolean;
   readonly isJson: boolean;
   /** A browser can be opened. */
   readonly hasDesktop: boolean;
-  readonly line: (text?: string) => void;
+  readonly line: (...parts: readonly Part[]) => void;
   /** What a person watches and a script does not need; `--quiet` leaves it out. */
-  readonly note: (text: string) => void;
+  readonly note: (...parts: readonly Part[]) => void;
   /** Never left out. */
-  readonly complain: (text: string) => void;
+  readonly complain: (...parts: readonly Part[]) => void;
   readonly json: (value: unknown) => void;
   /** Draws the last line again, where there is a terminal. */
   readonly redraw: (text: string | undefined) => void;
-  readonly style: (style: Style, text: string) => string;
+  readonly style: (style: Style, text: string) => Styled;
 };
 
 type Streams = {
@@ -40,26 +46,31 @@ export function outputTo(
     if (isDrawn) stderr.write("\r\x1b[K");
     isDrawn = false;
   };
-  const write = (stream: NodeJS.WriteStream, text: string) => {
+  const painted = (part: Part) => {
+    if (typeof part === "string") return plainText(part);
+    const text = plainText(part.text);
+    return isTerminal ? styleText(part.style, text, { validateStream: false }) : text;
+  };
+  const write = (stream: NodeJS.WriteStream, parts: readonly Part[]) => {
     clear();
-    stream.write(`${isTerminal ? text : stripVTControlCharacters(text)}\n`);
+    stream.write(`${parts.map(painted).join("")}\n`);
   };
   return {
     isInteractive: stdin.isTTY && stdout.isTTY && !json && !isSet(env["CI"]),
     isJson: json,
     hasDesktop: stdout.isTTY && !isSet(env["CI"]) && hasDesktop(env),
-    line: (text = "") => (json ? undefined : write(stdout, text)),
-    note: (text) => (quiet || json ? undefined : write(stderr, text)),
-    complain: (text) => write(stderr, text),
-    json: (value) => void stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    line: (...parts) => (json ? undefined : write(stdout, parts)),
+    note: (...parts) => (quiet || json ? undefined : write(stderr, parts)),
+    complain: (...parts) => write(stderr, parts),
+    json: (value) => void stdout.write(`${plainJson(value)}\n`),
     redraw(text) {
       if (!isTerminal || quiet || json) return;
       clear();
       if (text === undefined) return;
-      stderr.write(text.slice(0, Math.max(20, (stderr.columns || 80) - 1)));
+      stderr.write(plainText(text).slice(0, Math.max(20, (stderr.columns || 80) - 1)));
       isDrawn = true;
     },
-    style: (style, text) => (isTerminal ? styleText(style, text, { validateStream: false }) : text),
+    style: (style, text) => ({ style, text }),
   };
 }
 
@@ -76,7 +87,7 @@ export function table(
   rows: readonly (readonly string[])[],
   right: ReadonlySet<number> = new Set(),
 ): string[] {
-  const plain = rows.map((row) => row.map(plainText));
+  const plain = rows.map((row) => row.map((cell) => plainText(cell).replaceAll("\n", " ")));
   const widths = (plain[0] ?? []).map((_, column) =>
     Math.max(...plain.map((row) => row[column]?.length ?? 0)),
   );

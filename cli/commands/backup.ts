@@ -3,7 +3,7 @@ import type { Output } from "../output.ts";
 import { watched } from "../remote/watch.ts";
 import type { Session } from "../session.ts";
 import { sweptCountText, sweptText, takenText } from "../text/swept-text.ts";
-import { bytesText, plainText } from "../text/units.ts";
+import { bytesText } from "../text/units.ts";
 import type { Manifest, Sweep } from "../wire.ts";
 
 export type BackupOptions = {
@@ -22,7 +22,7 @@ export async function backup(session: Session, options: BackupOptions): Promise<
   if (!isSweep(taken)) return (show(output, taken), EXIT.good);
   const { databases } = taken;
   for (const each of databases)
-    output.line(output.style(each.problem === undefined ? "green" : "red", plainText(sweptText(each))));
+    output.line(output.style(each.problem === undefined ? "green" : "red", sweptText(each)));
   output.line(sweptCountText(databases));
   return databases.some(({ problem }) => problem !== undefined) ? EXIT.failed : EXIT.good;
 }
@@ -32,11 +32,8 @@ function isSweep(taken: Manifest | Sweep): taken is Sweep {
 }
 
 function show(output: Output, manifest: Manifest): void {
-  output.line(plainText(takenText(manifest)));
+  output.line(takenText(manifest));
   for (const table of manifest.excluded?.tables ?? [])
-    output.line(
-      `without the rows of ${plainText(`${table.schema}.${table.name}`)}: ${bytesText(table.bytes)}`,
-    );
-  for (const warning of manifest.warnings)
-    output.line(output.style("yellow", `warning: ${plainText(warning)}`));
+    output.line(`without the rows of ${table.schema}.${table.name}: ${bytesText(table.bytes)}`);
+  for (const warning of manifest.warnings) output.line(output.style("yellow", `warning: ${warning}`));
 }

@@ -13,7 +13,8 @@ export async function servePage(session: Session, { browser }: { readonly browse
   );
   const address = server.address();
   if (output.isJson) output.json({ address });
-  else output.line(`The console is at ${address}\nThe address is good once. Ctrl-C ends the console.`);
+  else output.line(`The console is at ${address}`);
+  output.line("The address is good once. Ctrl-C ends the console.");
   if (browser && output.hasDesktop) openBrowser(address);
   await Promise.race([interrupted, server.ended]);
   output.note("The console has ended. Runs go on by themselves.");

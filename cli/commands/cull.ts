@@ -1,7 +1,7 @@
 import { EXIT, wrongUsage, type Exit } from "../failure.ts";
 import { watched } from "../remote/watch.ts";
 import type { Session } from "../session.ts";
-import { bytesText, plainText, plural } from "../text/units.ts";
+import { bytesText, plural } from "../text/units.ts";
 import type { CullReport } from "../wire.ts";
 
 export type CullOptions = { readonly yes?: true; readonly keep?: string };
@@ -24,13 +24,12 @@ export async function cull(session: Session, { yes, keep }: CullOptions): Promis
     output.line(
       output.style(
         "bold",
-        plainText(`${database}: ${plural(keep.length, "backup")} kept, ${remove.length} planned to go`),
+        `${database}: ${plural(keep.length, "backup")} kept, ${remove.length} planned to go`,
       ),
     );
-    if (refusal !== undefined)
-      output.line(output.style("red", plainText(`  nothing goes: ${refusal.detail}`)));
+    if (refusal !== undefined) output.line(output.style("red", `  nothing goes: ${refusal.detail}`));
     for (const { name, sizeBytes, reason } of remove)
-      output.line(plainText(`  ${name}  ${bytesText(sizeBytes)}  ${reason}`));
+      output.line(`  ${name}  ${bytesText(sizeBytes)}  ${reason}`);
   }
   if (report.dryRun) output.line(`Nothing was removed. To remove them: ${session.commandLine("cull --yes")}`);
   else

@@ -1,7 +1,7 @@
 import { EXIT, Failure, type Exit } from "../failure.ts";
 import { table } from "../output.ts";
 import type { Session } from "../session.ts";
-import { bytesText, countText, plainText } from "../text/units.ts";
+import { bytesText, countText } from "../text/units.ts";
 import type { Backup } from "../wire.ts";
 import { compareBackups, type Difference } from "./compare-backups.ts";
 import { otherChanges, restText } from "../text/difference-words.ts";
@@ -46,7 +46,7 @@ function withBefore(backups: readonly Backup[], wanted: string): readonly [Backu
 
 function show({ output }: Session, difference: Difference): void {
   const { before, now, rows, archiveBytes, databaseBytes, tables } = difference;
-  output.line(output.style("bold", plainText(`${before} → ${now}`)));
+  output.line(output.style("bold", `${before} → ${now}`));
   output.line(`  rows       ${rows.map(countText).join(" → ")}`);
   output.line(`  archive    ${archiveBytes.map(bytesText).join(" → ")}`);
   output.line(`  database   ${databaseBytes.map(bytesText).join(" → ")}`);

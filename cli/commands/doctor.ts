@@ -1,7 +1,6 @@
 import { EXIT, Failure, type Exit } from "../failure.ts";
 import type { Session } from "../session.ts";
 import type { Output } from "../output.ts";
-import { plainText } from "../text/units.ts";
 import type { Examination, FunctionName } from "../wire.ts";
 
 const MARKS = { good: "ok     ", warning: "warning", fault: "FAULT  " } as const;
@@ -47,7 +46,7 @@ async function examineOne(session: Session, name: FunctionName, send: boolean): 
 
 function show(output: Output, name: string, { findings }: Examination): void {
   for (const { check, state, detail, fix } of findings) {
-    output.line(`${output.style(STYLES[state], MARKS[state])}  ${name} ${plainText(`${check}: ${detail}`)}`);
-    if (fix !== undefined) output.line(`         ${plainText(fix)}`);
+    output.line(output.style(STYLES[state], MARKS[state]), `  ${name} ${check}: ${detail}`);
+    if (fix !== undefined) output.line(`         ${fix}`);
   }
 }

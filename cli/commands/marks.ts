@@ -1,6 +1,5 @@
 import { EXIT, type Exit } from "../failure.ts";
 import type { Session } from "../session.ts";
-import { plainText } from "../text/units.ts";
 
 const DONE = {
   pin: "is pinned: no cull removes it",
@@ -18,6 +17,6 @@ export async function mark(
   const remote = await session.remote("cull");
   const answer = await remote.post<unknown>({ [action]: name, reason });
   if (session.output.isJson) session.output.json(answer);
-  else session.output.line(plainText(`${name} ${DONE[action]}`));
+  else session.output.line(`${name} ${DONE[action]}`);
   return EXIT.good;
 }

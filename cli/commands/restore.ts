@@ -4,7 +4,8 @@ import { watched } from "../remote/watch.ts";
 import type { Session } from "../session.ts";
 import { showPlan } from "../text/plan-text.ts";
 import { DONE } from "../text/run-words.ts";
-import { durationText, plainText, plural, timeText } from "../text/units.ts";
+import { durationText, plural, timeText } from "../text/units.ts";
+import { shellQuote } from "../../shared/shell-quote.ts";
 import type { Catalog, RestorePlan, RestoreResult } from "../wire.ts";
 import { confirmName } from "./confirm.ts";
 
@@ -97,9 +98,9 @@ function showResult(session: Session, result: RestoreResult): Exit {
   if (result.downtimeMs !== undefined) output.line(`  downtime   ${downtimeText(result)}`);
   for (const { workload, replicas, ready, why } of workloads) {
     const state = `${ready ? "ready     " : "NOT READY "} ${workload}, ${plural(replicas, "replica")}`;
-    output.line(plainText(`  ${state}${why === undefined ? "" : `: ${why}`}`));
+    output.line(`  ${state}${why === undefined ? "" : `: ${why}`}`);
   }
-  for (const warning of warnings) output.line(output.style("yellow", plainText(`  warning    ${warning}`)));
+  for (const warning of warnings) output.line(output.style("yellow", `  warning    ${warning}`));
   if (back !== undefined) output.line(`  undo       ${session.commandLine(undoCommand(back))}`);
   return EXIT.good;
 }
@@ -115,9 +116,7 @@ function showCompared(
       : `  counted    ${all}: as many as in the backup`,
   );
   if (onlyCounted.length > 0)
-    output.line(
-      output.style("yellow", plainText(`  warning    values not compared: ${onlyCounted.join(", ")}`)),
-    );
+    output.line(output.style("yellow", `  warning    values not compared: ${onlyCounted.join(", ")}`));
 }
 
 /** The times of the pods stand apart from the swap: they depend on the application, not on Dormouse. */
@@ -130,6 +129,6 @@ function downtimeText({ downtimeMs, stoppingMs = 0, swapMs = 0, startingMs = 0, 
 
 function undoCommand({ body, until }: NonNullable<RestoreResult["undo"]>): string {
   const { undo: run, filename } = body;
-  const command = run === undefined ? `restore ${filename} --in-place` : `undo ${run}`;
+  const command = run === undefined ? `restore ${shellQuote(filename ?? "")} --in-place` : `undo ${run}`;
   return until === undefined ? command : `${command}   # until ${timeText(until)}`;
 }

@@ -3,7 +3,7 @@ import { table } from "../output.ts";
 import { watchedRun } from "../remote/watch.ts";
 import type { Session } from "../session.ts";
 import { stepText } from "../text/step-text.ts";
-import { agoText, plainText } from "../text/units.ts";
+import { agoText } from "../text/units.ts";
 import { tookText, whatOf } from "../text/run-words.ts";
 import { FUNCTIONS, type FunctionName, type Run } from "../wire.ts";
 
@@ -62,6 +62,6 @@ function show({ output }: Session, { id, state, acceptedAt, steps, problem, atte
   );
   for (const step of steps) output.line(`  ${step.at.slice(11, 19)}  ${stepText(step)}`);
   if (problem === undefined) return;
-  output.line(output.style("red", plainText(`  ${problem.code}: ${problem.message}`)));
-  if (problem.hint !== undefined) output.line(plainText(`  ${problem.hint}`));
+  output.line(output.style("red", `  ${problem.code}: ${problem.message}`));
+  if (problem.hint !== undefined) output.line(`  ${problem.hint}`);
 }

@@ -1,12 +1,11 @@
 import type { Output } from "../output.ts";
 import type { RestorePlan } from "../wire.ts";
-import { agoText, bytesText, plainText, plural, timeText } from "./units.ts";
+import { agoText, bytesText, plural, timeText } from "./units.ts";
 
 /** What a restore would do, as a person reads it. */
 export function showPlan(output: Output, plan: RestorePlan): void {
-  const { style } = output;
-  const line = (text: string) => output.line(plainText(text));
-  output.line(style("bold", plainText(titleOf(plan))));
+  const { line, style } = output;
+  line(style("bold", titleOf(plan)));
   const { backup, server, workloads } = plan;
   if (backup !== undefined) {
     const { name, startedAt, sizeBytes, rows, tables, verification } = backup;
@@ -25,9 +24,9 @@ export function showPlan(output: Output, plan: RestorePlan): void {
     line(`  ${index === 0 ? "steps     " : "          "} ${index + 1}. ${step}`),
   );
   line(`  downtime   ${plan.downtime}`);
-  for (const warning of plan.warnings) output.line(style("yellow", plainText(`  warning    ${warning}`)));
+  for (const warning of plan.warnings) line(style("yellow", `  warning    ${warning}`));
   for (const { detail, remedy } of plan.blockers) {
-    output.line(style("red", plainText(`  BLOCKED    ${detail}`)));
+    line(style("red", `  BLOCKED    ${detail}`));
     line(`  remedy     ${remedy}`);
   }
 }

@@ -2,15 +2,15 @@ import type { DatabaseStatus } from "../commands/status-of.ts";
 import type { RecoveryTime } from "../commands/recovery-time.ts";
 import type { Session } from "../session.ts";
 import type { Backup, Run } from "../wire.ts";
-import { agoText, bytesText, durationText, plainText, plural, timeText } from "./units.ts";
+import { agoText, bytesText, durationText, plural, timeText } from "./units.ts";
 
 /** One database: whether a person has to do something, then what is known. */
 export function showDatabase({ output, commandLine }: Session, status: DatabaseStatus, now: number): void {
   const { database, newest, todo, undo } = status;
-  const line = (name: string, text: string) => output.line(plainText(`  ${name.padEnd(18)} ${text}`));
-  const name = plainText(database);
-  if (todo.length === 0) output.line(output.style("green", `${name}: all is well, there is nothing to do.`));
-  else output.line(output.style("red", `${name}: a person has to do something.`));
+  const line = (name: string, text: string) => output.line(`  ${name.padEnd(18)} ${text}`);
+  if (todo.length === 0)
+    output.line(output.style("green", `${database}: all is well, there is nothing to do.`));
+  else output.line(output.style("red", `${database}: a person has to do something.`));
   for (const { text, advice } of todo) line("to do", advice === undefined ? text : `${text}; ${advice}`);
   if (newest !== undefined) line("last good backup", backupText(newest, status.before, now));
   line(

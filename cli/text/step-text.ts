@@ -1,5 +1,5 @@
 import type { Step } from "../wire.ts";
-import { bytesText, durationText, plainText, plural } from "./units.ts";
+import { bytesText, durationText, plural } from "./units.ts";
 
 type Detail = Readonly<Record<string, unknown>>;
 
@@ -44,9 +44,9 @@ const SENTENCES: Readonly<Record<string, (detail: Detail) => string>> = {
 };
 
 export function stepText({ step, detail = {} }: Step): string {
-  return plainText(
+  return (
     SENTENCES[step]?.(detail) ??
-      `${step}${Object.keys(detail).length === 0 ? "" : ` ${JSON.stringify(detail)}`}`,
+    `${step}${Object.keys(detail).length === 0 ? "" : ` ${JSON.stringify(detail)}`}`
   );
 }
 
@@ -76,7 +76,7 @@ export function readProgress({ detail = {} }: Step): Progress {
   const [what = "working", whose = ""] =
     Object.entries(detail).find(([, value]) => typeof value === "string") ?? [];
   return {
-    what: plainText(`${what} ${words(whose)}`),
+    what: `${what} ${words(whose)}`,
     bytes: number(bytes),
     expectedBytes: number(expectedBytes) === 0 ? undefined : number(expectedBytes),
     bytesPerSecond: number(bytesPerSecond),

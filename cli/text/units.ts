@@ -38,9 +38,22 @@ export function timeText(at: string): string {
   return `${at.slice(0, 10)} ${at.slice(11, 16)} UTC`;
 }
 
-/** Text of another's, made harmless for a terminal: a label or a name may hold control characters. */
+/** What a terminal does not show as it is: control characters, also those of 8 bits, and what turns the direction of writing. */
+const SPECIAL = /[\p{Cc}\p{Cf}\p{Co}\u2028\u2029]/gu;
+
+/** Text of another's, made harmless for a terminal: a label or a name may hold control characters. Its line breaks begin no line. */
 export function plainText(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\u2028\u2029]/gu, (character) =>
-    character === "\n" ? "\n" : `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
-  );
+  return text.replaceAll(SPECIAL, (character) => (character === "\n" ? "\n    " : escaped(character)));
+}
+
+/** The same value, in which no character is a terminal's to obey: of these JSON escapes by itself only some. */
+export function plainJson(value: unknown): string {
+  const text = JSON.stringify(value, null, 2);
+  return text.replaceAll(SPECIAL, (character) => (character === "\n" ? "\n" : escaped(character)));
+}
+
+function escaped(character: string): string {
+  return Array.from({ length: character.length }, (_, at) => {
+    return `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`;
+  }).join("");
 }

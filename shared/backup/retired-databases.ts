@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import * as z from "zod";
+import { readWhole } from "../catalog/volume/open-regular.ts";
 import * as promises from "../catalog/volume/volume-calls.ts";
 import { replaceFile } from "../catalog/volume/write-durably.ts";
 
@@ -44,7 +45,7 @@ export function retiredDatabases(backupDir: string): RetiredDatabases {
 async function read(path: string): Promise<readonly Retirement[]> {
   try {
     const { formatVersion: _, ...retirement } = retirementSchema.parse(
-      JSON.parse(await promises.readFile(path, "utf8")),
+      JSON.parse((await readWhole(promises, path)) ?? ""),
     );
     return [retirement];
   } catch {

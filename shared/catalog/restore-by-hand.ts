@@ -5,6 +5,7 @@ import { missingRolesSql } from "../postgres/roles/role-sql.ts";
 import type { ServerRole } from "../postgres/roles/server-role.ts";
 import { pgOptions } from "../postgres/properties/session-settings.ts";
 import type { ArchiveFormat } from "../postgres/archive-format.ts";
+import { shellQuote } from "../shell-quote.ts";
 
 type Given = {
   readonly format: ArchiveFormat | "encrypted";
@@ -78,9 +79,4 @@ function loading(format: Given["format"], archive: string, { target, settings }:
     case "plain-sql":
       return `${under}${PSQL} ${into} --file=${archive}`;
   }
-}
-
-/** POSIX: nothing is special between single quotes but the quote itself. */
-function shellQuote(text: string): string {
-  return /^[\w./-]+$/.test(text) && !text.startsWith("-") ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

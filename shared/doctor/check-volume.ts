@@ -3,6 +3,7 @@ import { isAbandoned } from "../catalog/catalog.ts";
 import { good, type Check, type Finding } from "./finding.ts";
 import { DormouseError } from "../errors.ts";
 import * as file from "../catalog/volume/files.ts";
+import { readWhole } from "../catalog/volume/open-regular.ts";
 import { listLeftovers } from "../catalog/volume/sweep-run.ts";
 import * as promises from "../catalog/volume/volume-calls.ts";
 
@@ -60,7 +61,7 @@ async function rehearsePublishing(backupDir: string): Promise<{ readonly isNameS
     await file.writeNew(promises, temporary, folder);
     await file.moveWithoutClobbering(promises, temporary, final);
     const isNameSynced = await file.syncFolder(promises, folder);
-    if ((await promises.readFile(final, "utf8")) !== folder)
+    if ((await readWhole(promises, final)) !== folder)
       throw new Error("it reads back other bytes than were written");
     return { isNameSynced };
   } catch (error) {

@@ -6,6 +6,7 @@ import { isUnfinished, type Admission, type NewRun, type Run, type RunStore, typ
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import * as file from "../catalog/volume/files.ts";
+import { readWhole } from "../catalog/volume/open-regular.ts";
 import { runsFolder } from "../catalog/volume/open-volume.ts";
 import { replaceFile, writeDurably } from "../catalog/volume/write-durably.ts";
 import {
@@ -159,7 +160,7 @@ async function takeAway(folder: string, failed: Run): Promise<void> {
   const taken = join(folder, file.temporaryName(failed.id));
   try {
     await promises.rename(recordPath(folder, failed.id), taken);
-    const text = await promises.readFile(taken, "utf8");
+    const text = (await readWhole(promises, taken)) ?? "";
     if (text !== "" && parseRun(failed.id, text).attempt !== failed.attempt)
       await file.moveWithoutClobbering(promises, taken, recordPath(folder, failed.id));
     await file.removeIfThere(promises, taken);

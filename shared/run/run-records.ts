@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { isUnfinished, listUses, type DoubtfulRecord, type Run, type RunStore } from "./run.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { readCode, unreadable } from "../catalog/volume/files.ts";
+import { unreadable } from "../catalog/volume/files.ts";
+import { readWhole } from "../catalog/volume/open-regular.ts";
 import * as promises from "../catalog/volume/volume-calls.ts";
 import { parseRun, isSealed, type RunSeal } from "./run-record.ts";
 
@@ -23,14 +24,13 @@ export async function lookAtRecord(
 ): Promise<FoundRecord | undefined> {
   if (!RUN_ID.test(id)) return undefined;
   try {
-    const text = await promises.readFile(recordPath(folder, id), "utf8");
-    // Reserved for a run that has not begun, or never did.
-    if (text === "") return undefined;
+    const text = await readWhole(promises, recordPath(folder, id));
+    // Empty: reserved for a run that has not begun, or never did.
+    if (text === undefined || text === "") return undefined;
     const run = parseRun(id, text);
     const isAnothers = seal === undefined || run.kind !== seal.kind || !seal.covers(run.database);
     return { run, isOurs: isAnothers || (await isSealed(text, seal)) };
   } catch (error) {
-    if (readCode(error) === "ENOENT") return undefined;
     throw unreadable(error, `record of run ${id}`);
   }
 }

@@ -1,3 +1,4 @@
+import { readWhole } from "../../../shared/catalog/volume/open-regular.ts";
 import * as promises from "../../../shared/catalog/volume/volume-calls.ts";
 import { join } from "node:path";
 import * as z from "zod";
@@ -32,7 +33,7 @@ export function damageBook(backupDir: string): DamageBook {
 async function read(path: string): Promise<readonly KnownDamage[]> {
   try {
     const { formatVersion: _, ...known } = knownSchema.parse(
-      JSON.parse(await promises.readFile(path, "utf8")),
+      JSON.parse((await readWhole(promises, path)) ?? ""),
     );
     return [known as KnownDamage];
   } catch {

@@ -1,7 +1,8 @@
-import { readFile } from "../volume/volume-calls.ts";
+import * as promises from "../volume/volume-calls.ts";
 import { join } from "node:path";
 import * as z from "zod";
 import type { Files } from "../volume/files.ts";
+import { readWhole } from "../volume/open-regular.ts";
 import { replaceFile } from "../volume/write-durably.ts";
 
 const damageSchema = z.object({ sizeBytes: z.number(), modifiedMs: z.number(), why: z.string() });
@@ -19,7 +20,8 @@ const PATH = [".dormouse", "damaged.json"] as const;
  */
 export async function damagedFiles(backupDir: string): Promise<Damages> {
   try {
-    const page = pageSchema.safeParse(JSON.parse(await readFile(join(backupDir, ...PATH), "utf8")));
+    const text = (await readWhole(promises, join(backupDir, ...PATH))) ?? "";
+    const page = pageSchema.safeParse(JSON.parse(text));
     return page.data?.files ?? {};
   } catch {
     return {};

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { readFile, STORAGE } from "./volume-calls.ts";
+import { STORAGE } from "./volume-calls.ts";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -7,6 +7,7 @@ import type { ArchiveName } from "../archive-name.ts";
 import { DormouseError } from "../../errors.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
+import { readWhole } from "./open-regular.ts";
 
 /** A change takes milliseconds. A holder that kept a lock for so long, unchanged, on another machine, is gone. */
 const GONE_AFTER_MS = 15_000;
@@ -34,10 +35,12 @@ export async function changing<Result>(
   try {
     await acquire(files, path, own);
     return await work(async () => {
-      if ((await readHolder(path)) !== own) throw lost(name);
+      if ((await readHolder(files, path)) !== own) throw lost(name);
     });
   } finally {
-    await file.clearUp(async () => (await readHolder(path)) === own && file.removeIfThere(files, path));
+    await file.clearUp(
+      async () => (await readHolder(files, path)) === own && file.removeIfThere(files, path),
+    );
     ownLocks.delete(own);
   }
 }
@@ -45,7 +48,7 @@ export async function changing<Result>(
 async function acquire(files: Files, path: string, own: string): Promise<void> {
   let seen = { holder: undefined as string | undefined, sinceMs: 0 };
   while (!(await take(files, path, own))) {
-    const holder = await readHolder(path);
+    const holder = await readHolder(files, path);
     if (holder === undefined) continue;
     if (holder !== seen.holder) seen = { holder, sinceMs: performance.now() };
     if (isGone(holder) || performance.now() - seen.sinceMs > GONE_AFTER_MS)
@@ -69,9 +72,8 @@ async function take(files: Files, path: string, own: string): Promise<boolean> {
   }
 }
 
-async function readHolder(path: string): Promise<string | undefined> {
-  return readFile(path, "utf8").catch((error: unknown) => {
-    if (file.readCode(error) === "ENOENT") return undefined;
+async function readHolder(files: Files, path: string): Promise<string | undefined> {
+  return readWhole(files, path).catch((error: unknown) => {
     throw file.volumeError(error, path);
   });
 }
@@ -94,7 +96,7 @@ async function breakLock(files: Files, path: string, holder: string, own: string
   const taken = `${path}.${own.split(" ").at(-1)}`;
   try {
     await files.rename(path, taken);
-    if ((await readHolder(taken)) !== holder) await file.moveWithoutClobbering(files, taken, path);
+    if ((await readHolder(files, taken)) !== holder) await file.moveWithoutClobbering(files, taken, path);
     await file.removeIfThere(files, taken);
   } catch (error) {
     if (file.readCode(error) !== "ENOENT") throw file.volumeError(error, path);

@@ -15,7 +15,7 @@ import { DormouseError } from "../../errors.ts";
 import { damagedFiles, type Damage } from "../legacy/damaged-files.ts";
 import { fileFormat, MAGIC_BYTES } from "./file-format.ts";
 import { readCode, lookAt, type Files } from "./files.ts";
-import { openRegular } from "./open-regular.ts";
+import { openRegular, readBeginning } from "./open-regular.ts";
 import { STORAGE } from "./volume-calls.ts";
 
 /** Folders of the file system's own, and ours. */
@@ -167,10 +167,7 @@ async function readSmall(files: Files, path: string, limit: number): Promise<Buf
   const handle = await openRegular(files, path);
   if (handle === undefined) throw new Vanished(`${path} went away`);
   try {
-    const { size } = await handle.stat();
-    const buffer = Buffer.alloc(Math.min(size, limit));
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-    return buffer.subarray(0, bytesRead);
+    return await readBeginning(handle, limit);
   } finally {
     await handle.close();
   }

@@ -6,6 +6,8 @@ import { readCode, lookAt, type Files } from "./files.ts";
 import { constants } from "./volume-calls.ts";
 
 const READ_BYTES = 1 << 18;
+/** Of what is read as a whole: more than a cull of thousands of backups records, and little enough for a pod's memory. */
+const MAX_WHOLE_BYTES = 32 << 20;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const NONE = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"];
 
@@ -18,6 +20,44 @@ export async function openRegular(files: Files, path: string): Promise<FileHandl
   if (handle === undefined || (await handle.stat()).isFile()) return handle;
   await handle.close();
   return undefined;
+}
+
+/**
+ * The text of a small file beside the archives; `undefined` where there is none. Others may write to the volume: a FIFO would be
+ * waited for until the whole volume counts as gone, and a device or a huge file would fill the memory. Throws
+ * `catalog_unreadable` for those.
+ */
+export async function readWhole(files: Files, path: string): Promise<string | undefined> {
+  const handle = await openRegular(files, path);
+  if (handle === undefined) {
+    if ((await lookAt(files, path)) === undefined) return undefined;
+    throw noSmallFile(path, "is not a regular file");
+  }
+  try {
+    const whole = await readBeginning(handle, MAX_WHOLE_BYTES + 1);
+    if (whole.length > MAX_WHOLE_BYTES) throw noSmallFile(path, `has more than ${MAX_WHOLE_BYTES} bytes`);
+    return whole.toString("utf8");
+  } finally {
+    await handle.close();
+  }
+}
+
+function noSmallFile(path: string, why: string): DormouseError {
+  return new DormouseError("catalog_unreadable", `${path} ${why}`, {
+    hint: "Dormouse did not write it: find out what did, and move it away",
+  });
+}
+
+/** The first `limit` bytes of what is there now. */
+export async function readBeginning(handle: FileHandle, limit: number): Promise<Buffer> {
+  const { size } = await handle.stat();
+  const buffer = Buffer.alloc(Math.min(size, limit));
+  for (let at = 0; at < buffer.length;) {
+    const { bytesRead } = await handle.read(buffer, at, buffer.length - at, at);
+    if (bytesRead === 0) return buffer.subarray(0, at);
+    at += bytesRead;
+  }
+  return buffer;
 }
 
 /** The archive of that name, in a folder that is no link. Throws `backup_not_found` unless it is a regular file. */

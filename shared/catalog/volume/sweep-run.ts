@@ -6,7 +6,7 @@ import { isSame } from "../digest.ts";
 import { readDigest } from "./file-digest.ts";
 import type { Files } from "./files.ts";
 import { isDate } from "./list-volume.ts";
-import { openRegular } from "./open-regular.ts";
+import { openRegular, readWhole } from "./open-regular.ts";
 import { runsFolder } from "./open-volume.ts";
 import type { Leftover } from "../catalog.ts";
 
@@ -64,17 +64,8 @@ async function removeUncommitted(files: Files, backupDir: string, temporary: str
 /** `undefined` for what is no manifest, and for one that was not written to its end: nothing had been named by it. */
 async function readPrepared(files: Files, path: string): Promise<BackupManifest | undefined> {
   if (!path.endsWith(file.OF_BACKUP) && !path.endsWith(file.OF_MANIFEST)) return undefined;
-  const handle = await openRegular(files, path);
-  if (handle === undefined) return undefined;
   try {
-    return parsePrepared(await handle.readFile("utf8"));
-  } finally {
-    await handle.close();
-  }
-}
-
-function parsePrepared(text: string): BackupManifest | undefined {
-  try {
+    const text = (await readWhole(files, path)) ?? "";
     const { name } = JSON.parse(text) as { readonly name?: unknown };
     const parts = parseArchiveName(String(name));
     return parts && parseManifest(parts.name, text);

@@ -51,7 +51,6 @@ export const link = limited<typeof fs.link>("link");
 export const lstat = limited<typeof fs.lstat>("lstat");
 export const mkdir = limited<typeof fs.mkdir>("mkdir");
 export const readdir = limited<typeof fs.readdir>("readdir");
-export const readFile = limited<typeof fs.readFile>("readFile");
 export const rename = limited<typeof fs.rename>("rename");
 export const rm = limited<typeof fs.rm>("rm");
 export const rmdir = limited<typeof fs.rmdir>("rmdir");

@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { join } from "node:path";
+import { readWhole } from "../../catalog/volume/open-regular.ts";
 import * as promises from "../../catalog/volume/volume-calls.ts";
 
 const DAY_MS = 24 * 3_600_000;
 /** The cull of the next day is not kept quiet because it comes a little early. */
 const ROOM_MS = 3_600_000;
-const REPLACE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
+/** Neither a link nor a FIFO in its place is followed or waited for. */
+const REPLACE = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
 
 /** What is wrong, as `dev.dormouse.backup.failed hets`, and by which fault. */
 export type Trouble = { readonly condition: string; readonly fault: string };
@@ -21,7 +24,8 @@ export type Told = { readonly since: string; readonly told: Readonly<Record<stri
 export async function readTold(backupDir: string, { condition }: Trouble): Promise<Told> {
   const fresh = { since: new Date().toISOString(), told: {} };
   try {
-    const { since, told } = JSON.parse(await promises.readFile(fileOf(backupDir, condition), "utf8")) as Told;
+    const text = (await readWhole(promises, fileOf(backupDir, condition))) ?? "";
+    const { since, told } = JSON.parse(text) as Told;
     const isKnown = Date.parse(since) <= Date.now() && told instanceof Object;
     return isKnown ? { since: new Date(since).toISOString(), told } : fresh;
   } catch {

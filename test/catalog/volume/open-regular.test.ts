@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, symlink, truncate, writeFile } from "node:fs/promises";
 import * as files from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -25,6 +25,12 @@ const IN_ITS_PLACE: Readonly<Record<string, (path: string) => Promise<unknown>>>
   },
 };
 
+/** It takes no room on the disk, and would take all of a pod's memory. */
+async function huge(path: string): Promise<void> {
+  await writeFile(path, "");
+  await truncate(path, 3 * 2 ** 30);
+}
+
 describe("what stands in the place of a regular file", () => {
   for (const [what, put] of Object.entries(IN_ITS_PLACE))
     it(`is neither followed nor waited for: ${what}`, { timeout: 60_000 }, async () => {
@@ -35,7 +41,9 @@ describe("what stands in the place of a regular file", () => {
       assert.equal(await openRegular(files, path), undefined);
     });
 
-  for (const [what, put] of Object.entries(IN_ITS_PLACE).filter(([name]) => name !== "nothing"))
+  for (const [what, put] of Object.entries({ ...IN_ITS_PLACE, "a huge file": huge }).filter(
+    ([name]) => name !== "nothing",
+  ))
     it(`keeps no sweep from its end: ${what}`, { timeout: 60_000 }, async () => {
       await using volume = await temporaryVolume();
       await mkdir(join(volume.path, DAY));
