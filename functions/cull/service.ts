@@ -48,6 +48,7 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
     log,
     damage: damageBook(config.BACKUP_DIR),
     retired: retiredDatabases(config.BACKUP_DIR),
+    retiredGo: judge === undefined,
     mutex: createMutex(),
     version,
     namespace: findNamespace(config.POD_NAMESPACE),
