@@ -101,8 +101,8 @@ async function startUp(server: OwnServer, folder: string): Promise<Measure[]> {
       limit,
     });
   return [
-    compared("start to accepting", 1.7, ({ acceptingMs }) => acceptingMs),
-    compared("start to first answer", 5, ({ answeringMs }) => answeringMs),
+    compared("start to accepting", 2, ({ acceptingMs }) => acceptingMs),
+    compared("start to first answer", 6, ({ answeringMs }) => answeringMs),
   ];
 }
 
