@@ -46,6 +46,15 @@ export async function peakOf(pid: number): Promise<number> {
   return Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1]) / 1024;
 }
 
+const TICKS = 100;
+
+/** proc(5): user and system time of a process, and of its children that it has waited for. */
+export async function processorOf(pid: number): Promise<{ readonly own: number; readonly children: number }> {
+  const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ").at(-1)?.split(" ") ?? [];
+  const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields.slice(11, 15).map(Number);
+  return { own: (user + system) / TICKS, children: (childUser + childSystem) / TICKS };
+}
+
 export function tableOf(measures: readonly Measure[]): string {
   const rows = measures.map(({ name, unit, ours, reference, referenceName, ratio, limit }) => [
     name,
