@@ -143,17 +143,15 @@ async function readBackup(
 async function readingManifests(bucket: Bucket, known: KnownManifests, objects: Objects) {
   const before = await known.read();
   const now = new Map<string, string>();
-  let isNew = false;
   return {
     async read(path: string, signal: AbortSignal): Promise<Buffer | undefined> {
       const [text, object] = [before.get(path), objects.get(path)];
       const isKnown = text !== undefined && object !== undefined && isStored(text, object);
       const manifest = isKnown ? Buffer.from(text) : await readManifest(bucket, path, signal);
       if (manifest !== undefined) now.set(path, isKnown ? text : manifest.toString("utf8"));
-      isNew ||= !isKnown;
       return manifest;
     },
-    keep: async () => (isNew || now.size !== before.size ? known.keep(now) : undefined),
+    keep: () => known.keep(now, before),
   };
 }
 

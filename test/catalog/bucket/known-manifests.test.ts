@@ -53,7 +53,7 @@ describe("a cull of a bucket whose manifests are known", () => {
 
   const put = (Key: string, Body: string | Buffer) =>
     bucket.client.send(new PutObjectCommand({ Bucket: bucket.settings.bucket, Key, Body }));
-  const known = () => join(volume.path, ".dormouse", "bucket.json");
+  const known = () => join(volume.path, ".dormouse", "bucket-2025-11.json");
   /** What one dry run keeps in the bucket, and for which objects it asks. */
   const run = async () => {
     const before = proxy.seen.length;
