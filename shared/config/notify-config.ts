@@ -38,6 +38,24 @@ function separated<Each extends z.core.$ZodType<unknown, string>>(each: Each) {
   );
 }
 
+/** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables */
+const headers = z.pipe(
+  z.string().check(z.refine((list) => readHeaders(list) !== undefined)),
+  z.transform((list: string) => readHeaders(list) ?? {}),
+);
+
+function readHeaders(list: string): Readonly<Record<string, string>> | undefined {
+  const pairs = list.split(",").map((pair) => /^\s*([\w!#$%&'*+.^`|~-]+)\s*=(.*)$/.exec(pair)?.slice(1));
+  try {
+    const given = pairs.map((pair) => pair?.map((each) => decodeURIComponent(each.trim())));
+    return given.includes(undefined)
+      ? undefined
+      : (Object.fromEntries(given as string[][]) as Record<string, string>);
+  } catch {
+    return undefined;
+  }
+}
+
 const address = z.string().check(z.regex(/^[^\s@<>,]+@[^\s@<>,]+$/));
 
 /** Where a function sends messages by itself, without a broker. */
@@ -71,6 +89,17 @@ export const notifyVariables = {
     description:
       "Pushgateway that takes the metrics of each run when it ends. Set it to graph backups and to be alarmed by Prometheus: [metrics.md](metrics.md).",
     allowed: "an http or https URL",
+    isSecret: true,
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(z.optional(httpUrl), {
+    description:
+      "OpenTelemetry collector that takes a trace of each run when it has ended, by OTLP over HTTP. Set it to see where the time of a run goes: [telling.md](telling.md#traces).",
+    allowed: "the http or https URL below which its /v1/traces is",
+    isSecret: true,
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: variable(z.optional(headers), {
+    description: "What it is sent besides, like a token.",
+    allowed: "`name=value`, percent-encoded and separated by commas, as OpenTelemetry has it",
     isSecret: true,
   }),
   HEARTBEAT_URL: variable(

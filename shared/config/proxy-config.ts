@@ -9,7 +9,7 @@ const allowed = "the http or https URL of a proxy";
 export const proxyVariables = {
   HTTPS_PROXY: variable(z.optional(proxy), {
     description:
-      "Proxy by which the bucket, the sink, webhooks, the monitor and the Pushgateway are reached, where their address is https, and the mail server, where it speaks TLS; `https_proxy` goes before it. The database, the cluster's API and the pod itself are always reached directly.",
+      "Proxy by which the bucket, the sink, webhooks, the monitor, the Pushgateway and the collector are reached, where their address is https, and the mail server, where it speaks TLS; `https_proxy` goes before it. The database, the cluster's API and the pod itself are always reached directly.",
     allowed,
   }),
   HTTP_PROXY: variable(z.optional(proxy), {
@@ -23,7 +23,7 @@ export const proxyVariables = {
   }),
   TRUSTED_CA_FILE: variable(z.optional(path), {
     description:
-      "Authorities that sign certificates of the bucket, the sink, webhooks, the monitor, the mail server and the Pushgateway, beside the well-known ones and `K_CA_CERTS`. Set it where a company has its own, or a proxy that opens TLS.",
+      "Authorities that sign certificates of the bucket, the sink, webhooks, the monitor, the mail server, the Pushgateway and the collector, beside the well-known ones and `K_CA_CERTS`. Set it where a company has its own, or a proxy that opens TLS.",
     allowed: "the path of a PEM file",
     isFile: true,
   }),

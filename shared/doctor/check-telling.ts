@@ -7,10 +7,11 @@ type Told = {
   readonly NOTIFY_SMTP_URL?: unknown;
   readonly HEARTBEAT_URL?: unknown;
   readonly PUSHGATEWAY_URL?: unknown;
+  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: unknown;
 };
 
 /**
- * Whether the last run, with its parts where it was of several databases, reached chat, mail, monitor and Pushgateway: what it
+ * Whether the last run, with its parts where it was of several databases, reached chat, mail, monitor, Pushgateway and collector: what it
  * could not tell is a step of it.
  */
 export function tellingChecks(
@@ -18,8 +19,9 @@ export function tellingChecks(
   runs: Pick<RunStore, "all">,
   kind: Run["kind"],
 ): readonly Check[] {
-  const { NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL, PUSHGATEWAY_URL } = config;
-  const given = [NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL, PUSHGATEWAY_URL];
+  const { NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL, PUSHGATEWAY_URL, ...others } = config;
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: collector } = others;
+  const given = [NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL, PUSHGATEWAY_URL, collector];
   if (given.every((each) => each === undefined)) return [];
   const look: Check["look"] = async () => {
     const ended = (await runs.all(kind)).filter((run) => !isUnfinished(run));

@@ -7,6 +7,7 @@ import { encodeHeaderValue } from "./header-value.ts";
 import type { SinkConfig } from "./sink-config.ts";
 import { describeFailure, describeRefusal, type SinkFault } from "./sink-fault.ts";
 import type { HttpRequest } from "./http-ask.ts";
+import { traceHeaders } from "../trace.ts";
 
 /** Each feature declares its own. */
 export type OutcomeEvent = Outcome;
@@ -56,7 +57,8 @@ export function httpEventSink(config: SinkConfig, settings: SinkSettings): Event
   return {
     async send(event, run, signal) {
       const { headers, body } = HTTP.binary(cloudEvent(event, run, { config, settings }));
-      const request = { method: "POST", headers: encoded(headers), body: String(body) } as const;
+      const sent = { ...encoded(headers), ...traceHeaders() };
+      const request = { method: "POST", headers: sent, body: String(body) } as const;
       for (const delayMs of [...settings.retryDelaysMs, undefined]) {
         const fault = await attempt(config, request, { ...settings, signal });
         if (fault === undefined) return;
@@ -84,6 +86,7 @@ function cloudEvent(
   const told = createHash("sha256").update(subject).digest("hex").slice(0, 16);
   return new CloudEvent({
     ...listExtensions(config),
+    ...traceHeaders(),
     id: `${run}-${type.slice(type.lastIndexOf(".") + 1)}-${told}`,
     source: settings.source,
     type,

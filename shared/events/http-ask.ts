@@ -7,7 +7,7 @@ import { getCACertificates } from "node:tls";
 export type HttpRequest = {
   readonly method: "GET" | "POST" | "OPTIONS";
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
 };
 
 /** Where a redirect leads is told by its host: the rest may hold a secret. */

@@ -1,12 +1,15 @@
+import { randomUUID } from "node:crypto";
 import { type Check, type Finding, good } from "../doctor/finding.ts";
 import { tellAll } from "../events/notify/notifier.ts";
 import type { NotifyConfig, Receiver } from "../events/notify/receiver.ts";
 import { listReceivers } from "../events/notify/receivers.ts";
 import type { Run } from "../run/run.ts";
 import { type HeartbeatConfig, monitorOf } from "./heartbeat.ts";
+import { spanOf } from "../trace.ts";
 import { type MetricsConfig, pushInfo } from "./push-metrics.ts";
+import { exportSpans, type TraceConfig } from "./trace-runs.ts";
 
-export type TestedConfig = NotifyConfig & HeartbeatConfig & MetricsConfig;
+export type TestedConfig = NotifyConfig & HeartbeatConfig & MetricsConfig & TraceConfig;
 type Tested = {
   readonly config: TestedConfig;
   readonly kind: Run["kind"];
@@ -19,12 +22,13 @@ const FIX = "check the address, and the proxy and certificates on the way there:
 
 /** One check for each target: that it took a test message, or why it did not. */
 export function testChecks(config: TestedConfig, kind: Run["kind"]): readonly Check[] {
-  const { HEARTBEAT_URL: monitor, PUSHGATEWAY_URL: gateway } = config;
+  const { HEARTBEAT_URL: monitor, PUSHGATEWAY_URL: gateway, OTEL_EXPORTER_OTLP_ENDPOINT: collector } = config;
   const tested = { config, kind, database: kind === "cull" ? "*" : config.POSTGRESQL_DATABASE };
   const checks = [
     ...listReceivers(config).map((receiver) => receiverCheck(receiver, tested)),
     ...(monitor === undefined ? [] : [monitorCheck(monitor, tested)]),
     ...(gateway === undefined ? [] : [gatewayCheck(gateway, tested)]),
+    ...(collector === undefined ? [] : [collectorCheck(collector, tested)]),
   ];
   return checks.length > 0 ? checks : [{ name: "telling", look: async () => [NO_TARGET] }];
 }
@@ -32,7 +36,7 @@ export function testChecks(config: TestedConfig, kind: Run["kind"]): readonly Ch
 const NO_TARGET: Seen = {
   state: "warning",
   detail: "there is no target, so nothing was sent",
-  fix: "set NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL or PUSHGATEWAY_URL: docs/telling.md",
+  fix: "set NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL, PUSHGATEWAY_URL or OTEL_EXPORTER_OTLP_ENDPOINT: docs/telling.md",
 };
 
 function receiverCheck(receiver: Receiver, { config, kind }: Tested): Check {
@@ -78,6 +82,20 @@ function gatewayCheck(url: string, { config, kind, database = "*" }: Tested): Ch
     async look() {
       const why = await pushInfo({ url, config }, kind, database);
       return [why === undefined ? good(`${host} took dormouse_info`) : untaken(`${host}: ${why}`)];
+    },
+  };
+}
+
+function collectorCheck(url: string, { config, kind }: Tested): Check {
+  const { host } = new URL(url);
+  return {
+    name: "collector",
+    async look() {
+      const now = new Date();
+      const span = spanOf({ id: randomUUID(), acceptedAt: now });
+      const whole = { name: "test", start: now, end: now, attributes: {} };
+      const why = await exportSpans({ url, config }, kind, { span, whole, steps: [] });
+      return [why === undefined ? good(`${host} took a test trace`) : untaken(`${host}: ${why}`)];
     },
   };
 }

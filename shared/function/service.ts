@@ -6,6 +6,7 @@ import { announce } from "../events/announce.ts";
 import type { EventSink } from "../events/event-sink.ts";
 import type { RunMonitor, RunsDependencies } from "../run/execute-run.ts";
 import type { RecordDependencies } from "../run/record-run.ts";
+import { spanOf, traced } from "../trace.ts";
 import { createRuns, type Runs, type StartedRun } from "../run/runs.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { pushMetrics } from "./push-metrics.ts";
@@ -52,12 +53,27 @@ export function runsInPod(
   const monitor = allOf([
     heartbeat(config, log),
     pushMetrics(config, log),
+    traceRuns(config, log),
     isTold(config) ? settleTroubles(config.BACKUP_DIR) : undefined,
   ]);
   const tell: RunsDependencies["announce"] = (context, outcome) =>
     announce({ events: eventsOf(context.run.database), log }, context, outcome);
-  const whileActive = awake?.whileActive;
-  return { runs: createRuns({ ...dependencies, whileActive, monitor, announce: tell }), awake };
+  const isTraced = config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined;
+  const within: RunsDependencies["within"] = isTraced ? (run, work) => traced(spanOf(run), work) : undefined;
+  const more = { whileActive: awake?.whileActive, within, monitor, announce: tell };
+  return { runs: createRuns({ ...dependencies, ...more }), awake };
+}
+
+function traceRuns(config: ServeConfig, log: Log): RunMonitor | undefined {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: url } = config;
+  if (url === undefined) return undefined;
+  return {
+    begun: async () => undefined,
+    async ended(run, step) {
+      const { traceRun } = await import("./trace-runs.ts");
+      await traceRun({ url, config }, log, run, step);
+    },
+  };
 }
 
 function isTold({ NOTIFY_URL, NOTIFY_SMTP_URL }: ServeConfig): boolean {

@@ -2,6 +2,7 @@ import { HTTP, type Headers } from "cloudevents";
 import * as z from "zod";
 import { DormouseError, faultsIn } from "../errors.ts";
 import { decodeHeaderValue } from "../events/header-value.ts";
+import { findTraceparent } from "../trace.ts";
 
 export type IncomingEvent = {
   readonly id: string;
@@ -11,6 +12,8 @@ export type IncomingEvent = {
   readonly time?: Date | undefined;
   readonly subject?: string | undefined;
   readonly data?: unknown;
+  /** Of the extension for distributed tracing, or of the request that brought the event. */
+  readonly traceparent?: string | undefined;
 };
 
 export type IncomingHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -32,6 +35,8 @@ const eventSchema = z.object({
   subject: z.string().optional(),
   data: z.unknown().optional(),
   data_base64: z.string().optional(),
+  // https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md
+  traceparent: z.unknown().optional(),
 });
 /** RFC 3339; a PingSource sends nanoseconds. */
 const timeSchema = z.iso.datetime({ offset: true });
@@ -51,7 +56,7 @@ export function readEvent(headers: IncomingHeaders, body: string): IncomingEvent
   if (!event.success) {
     throw invalid(faultsIn(event.error));
   }
-  const { id, source, type, subject, data, data_base64: binary } = event.data;
+  const { id, source, type, subject, data, data_base64: binary, traceparent } = event.data;
   return {
     id,
     source,
@@ -59,6 +64,7 @@ export function readEvent(headers: IncomingHeaders, body: string): IncomingEvent
     subject,
     data: givenData(binary === undefined ? data : Buffer.from(binary, "base64").toString()),
     time: givenTime(message),
+    traceparent: findTraceparent(traceparent, headers["traceparent"]),
   };
 }
 

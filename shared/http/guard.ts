@@ -1,9 +1,13 @@
+import { once } from "node:events";
 import type { Request, RequestHandler, Response } from "express";
 import type { Authorize, Caller, Verb } from "./authorize.ts";
 import { DormouseError } from "../errors.ts";
 import { within } from "../waiting.ts";
 
 const AUTHORIZE_MS = 15_000;
+/** At once: a catalog of thousands of backups is tens of megabytes of JSON. */
+const MAX_SHOWN = 2;
+const SHOW_MS = 60_000;
 
 /**
  * Lets no request through whose caller is unknown, and none to read whose caller may not `get`. What a POST wants is
@@ -70,4 +74,22 @@ export function inTurn(atOnce: number) {
       else next();
     }
   };
+}
+
+/** Answers with what `look` finds, one caller after the other until the answer has left: a slow reader keeps it in memory. */
+export function shown(look: (signal: AbortSignal) => Promise<unknown>) {
+  const turn = inTurn(MAX_SHOWN);
+  return (_: Request, response: Response): Promise<void> =>
+    turn(async () => {
+      if (response.closed) return;
+      response.json(await within(SHOW_MS, new AbortController().signal, look, lateLook));
+      await once(response, "close", { signal: AbortSignal.timeout(SHOW_MS) }).catch(() => response.destroy());
+    });
+}
+
+function lateLook(seconds: number, cause: unknown): DormouseError {
+  return new DormouseError("overloaded", `what was asked for was not found out within ${seconds} s`, {
+    hint: "ask again in some seconds; if it goes on, volume, bucket or server are slow: look at the log of this function",
+    cause,
+  });
 }

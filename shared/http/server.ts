@@ -9,9 +9,9 @@ import type { Log } from "../log.ts";
 import { answerRun } from "./answer-run.ts";
 import { type OwnAddress, refuseForeign } from "./own-address.ts";
 import type { Runs } from "../run/runs.ts";
+import { findTraceparent } from "../trace.ts";
 import { takeEvent } from "./take-event.ts";
-import { inFlight, authorizeWork, guard } from "./guard.ts";
-import { shown } from "./shown.ts";
+import { inFlight, authorizeWork, guard, shown } from "./guard.ts";
 import type { Report } from "../doctor/finding.ts";
 
 export type AppDependencies = {
@@ -151,7 +151,8 @@ async function takeRequest(dependencies: AppDependencies, request: Request, resp
   const caller = await authorizeWork(authorize, request, response, handler.verbsOf(body));
   const asked = await handler.parseBody(body);
   const database = handler.databaseOf(asked);
-  return runs.start({ kind, database, trigger, request: asked, caller: caller.name }, work);
+  const traceparent = findTraceparent(request.get("traceparent"));
+  return runs.start({ kind, database, trigger, request: asked, caller: caller.name, traceparent }, work);
 }
 
 function jsonBody(request: Request): unknown {

@@ -22,7 +22,7 @@ export async function takeEvent(
   refuseUntimely(event);
   if ((await handler.onEvent?.(event)) === true) return undefined;
   const { kind, work } = handler;
-  const { source, id, time, type } = event;
+  const { source, id, time, type, traceparent } = event;
   const request = handler.parseEvent(event);
   const database = handler.databaseOf(request);
   // Only a schedule has slots: two backups may be completed within one minute, and both are news.
@@ -34,7 +34,8 @@ export async function takeEvent(
     ...(isTick ? { at: time } : {}),
   };
   const answeredBy: Limits["answeredBy"] = async (known) => handler.answeredBy?.(request, known);
-  return runs.start({ kind, database, trigger, request }, work, { atMost: MAX_RUNS_OF_EVENTS, answeredBy });
+  const wanted = { kind, database, trigger, request, traceparent };
+  return runs.start(wanted, work, { atMost: MAX_RUNS_OF_EVENTS, answeredBy });
 }
 
 /** No sender may occupy the runs of later nights. An event without a time is one of now, and has no slot. */

@@ -11,6 +11,8 @@ export type RunsDependencies = RecordDependencies & {
   readonly whileActive?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Hears of each run's begin and end. Neither rejects; the pod is kept until the second has resolved. */
   readonly monitor?: RunMonitor | undefined;
+  /** Does what belongs to a run where others can tell so. */
+  readonly within?: (<Result>(run: Run, work: () => Result) => Result) | undefined;
   /** Tells what an earlier process left untold. */
   readonly announce?: ((context: Telling, outcome: Outcome) => void) | undefined;
 };
@@ -39,7 +41,7 @@ export async function executeRun(
   work: Work,
   { tell, recorded, signal, isResumed }: Execution,
 ): Promise<Run> {
-  const { log, whileActive, monitor } = dependencies;
+  const { log, whileActive, monitor, within = alone } = dependencies;
   const record = openRecord(dependencies, begun, { tell, isResumed });
   const active = new AbortController();
   void whileActive?.(active.signal).catch((error: unknown) =>
@@ -53,7 +55,8 @@ export async function executeRun(
   let run: Run;
   try {
     const { writes } = record;
-    const result = await work({ run: begun, isResumed, signal, ...writes, meanwhile: aside.begin });
+    const context = { run: begun, isResumed, signal, ...writes, meanwhile: aside.begin };
+    const result = await within(begun, () => work(context));
     run = { ...record.current(), state: "succeeded", finishedAt: new Date(), result, untold: left() };
   } catch (error) {
     const problem = problemFrom(error);
@@ -80,15 +83,19 @@ export async function tellEnded(
   ended: Run,
   { tell, signal }: Pick<Execution, "tell" | "signal">,
 ): Promise<Run> {
-  const { store, announce } = dependencies;
+  const { store, announce, within = alone } = dependencies;
   // A list of records is without their results.
   const run = (await store.find(ended.id).catch(() => undefined)) ?? ended;
   const record = openRecord(dependencies, run, { tell, isResumed: true });
   const aside = oneAfterAnother(signal);
   const context = { run, step: record.writes.step, meanwhile: aside.begin };
-  for (const outcome of run.untold ?? []) announce?.(context, outcome);
+  within(run, () => run.untold?.forEach((outcome) => announce?.(context, outcome)));
   await endTelling(dependencies, { run, record, aside });
   return run;
+}
+
+function alone<Result>(_: Run, work: () => Result): Result {
+  return work();
 }
 
 type Ending = {

@@ -19,6 +19,7 @@ const runSchema = z.object({
   }),
   request: fields,
   caller: z.string().optional(),
+  traceparent: z.string().optional(),
   uses: z.array(z.string()).optional(),
   journal: z.unknown().optional(),
   kept: z.object({ database: z.string(), until: instant }).optional(),

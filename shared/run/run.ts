@@ -53,6 +53,8 @@ export type Run = {
   readonly request: Readonly<Record<string, unknown>>;
   /** The caller, if known. */
   readonly caller?: string | undefined;
+  /** W3C Trace Context of what asked for it, as it came. */
+  readonly traceparent?: string | undefined;
   /** Names of the backups that the run needs until it has ended: no cull removes them. */
   readonly uses?: readonly string[] | undefined;
   /** What a restore has done and is about to do, so that it can be resumed or rolled back; see `journal.ts`. */
@@ -105,7 +107,7 @@ export type DoubtfulRecord = {
   readonly says?: Pick<Run, "journal">;
 };
 
-export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request" | "caller">;
+export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request" | "caller" | "traceparent">;
 
 /** What else has a say before a new run is recorded. */
 export type Admission = {

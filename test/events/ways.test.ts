@@ -94,6 +94,11 @@ const TARGETS: readonly Target[] = [
     variables: (host, port) => ({ PUSHGATEWAY_URL: `https://${host}:${port}` }),
     send: test,
   },
+  {
+    what: "a collector",
+    variables: (host, port) => ({ OTEL_EXPORTER_OTLP_ENDPOINT: `https://${host}:${port}` }),
+    send: test,
+  },
 ];
 const MAIL = { NOTIFY_MAIL_TO: "ops@example.org", NOTIFY_MAIL_FROM: "dormouse@example.org" };
 

@@ -46,7 +46,6 @@ const deps = {
   runs,
   damage: damageBook(path),
   retired: retiredDatabases(path),
-  retiredGo: true,
   events: sink,
   log,
   mutex: createMutex(),

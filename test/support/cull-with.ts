@@ -31,7 +31,6 @@ export async function cullWith(path: string, files: Partial<Files>) {
     runs,
     damage: damageBook(path),
     retired: retiredDatabases(path),
-    retiredGo: true,
     events: { send: async () => undefined },
     log: silent,
     mutex: createMutex(),

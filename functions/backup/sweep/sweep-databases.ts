@@ -10,6 +10,7 @@ import { LISTED, SWEPT } from "../../../shared/run/resume.ts";
 import { takeUp } from "../../../shared/run/resume-runs.ts";
 import { isUnfinished, type Run, type RunContext } from "../../../shared/run/run.ts";
 import type { Runs, StartedRun } from "../../../shared/run/runs.ts";
+import { traceHeaders } from "../../../shared/trace.ts";
 import { inTurn, type Known, knownDatabases, listAtFirst, listNow } from "./listed-databases.ts";
 import type { SweepEvent } from "./sweep-events.ts";
 import { DETAILS_STEP, sweptIn, type Swept, type SweptDetails } from "./swept.ts";
@@ -89,7 +90,8 @@ async function startPart(
 ): Promise<StartedRun | Run> {
   const { run } = context;
   const request = { ...run.request, sweep: run.id };
-  const wanted = { kind: run.kind, database, trigger: run.trigger, request, caller: run.caller };
+  const { kind, trigger, caller } = run;
+  const wanted = { kind, database, trigger, request, caller, ...traceHeaders() };
   const left = await partOf(context, runs, database);
   if (left === undefined) return inPod.start(wanted, work, { atMost: Infinity });
   if (!isUnfinished(left)) return (await runs.find(left.id)) ?? left;

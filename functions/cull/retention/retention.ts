@@ -1,5 +1,4 @@
 import { DormouseError } from "../../../shared/errors.ts";
-import { mayBeOf } from "../../../shared/catalog/archive-name.ts";
 import { newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import { isAhead, keepReasons, type KeepReason } from "../../../shared/retention/keep-rules.ts";
 import { hiding, type Oddity } from "../../../shared/retention/oddities.ts";
@@ -41,9 +40,8 @@ export function planCull(
 ): CullPlan {
   refuseOthers(backups, context.database);
   const ordered = backups.toSorted(newestFirst);
-  const goesSince = findGoing(context);
-  const reasons = keepReasons(ordered, policy, { ...context, retiredAt: goesSince });
-  const odd = context.odd.filter((entry) => mayBeOf(entry, context.database));
+  const reasons = keepReasons(ordered, policy, context);
+  const odd = context.odd.filter((entry) => entry.database === context.database);
   const suspicion = findSuspicion(ordered, policy.suspectDropPercent, odd);
   const refusal = describeRefusal(suspicion, odd) ?? hiddenRefusal(ordered, context);
 
@@ -54,7 +52,7 @@ export function planCull(
     if (given.length > 0) keep.push({ backup, reasons: given });
     else if (refusal !== undefined)
       keep.push({ backup, reasons: [{ rule: "refused", detail: refusal.detail }] });
-    else remove.unshift({ backup, reason: removalReason(policy, goesSince) });
+    else remove.unshift({ backup, reason: removalReason(policy) });
   }
   const { database } = context;
   return {
@@ -67,18 +65,13 @@ export function planCull(
   };
 }
 
-/** Since when the backups of a retired database go with time. */
-function findGoing({ database, retiredAt, retiredGo = true }: CullContext): Date | undefined {
-  return retiredGo ? retiredAt?.(database) : undefined;
-}
-
 /** Of a retired database nothing is missed. */
 function findMissed(
   ordered: readonly Backup[],
   policy: RetentionPolicy,
-  { database, retiredAt, now }: CullContext,
+  { database, isRetired, now }: CullContext,
 ): Pick<CullPlan, "staleness" | "staleRehearsal"> {
-  if (retiredAt?.(database) !== undefined) return {};
+  if (isRetired?.(database, ordered[0]?.startedAt) === true) return {};
   const staleness = findStaleness(ordered, policy.staleHours, now);
   const staleRehearsal = findStaleRehearsal(ordered, policy.rehearsalStaleDays, now);
   return {
@@ -152,13 +145,10 @@ function hiddenRefusal(
   return { rule: "unreadable", detail: `a newer backup may be hidden: ${what}` };
 }
 
-function removalReason(policy: RetentionPolicy, retiredAt: Date | undefined): string {
-  const { newest, daily, weekly, monthly, yearly, withinDays } = policy;
+function removalReason({ newest, daily, weekly, monthly, yearly, withinDays }: RetentionPolicy): string {
   const periods = Object.entries({ daily, weekly, monthly, yearly })
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${count} ${name}`);
   const within = withinDays > 0 ? [`those within ${withinDays} days of the newest`] : [];
-  const since =
-    retiredAt === undefined ? "" : `, as if there had been one each night since ${retiredAt.toISOString()}`;
-  return `not among ${[`the newest ${newest}`, ...periods, ...within].join(", ")}${since}`;
+  return `not among ${[`the newest ${newest}`, ...periods, ...within].join(", ")}`;
 }

@@ -6,6 +6,7 @@ import {
   type StorageClass,
 } from "@aws-sdk/client-s3";
 import { tellCommands } from "./s3-errors.ts";
+import { traceHeaders } from "../../trace.ts";
 import { refuseOtherAnswers } from "./whole-answer.ts";
 
 export type BucketSettings = {
@@ -96,5 +97,18 @@ function createClient(settings: BucketSettings): S3Client {
   });
   refuseOtherAnswers(client);
   tellCommands(client);
+  traceRequests(client);
   return client;
+}
+
+/** Behind the signature: a proxy that traces as well may change the header, which must not make the signature wrong. */
+function traceRequests(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const { headers } = args.request as { readonly headers: Record<string, string> };
+      Object.assign(headers, traceHeaders());
+      return next(args);
+    },
+    { step: "deserialize", name: "traceRequests" },
+  );
 }

@@ -1,13 +1,11 @@
 import type { Problem } from "../../errors.ts";
-import { askHttp, type HttpRequest, type Way } from "../http-ask.ts";
-import { describeFailure, describeRefusal } from "../sink-fault.ts";
+import { askTwice } from "../ask-twice.ts";
+import type { HttpRequest, Way } from "../http-ask.ts";
 
 /** `log` is an entry that says nothing of a run. */
 export type Beat =
   { readonly state: "start" | "success" | "log" } | { readonly state: "fail"; readonly problem: Problem };
 type Asked = { readonly url: string; readonly request: HttpRequest };
-
-const TIMEOUT_MS = 5_000;
 
 /**
  * Tells a monitor that a run began or ended: healthchecks.io and what speaks like it by default; push monitors of Uptime Kuma
@@ -17,24 +15,9 @@ const TIMEOUT_MS = 5_000;
 export async function beat(url: string, what: Beat, way: Way, signal: AbortSignal): Promise<boolean> {
   const asked = requestOf(new URL(url), what);
   if (asked === undefined) return false;
-  const why = await describeFault(asked, way, signal);
+  const why = await askTwice(asked.url, asked.request, way, signal);
   if (why !== undefined) throw new Error(`${new URL(url).host}: ${why}`);
   return true;
-}
-
-async function describeFault({ url, request }: Asked, way: Way, signal: AbortSignal) {
-  let why: string | undefined;
-  for (let attempt = 1; attempt <= 2; attempt += 1) {
-    try {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-      why = describeRefusal(await askHttp(url, request, { way }, limit))?.why;
-      if (why === undefined) return undefined;
-    } catch (error) {
-      signal.throwIfAborted();
-      why = describeFailure(error).why;
-    }
-  }
-  return why;
 }
 
 /** What Uptime Kuma and Cronitor call each state; what they have no word for they are not told. */

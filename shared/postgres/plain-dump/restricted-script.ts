@@ -8,14 +8,12 @@ const LOOKED_AT_BYTES = 4096;
 
 /**
  * A script behind a `\restrict` of our own, whose key is known to this process alone: psql itself then runs none of the commands in it,
- * however well they are hidden from a reader. The pair that pg_dump wrote would not be understood within, and is left out, and so
- * is all that follows the first `bytes`.
+ * however well they are hidden from a reader. The pair that pg_dump wrote would not be understood within, and is left out.
  */
-export function restricted(bytes = Infinity): Transform {
+export function restricted(): Transform {
   const opening = `\\restrict ${randomBytes(24).toString("hex")}\n`;
   let kept: Buffer = Buffer.alloc(0);
   let hasBegun = false;
-  let left = bytes;
 
   function begin(head: Buffer): Buffer {
     hasBegun = true;
@@ -25,9 +23,7 @@ export function restricted(bytes = Infinity): Transform {
 
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      const taken = chunk.subarray(0, left);
-      left -= taken.length;
-      kept = Buffer.concat([kept, taken]);
+      kept = Buffer.concat([kept, chunk]);
       if (!hasBegun && kept.length >= LOOKED_AT_BYTES) kept = begin(kept);
       const at = hasBegun ? Math.max(0, kept.length - LOOKED_AT_BYTES) : 0;
       if (at > 0) this.push(kept.subarray(0, at));

@@ -1,0 +1,57 @@
+import type { Way } from "../events/http-ask.ts";
+import { type SpanData, spansOf } from "../events/traces/run-spans.ts";
+import { findNamespace } from "../kubernetes/namespace.ts";
+import type { Log } from "../log.ts";
+import { isUnfinished, type Run, type RunContext } from "../run/run.ts";
+import { type RunSpan, spanOf } from "../trace.ts";
+import { version } from "../version.ts";
+
+export type TraceConfig = Way & {
+  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  readonly OTEL_EXPORTER_OTLP_HEADERS?: Readonly<Record<string, string>> | undefined;
+  readonly POD_NAMESPACE?: string | undefined;
+  readonly K_SERVICE?: string | undefined;
+};
+
+const WITHIN_MS = 10_000;
+
+/** Exports a run that has ended as one trace, made of its record: while the run went on that cost it nothing. */
+export async function traceRun(
+  { url, config }: Target,
+  log: Log,
+  run: Run,
+  step: RunContext["step"],
+): Promise<void> {
+  // What is taken up again goes on in the same span.
+  if (isUnfinished(run)) return;
+  const why = await exportSpans({ url, config }, run.kind, { span: spanOf(run), ...spansOf(run) });
+  if (why === undefined) return;
+  const { host } = new URL(url);
+  log.warn("trace not exported", { run: run.id, host, error: why });
+  await step("notification_failed", { to: "collector", error: `${host}: ${why}` });
+}
+
+type Target = { readonly url: string; readonly config: TraceConfig };
+type Spans = { readonly span: RunSpan; readonly whole: SpanData; readonly steps: readonly SpanData[] };
+
+/** Resolves to why the collector did not take them. */
+export async function exportSpans(
+  { url, config }: Target,
+  kind: Run["kind"],
+  spans: Spans,
+): Promise<string | undefined> {
+  const { OTEL_EXPORTER_OTLP_HEADERS: headers = {}, POD_NAMESPACE, K_SERVICE } = config;
+  const namespace = findNamespace(POD_NAMESPACE);
+  const resource = {
+    "service.name": K_SERVICE ?? `dormouse-${kind}`,
+    "service.version": version,
+    ...(namespace === undefined ? {} : { "k8s.namespace.name": namespace }),
+  };
+  try {
+    const { exportTrace } = await import("../events/traces/export-trace.ts");
+    const collector = { url, headers, way: config, signal: AbortSignal.timeout(WITHIN_MS) };
+    return await exportTrace(collector, { ...spans, resource });
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
