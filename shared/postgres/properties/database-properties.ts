@@ -3,12 +3,15 @@ import * as z from "zod";
 /** A setting by name. */
 export type Settings = Readonly<Record<string, string>>;
 
+/** Stands in SQL as it is, where all else is quoted: others may write to the volume, and forge a manifest. */
+const word = z.string().regex(/^[A-Za-z]+$/);
+
 /** What belongs to a database beside its content, so that it can be made anew where it is gone. */
 export const databasePropertiesSchema = z.looseObject({
   owner: z.string(),
   encoding: z.string(),
   /** `libc`, `icu` or `builtin`. */
-  localeProvider: z.string(),
+  localeProvider: word,
   collate: z.string(),
   ctype: z.string(),
   /** Of a provider other than libc. */
@@ -22,7 +25,7 @@ export const databasePropertiesSchema = z.looseObject({
   comment: z.string().optional(),
   /** Absent where no right was given or taken: the server's defaults. Without a grantee it is PUBLIC. */
   grants: z
-    .array(z.looseObject({ grantee: z.string().optional(), privilege: z.string(), grantable: z.boolean() }))
+    .array(z.looseObject({ grantee: z.string().optional(), privilege: word, grantable: z.boolean() }))
     .optional(),
   /** ALTER DATABASE ... SET, and with a role ALTER ROLE ... IN DATABASE ... SET; values as the server keeps them. */
   settings: z.array(z.looseObject({ role: z.string().optional(), name: z.string(), value: z.string() })),
