@@ -1,42 +1,32 @@
 import { mkdir } from "node:fs/promises";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { cull, cullEnvironment, fillVolume } from "../test/support/culled.ts";
 import { startFunction } from "../test/support/function-process.ts";
-import { imageEnvironment, measure, median, peakOf, type Measure } from "./measure.ts";
+import { imageEnvironment, measure, median, peakOf, processorOf, type Measure } from "./measure.ts";
 
 /** Backups on a volume, with so many tables in each manifest. */
-const [FEW, MANY] = [1_000, 10_000];
+const BACKUPS = 10_000;
 const TABLES = 40;
 const ROUNDS = 3;
+const LIMIT_SECONDS = 1.5;
+const LIMIT_MB = 120;
 
-/** Linear is a ratio of 1: ten times the backups may take ten times as long, and ten times the memory besides Node's. */
+/** What passes, what of it is the processor's, and what it takes of memory. */
 export async function culls(folder: string): Promise<Measure[]> {
-  const none = await dryRun(join(folder, "none"), 0);
-  const few = await dryRun(join(folder, "few"), FEW);
-  const many = await dryRun(join(folder, "many"), MANY);
-  const [referenceName, limit, times] = [`${FEW}, times ${MANY / FEW}`, 1.3, MANY / FEW];
+  const { seconds, processor, peakMb } = await dryRuns(join(folder, "culled"));
+  const what = `list, plan and dry run of ${BACKUPS} backups`;
+  const limited = (name: string, unit: string, ours: number, reference: number) =>
+    measure({ name, unit, ours, reference, referenceName: "limit", limit: 1 });
   return [
-    measure({
-      name: `list, plan and dry run of ${MANY} backups`,
-      unit: "s",
-      ours: many.ms / 1000,
-      reference: (few.ms * times) / 1000,
-      referenceName,
-      limit,
-    }),
-    measure({
-      name: `its memory beyond an empty volume's`,
-      unit: "MB",
-      ours: many.peakMb - none.peakMb,
-      reference: (few.peakMb - none.peakMb) * times,
-      referenceName,
-      limit,
-    }),
+    limited(what, "s", seconds, LIMIT_SECONDS),
+    limited(`processor time of it`, "s", processor, LIMIT_SECONDS * cpus().length),
+    limited(`peak memory of it`, "MB", peakMb, LIMIT_MB),
   ];
 }
 
 /** Each by a process of its own, which culls nothing. */
-async function dryRun(path: string, count: number) {
+async function dryRuns(path: string) {
   await mkdir(path, { recursive: true });
   const tables = Array.from({ length: TABLES }, (_, n) => ({
     schema: "public",
@@ -44,19 +34,19 @@ async function dryRun(path: string, count: number) {
     rows: n,
   }));
   const content = { databaseBytes: 1, tables, rows: 1, largeObjects: 0, extensions: [] };
-  await fillVolume(path, count, () => ({ content }));
-  const times: number[] = [];
-  let peakMb = 0;
+  await fillVolume(path, BACKUPS, () => ({ content }));
+  const [passed, spent, peaks]: [number[], number[], number[]] = [[], [], []];
   for (let round = 0; round < ROUNDS; round++) {
     await using culler = await startFunction("cull", {
       ...(await imageEnvironment()),
       ...cullEnvironment(path),
     });
+    const before = await processorOf(culler.pid);
     const begun = performance.now();
     await cull(culler, { dryRun: true });
-    times.push(performance.now() - begun);
-    peakMb = Math.max(peakMb, await peakOf(culler.pid));
+    passed.push((performance.now() - begun) / 1000);
+    spent.push((await processorOf(culler.pid)).own - before.own);
+    peaks.push(await peakOf(culler.pid));
   }
-  console.log(`${count} backups: ${Math.round(median(times))} ms, ${Math.round(peakMb)} MB`);
-  return { ms: median(times), peakMb };
+  return { seconds: median(passed), processor: median(spent), peakMb: Math.max(...peaks) };
 }

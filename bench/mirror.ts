@@ -1,13 +1,8 @@
 // The mirror against `rclone copyto`: the same file to the same store, each after the other.
-import { createHash, randomBytes, type Hash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdir, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
-import { serialiseManifest } from "../shared/catalog/manifest.ts";
 import type { Run } from "../shared/run/run.ts";
-import { aManifest } from "../test/support/backups.ts";
 import {
   backupEnvironment,
   manifestOf,
@@ -29,7 +24,6 @@ const ROUNDS = 3;
 /** Above the 200 MiB up to which rclone sends a file in one piece. */
 const MEGABYTES = 250;
 const MEMORY_LIMIT_MB = 150;
-const HUGE_BYTES = 5e9;
 const DATABASE = "noise";
 /** A megabyte in a row that no compression makes small. */
 const ROW = "SELECT n, pg_read_binary_file('/dev/urandom', 0, 1000000) FROM generate_series(1, $ROWS) n";
@@ -66,9 +60,8 @@ export async function mirrors(server: TestServer, folder: string): Promise<Measu
     referenceName: "limit",
     limit: 1,
   });
-  const huge = await hugeMemory(server, embedded, folder, memory.ours);
   await server.dropDatabase(DATABASE);
-  return [...measures, memory, ...huge];
+  return [...measures, memory];
 }
 
 /** What the store calls itself. */
@@ -110,55 +103,6 @@ function speedOf({ ours, theirs }: Rounds, size: string, storeName: string): Mea
     referenceName: "rclone copyto",
     limit: 1,
   });
-}
-
-/** Whether memory grows with the archive. Takes minutes, and three times its size on disk. */
-async function hugeMemory(
-  server: TestServer,
-  store: Store,
-  folder: string,
-  reference: number,
-): Promise<Measure[]> {
-  if (process.env["DORMOUSE_BENCH_HUGE"] === undefined) return [];
-  const volume = join(folder, "huge-mirrored");
-  await using bucket = await makeBucket(store);
-  await putNoise(volume, HUGE_BYTES);
-  const mirrored = await byUs(server, volume, bucket);
-  console.log(`mirror of 5 GB: ours ${shown(mirrored)}`);
-  const name = "peak memory of a mirror, 5 GB";
-  return [
-    measure({
-      name,
-      unit: "MB",
-      ours: mirrored.peakMb,
-      reference,
-      referenceName: "a seventeenth",
-      limit: 1.2,
-    }),
-  ];
-}
-
-/** A backup of noise, as old as possible: the mirror reads no archive, it only sends what its manifest says. */
-async function putNoise(volume: string, sizeBytes: number): Promise<void> {
-  const manifest = aManifest({ database: DATABASE, startedAt: new Date("2025-11-01T01:00:00Z") });
-  const archive = join(volume, manifest.name);
-  await mkdir(dirname(archive), { recursive: true });
-  const hash = createHash("sha256");
-  await pipeline(noise(sizeBytes, hash), createWriteStream(archive));
-  const sha256 = hash.digest("hex");
-  // As large as its database: how much room the next archive may need is guessed from that.
-  const content = { ...manifest.content, databaseBytes: sizeBytes };
-  const made = { ...manifest, content, archive: { ...manifest.archive, sizeBytes, sha256 } };
-  await writeFile(`${archive}.json`, serialiseManifest(made));
-}
-
-function* noise(sizeBytes: number, hash: Hash): Generator<Buffer> {
-  for (let made = 0; made < sizeBytes;) {
-    const block = randomBytes(Math.min(1 << 20, sizeBytes - made));
-    made += block.length;
-    hash.update(block);
-    yield block;
-  }
 }
 
 /** An archive of noise on the volume; its database is empty when this returns, so that the next dump takes no time. */

@@ -11,27 +11,9 @@ import type { TestServer } from "../test/support/postgres.ts";
 import { measure, type Measure } from "./measure.ts";
 
 const OUTAGE_LIMIT_SECONDS = 2;
-/** One row in a page: five gigabytes of database that are soon made, dumped and loaded. */
-const HUGE_ROWS = 655_360;
-const HUGE = `CREATE TABLE page (id int PRIMARY KEY, filler text) WITH (fillfactor = 10);
-  INSERT INTO page SELECT n, repeat(md5(n::text), 26) FROM generate_series(1, ${HUGE_ROWS}) n`;
 
-/** `database` is of about half a gigabyte. */
-export async function outages(server: TestServer, database: string, folder: string): Promise<Measure[]> {
-  const measures = [await outage(server, database, "0.5 GB", folder)];
-  // Ten minutes on a small machine.
-  if (process.env["DORMOUSE_BENCH_HUGE"] === undefined) return measures;
-  return [...measures, await hugeOutage(server, folder)];
-}
-
-export async function hugeOutage(server: TestServer, folder: string): Promise<Measure> {
-  await server.createDatabase("huge");
-  await server.query("huge", HUGE);
-  return outage(server, "huge", "5 GB", folder);
-}
-
-/** What a client misses that asks all the time and connects anew whenever it must. */
-async function outage(server: TestServer, database: string, size: string, folder: string): Promise<Measure> {
+/** What a client misses that asks all the time and connects anew whenever it must. `database` is of about half a gigabyte. */
+export async function outage(server: TestServer, database: string, folder: string): Promise<Measure> {
   await backUp(server, database, folder);
   await using restore = await startFunction("restore", restoreEnvironment(server, database, folder));
   const ended = new AbortController();
@@ -39,9 +21,9 @@ async function outage(server: TestServer, database: string, size: string, folder
   const { downtimeMs } = await readResult(await restore.post({ filename: "latest" }));
   ended.abort();
   const ours = (await asking) / 1000;
-  console.log(`outage at ${size}: ${ours.toFixed(3)} s seen, ${(downtimeMs ?? 0) / 1000} s told`);
+  console.log(`outage of a swap: ${ours.toFixed(3)} s seen, ${(downtimeMs ?? 0) / 1000} s told`);
   return measure({
-    name: `outage of a swap, ${size}`,
+    name: "outage of a swap, 0.5 GB",
     unit: "s",
     ours,
     reference: OUTAGE_LIMIT_SECONDS,

@@ -1,6 +1,6 @@
 // Dumps and loads beside the tools themselves, in turns: the old pod's pipeline, pg_dump and pg_restore as they are, and ours.
 // Run by itself it is about a server of its own, of whatever major it finds, and prints what came of it as JSON.
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -15,7 +15,7 @@ import {
 } from "../test/support/function-process.ts";
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { fill, LARGE, SETTINGS } from "./large-database.ts";
-import { imageEnvironment, median, type Measure } from "./measure.ts";
+import { imageEnvironment, median, processorOf, type Measure } from "./measure.ts";
 import { measuresOf, type Compared, type Spent, type Way } from "./tool-measures.ts";
 
 const ROUNDS = Number(process.env["DORMOUSE_BENCH_ROUNDS"] ?? 5);
@@ -182,15 +182,6 @@ async function metered(server: OwnServer, pid: number, work: () => Promise<unkno
     tools: after.children - before.children,
     ours: after.own - before.own,
   };
-}
-
-const TICKS = 100;
-
-/** proc(5): user and system time of a process, and of its children that it has waited for. */
-async function processorOf(pid: number): Promise<{ readonly own: number; readonly children: number }> {
-  const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ").at(-1)?.split(" ") ?? [];
-  const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields.slice(11, 15).map(Number);
-  return { own: (user + system) / TICKS, children: (childUser + childSystem) / TICKS };
 }
 
 if (import.meta.main) {

@@ -3,7 +3,8 @@ import { authVariables, clusterVariables } from "../../shared/config/auth-config
 import { commonVariables } from "../../shared/config/common-config.ts";
 import { choiceVariables } from "../../shared/config/database-config.ts";
 import { intervalVariables } from "../../shared/config/sink-config.ts";
-import { wholeNumber } from "../../shared/config/rules.ts";
+import { variable } from "../../shared/config/config.ts";
+import { text, wholeNumber } from "../../shared/config/rules.ts";
 import { decryptionVariables } from "../../shared/config/encryption-config.ts";
 import { mirrorVariables } from "../../shared/config/mirror-config.ts";
 import { retentionVariables, suspicionVariables } from "../../shared/config/retention-config.ts";
@@ -22,6 +23,11 @@ export const cullConfig = z.object({
     "Database of which there must be a backup: while there is none at all, each run says so. Unset: only databases that have one are watched.",
     false,
   ),
+  DATABASE_SERVICE_NAME: variable(z.optional(text), {
+    description:
+      "Server of the databases: by its name files of backup-container are told from those of other servers. Nothing connects to it.",
+    allowed: "a host name, an address or the folder of a socket",
+  }),
   STALE_HOURS: wholeNumber(
     { from: 0, to: 10_000, unset: 30 },
     "How old the newest backup of a database may be before each run says so by `dev.dormouse.backup.stale`. Set it where backups are not taken daily. 0: it never does.",

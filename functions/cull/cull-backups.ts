@@ -17,6 +17,7 @@ import { announce } from "../../shared/events/announce.ts";
 export type CullDependencies = CulledPlace & {
   readonly damage: DamageBook;
   readonly retired: RetiredDatabases;
+  readonly retiredGo: CullContext["retiredGo"];
   readonly expected?: CullContext["expected"];
   readonly events: EventSink;
 };
@@ -32,8 +33,8 @@ export async function cullBackups(
   const retirements = await deps.retired.known();
   const planning = {
     now: new Date(),
-    isRetired: (database: string, newest: Date | undefined) =>
-      retirementOf(database, newest, retirements) !== undefined,
+    retiredAt: (database: string) => retirementOf(database, listing.newest.get(database), retirements)?.at,
+    retiredGo: deps.retiredGo,
     expected: deps.expected,
     inUse: await deps.runs.inUse(),
     odd: odditiesIn(listing.foreign, deps.place, await deps.damage.known()),

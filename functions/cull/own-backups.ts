@@ -18,7 +18,11 @@ export type OwnPlace = {
 };
 
 /** Another's backups in the same place neither count nor go, whatever they are called. */
-export type OwnListing = CatalogListing & { readonly elsewhere: readonly Backup[] };
+export type OwnListing = CatalogListing & {
+  readonly elsewhere: readonly Backup[];
+  /** When the newest of each database began, here or on the volume: the bucket may lack it still. */
+  readonly newest: ReadonlyMap<string, Date>;
+};
 
 export async function listOwn(own: OwnPlace, signal: AbortSignal): Promise<OwnListing> {
   const { place, catalog, volume, namespace } = own;
@@ -33,8 +37,16 @@ export async function listOwn(own: OwnPlace, signal: AbortSignal): Promise<OwnLi
   return {
     ...listing,
     backups: backups.filter(isOurs),
+    newest: newestIn([...backups, ...local.backups].filter(isOurs)),
     elsewhere: backups.filter((backup) => !isOurs(backup)),
   };
+}
+
+function newestIn(backups: readonly Backup[]): ReadonlyMap<string, Date> {
+  const newest = new Map<string, Date>();
+  for (const { database, startedAt } of backups)
+    if (startedAt > (newest.get(database) ?? new Date(0))) newest.set(database, startedAt);
+  return newest;
 }
 
 export async function findOwn(

@@ -10,6 +10,7 @@ import { signatureJudge } from "../../shared/catalog/encryption/manifest-signatu
 import type { PrintArchive } from "../../shared/catalog/legacy/read-legacy.ts";
 import { keepReserve, withReserve } from "../../shared/run/reserve.ts";
 import { runFiles } from "../../shared/run/run-files.ts";
+import { knownServer } from "../../shared/catalog/legacy/decide-database.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { eventSink } from "../../shared/events/event-sink.ts";
 import type { CullPlacesDependencies } from "./cull-places.ts";
@@ -37,7 +38,8 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
   const store = withReserve(runFiles(config.BACKUP_DIR, log), config.BACKUP_DIR, log);
   const { MANIFEST_PUBLIC_KEY: key } = config;
   const judge = key === undefined ? undefined : signatureJudge(key);
-  const catalog = trusting(volumeCatalog(config.BACKUP_DIR, undefined, printing(searchPath)), judge);
+  const reading = { known: knownServer(config), print: printing(searchPath) };
+  const catalog = trusting(volumeCatalog(config.BACKUP_DIR, undefined, reading), judge);
   const deps: CullPlacesDependencies = {
     catalog,
     expected: databaseChoice(config).named,
@@ -46,6 +48,7 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
     log,
     damage: damageBook(config.BACKUP_DIR),
     retired: retiredDatabases(config.BACKUP_DIR),
+    retiredGo: judge === undefined,
     mutex: createMutex(),
     version,
     namespace: findNamespace(config.POD_NAMESPACE),

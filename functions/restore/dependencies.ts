@@ -5,6 +5,7 @@ import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
 import type { Catalog } from "../../shared/catalog/catalog.ts";
 import { readerKeys, writerKeys, type ReaderKeys } from "../../shared/catalog/encryption/protection.ts";
 import { mergedCatalog } from "../../shared/catalog/merged-catalog.ts";
+import { knownServer } from "../../shared/catalog/legacy/decide-database.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { trusting } from "../../shared/catalog/trusted-listing.ts";
 import type { ProcessContext } from "../../shared/function/run-function.ts";
@@ -54,7 +55,8 @@ export async function wire(config: RestoreConfig, surroundings: ProcessContext):
   const dumpOptions = { ...loadOptions, lockWaitMs: LOCK_WAIT_MS };
   const backupOf = backupDependencies("restore", config, surroundings, { libpq, dumpOptions, keys });
   const backup = backupOf(ALL_DATABASES);
-  const volume = trusting(volumeCatalog(config.BACKUP_DIR), access.judge);
+  const known = knownServer(config);
+  const volume = trusting(volumeCatalog(config.BACKUP_DIR, undefined, { known }), access.judge);
   const bucket = openBucketCatalog(config);
   const mirror = bucket && trusting(bucket, access.judge);
   const common = {

@@ -34,13 +34,13 @@ export async function loadBeside(restoring: Restoring, toLoad: Load): Promise<vo
   };
   await makeEmpty();
   await using verified = await verifyArchive(files, toLoad, restoring);
-  const { file, demands } = verified;
+  const { file, demands, loadedBytes } = verified;
   const { rolesToMake } = await refuseUnmet(restoring, { strategy, backup, choice, demands });
   await makeMissingRoles(restoring, rolesToMake);
   const noted = await server.settingsOfLoad(database, backup.manifest?.settings, signal);
   const isRehearsal = EFFECTS[strategy].drops;
   const settings = isRehearsal ? { ...noted, ...REHEARSING } : noted;
-  const request = { database: loaded, file, format: backup.format, settings, choice };
+  const request = { database: loaded, file, format: backup.format, loadedBytes, settings, choice };
   const expectedBytes = backup.manifest?.content.databaseBytes;
   const load = (given: number) =>
     watched(restoring, expectedBytes, () => tools.load({ ...request, jobs: given }, signal));

@@ -79,5 +79,6 @@ async function replace(
   await writeJournal(restoring, { phase: "starting" });
   await held.limitConnections(database, connectionLimit);
   await step("replaced", { backup: backup.name });
+  await tools.statistics(request, signal);
   await server.analyze(database, signal);
 }

@@ -6,6 +6,7 @@ import type { VolumeCatalog } from "../catalog/catalog.ts";
 import type { WriterKeys } from "../catalog/encryption/protection.ts";
 import { trusting } from "../catalog/trusted-listing.ts";
 import type { Origin } from "../catalog/origin.ts";
+import { knownServer } from "../catalog/legacy/decide-database.ts";
 import { volumeCatalog } from "../catalog/volume/volume-catalog.ts";
 import { eventSink, type EventSink } from "../events/event-sink.ts";
 import { both, notifier } from "../events/notify/notifier.ts";
@@ -105,7 +106,10 @@ export function backupDependencies(
   const { includes } = databaseChoice(config);
   const covers = (database: string) => database === ALL_DATABASES || includes(database);
   const seal = runSeal(name, covers, config.POSTGRESQL_PASSWORD);
-  const catalog = trusting(volumeCatalog(config.BACKUP_DIR), keys.judge);
+  const catalog = trusting(
+    volumeCatalog(config.BACKUP_DIR, undefined, { known: knownServer(config) }),
+    keys.judge,
+  );
   const people = notifier(config, catalog);
   const source = `/dormouse/${name}`;
   const common = {

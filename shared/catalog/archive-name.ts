@@ -1,8 +1,8 @@
 import { DormouseError } from "../errors.ts";
 
 /**
- * `2026-11-22/hets2026-11-22-01-00.bak`, or `.sql.gz` as the old pod named its files until 2018. Made by `archiveName` or
- * `parseArchiveName` and by nothing else.
+ * `2026-11-22/hets2026-11-22-01-00.bak`, or `.sql.gz` as the old pod named its files until 2018, or what backup-container
+ * calls them. Made by `archiveName` or `parseArchiveName` and by nothing else.
  */
 export type ArchiveName = `${string}/${string}${Extension}`;
 
@@ -11,17 +11,24 @@ const EXTENSIONS = [".bak", ".sql.gz"] as const;
 
 export type ArchiveNameParts = {
   readonly name: ArchiveName;
+  /** In a name of backup-container with the server's before it; see `mayBeOf`. */
   readonly database: string;
-  /** The UTC day, which is also the folder. */
+  readonly withServer: boolean;
+  /** The UTC day, which is also the last folder. */
   readonly date: string;
+  readonly folder: string;
   /** The UTC minute in which the backup began. */
   readonly minuteAt: Date;
   /** 1, or the number behind the minute when the minute was taken already. */
   readonly ordinal: number;
 };
 
+/** The folders in which backup-container's strategy `rolling` puts what it keeps for so long. */
+export const TIERS: ReadonlySet<string> = new Set(["daily", "weekly", "monthly"]);
+
 /** PostgreSQL cuts identifiers at 63 bytes (NAMEDATALEN - 1); encoded threefold they still fit a file name. */
 const MAX_DATABASE_BYTES = 63;
+const DATE_LENGTH = "2026-11-22".length;
 const STAMP = /^(?<encoded>.+?)(?<stamp>\d{4}-\d{2}-\d{2}-\d{2}-\d{2})(?:-(?<ordinal>[1-9]\d*))?$/s;
 
 /** The name of a backup of `database` begun at `startedAt`; `ordinal` 2 and up tells apart those of one minute. */
@@ -42,10 +49,31 @@ function named(database: string, startedAt: Date, ordinal: number, extension: Ex
 }
 
 /**
- * Reads the stamp from the right, since the name of a database may itself end in digits. Answers `undefined` for
- * whatever `archiveName` would not have made, letter for letter but for the extension: such a file is foreign.
+ * Answers `undefined` for whatever neither `archiveName`, letter for letter but for the extension, nor backup-container would
+ * have made: such a file is foreign.
  */
 export function parseArchiveName(text: string): ArchiveNameParts | undefined {
+  return parseOwnName(text) ?? ofContainer(text);
+}
+
+function ofContainer(text: string): ArchiveNameParts | undefined {
+  const parsed = parseContainerName(text);
+  if (parsed === undefined) return undefined;
+  const { serverAndDatabase: database, folder, at } = parsed;
+  const date = folder.slice(-DATE_LENGTH);
+  return { name: text as ArchiveName, database, withServer: true, date, folder, minuteAt: at, ordinal: 1 };
+}
+
+/** Whether a backup of `database` may be called so. */
+export function mayBeOf(
+  { database: said, withServer }: Pick<ArchiveNameParts, "database" | "withServer">,
+  database: string,
+): boolean {
+  return said === database || (withServer && said.endsWith(`-${database}`));
+}
+
+/** Reads the stamp from the right, since the name of a database may itself end in digits. */
+function parseOwnName(text: string): ArchiveNameParts | undefined {
   const extension = EXTENSIONS.find((each) => text.endsWith(each));
   if (extension === undefined) return undefined;
   const groups = STAMP.exec(text.slice(text.indexOf("/") + 1, -extension.length))?.groups;
@@ -56,7 +84,8 @@ export function parseArchiveName(text: string): ArchiveNameParts | undefined {
   const minuteAt = parseStamp(stamp);
   if (database === undefined || minuteAt === undefined) return undefined;
 
-  const parts = { database, date: stamp.slice(0, 10), minuteAt, ordinal: Number(ordinal) };
+  const date = stamp.slice(0, DATE_LENGTH);
+  const parts = { database, withServer: false, date, folder: date, minuteAt, ordinal: Number(ordinal) };
   const name = named(database, minuteAt, parts.ordinal, extension);
   return name === text ? { name, ...parts } : undefined;
 }
@@ -83,4 +112,25 @@ function parseStamp(stamp: string): Date | undefined {
   const [year, month, day, hour, minute] = stamp.split("-");
   const at = new Date(`${year}-${month}-${day}T${hour}:${minute}:00Z`);
   return Number.isNaN(at.getTime()) || at.toISOString().slice(0, 10) !== stamp.slice(0, 10) ? undefined : at;
+}
+
+/** What the name of a file of backup-container says. */
+type ContainerName = {
+  /** The server and the database with a hyphen between them; both may hold more of them. */
+  readonly serverAndDatabase: string;
+  readonly folder: string;
+  readonly at: Date;
+};
+
+/** The folder is named before the file: around midnight it may bear the day before. */
+const NAME =
+  // oxlint-disable-next-line no-control-regex
+  /^(?<folder>(?:(?:daily|weekly|monthly)\/)?\d{4}-\d{2}-\d{2})\/(?<both>[^/\u0000-\u001f\u007f]+-[^/\u0000-\u001f\u007f]+)_(?<day>\d{4}-\d{2}-\d{2})_(?<hour>\d{2})-(?<minute>\d{2})-(?<second>\d{2})\.sql\.gz$/;
+
+/** `[daily|weekly|monthly/]<date>/<server>-<database>_<date>_HH-MM-SS.sql.gz`; nothing else, and not while it is written. */
+function parseContainerName(text: string): ContainerName | undefined {
+  const { folder = "", both = "", day = "", hour, minute, second } = NAME.exec(text)?.groups ?? {};
+  const at = new Date(`${day}T${hour}:${minute}:${second}Z`);
+  if (Number.isNaN(at.getTime()) || at.toISOString().slice(0, 10) !== day) return undefined;
+  return { serverAndDatabase: both, folder, at };
 }

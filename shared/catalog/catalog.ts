@@ -5,8 +5,8 @@ import type { CountedDump } from "../postgres/plain-dump/plain-dump.ts";
 import type { ArchiveFormat } from "../postgres/archive-format.ts";
 
 /**
- * An archive of the old pod: its name is ours, its manifest is missing, and its content is a dump in whichever format the
- * pod wrote that year.
+ * An archive of an older pod: its name is ours or backup-container's, its manifest is missing, and its content is a dump in
+ * whichever format the pod wrote that year.
  */
 export type LegacyFile = {
   readonly name: ArchiveName;
@@ -14,6 +14,8 @@ export type LegacyFile = {
   readonly minuteAt: Date;
   readonly sizeBytes: number;
   readonly format: ArchiveFormat;
+  /** How the database was told, where the name puts the server's before it. */
+  readonly decision?: { readonly how: string; readonly isDecided: boolean };
   /** Why it could not be adopted, as long as it has not changed since: it is kept, and counts as nothing. */
   readonly damage?: string;
 };

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { DormouseError, faultsIn } from "../errors.ts";
-import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
+import { mayBeOf, parseArchiveName, type ArchiveName } from "./archive-name.ts";
 import { databasePropertiesSchema } from "../postgres/properties/database-properties.ts";
 import { serverRoleSchema } from "../postgres/roles/server-role.ts";
 import { ARCHIVE_FORMATS } from "../postgres/archive-format.ts";
@@ -167,7 +167,8 @@ export function parseManifest(name: ArchiveName, json: string): BackupManifest {
   if (!manifest.success) {
     throw unreadable(name, faultsIn(manifest.error));
   }
-  if (manifest.data.name !== name || manifest.data.database !== parseArchiveName(name)?.database) {
+  const parts = parseArchiveName(name);
+  if (manifest.data.name !== name || parts === undefined || !mayBeOf(parts, manifest.data.database)) {
     throw unreadable(name, `it belongs to ${manifest.data.name}`);
   }
   return asProved(manifest.data);

@@ -14,6 +14,8 @@ type Given = {
   /** Those that are not there are made first, without a password. */
   readonly roles?: readonly ServerRole[];
   readonly settings?: Settings;
+  /** Of the script, where the roles of a server follow, which are not to be made by it. */
+  readonly loadedBytes?: number | undefined;
 };
 
 /** Where new databases lie unless template0 was moved. */
@@ -27,14 +29,14 @@ const PSQL = "psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1";
  */
 export function restoreByHand(name: ArchiveName, database: string, given: Given): string {
   const target = `${database.slice(0, 40)}_restored`;
-  const { format, properties, settings, roles = [] } = given;
+  const { format, properties, settings, roles = [], loadedBytes } = given;
   const archive = shellQuote(name);
   const steps = [
     // psql takes the end of its input as the end of a table: a file cut short must not get that far. By `<`, since gzip asks
     // for a suffix.
     ...(format === "gzip-sql" ? [`gzip -t < ${archive}`] : []),
     creation(target, properties, roles),
-    loading(format, archive, { target, settings }),
+    loading(format, archive, { target, settings, loadedBytes }),
     ...(properties === undefined ? [] : statements(finishingSql(target, properties))),
   ];
   return steps.join(" && ");
@@ -59,10 +61,10 @@ function statements(all: readonly string[]): string[] {
   return [`${PSQL} --dbname=postgres ${all.map((sql) => `--command=${shellQuote(sql)}`).join(" ")}`];
 }
 
-type Into = { readonly target: string; readonly settings: Settings | undefined };
+type Into = Pick<Given, "loadedBytes"> & { readonly target: string; readonly settings: Settings | undefined };
 
 /** Values are read under the settings under which they were written. */
-function loading(format: Given["format"], archive: string, { target, settings }: Into): string {
+function loading(format: Given["format"], archive: string, { target, settings, loadedBytes }: Into): string {
   // A bare name is taken for a connection string when it looks like one.
   const conninfo = /^\w+$/.test(target) ? target : `dbname='${target.replace(/[\\']/g, "\\$&")}'`;
   const into = `--dbname=${shellQuote(conninfo)}`;
@@ -75,8 +77,10 @@ function loading(format: Given["format"], archive: string, { target, settings }:
     case "encrypted":
       return `age --decrypt --identity "$AGE_IDENTITY_FILE" ${archive} | ${under}pg_restore --exit-on-error ${into}`;
     case "gzip-sql":
-      return `gzip -dc < ${archive} | ${under}${PSQL} ${into}`;
+      return `gzip -dc < ${archive} | ${loadedBytes === undefined ? "" : `head -c ${loadedBytes} | `}${under}${PSQL} ${into}`;
     case "plain-sql":
-      return `${under}${PSQL} ${into} --file=${archive}`;
+      return loadedBytes === undefined
+        ? `${under}${PSQL} ${into} --file=${archive}`
+        : `head -c ${loadedBytes} -- ${archive} | ${under}${PSQL} ${into}`;
   }
 }

@@ -1,6 +1,6 @@
 import type { CatalogListing, ForeignEntry } from "./catalog.ts";
 import { DormouseError } from "../errors.ts";
-import { parseArchiveName, type ArchiveName } from "./archive-name.ts";
+import { mayBeOf, parseArchiveName, type ArchiveName } from "./archive-name.ts";
 import type { Backup } from "./backup.ts";
 import type { JudgeSignature } from "./encryption.ts";
 
@@ -42,10 +42,10 @@ export function isUntrusted({ reason }: ForeignEntry): boolean {
 
 /** Whether what is not believed bears names of `database`: there may have been more backups than count. */
 export function hasUntrusted(foreign: readonly ForeignEntry[], database: string): boolean {
-  return foreign.some(
-    (entry) =>
-      isUntrusted(entry) && parseArchiveName(entry.path.replace(/\.json$/, ""))?.database === database,
-  );
+  return foreign.some((entry) => {
+    const parts = isUntrusted(entry) ? parseArchiveName(entry.path.replace(/\.json$/, "")) : undefined;
+    return parts !== undefined && mayBeOf(parts, database);
+  });
 }
 
 export function untrusted(name: ArchiveName, why: string): DormouseError {

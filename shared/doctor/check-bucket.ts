@@ -9,7 +9,7 @@ import {
 import { good, type Check, type Finding } from "./finding.ts";
 import { asDormouseError, DormouseError } from "../errors.ts";
 import { openBucket, type Bucket, type BucketSettings } from "../catalog/bucket/bucket.ts";
-import { listSizes } from "../catalog/bucket/list-bucket.ts";
+import { listObjects } from "../catalog/bucket/list-bucket.ts";
 import { digestOfBytes } from "../catalog/digest.ts";
 import { proveObject } from "../catalog/bucket/prove-object.ts";
 import { isDenied, isMissing, isUnsupported, s3Error } from "../catalog/bucket/s3-errors.ts";
@@ -109,7 +109,7 @@ function findCause(error: unknown): unknown {
 }
 
 async function list({ bucket, signal }: Place): Promise<void> {
-  await listSizes(bucket, signal, "doctor-");
+  await listObjects(bucket, signal, "doctor-");
 }
 
 /** The same bytes from every function: two examinations at once do not mistake each other's for a fault. */

@@ -1,5 +1,6 @@
 import type { Omission } from "./lacks.ts";
 import type { DatabaseInspection } from "./preflight.ts";
+import { hasStatistics } from "./archive-format.ts";
 import { pgOptions } from "./properties/session-settings.ts";
 import { DormouseError, type ErrorCode } from "../errors.ts";
 import {
@@ -94,6 +95,7 @@ function dumpArguments(
     // What the role prefers may not have all characters.
     `--encoding=${request.inspection.properties.encoding}`,
     `--lock-wait-timeout=${options.lockWaitMs}`,
+    ...statistics(tools, request),
     ...request.leaveOut.flatMap((lack) => leftOut(tools.major, lack)),
     // By their names: what is left out is then what was told.
     ...request.inspection.excluded.tables.map(
@@ -101,6 +103,12 @@ function dumpArguments(
     ),
     `--dbname=${libpq.conninfo(request.database)}`,
   ];
+}
+
+/** Statistics hold values of rows, the most common ones: where rows are left out, theirs must not be told, either. */
+function statistics({ major }: ClientTools, { leaveOut, inspection }: DumpRequest): string[] {
+  const isWhole = inspection.excluded.tables.length === 0 && !leaveOut.some(({ data }) => data);
+  return hasStatistics(major) && isWhole ? ["--statistics"] : [];
 }
 
 /** On a standby pg_dump leaves out the rows of unlogged tables by itself. */

@@ -1,6 +1,7 @@
 import type { LoadRequest } from "./databases/load-choice.ts";
 import { chosen, entryLists, usingList, type UsedList } from "./archive-list.ts";
 import { INHERITED } from "./process/child-process.ts";
+import { hasStatistics } from "./archive-format.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 
 /**
@@ -13,6 +14,7 @@ export async function loadCustom(loader: Loader, request: LoadRequest, signal: A
   await using lists = await entryLists(loader, request, signal);
   await loadEntries(loader, request, lists.content, signal);
   if (lists.eventTriggers !== undefined) await loadEntries(loader, request, lists.eventTriggers, signal);
+  await loadStatistics(loader, request, signal);
 }
 
 async function loadEntries(
@@ -34,6 +36,7 @@ async function loadEntries(
         "--verbose",
         "--no-subscriptions",
         "--enable-row-security",
+        ...withoutStatistics(loader),
         "--no-password",
         ...chosen(choice),
         ...usingList(list),
@@ -47,4 +50,40 @@ async function loadEntries(
   );
   running.stdin.end();
   for await (const _ of running.output) continue;
+}
+
+/** They are loaded apart from the content: an error in one of them must fail nothing. */
+export function withoutStatistics({ tools }: Pick<Loader, "tools">): string[] {
+  return hasStatistics(tools.major) ? ["--no-statistics"] : [];
+}
+
+/**
+ * The planner's statistics, where an archive has them, after the content. The server refuses them to a role that may not
+ * MAINTAIN a table, and ANALYZE makes what is missing: whatever goes wrong here is none of a restore's faults. Statistics do not
+ * know which entries a caller leaves out, so then there are none.
+ */
+export async function loadStatistics(
+  loader: Loader,
+  { database, file, format, settings, choice }: Omit<LoadRequest, "jobs">,
+  signal: AbortSignal,
+): Promise<void> {
+  if (format !== "custom" || choice.leaveOut !== undefined || !hasStatistics(loader.tools.major)) return;
+  const running = startLoad(
+    loader,
+    "pg_restore",
+    {
+      database,
+      settings: { ...settings, ...BESIDE },
+      arguments: [
+        "--statistics-only",
+        "--no-password",
+        `--dbname=${loader.libpq.conninfo(database)}`,
+        INHERITED,
+      ],
+      inherits: file.fd,
+    },
+    signal,
+  );
+  running.stdin.end();
+  await running.drain(() => undefined).catch(() => signal.throwIfAborted());
 }

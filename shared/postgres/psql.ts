@@ -25,7 +25,7 @@ function withoutEventTriggers(settings: Settings): Settings {
  * end of the data, and commits what it got.
  */
 export async function loadPlain(loader: Loader, request: LoadRequest, signal: AbortSignal): Promise<void> {
-  const { database, file, format, settings } = request;
+  const { database, file, format, settings, loadedBytes = Infinity } = request;
   const { version, unsafeBefore } = loader.tools;
   if (unsafeBefore !== undefined)
     throw new DormouseError(
@@ -50,7 +50,7 @@ export async function loadPlain(loader: Loader, request: LoadRequest, signal: Ab
   const fed = pipeline([
     Readable.from(file.bytes(), { objectMode: false }),
     ...unzip,
-    restricted(),
+    restricted(loadedBytes),
     running.stdin,
   ]).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== "EPIPE") running.stop(error as Error);

@@ -2,7 +2,7 @@ import type { LoadRequest, LoadChoice } from "./databases/load-choice.ts";
 import { replaceContent, type ReplaceRequest, type ReplacingSession } from "./databases/replace-content.ts";
 import type { ClientTools } from "./client-tools.ts";
 import type { LoadOptions } from "./load-tool.ts";
-import { loadCustom } from "./pg-restore.ts";
+import { loadCustom, loadStatistics } from "./pg-restore.ts";
 import { readMakes } from "./plain-dump/archive-makes.ts";
 import { loadPlain } from "./psql.ts";
 import { readArchive } from "./read-archive.ts";
@@ -40,5 +40,8 @@ export function restoreTools(tools: ClientTools, libpq: Libpq, options: LoadOpti
       alone: (session: ReplacingSession) => Promise<void>,
       signal: AbortSignal,
     ) => replaceContent(loader, request, alone, signal),
+    /** What `load` does by itself, and `replace` cannot in its transaction. It fails nothing. */
+    statistics: (request: Omit<LoadRequest, "jobs">, signal: AbortSignal) =>
+      loadStatistics(loader, request, signal),
   };
 }

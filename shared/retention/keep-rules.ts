@@ -23,7 +23,10 @@ export const KEEP_RULES = [
 export type KeepRule = (typeof KEEP_RULES)[number];
 export type KeepReason = { readonly rule: KeepRule; readonly detail: string };
 
-type KeepContext = Pick<CullContext, "now" | "inUse">;
+type KeepContext = Pick<CullContext, "now" | "inUse"> & {
+  /** Since when no newer backup is to come, and those that are there go with time. */
+  readonly retiredAt?: Date | undefined;
+};
 type Keep = (backup: Backup, rule: KeepRule, detail: string) => void;
 
 const LEGACY = "not written by Dormouse: it neither counts nor goes without CULL_LEGACY=true";
@@ -34,14 +37,17 @@ const CLOCK_TOLERANCE_MS = 3_600_000;
 /** Every reason to keep each backup, by its name. `ordered` is newest first and of one database. */
 export function keepReasons(
   ordered: readonly Backup[],
-  policy: KeepPolicy,
+  given: KeepPolicy,
   context: KeepContext,
 ): ReadonlyMap<string, readonly KeepReason[]> {
+  const { retiredAt, now } = context;
+  const policy = retiredAt === undefined ? given : retiredPolicy(given, now.getTime() - retiredAt.getTime());
   const reasons = new Map<string, KeepReason[]>();
   const keep: Keep = ({ name }, rule, detail) => {
     reasons.set(name, [...(reasons.get(name) ?? []), { rule, detail }]);
   };
-  keepAlways(ordered, context, keep);
+  if (retiredAt === undefined || !isOver(policy)) keepLast(ordered, keep);
+  for (const backup of ordered) keepForItself(backup, context, keep);
   // A stamp from the future says nothing about its day.
   const counting = ordered.filter(
     (backup) => !isAhead(backup, context) && (policy.legacy || !isAdopted(backup)),
@@ -55,7 +61,8 @@ export function keepReasons(
   return reasons;
 }
 
-function keepAlways(ordered: readonly Backup[], context: KeepContext, keep: Keep): void {
+/** What a database has left to come back by. */
+function keepLast(ordered: readonly Backup[], keep: Keep): void {
   const newest = ordered.find((backup) => !isPartial(backup)) ?? ordered[0];
   if (newest !== undefined) keep(newest, "newest_verified", "the newest that was read to its end");
   const reached = (level: string) =>
@@ -67,10 +74,7 @@ function keepAlways(ordered: readonly Backup[], context: KeepContext, keep: Keep
       "newest_compared",
       `the newest that a rehearsal loaded and ${proved.manifest.verification.level}`,
     );
-  for (const backup of ordered) {
-    if (ordered.length === 1) keep(backup, "only", "the only backup of its database");
-    keepForItself(backup, context, keep);
-  }
+  if (ordered.length === 1 && newest !== undefined) keep(newest, "only", "the only backup of its database");
 }
 
 function keepForItself(backup: Backup, context: KeepContext, keep: Keep): void {
@@ -121,4 +125,30 @@ function keepPeriods(counting: readonly Backup[], policy: KeepPolicy, keep: Keep
       if (backup !== undefined) keep(backup, rule, `newest of ${key}`);
     }
   }
+}
+
+/** The longest of each, so that none is over too early. */
+const DAYS = { newest: 1, daily: 1, withinDays: 1, weekly: 7, monthly: 31, yearly: 366 } as const;
+
+/**
+ * What the counts still keep of a database that was retired so long ago: as much as if it had been backed up each night since. At first
+ * all of it, and in the end nothing.
+ */
+function retiredPolicy(policy: KeepPolicy, retiredForMs: number): KeepPolicy {
+  const days = Math.max(0, Math.floor(retiredForMs / DAY_MS));
+  const left = (rule: keyof typeof DAYS) => Math.max(0, policy[rule] - Math.floor(days / DAYS[rule]));
+  return {
+    ...policy,
+    newest: left("newest"),
+    daily: left("daily"),
+    withinDays: left("withinDays"),
+    weekly: left("weekly"),
+    monthly: left("monthly"),
+    yearly: left("yearly"),
+  };
+}
+
+/** Whether the counts keep nothing any more. */
+function isOver(policy: KeepPolicy): boolean {
+  return Object.keys(DAYS).every((rule) => policy[rule as keyof typeof DAYS] === 0);
 }

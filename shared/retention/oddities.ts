@@ -1,15 +1,13 @@
-import { parseArchiveName, type ArchiveName } from "../catalog/archive-name.ts";
+import { mayBeOf, parseArchiveName, type ArchiveNameParts } from "../catalog/archive-name.ts";
 import type { Place } from "../catalog/merged-catalog.ts";
 import type { ForeignEntry } from "../catalog/catalog.ts";
 
 /** What bears the name of a backup and counts as none. */
-export type Oddity = ForeignEntry & {
-  readonly name: ArchiveName;
-  readonly database: string;
-  readonly minuteAt: Date;
-  /** A backup of ours that is not what it was, and of which no operator has said that it is known. */
-  readonly isDamage: boolean;
-};
+export type Oddity = ForeignEntry &
+  Pick<ArchiveNameParts, "name" | "database" | "withServer" | "minuteAt"> & {
+    /** A backup of ours that is not what it was, and of which no operator has said that it is known. */
+    readonly isDamage: boolean;
+  };
 
 /** An operator has looked at a damaged backup. It counts as nothing, and stops no cull while it stays as it was. */
 export type KnownDamage = Pick<ForeignEntry, "path" | "reason" | "detail"> & {
@@ -33,6 +31,9 @@ const DAMAGE = new Set<ForeignEntry["reason"]>([
   "signature_invalid",
 ]);
 
+/** Folders of the days alone: in others lies nothing that Dormouse wrote. */
+const isDay = (path: string) => /^\d/.test(path);
+
 /** What may not be read, and could hold a backup of `database` that began at `newest` or later, by the day or minute of its name. */
 export function hiding(
   foreign: readonly ForeignEntry[],
@@ -42,9 +43,9 @@ export function hiding(
   const day = newest?.toISOString().slice(0, 10) ?? "";
   return foreign.filter(({ path, reason }) => {
     if (reason !== "unreadable") return false;
-    if (!path.includes("/")) return path >= day;
+    if (!path.includes("/")) return isDay(path) && path >= day;
     const parts = path.endsWith(".json") ? parseArchiveName(path.replace(/\.json$/, "")) : undefined;
-    return parts?.database === database && parts.date >= day;
+    return parts !== undefined && mayBeOf(parts, database) && parts.date >= day;
   });
 }
 
@@ -56,9 +57,10 @@ export function odditiesIn(
   return foreign.flatMap((entry) => {
     const parts = parseArchiveName(entry.path.replace(/\.json$/, ""));
     if (parts === undefined) return [];
-    const { name, database, minuteAt } = parts;
+    const { name, database, withServer, minuteAt } = parts;
     const isKnown = known.some((each) => each.place === place && isSame(each, entry));
-    return [{ ...entry, name, database, minuteAt, isDamage: DAMAGE.has(entry.reason) && !isKnown }];
+    const isDamage = DAMAGE.has(entry.reason) && !isKnown;
+    return [{ ...entry, name, database, withServer, minuteAt, isDamage }];
   });
 }
 

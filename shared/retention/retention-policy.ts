@@ -46,8 +46,10 @@ export type CullContext = {
   /** Databases that are watched even while there is no backup of them. */
   readonly expected?: readonly string[] | undefined;
   readonly now: Date;
-  /** Whether an operator has said that the database is gone for good, since its newest backup. */
-  readonly isRetired?: ((database: string, newest: Date | undefined) => boolean) | undefined;
+  /** When an operator has said that the database is gone for good, since its newest backup. */
+  readonly retiredAt?: ((database: string) => Date | undefined) | undefined;
+  /** Whether its backups go with time. Not where writers to the volume are not trusted: one of them may have said so. */
+  readonly retiredGo?: boolean | undefined;
   /** Backups that unfinished runs need, with the name of such a run. */
   readonly inUse: ReadonlyMap<string, string>;
   /** What lies there under a backup's name and counts as none; of any database. */

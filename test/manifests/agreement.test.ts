@@ -153,18 +153,24 @@ describe("the manifests agree with themselves:", async () => {
   });
 
   it(
-    "cull knows the name of the database that backup backs up, and nothing else of it",
+    "cull knows the names of the database that backup backs up and of its server, and nothing else of it",
     { skip },
     async () => {
       const manifests = await render("base");
-      const [given] = manifests
+      const given = manifests
         .flatMap(containersOf)
-        .flatMap(({ args = [], env = [] }) => (args.includes("cull/index.mjs") ? env : []));
-      const { name: map = "", key = "" } = given?.valueFrom?.configMapKeyRef ?? {};
+        .flatMap(({ args = [], env = [] }) => (args.includes("cull/index.mjs") ? env : []))
+        .filter(({ valueFrom }) => valueFrom !== undefined);
 
-      assert.equal(given?.name, "POSTGRESQL_DATABASE");
-      assert.equal(key, "POSTGRESQL_DATABASE");
-      assert.notEqual(readData(manifests, new RegExp(`^${map}$`))[key], undefined);
+      assert.deepEqual(
+        given.map(({ name }) => name),
+        ["POSTGRESQL_DATABASE", "DATABASE_SERVICE_NAME"],
+      );
+      for (const { name, valueFrom } of given) {
+        const { name: map = "", key = "" } = valueFrom?.configMapKeyRef ?? {};
+        assert.equal(key, name);
+        assert.notEqual(readData(manifests, new RegExp(`^${map}$`))[key], undefined);
+      }
     },
   );
 

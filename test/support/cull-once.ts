@@ -46,6 +46,7 @@ const deps = {
   runs,
   damage: damageBook(path),
   retired: retiredDatabases(path),
+  retiredGo: true,
   events: sink,
   log,
   mutex: createMutex(),

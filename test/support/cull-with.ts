@@ -31,6 +31,7 @@ export async function cullWith(path: string, files: Partial<Files>) {
     runs,
     damage: damageBook(path),
     retired: retiredDatabases(path),
+    retiredGo: true,
     events: { send: async () => undefined },
     log: silent,
     mutex: createMutex(),

@@ -1,4 +1,5 @@
 import { DormouseError } from "../../../shared/errors.ts";
+import { mayBeOf } from "../../../shared/catalog/archive-name.ts";
 import { newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import { isAhead, keepReasons, type KeepReason } from "../../../shared/retention/keep-rules.ts";
 import { hiding, type Oddity } from "../../../shared/retention/oddities.ts";
@@ -40,8 +41,9 @@ export function planCull(
 ): CullPlan {
   refuseOthers(backups, context.database);
   const ordered = backups.toSorted(newestFirst);
-  const reasons = keepReasons(ordered, policy, context);
-  const odd = context.odd.filter((entry) => entry.database === context.database);
+  const goesSince = findGoing(context);
+  const reasons = keepReasons(ordered, policy, { ...context, retiredAt: goesSince });
+  const odd = context.odd.filter((entry) => mayBeOf(entry, context.database));
   const suspicion = findSuspicion(ordered, policy.suspectDropPercent, odd);
   const refusal = describeRefusal(suspicion, odd) ?? hiddenRefusal(ordered, context);
 
@@ -52,7 +54,7 @@ export function planCull(
     if (given.length > 0) keep.push({ backup, reasons: given });
     else if (refusal !== undefined)
       keep.push({ backup, reasons: [{ rule: "refused", detail: refusal.detail }] });
-    else remove.unshift({ backup, reason: removalReason(policy) });
+    else remove.unshift({ backup, reason: removalReason(policy, goesSince) });
   }
   const { database } = context;
   return {
@@ -65,13 +67,18 @@ export function planCull(
   };
 }
 
+/** Since when the backups of a retired database go with time. */
+function findGoing({ database, retiredAt, retiredGo = true }: CullContext): Date | undefined {
+  return retiredGo ? retiredAt?.(database) : undefined;
+}
+
 /** Of a retired database nothing is missed. */
 function findMissed(
   ordered: readonly Backup[],
   policy: RetentionPolicy,
-  { database, isRetired, now }: CullContext,
+  { database, retiredAt, now }: CullContext,
 ): Pick<CullPlan, "staleness" | "staleRehearsal"> {
-  if (isRetired?.(database, ordered[0]?.startedAt) === true) return {};
+  if (retiredAt?.(database) !== undefined) return {};
   const staleness = findStaleness(ordered, policy.staleHours, now);
   const staleRehearsal = findStaleRehearsal(ordered, policy.rehearsalStaleDays, now);
   return {
@@ -145,10 +152,13 @@ function hiddenRefusal(
   return { rule: "unreadable", detail: `a newer backup may be hidden: ${what}` };
 }
 
-function removalReason({ newest, daily, weekly, monthly, yearly, withinDays }: RetentionPolicy): string {
+function removalReason(policy: RetentionPolicy, retiredAt: Date | undefined): string {
+  const { newest, daily, weekly, monthly, yearly, withinDays } = policy;
   const periods = Object.entries({ daily, weekly, monthly, yearly })
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${count} ${name}`);
   const within = withinDays > 0 ? [`those within ${withinDays} days of the newest`] : [];
-  return `not among ${[`the newest ${newest}`, ...periods, ...within].join(", ")}`;
+  const since =
+    retiredAt === undefined ? "" : `, as if there had been one each night since ${retiredAt.toISOString()}`;
+  return `not among ${[`the newest ${newest}`, ...periods, ...within].join(", ")}${since}`;
 }

@@ -20,6 +20,8 @@ export type VerifiedArchive = {
   readonly tables: readonly TableRows[];
   /** What it names and makes. */
   readonly demands: ArchiveDemands;
+  /** Where something follows in a file of SQL that is not to be loaded. */
+  readonly loadedBytes?: number | undefined;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -34,16 +36,23 @@ export async function verifyArchive(
 ): Promise<VerifiedArchive> {
   const file = await files.open(backup, signal);
   try {
-    const { tables, demands } =
+    const { tables, demands, loadedBytes } =
       backup.format === "custom"
         ? {
             tables: await readCustom(tools, file, backup, signal),
             demands: await tools.contents(() => file.bytes(), choice, signal),
+            loadedBytes: undefined,
           }
         : await readPlain(files, file, backup, signal);
     await step("verified", { backup: backup.name, tables: tables.length, rows: totalRows(tables) });
     const expected = [...expectedTables(tables, demands.leftOut), ...expectedEmpty(backup, demands.leftOut)];
-    return { file, tables: expected, demands, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
+    return {
+      file,
+      tables: expected,
+      demands,
+      loadedBytes,
+      [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+    };
   } catch (error) {
     await file[Symbol.asyncDispose]();
     throw error;
@@ -93,10 +102,14 @@ async function readPlain(
   file: ArchiveFile,
   backup: Restorable,
   signal: AbortSignal,
-): Promise<Pick<VerifiedArchive, "tables" | "demands">> {
-  const { metaCommands, tables, needs, makes } = await files.readPlain(backup, file, signal);
+): Promise<Pick<VerifiedArchive, "tables" | "demands" | "loadedBytes">> {
+  const { metaCommands, tables, needs, makes, rolesFrom } = await files.readPlain(backup, file, signal);
   if (metaCommands.length === 0)
-    return { tables, demands: { needs, makes, leftOut: [], unknownEntries: [], oneDatabaseEntries: [] } };
+    return {
+      tables,
+      demands: { needs, makes, leftOut: [], unknownEntries: [], oneDatabaseEntries: [] },
+      loadedBytes: rolesFrom,
+    };
   throw new DormouseError(
     "archive_damaged",
     `${backup.name} holds commands that psql would run: ${metaCommands.slice(0, 3).join(", ")}`,

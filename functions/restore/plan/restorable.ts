@@ -1,4 +1,4 @@
-import { parseArchiveName, type ArchiveName } from "../../../shared/catalog/archive-name.ts";
+import { mayBeOf, parseArchiveName, type ArchiveName } from "../../../shared/catalog/archive-name.ts";
 import { isPartial, newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import type { CatalogListing, LegacyFile } from "../../../shared/catalog/catalog.ts";
 import type { ArchiveSource } from "../../../shared/catalog/archives/archive-file.ts";
@@ -13,6 +13,8 @@ export type Restorable = ArchiveSource & {
   readonly startedAt: Date;
   /** Whose it is, where it is not one's own. */
   readonly elsewhere?: string | undefined;
+  /** How the database was told, where the name does not say it. */
+  readonly decision?: LegacyFile["decision"];
   /** Why it may hold less than the operator hopes. */
   readonly suspicion?: Suspicion | undefined;
 };
@@ -20,7 +22,8 @@ export type Restorable = ArchiveSource & {
 /** A whole name, the name without its folder, or `latest`. */
 export type WantedBackup = { readonly latest: true } | { readonly name: ArchiveName };
 
-const DATE = /^.+?(\d{4}-\d{2}-\d{2})-\d{2}-\d{2}(?:-[1-9]\d*)?\.(?:bak|sql\.gz)$/s;
+const DATE =
+  /^.+?(\d{4}-\d{2}-\d{2})(?:-\d{2}-\d{2}(?:-[1-9]\d*)?\.(?:bak|sql\.gz)|_\d{2}-\d{2}-\d{2}\.sql\.gz)$/s;
 
 /**
  * Reads what a caller calls a file. Throws `request_invalid` for whatever is not exactly the name of a backup of
@@ -35,7 +38,7 @@ export function parseWanted(filename: string, database: string): WantedBackup {
       hint: "give a name as GET / lists it, like 2026-11-22/hets2026-11-22-01-00.bak, or latest",
     });
   }
-  if (parts.database === database) return { name: parts.name };
+  if (mayBeOf(parts, database)) return { name: parts.name };
   throw new DormouseError("request_invalid", `${parts.name} is a backup of another database`, {
     hint: `this function restores ${JSON.stringify(database)} only`,
   });
@@ -56,7 +59,7 @@ export function findRestorable(
   whose: Whose = { origin: {}, fromElsewhere: false },
 ): Restorable {
   const backups = listing.backups.filter((backup) => backup.database === database).toSorted(newestFirst);
-  const legacy = listing.legacy.filter((file) => file.database === database);
+  const legacy = listing.legacy.filter((file) => isOf(file, database, wanted));
   if ("latest" in wanted) {
     const latest = findLatest(backups, legacy, whose);
     if (latest !== undefined) return latest;
@@ -67,8 +70,15 @@ export function findRestorable(
   const backup = backups.find(({ name }) => name === wanted.name);
   if (backup !== undefined) return ofBackup(backup, whose.origin);
   const file = legacy.find(({ name }) => name === wanted.name);
-  if (file !== undefined) return ofLegacy(file);
+  if (file !== undefined) return ofLegacy({ ...file, database });
   throw absent(listing, database, wanted.name);
+}
+
+/** An operator who names a file has decided of which database it is, where that is in doubt. */
+function isOf(file: LegacyFile, database: string, wanted: WantedBackup): boolean {
+  if (file.database === database) return true;
+  const isNamed = "name" in wanted && wanted.name === file.name;
+  return isNamed && file.decision?.isDecided === false;
 }
 
 /** What lies there instead says why. */
@@ -124,8 +134,8 @@ function ofBackup(backup: Backup, origin: Origin): Restorable {
   return isOwn(origin, backup) ? found : { ...found, elsewhere: originText(backup) };
 }
 
-function ofLegacy({ name, database, minuteAt, sizeBytes, format }: LegacyFile): Restorable {
-  return { name, database, startedAt: minuteAt, sizeBytes, format, manifest: undefined };
+function ofLegacy({ name, database, minuteAt, sizeBytes, format, decision }: LegacyFile): Restorable {
+  return { name, database, startedAt: minuteAt, sizeBytes, format, decision, manifest: undefined };
 }
 
 function notFound(message: string, hint = "GET / lists the catalog"): DormouseError {

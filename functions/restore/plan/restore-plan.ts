@@ -130,8 +130,17 @@ function estimateDowntime(strategy: Strategy, workloads: number): string {
     : `some seconds for the swap, whatever the size${around}`;
 }
 
-function whichWarnings({ elsewhere, suspicion }: Partial<Restorable> = {}): string[] {
+function whichWarnings({
+  elsewhere,
+  suspicion,
+  name,
+  database,
+  decision,
+}: Partial<Restorable> = {}): string[] {
   return [
+    ...(decision === undefined
+      ? []
+      : [`${name} is taken for a backup of ${JSON.stringify(database)}: ${decision.how}`]),
     ...(suspicion === undefined
       ? []
       : [

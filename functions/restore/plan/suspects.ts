@@ -1,4 +1,4 @@
-import type { ArchiveName } from "../../../shared/catalog/archive-name.ts";
+import { mayBeOf, type ArchiveName } from "../../../shared/catalog/archive-name.ts";
 import type { CatalogListing } from "../../../shared/catalog/catalog.ts";
 import { odditiesIn } from "../../../shared/retention/oddities.ts";
 import { isOwn, originText, type Origin } from "../../../shared/catalog/origin.ts";
@@ -12,7 +12,7 @@ export function suspectsIn(
   { backups, foreign }: CatalogListing,
   { database, origin, dropPercent }: { database: string; origin: Origin; dropPercent: number },
 ): ReadonlyMap<ArchiveName, Suspicion> {
-  const odd = odditiesIn(foreign, "volume", []).filter((entry) => entry.database === database);
+  const odd = odditiesIn(foreign, "volume", []).filter((entry) => mayBeOf(entry, database));
   const ofDatabase = backups.filter((backup) => backup.database === database);
   const byOrigin = Map.groupBy(ofDatabase, (each) => (isOwn(origin, each) ? "" : originText(each)));
   return new Map([...byOrigin.values()].flatMap((each) => [...suspicionsIn(each, dropPercent, odd)]));

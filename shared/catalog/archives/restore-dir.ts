@@ -1,6 +1,6 @@
 import * as promises from "../volume/volume-calls.ts";
 import { join } from "node:path";
-import { parseArchiveName, type ArchiveName } from "../archive-name.ts";
+import { mayBeOf, parseArchiveName, type ArchiveName, type ArchiveNameParts } from "../archive-name.ts";
 import { isAbandoned } from "../catalog.ts";
 import { clearUp, lookAt, removeIfThere, temporaryName } from "../volume/files.ts";
 
@@ -38,7 +38,10 @@ async function leftIn(restoreDir: string, database: string, wanted = ""): Promis
   const goesOn = parts && fetchedName(parts.name);
   const names = await promises.readdir(restoreDir).catch(() => []);
   return names
-    .filter((name) => parseDatabase(name) === database && name !== goesOn)
+    .filter((name) => {
+      const copied = parseCopied(name);
+      return copied !== undefined && mayBeOf(copied, database) && name !== goesOn;
+    })
     .map((name) => join(restoreDir, name));
 }
 
@@ -47,19 +50,20 @@ export async function abandonedCopies(
   restoreDir: string,
   now: Date,
 ): Promise<{ readonly count: number; readonly bytes: number }> {
-  const copies = (await promises.readdir(restoreDir)).filter((name) => parseDatabase(name) !== undefined);
+  const copies = (await promises.readdir(restoreDir)).filter((name) => parseCopied(name) !== undefined);
   const found = await Promise.all(copies.map((name) => lookAt(promises, join(restoreDir, name))));
   const left = found.filter((stats) => stats !== undefined && isAbandoned({ changedAt: stats.ctime }, now));
   return { count: left.length, bytes: left.reduce((sum, stats) => sum + (stats?.size ?? 0), 0) };
 }
 
-/** Whose archive a file is a copy of; `undefined` for any other file. */
-function parseDatabase(file: string): string | undefined {
+/** Which archive a file is a copy of; `undefined` for any other file. */
+function parseCopied(file: string): ArchiveNameParts | undefined {
   const { copy, fetched = copy } = COPY.exec(file)?.groups ?? {};
-  return parseArchiveName(fetched?.replace("_", "/") ?? "")?.database;
+  return parseArchiveName(fetched?.replace(FOLDERS, (folders) => folders.replaceAll("_", "/")) ?? "");
 }
 
-/** The first `_` parts the day from the rest. */
+const FOLDERS = /^(?:[a-z]+_)?\d{4}-\d{2}-\d{2}_/;
+
 function flat(name: ArchiveName): string {
-  return name.replace("/", "_");
+  return name.replaceAll("/", "_");
 }

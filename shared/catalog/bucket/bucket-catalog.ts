@@ -3,6 +3,7 @@ import type { BucketCatalog } from "../catalog.ts";
 import { serialiseManifest, type BackupManifest } from "../manifest.ts";
 import { digestOfBytes } from "../digest.ts";
 import { openBucket, type Bucket, type BucketSettings } from "./bucket.ts";
+import { knownManifests, NONE_KNOWN } from "../volume/known-manifests.ts";
 import { findInBucket, listBucket } from "./list-bucket.ts";
 import { markObject } from "./mark-object.ts";
 import { isThere, proveObject } from "./prove-object.ts";
@@ -12,11 +13,12 @@ import { s3Error } from "./s3-errors.ts";
 import { putBytes, uploadArchive } from "./upload-archive.ts";
 import { sweepUploads } from "./uploads.ts";
 
-/** The catalog in a bucket of any store that speaks S3. Loading this module loads the SDK. */
-export function bucketCatalog(settings: BucketSettings): BucketCatalog {
+/** The catalog in a bucket of any store that speaks S3; `backupDir` keeps what is known of it. Loading this module loads the SDK. */
+export function bucketCatalog(settings: BucketSettings, backupDir?: string): BucketCatalog {
+  const known = backupDir === undefined ? NONE_KNOWN : knownManifests(backupDir);
   const bucket = openBucket(settings);
   return {
-    list: (signal, answerWithinMs) => listBucket(bucket, signal, answerWithinMs),
+    list: (signal, answerWithinMs) => listBucket(bucket, known, signal, answerWithinMs),
     copyIn: (backup, open, signal) => copyIn(bucket, backup, open, signal),
     mark: (name, change, signal) => markObject(bucket, name, change, signal),
     rewrite: (manifest, signal) => rewrite(bucket, manifest, signal),

@@ -10,6 +10,7 @@ import {
   tooLarge,
   type Classified,
 } from "../classify.ts";
+import { isStored, type KnownManifests } from "../volume/known-manifests.ts";
 import { silentBucket } from "./silent-bucket.ts";
 import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
@@ -19,16 +20,22 @@ import { within, sideBySide } from "../../waiting.ts";
 
 const AT_ONCE = 8;
 
-/** Every page and every manifest, or an error. */
+/** Every page and every manifest, or an error; the store is asked for those manifests that are not known as it lists them. */
 export async function listBucket(
   bucket: Bucket,
+  known: KnownManifests,
   signal: AbortSignal,
   answerWithinMs?: number,
 ): Promise<CatalogListing> {
   try {
-    const sizes = await listSizes(bucket, signal, "", answerWithinMs);
-    const paths = [...sizes.keys()];
-    const found = await sideBySide(paths, AT_ONCE, (path) => classify(bucket, path, sizes, signal));
+    const objects = await listObjects(bucket, signal, "", answerWithinMs);
+    const manifests = await readingManifests(bucket, known, objects);
+    const found = await sideBySide([...objects.keys()], AT_ONCE, (path) =>
+      classify(path, objects, (name) =>
+        readBackup(name, objects, () => manifests.read(`${name}.json`, signal)),
+      ),
+    );
+    await manifests.keep();
     return listingOf(found.filter((entry) => entry !== undefined));
   } catch (error) {
     throw s3Error(error, `listing the bucket ${bucket.name}`, signal);
@@ -42,39 +49,43 @@ export async function findInBucket(
   signal: AbortSignal,
 ): Promise<Backup | undefined> {
   try {
-    const sizes = await listSizes(bucket, signal, name);
-    if (!sizes.has(name) || !sizes.has(`${name}.json`)) return undefined;
-    const found = await readBackup(bucket, name, sizes, signal);
+    const objects = await listObjects(bucket, signal, name);
+    if (!objects.has(name) || !objects.has(`${name}.json`)) return undefined;
+    const found = await readBackup(name, objects, () => readManifest(bucket, `${name}.json`, signal));
     return found !== undefined && "backup" in found ? found.backup : undefined;
   } catch (error) {
     throw s3Error(error, `looking for ${name}`, signal);
   }
 }
 
+/** What a store lists of an object. */
+export type ListedObject = { readonly sizeBytes: number; readonly etag: string | undefined };
+type Objects = ReadonlyMap<string, ListedObject>;
+
 /**
- * Names relative to the prefix, with their sizes; those that begin with `start`. The limit is for the first page, which
+ * By their names relative to the prefix; those that begin with `start`. The limit is for the first page, which
  * is asked for as any other: what a smaller question would be answered, says nothing of this one.
  */
-export async function listSizes(
+export async function listObjects(
   bucket: Bucket,
   signal: AbortSignal,
   start = "",
   answerWithinMs?: number,
-): Promise<ReadonlyMap<string, number>> {
-  const sizes = new Map<string, number>();
+): Promise<Objects> {
+  const objects = new Map<string, ListedObject>();
   const prefix = bucket.prefix + start;
   let token: string | undefined;
   do {
     const ask = listPage(bucket, prefix, token);
     const isFirst = token === undefined && answerWithinMs !== undefined;
     const page = isFirst ? await within(answerWithinMs, signal, ask, silentBucket) : await ask(signal);
-    for (const { Key = "", Size = 0 } of page.Contents ?? []) {
+    for (const { Key = "", Size = 0, ETag } of page.Contents ?? []) {
       if (!Key.startsWith(prefix)) throw otherList(bucket, Key);
-      sizes.set(Key.slice(bucket.prefix.length), Size);
+      objects.set(Key.slice(bucket.prefix.length), { sizeBytes: Size, etag: ETag });
     }
     token = nextToken(bucket, page, token);
   } while (token !== undefined);
-  return sizes;
+  return objects;
 }
 
 function listPage({ client, name }: Bucket, prefix: string, token: string | undefined) {
@@ -105,30 +116,43 @@ function otherList({ name, prefix }: Bucket, key: string): DormouseError {
 }
 
 async function classify(
-  bucket: Bucket,
   path: string,
-  sizes: ReadonlyMap<string, number>,
-  signal: AbortSignal,
+  objects: Objects,
+  read: (name: ArchiveName) => Promise<Classified | undefined>,
 ): Promise<Classified | undefined> {
-  const named = classifyName(path, (other) => sizes.has(other));
+  const named = classifyName(path, (other) => objects.has(other));
   if (named === undefined || "foreign" in named) return named;
-  if ("whole" in named) return readBackup(bucket, named.whole.name, sizes, signal);
+  if ("whole" in named) return read(named.whole.name);
   return {
     foreign: { path, reason: "archive_without_manifest", detail: "was sent in part, or half removed" },
   };
 }
 
 async function readBackup(
-  bucket: Bucket,
   name: ArchiveName,
-  sizes: ReadonlyMap<string, number>,
-  signal: AbortSignal,
+  objects: Objects,
+  read: () => Promise<Buffer | undefined>,
 ): Promise<Classified | undefined> {
-  const path = `${name}.json`;
-  if ((sizes.get(path) ?? 0) > MAX_MANIFEST_BYTES) return tooLarge(name);
-  const manifest = await readManifest(bucket, path, signal);
+  if ((objects.get(`${name}.json`)?.sizeBytes ?? 0) > MAX_MANIFEST_BYTES) return tooLarge(name);
+  const manifest = await read();
   // Removed since the pages were read.
-  return manifest && classifyBackup(name, sizes.get(name), manifest);
+  return manifest && classifyBackup(name, objects.get(name)?.sizeBytes, manifest);
+}
+
+/** Manifests of one listing, by the store or as they are known. */
+async function readingManifests(bucket: Bucket, known: KnownManifests, objects: Objects) {
+  const before = await known.read();
+  const now = new Map<string, string>();
+  return {
+    async read(path: string, signal: AbortSignal): Promise<Buffer | undefined> {
+      const [text, object] = [before.get(path), objects.get(path)];
+      const isKnown = text !== undefined && object !== undefined && isStored(text, object);
+      const manifest = isKnown ? Buffer.from(text) : await readManifest(bucket, path, signal);
+      if (manifest !== undefined) now.set(path, isKnown ? text : manifest.toString("utf8"));
+      return manifest;
+    },
+    keep: () => known.keep(now, before),
+  };
 }
 
 async function readManifest(bucket: Bucket, path: string, signal: AbortSignal): Promise<Buffer | undefined> {

@@ -6,10 +6,14 @@ import type { BucketCatalog } from "../catalog.ts";
  * The bucket, if there is one. What does not fit together in its settings is told now; its SDK is loaded when it is first
  * asked for something, and does not delay the waking of a function.
  */
-export function openBucketCatalog(config: MirrorConfig): BucketCatalog | undefined {
+export function openBucketCatalog(
+  config: MirrorConfig & { readonly BACKUP_DIR: string },
+): BucketCatalog | undefined {
   const settings = bucketSettings(config);
   if (settings === undefined) return undefined;
-  const catalog = lazily(async () => (await import("./bucket-catalog.ts")).bucketCatalog(settings));
+  const catalog = lazily(async () =>
+    (await import("./bucket-catalog.ts")).bucketCatalog(settings, config.BACKUP_DIR),
+  );
   return {
     list: async (...given) => (await catalog()).list(...given),
     find: async (...given) => (await catalog()).find(...given),

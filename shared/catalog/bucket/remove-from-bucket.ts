@@ -3,7 +3,7 @@ import type { ArchiveName } from "../archive-name.ts";
 import type { RemoveOutcome } from "../catalog.ts";
 import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
-import { listSizes } from "./list-bucket.ts";
+import { listObjects } from "./list-bucket.ts";
 import { isMissing, s3Error } from "./s3-errors.ts";
 
 /** Manifest first, then the archive: what is half removed is never offered for a restore. */
@@ -35,8 +35,8 @@ export async function finishRemoval(
 ): Promise<boolean> {
   const key = bucket.prefix + name;
   try {
-    const sizes = await listSizes(bucket, signal, name);
-    if (sizes.has(`${name}.json`) || sizes.get(name) !== sizeBytes) return false;
+    const objects = await listObjects(bucket, signal, name);
+    if (objects.has(`${name}.json`) || objects.get(name)?.sizeBytes !== sizeBytes) return false;
     if (await isLocked(bucket, key, signal)) return false;
     await removeObject(bucket, key, signal);
     return true;

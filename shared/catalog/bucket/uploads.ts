@@ -5,7 +5,7 @@ import {
   type MultipartUpload,
   type Part as SdkPart,
 } from "@aws-sdk/client-s3";
-import { parseArchiveName } from "../archive-name.ts";
+import { mayBeOf, parseArchiveName } from "../archive-name.ts";
 import type { KnownUploads } from "../catalog.ts";
 import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
@@ -46,7 +46,7 @@ export async function sweepUploads(
     for (const { Key = "", UploadId, Initiated } of (await listUploads(bucket, bucket.prefix, signal)) ??
       []) {
       const parts = parseArchiveName(Key.slice(bucket.prefix.length));
-      if (parts?.database !== database || wanted.has(parts.name)) continue;
+      if (parts === undefined || !mayBeOf(parts, database) || wanted.has(parts.name)) continue;
       if (!over.has(parts.name) && !isAbandoned(Initiated)) continue;
       await bucket.client.send(new AbortMultipartUploadCommand({ Bucket: bucket.name, Key, UploadId }), {
         abortSignal: signal,

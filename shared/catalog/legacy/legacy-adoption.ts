@@ -18,14 +18,15 @@ const DAY_MS = 86_400_000;
 
 /**
  * The legacy files that a run may adopt, newest first, since the newest are what one would want back. Left out are
- * those known to be damaged, those whose name lies in the future, since they would be the newest of all, and archives in
- * pg_dump's own format of the last day: a backup of ours is one too, until its manifest is written.
+ * those known to be damaged, those of which it is not known of which database they are, those whose name lies in the future,
+ * since they would be the newest of all, and archives in pg_dump's own format of the last day: a backup of ours is one too,
+ * until its manifest is written.
  */
 export function adoptable(legacy: readonly LegacyFile[], now: Date, limit: number): readonly LegacyFile[] {
   const isOver = ({ format, minuteAt }: LegacyFile) =>
     minuteAt.getTime() + (format === "custom" ? DAY_MS : 0) <= now.getTime();
   return legacy
-    .filter((file) => file.damage === undefined && isOver(file))
+    .filter((file) => file.damage === undefined && file.decision?.isDecided !== false && isOver(file))
     .toSorted((a, b) => b.minuteAt.getTime() - a.minuteAt.getTime() || (a.name < b.name ? -1 : 1))
     .slice(0, limit);
 }
@@ -76,9 +77,9 @@ export function describeAdopted(
       extensions: dump.needs.extensions.map((extension) => ({ name: extension, version: "unknown" })),
     },
     lacks: listOmissions(dump),
-    warnings: listWarnings(dump),
+    warnings: [...listWarnings(dump), ...decisionWarning(file)],
     verification: { level: "read", at: now.toISOString() },
-    restoreByHand: restoreByHand(name, database, { format }),
+    restoreByHand: restoreByHand(name, database, { format, loadedBytes: dump.rolesFrom }),
   };
 }
 
@@ -111,8 +112,20 @@ function listOmissions({ needs }: LegacyContents["dump"]): BackupManifest["lacks
     }));
 }
 
-function listWarnings({ metaCommands }: LegacyContents["dump"]): string[] {
-  const adopted = "adopted from the old pod: its times are those of its name, and what it lacks is unknown";
-  if (metaCommands.length === 0) return [adopted];
-  return [adopted, `it holds commands that psql would run: ${metaCommands.join(", ")}`];
+function decisionWarning({ database, decision }: LegacyFile): string[] {
+  return decision === undefined ? [] : [`taken for a backup of ${JSON.stringify(database)}: ${decision.how}`];
+}
+
+function listWarnings({ metaCommands, rolesFrom }: LegacyContents["dump"]): string[] {
+  return [
+    "adopted from the old pod: its times are those of its name, and what it lacks is unknown",
+    ...(metaCommands.length === 0
+      ? []
+      : [`it holds commands that psql would run: ${metaCommands.join(", ")}`]),
+    ...(rolesFrom === undefined
+      ? []
+      : [
+          "the roles of the server follow the dump: they are not loaded, and createRoles makes those that the dump names",
+        ]),
+  ];
 }

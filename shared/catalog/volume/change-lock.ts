@@ -29,7 +29,7 @@ export async function changing<Result>(
   name: ArchiveName,
   work: (assertHeld: AssertHeld) => Promise<Result>,
 ): Promise<Result> {
-  const path = join(backupDir, ".dormouse", `changing-${name.replace("/", "-")}`);
+  const path = join(backupDir, ".dormouse", `changing-${name.replaceAll("/", "-")}`);
   const own = `${hostname()} ${process.pid} ${randomUUID()}`;
   ownLocks.add(own);
   try {

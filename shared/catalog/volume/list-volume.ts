@@ -1,7 +1,7 @@
 import type { Dirent, Stats } from "node:fs";
 import { join } from "node:path";
-import type { ArchiveNameParts } from "../archive-name.ts";
-import type { CatalogListing, ForeignEntry, LegacyFile } from "../catalog.ts";
+import { TIERS, type ArchiveNameParts } from "../archive-name.ts";
+import type { CatalogListing, ForeignEntry } from "../catalog.ts";
 import {
   classifyBackup,
   classifyName,
@@ -12,8 +12,9 @@ import {
 } from "../classify.ts";
 import { sideBySide } from "../../waiting.ts";
 import { DormouseError } from "../../errors.ts";
-import { damagedFiles, type Damage } from "../legacy/damaged-files.ts";
-import { fileFormat, MAGIC_BYTES } from "./file-format.ts";
+import { damagedFiles } from "../legacy/damaged-files.ts";
+import { describeLegacy, type FoundLegacy, type KnownServer } from "../legacy/decide-database.ts";
+import { contentFormat, MAGIC_BYTES } from "./file-format.ts";
 import { readCode, lookAt, type Files } from "./files.ts";
 import { openRegular, readBeginning } from "./open-regular.ts";
 import { STORAGE } from "./volume-calls.ts";
@@ -25,7 +26,6 @@ const AT_ONCE = 16;
 const DAYS_AT_ONCE = 8;
 const ATTEMPTS = 5;
 
-type FoundLegacy = { readonly legacy: LegacyFile; readonly modifiedMs?: number };
 type Found = Classified | FoundLegacy;
 
 /** Thrown when an entry went away between two looks: the folder is read again. */
@@ -34,6 +34,7 @@ export class Vanished extends Error {}
 export async function listVolume(
   files: Files,
   backupDir: string,
+  known: KnownServer,
   signal: AbortSignal,
 ): Promise<CatalogListing> {
   try {
@@ -42,8 +43,7 @@ export async function listVolume(
       signal.throwIfAborted();
       return unlessForbidden(files, backupDir, entry.name, () => listEntry(files, backupDir, entry));
     });
-    const damaged = await damagedFiles(backupDir);
-    return listingOf(found.flat().map((each) => ("legacy" in each ? withDamage(each, damaged) : each)));
+    return listingOf(describeLegacy(found.flat(), known, await damagedFiles(backupDir)));
   } catch (error) {
     // What says by itself what is wrong, as a volume that is silent.
     if (signal.aborted || error instanceof DormouseError) throw error;
@@ -60,8 +60,11 @@ export async function listVolume(
 
 async function listEntry(files: Files, backupDir: string, entry: Dirent): Promise<Found[]> {
   if (IGNORED.has(entry.name) || entry.name.startsWith(".nfs")) return [];
-  const isDay = isDate(entry.name) && entry.isDirectory();
-  return isDay ? listDay(files, backupDir, entry.name) : [{ foreign: foreignEntry(entry, entry.name) }];
+  if (!entry.isDirectory()) return [{ foreign: foreignEntry(entry, entry.name) }];
+  if (TIERS.has(entry.name)) return listTier(files, backupDir, entry.name);
+  return isDate(entry.name)
+    ? listDay(files, backupDir, entry.name)
+    : [{ foreign: foreignEntry(entry, entry.name) }];
 }
 
 /** Whether a folder is named as ours are. */
@@ -69,11 +72,16 @@ export function isDate(name: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(name);
 }
 
-/** A file that was found to be damaged is so until it changes. */
-function withDamage({ legacy, modifiedMs }: FoundLegacy, damaged: Readonly<Record<string, Damage>>): Found {
-  const damage = damaged[legacy.name];
-  const isThat = damage?.sizeBytes === legacy.sizeBytes && damage.modifiedMs === modifiedMs;
-  return { legacy: isThat ? { ...legacy, damage: damage.why } : legacy };
+/** The days that backup-container keeps for a time of their own. */
+async function listTier(files: Files, backupDir: string, tier: string): Promise<Found[]> {
+  const entries = await readFolder(files, join(backupDir, tier));
+  const found = await sideBySide(entries, DAYS_AT_ONCE, async (entry): Promise<Found[]> => {
+    const path = `${tier}/${entry.name}`;
+    return isDate(entry.name) && entry.isDirectory()
+      ? unlessForbidden(files, backupDir, path, () => listDay(files, backupDir, path))
+      : [{ foreign: foreignEntry(entry, path) }];
+  });
+  return found.flat();
 }
 
 /** A cull may remove files meanwhile; then the day is read once more. */
@@ -153,11 +161,9 @@ async function readLegacy(files: Files, backupDir: string, parts: ArchiveNamePar
   const { name, database, minuteAt } = parts;
   const path = join(backupDir, name);
   const { size, mtimeMs } = await statOf(files, path);
-  const format = fileFormat(await readSmall(files, path, MAGIC_BYTES));
-  if (format === "gzip" || format === "plain-sql" || format === "custom") {
-    const known = { name, database, minuteAt, sizeBytes: size };
-    return { legacy: { ...known, format: format === "gzip" ? "gzip-sql" : format }, modifiedMs: mtimeMs };
-  }
+  const format = contentFormat(await readSmall(files, path, MAGIC_BYTES));
+  if (format === "gzip-sql" || format === "plain-sql" || format === "custom")
+    return { legacy: { name, database, minuteAt, sizeBytes: size, format }, parts, modifiedMs: mtimeMs };
   const detail = size === 0 ? "is empty" : `has no manifest; its content is ${format}`;
   return { foreign: { path: name, reason: "archive_without_manifest", detail } };
 }

@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArchiveName } from "../archive-name.ts";
 import { DormouseError } from "../../errors.ts";
-import { readCode, lookAt, type Files } from "./files.ts";
+import { lookAt, readCode, type Files } from "./files.ts";
 import { constants } from "./volume-calls.ts";
 
 const READ_BYTES = 1 << 18;
@@ -60,11 +60,21 @@ export async function readBeginning(handle: FileHandle, limit: number): Promise<
   return buffer;
 }
 
+/** Whether a folder of backups is there, and neither it nor the one around it is a link. */
+export async function isPlainFolder(files: Files, backupDir: string, folder: string): Promise<boolean> {
+  const names = folder.split("/");
+  for (const end of names.keys()) {
+    const found = await lookAt(files, join(backupDir, ...names.slice(0, end + 1)));
+    if (found?.isDirectory() !== true) return false;
+  }
+  return true;
+}
+
 /** The archive of that name, in a folder that is no link. Throws `backup_not_found` unless it is a regular file. */
 export async function openArchive(files: Files, backupDir: string, name: string): Promise<FileHandle> {
   const parts = parseArchiveName(name);
-  const folder = parts && (await lookAt(files, join(backupDir, parts.date)));
-  const handle = folder?.isDirectory() === true ? await openRegular(files, join(backupDir, name)) : undefined;
+  const isThere = parts !== undefined && (await isPlainFolder(files, backupDir, parts.folder));
+  const handle = isThere ? await openRegular(files, join(backupDir, name)) : undefined;
   if (handle !== undefined) return handle;
   throw notFound(name);
 }

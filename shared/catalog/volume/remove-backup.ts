@@ -10,7 +10,7 @@ export async function removeBackup(files: Files, backupDir: string, name: Archiv
   try {
     await file.removeIfThere(files, `${path}.json`);
     await syncIfThere(files, folder);
-    await removeArchive(files, backupDir, path);
+    await removeArchive(files, path);
   } catch (error) {
     throw file.volumeError(error, `folder of ${name}`);
   }
@@ -28,19 +28,19 @@ export async function finishRemoval(
   const isOurs = archive === undefined || (archive.isFile() && archive.size === sizeBytes);
   if (manifest !== undefined || !isOurs) return false;
   try {
-    await removeArchive(files, backupDir, path);
+    await removeArchive(files, path);
     return archive !== undefined;
   } catch (error) {
     throw file.volumeError(error, `folder of ${name}`);
   }
 }
 
-async function removeArchive(files: Files, backupDir: string, path: string): Promise<void> {
+async function removeArchive(files: Files, path: string): Promise<void> {
   const folder = join(path, "..");
   await file.removeIfThere(files, path);
   await syncIfThere(files, folder);
   await file.removeFolderIfEmpty(files, folder);
-  await file.syncFolder(files, backupDir);
+  await syncIfThere(files, join(folder, ".."));
 }
 
 /** Another cull may have removed the folder with its last file. */

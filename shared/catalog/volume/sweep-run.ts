@@ -1,6 +1,6 @@
 import * as file from "./files.ts";
 import { dirname, join } from "node:path";
-import { parseArchiveName } from "../archive-name.ts";
+import { parseArchiveName, TIERS } from "../archive-name.ts";
 import { parseManifest, type BackupManifest } from "../manifest.ts";
 import { isSame } from "../digest.ts";
 import { readDigest } from "./file-digest.ts";
@@ -39,11 +39,24 @@ async function sweepRecord(files: Files, folder: string, run: string): Promise<v
   }
 }
 
+/** All folders in which backups may lie. */
 async function dayFolders(files: Files, backupDir: string): Promise<readonly string[]> {
-  const entries = await files.readdir(backupDir, { withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isDirectory() && isDate(entry.name))
-    .map(({ name }) => join(backupDir, name));
+  const tiers = (await foldersIn(files, backupDir)).filter((name) => TIERS.has(name));
+  const days: string[] = [];
+  for (const parent of ["", ...tiers]) {
+    const names = await foldersIn(files, join(backupDir, parent)).catch((error: unknown) => {
+      // What another user keeps to itself, or a cull has removed meanwhile, holds nothing that this one left.
+      if (parent !== "" && ["EACCES", "EPERM", "ENOENT"].includes(file.readCode(error))) return [];
+      throw error;
+    });
+    days.push(...names.filter(isDate).map((name) => join(backupDir, parent, name)));
+  }
+  return days;
+}
+
+async function foldersIn(files: Files, path: string): Promise<string[]> {
+  const entries = await files.readdir(path, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 /** A manifest that still has its temporary name completes nothing. What it was to complete is known by its hash. */

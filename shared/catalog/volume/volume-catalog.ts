@@ -7,8 +7,9 @@ import { lookTogether } from "../../waiting.ts";
 import { serialiseManifest, withMarks, type BackupManifest } from "../manifest.ts";
 import { adoptLegacy } from "../legacy/adopt-legacy.ts";
 import { changing, type AssertHeld } from "./change-lock.ts";
+import type { KnownServer } from "../legacy/decide-database.ts";
 import { listVolume, readBackup, Vanished } from "./list-volume.ts";
-import { notFound, openArchive, piecesOf } from "./open-regular.ts";
+import { isPlainFolder, notFound, openArchive, piecesOf } from "./open-regular.ts";
 import type { PrintArchive } from "../legacy/read-legacy.ts";
 import { finishRemoval, removeBackup } from "./remove-backup.ts";
 import { stageArchive } from "../staging/stage-archive.ts";
@@ -18,14 +19,21 @@ import * as file from "./files.ts";
 import { listLeftovers, sweepRun } from "./sweep-run.ts";
 import type { Files } from "./files.ts";
 
-/** The catalog on a mounted volume: the primary one. Only what adopts has to `print` archives. */
+type Reading = {
+  /** By which files of backup-container are told apart. */
+  readonly known?: KnownServer;
+  /** Only what adopts has to print archives. */
+  readonly print?: PrintArchive;
+};
+
+/** The catalog on a mounted volume: the primary one. */
 export function volumeCatalog(
   backupDir: string,
   files: Files = promises,
-  print?: PrintArchive,
+  { known = { databases: [] }, print }: Reading = {},
 ): VolumeCatalog {
   return {
-    list: lookTogether((signal) => listVolume(files, backupDir, signal)),
+    list: lookTogether((signal) => listVolume(files, backupDir, known, signal)),
     find: (name) => find(files, backupDir, name),
     stage: (draft, archive, signal) => stageArchive(files, backupDir, draft, { archive, signal }),
     stageWritten: (draft, writer, signal) => stageWritten(files, backupDir, draft, { writer, signal }),
@@ -45,8 +53,7 @@ export function volumeCatalog(
 
 async function find(files: Files, backupDir: string, name: ArchiveName): Promise<Backup | undefined> {
   const parts = parseArchiveName(name);
-  const folder = parts && (await file.lookAt(files, join(backupDir, parts.date)));
-  if (parts === undefined || folder?.isDirectory() !== true) return undefined;
+  if (parts === undefined || !(await isPlainFolder(files, backupDir, parts.folder))) return undefined;
   try {
     const found = await readBackup(files, backupDir, parts);
     return "backup" in found ? found.backup : undefined;

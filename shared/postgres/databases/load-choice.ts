@@ -19,6 +19,8 @@ export type LoadRequest = {
   /** Verified to its end. */
   readonly file: { readonly fd: number; bytes(): AsyncIterable<Uint8Array> };
   readonly format: ArchiveFormat;
+  /** Where a file of SQL holds what is not to be loaded. */
+  readonly loadedBytes?: number | undefined;
   /** What the sessions that load work under; see `settingsOfLoad` of the server. */
   readonly settings: Settings;
   /** Connections of pg_restore. */

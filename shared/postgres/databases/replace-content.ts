@@ -7,6 +7,7 @@ import { DormouseError } from "../../errors.ts";
 import { chosen, entryLists, usingList, type UsedList } from "../archive-list.ts";
 import { INHERITED, type RunningTool } from "../process/child-process.ts";
 import { startLoad, type Loader } from "../load-tool.ts";
+import { withoutStatistics } from "../pg-restore.ts";
 import { PSQL } from "../psql.ts";
 import { WIPE } from "./wipe.ts";
 
@@ -81,6 +82,7 @@ function startScript(
         "--exit-on-error",
         "--no-subscriptions",
         "--enable-row-security",
+        ...withoutStatistics(loader),
         ...chosen(choice),
         ...usingList(list),
         "--file=-",

@@ -2,7 +2,7 @@ import pg from "pg";
 import { DormouseError } from "../../errors.ts";
 import { findClientTools, type ToolPlace } from "../client-tools.ts";
 import { withSession, type ConnectionSettings } from "../session/connection.ts";
-import { analyzeAll } from "../load/analyze.ts";
+import { analyzeLacking } from "../load/analyze.ts";
 import { chooseJobs, readLoadRoom, type LoadJobs, type LoadSize } from "../load/load-jobs.ts";
 import { countRows } from "./count-rows.ts";
 import { copyProperties, createLike, type Likeness } from "../properties/read-properties.ts";
@@ -177,7 +177,7 @@ function asked(session: Session) {
 function fromInside(sessionIn: (database: string) => Session) {
   return {
     analyze: (database: string, signal: AbortSignal) =>
-      analyzeAll((work) => sessionIn(database)("ANALYZE", signal, work)),
+      analyzeLacking((work) => sessionIn(database)("ANALYZE", signal, work)),
     /** The rows of each of these tables as the database has them now; a table that is not there is left out. */
     countRows: (database: string, tables: readonly Omit<TableRows, "rows">[], signal: AbortSignal) =>
       countRows((work) => sessionIn(database)("count of rows", signal, work), tables),

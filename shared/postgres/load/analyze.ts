@@ -1,17 +1,41 @@
 import { workThrough, type Session } from "./work-through.ts";
 
 /**
- * What ANALYZE without a name looks at, the largest first, so that no session is left alone with it in the end. A
- * partitioned table takes its partitions along.
+ * Relations of which a column, or an expression of an index, has no statistics. Those that an archive brings along are there
+ * already, but no archive has extended ones. Of what this role may not read it cannot know, and has it analyzed.
  */
-const RELATIONS = `SELECT c.oid::regclass::text AS name FROM pg_class c
+const LACKING = `SELECT DISTINCT c.oid
+  FROM pg_class c
+    CROSS JOIN (VALUES (false), (true)) kind (inherited)
+    CROSS JOIN LATERAL (
+      SELECT c.oid AS relid, NULL::int2vector AS keys
+      UNION ALL SELECT indexrelid, indkey FROM pg_index WHERE indrelid = c.oid AND indexprs IS NOT NULL
+    ) part
+    JOIN pg_class p ON p.oid = part.relid
+    JOIN pg_namespace n ON n.oid = p.relnamespace
+    JOIN pg_attribute a ON a.attrelid = p.oid AND a.attnum > 0 AND NOT a.attisdropped
+      AND a.attgenerated <> 'v' AND a.attstattarget IS DISTINCT FROM 0
+      AND (part.keys IS NULL OR part.keys[a.attnum - 1] = 0)
+  WHERE c.relkind IN ('r', 'm', 'p')
+    AND CASE WHEN kind.inherited THEN part.keys IS NULL AND c.relhassubclass ELSE c.relkind <> 'p' END
+    AND (n.nspname = 'pg_catalog' OR EXISTS (SELECT FROM pg_statistic_ext WHERE stxrelid = c.oid) OR NOT EXISTS (
+      SELECT FROM pg_stats s WHERE s.schemaname = n.nspname AND s.tablename = p.relname
+        AND s.attname = a.attname AND s.inherited = kind.inherited))`;
+
+/**
+ * What ANALYZE without a name looks at, as far as it lacks statistics, the largest first, so that no session is left alone
+ * with it in the end. A partitioned table takes its partitions along.
+ */
+const RELATIONS = `WITH lacking AS MATERIALIZED (${LACKING})
+  SELECT c.oid::regclass::text AS name FROM pg_class c
   WHERE c.relkind IN ('r', 'm', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+    AND EXISTS (SELECT FROM lacking l WHERE l.oid = c.oid OR l.oid IN (SELECT relid FROM pg_partition_tree(c.oid)))
   ORDER BY CASE c.relkind
     WHEN 'p' THEN (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)) ELSE pg_relation_size(c.oid)
   END DESC NULLS LAST, name`;
 
-/** Statistics for all of a database. */
-export async function analyzeAll(session: Session): Promise<void> {
+/** Makes the statistics that a database lacks which was just loaded. */
+export async function analyzeLacking(session: Session): Promise<void> {
   const { rows } = await session((client) => client.query<{ name: string }>(RELATIONS));
   await workThrough(session, rows, async (client, { name }) => void (await client.query(`ANALYZE ${name}`)));
 }

@@ -25,10 +25,12 @@ export type PlainDump = ScriptValues & {
   readonly tables: readonly TableValues[];
   readonly largeObjects: number;
   readonly plainBytes: number;
+  /** Where the dump of the database ends, if that of the server's roles follows it, as in a file of backup-container. */
+  readonly rolesFrom?: number | undefined;
   /**
    * Whether the dump ends as pg_dump ends one: with its closing comment, behind it nothing but the `\unrestrict` of
-   * the key that its `\restrict` named. psql takes the end of a file as the end of its COPY data, so nothing else
-   * tells a whole dump from one cut short.
+   * the key that its `\restrict` named, or all that pg_dumpall writes of the roles. psql takes the end of a file as the end
+   * of its COPY data, so nothing else tells a whole dump from one cut short.
    */
   readonly isComplete: boolean;
   /** Backslash commands other than those two: psql would run them. The first twenty. */
@@ -39,7 +41,10 @@ export type PlainDump = ScriptValues & {
   readonly makes: ScriptMakes;
 };
 
-const TRAILER = "PostgreSQL database dump complete";
+/** As pg_dump ends the dump of a database, and as pg_dumpall begins and ends that of a server's roles. */
+const DATABASE_END = "PostgreSQL database dump complete";
+const ROLES_BEGIN = "PostgreSQL database cluster dump";
+const ROLES_END = "PostgreSQL database cluster dump complete";
 const OPEN_LARGE_OBJECT = /^SELECT\s+(?:pg_catalog\.)?lo_open\(/i;
 const MAX_META_COMMANDS = 20;
 
@@ -65,12 +70,13 @@ export function plainDumpScanner(columnsOf: ColumnsOf = () => undefined): {
 
   return {
     push(chunk) {
+      notes.beginAt(plainBytes);
       plainBytes += chunk.length;
       encoding.push(chunk);
       for (let at = 0; at < chunk.length;) at = data.isOpen() ? data.read(chunk, at) : script.scan(chunk, at);
     },
     end() {
-      const isComplete = !data.isOpen() && script.isAtRest() && notes.hasTrailer();
+      const isComplete = !data.isOpen() && script.isAtRest() && notes.isWhole();
       return { ...notes.found(), tables: data.tables, plainBytes, isComplete };
     },
   };
@@ -111,20 +117,26 @@ function dumpSummary(readName: ReadsName, targets: CopyTargets) {
   const makes = scriptMakes(readName);
   const values = scriptValues();
   const commands = psqlCommands();
+  const parts = dumpParts();
   let largeObjects = 0;
-  let hasTrailer = false;
+  let chunkAt = 0;
 
   const listener: Omit<ScriptListener, "lineEnd"> = {
     statement(text) {
-      hasTrailer = false;
+      parts.statement();
+      if (parts.isOfRoles()) return;
       if (OPEN_LARGE_OBJECT.test(text)) largeObjects++;
       for (const each of [targets, needs, makes, values]) each.statement(text);
     },
-    literal: (statement, piece) => values.literal(statement, piece),
-    comment(text) {
-      if (text === TRAILER) hasTrailer = true;
+    literal(statement, piece) {
+      if (!parts.isOfRoles()) values.literal(statement, piece);
     },
-    metaCommand: (text) => commands.add(text),
+    comment: (text, end) => parts.comment(text, chunkAt + end),
+    metaCommand(text, end) {
+      parts.metaCommand(chunkAt + end);
+      // What is not loaded is not run.
+      if (!parts.isOfRoles()) commands.add(text);
+    },
   };
   return {
     ...listener,
@@ -132,10 +144,45 @@ function dumpSummary(readName: ReadsName, targets: CopyTargets) {
       ...values.values(),
       metaCommands: commands.others,
       largeObjects,
+      rolesFrom: parts.rolesFrom(),
       needs: needs.needs(),
       makes: makes.makes(),
     }),
-    hasTrailer: () => hasTrailer && commands.isUnrestricted(),
+    /** Where in the dump the bytes begin that are scanned next. */
+    beginAt(bytes: number): void {
+      chunkAt = bytes;
+    },
+    isWhole: () => parts.areWhole() && commands.isUnrestricted(),
+  };
+}
+
+/**
+ * Which part of a file a scanner is at: the dump of a database, and behind its end perhaps one of roles, as
+ * backup-container appends it. Nothing of the second is loaded.
+ */
+function dumpParts() {
+  let at: "database" | "end" | "roles" | "roles_end" = "database";
+  let endsAt = 0;
+  let rolesFrom: number | undefined;
+  return {
+    statement(): void {
+      if (at === "end") at = "database";
+      // Something else follows, of which nothing is known.
+      if (at === "roles_end") at = "roles";
+    },
+    comment(text: string, end: number): void {
+      const isEnded = at === "end";
+      if (isEnded && text === ROLES_BEGIN) [at, rolesFrom] = ["roles", endsAt];
+      else if ((isEnded || at === "database") && text === DATABASE_END) [at, endsAt] = ["end", end + 1];
+      else if (at === "roles" && text === ROLES_END) at = "roles_end";
+    },
+    /** `\unrestrict` belongs to what it ends. */
+    metaCommand(end: number): void {
+      if (at === "end") endsAt = end + 1;
+    },
+    isOfRoles: () => rolesFrom !== undefined,
+    rolesFrom: () => rolesFrom,
+    areWhole: () => at === "end" || at === "roles_end",
   };
 }
 

@@ -8,12 +8,14 @@ const LOOKED_AT_BYTES = 4096;
 
 /**
  * A script behind a `\restrict` of our own, whose key is known to this process alone: psql itself then runs none of the commands in it,
- * however well they are hidden from a reader. The pair that pg_dump wrote would not be understood within, and is left out.
+ * however well they are hidden from a reader. The pair that pg_dump wrote would not be understood within, and is left out, and so
+ * is all that follows the first `bytes`.
  */
-export function restricted(): Transform {
+export function restricted(bytes = Infinity): Transform {
   const opening = `\\restrict ${randomBytes(24).toString("hex")}\n`;
   let kept: Buffer = Buffer.alloc(0);
   let hasBegun = false;
+  let left = bytes;
 
   function begin(head: Buffer): Buffer {
     hasBegun = true;
@@ -23,7 +25,9 @@ export function restricted(): Transform {
 
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      kept = Buffer.concat([kept, chunk]);
+      const taken = chunk.subarray(0, left);
+      left -= taken.length;
+      kept = Buffer.concat([kept, taken]);
       if (!hasBegun && kept.length >= LOOKED_AT_BYTES) kept = begin(kept);
       const at = hasBegun ? Math.max(0, kept.length - LOOKED_AT_BYTES) : 0;
       if (at > 0) this.push(kept.subarray(0, at));

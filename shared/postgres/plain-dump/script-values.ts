@@ -14,9 +14,9 @@ export type ScriptValues = {
 const OF_LARGE_OBJECT = /^SELECT pg_catalog\.(?:lo_open|lowrite)\(/;
 const LARGE_OBJECT_END = /^SELECT pg_catalog\.lo_close\(/;
 const OF_SEQUENCE = /^SELECT pg_catalog\.setval\(/;
-/** Rows, values, the session's settings, and large objects with their owners: no part of a schema. */
+/** Rows, values, statistics, the session's settings, and large objects with their owners: no part of a schema. */
 const NO_SCHEMA =
-  /^(?:COPY|SELECT pg_catalog\.|SET|BEGIN|COMMIT|(?:ALTER|COMMENT ON|GRANT [A-Z, ]+ ON|REVOKE [A-Z, ]+ ON) LARGE OBJECT)\b/;
+  /^(?:COPY|SELECT (?:\* FROM )?pg_catalog\.|SET|BEGIN|COMMIT|(?:ALTER|COMMENT ON|GRANT [A-Z, ]+ ON|REVOKE [A-Z, ]+ ON) LARGE OBJECT)\b/;
 const NEWLINE = Buffer.from("\n");
 
 /**

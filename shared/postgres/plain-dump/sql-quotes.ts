@@ -12,10 +12,10 @@ export type Opening = {
 };
 
 export type ScriptEvents = {
-  /** A line comment without its dashes. */
-  readonly comment: (text: string) => void;
+  /** A line comment without its dashes, and where in the bytes that are scanned its line ends. */
+  readonly comment: (text: string, end: number) => void;
   /** A backslash outside every quote: psql runs it, wherever it stands on its line. */
-  readonly metaCommand: (text: string) => void;
+  readonly metaCommand: (text: string, end: number) => void;
   /** A piece of a literal or of a dollar quote, the last one with what closes it, and its statement so far. */
   readonly literal: (statement: string, piece: Uint8Array) => void;
 };
@@ -86,13 +86,13 @@ function identifier(statement: string): Opening {
 }
 
 /** Ends before the newline, which belongs to the script around it. */
-function note(statement: string, tell: (text: string) => void): Opening {
+function note(statement: string, tell: (text: string, end: number) => void): Opening {
   let text = "";
   const skip: Skip = (bytes, from) => {
     const end = bytes.indexOf(0x0a, from);
     text += latin1(bytes, from, end === -1 ? bytes.length : end, MAX_NOTE_LENGTH - text.length);
     if (end === -1) return NOT_YET;
-    tell(text.trim());
+    tell(text.trim(), end);
     return end;
   };
   return { statement, skip, closed: () => "" };

@@ -11,7 +11,7 @@ const start = (path: string) =>
   startFunction("cull", cullEnvironment(path, { NUM_BACKUPS: "2", STALE_HOURS: "1" }));
 
 describe("a database that is gone", () => {
-  it("is stale until it is retired with a reason, and its newest backups stay", async () => {
+  it("is stale until it is retired with a reason, and its newest backups stay on that day", async () => {
     await using volume = await temporaryVolume();
     const backups = await fillVolume(volume.path, 4);
     const database = backups[0]?.database ?? "";
@@ -41,6 +41,30 @@ describe("a database that is gone", () => {
       findings.filter(({ check }) => check === "backups").map(({ state }) => state),
       ["good"],
     );
+  });
+
+  it("loses its backups once the counts would have let them go, but for a pinned one, and no other database does", async () => {
+    await using volume = await temporaryVolume();
+    const pin = { at: "2026-11-22T02:00:00Z", by: "ada" };
+    const backups = await fillVolume(volume.path, 4, (index) => (index === 1 ? { pin } : {}));
+    await fillVolume(volume.path, 2, () => ({ database: "hets2" }));
+    const [last] = backups.toReversed();
+    const day = new Date((last?.startedAt.getTime() ?? 0) + 86_400_000);
+    await using culler = await start(volume.path);
+
+    await writeRetirement(volume.path, "hets", day.toISOString());
+
+    const { removed, databases } = await cull(culler);
+    assert.deepEqual(
+      removed.map(({ name }) => name),
+      backups.filter(({ manifest }) => manifest.pin === undefined).map(({ name }) => name),
+    );
+    assert.match(removed[0]?.reason ?? "", /as if there had been one each night since/);
+    const kept = databases.map(({ database, keep }) => [database, keep.length]);
+    assert.deepEqual(kept, [
+      ["hets", 1],
+      ["hets2", 2],
+    ]);
   });
 
   it("is missed again once there was a backup of it after that", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type pg from "pg";
-import { analyzeAll } from "../../../shared/postgres/load/analyze.ts";
+import { analyzeLacking } from "../../../shared/postgres/load/analyze.ts";
 import { sharedServer } from "../../support/postgres.ts";
 
 describe("ANALYZE by several sessions", () => {
@@ -35,7 +35,7 @@ describe("ANALYZE by several sessions", () => {
         }
       };
 
-      await analyzeAll(session);
+      await analyzeLacking(session);
 
       const { rows } = await server.query(
         database,
