@@ -49,12 +49,13 @@ async function sweepAll(deps: SweepDependencies, context: RunContext): Promise<S
   const known = await knownDatabases(deps, run, context.signal);
   let listed = await listAtFirst(deps, known, context);
   const done = new Map(sweptIn(run).map((swept) => [swept.database, swept]));
+  const left = await partsOf(context, deps.runs);
   await step(LISTED, { databases: inTurn(listed.wanted, known) });
   for (;;) {
     context.signal.throwIfAborted();
     const [database] = inTurn(listed.wanted, known).filter((each) => !done.has(each));
     if (database === undefined) break;
-    const swept = await sweepOne(deps, context, database);
+    const swept = await sweepOne(deps, context, { database, left: left.get(database) });
     done.set(database, swept);
     await step("problem" in swept ? SWEPT.failed : SWEPT.taken, { ...swept });
     // Hours may have gone by: what is new is taken, and what is gone is not asked for.
@@ -63,10 +64,14 @@ async function sweepAll(deps: SweepDependencies, context: RunContext): Promise<S
   return finish(deps, context, { done: [...done.values()], known, listed });
 }
 
-async function sweepOne(deps: SweepDependencies, context: RunContext, database: string): Promise<Swept> {
+/** One database of a sweep, with the run of it that an earlier process has left. */
+type Part = { readonly database: string; readonly left: Run | undefined };
+
+async function sweepOne(deps: SweepDependencies, context: RunContext, part: Part): Promise<Swept> {
   const { signal, progress } = context;
+  const { database } = part;
   try {
-    const started = await startPart(deps, context, database);
+    const started = await startPart(deps, context, part);
     if (!("finished" in started)) return ended(database, started);
     const unsubscribe = started.subscribe(({ step, detail }) =>
       progress({ database, ...(step === "progress" ? {} : { step }), ...detail }),
@@ -85,32 +90,36 @@ async function sweepOne(deps: SweepDependencies, context: RunContext, database: 
 /** The run of one database for this sweep; one that an earlier process has left is resumed, or is over. */
 async function startPart(
   { runs, inPod, work, log }: SweepDependencies,
-  context: RunContext,
-  database: string,
+  { run }: RunContext,
+  { database, left }: Part,
 ): Promise<StartedRun | Run> {
-  const { run } = context;
   const request = { ...run.request, sweep: run.id };
   const { kind, trigger, caller } = run;
   const wanted = { kind, database, trigger, request, caller, ...traceHeaders() };
-  const left = await partOf(context, runs, database);
   if (left === undefined) return inPod.start(wanted, work, { atMost: Infinity });
-  if (!isUnfinished(left)) return (await runs.find(left.id)) ?? left;
-  const next = await takeUp({ runs, log, failureOf }, left);
+  // Hours may have gone by since all records were read.
+  const now = (await runs.find(left.id)) ?? left;
+  if (!isUnfinished(now)) return now;
+  const next = await takeUp({ runs, log, failureOf }, now);
   if (isUnfinished(next)) return inPod.resumeRun(next, work);
   await inPod.tellUntold(run.kind, (each) => each === database);
   return next;
 }
 
-/** What an earlier process left of this sweep. One that ended before the sweep was begun again is begun again with it. */
-async function partOf(
+/**
+ * What an earlier process left of this sweep, read once for all databases. What ended before the sweep was begun again is begun
+ * again with it.
+ */
+async function partsOf(
   { run: sweep, isResumed }: RunContext,
   runs: SweepDependencies["runs"],
-  database: string,
-) {
+): Promise<ReadonlyMap<string, Run>> {
   const isLeft = (run: Run) => isUnfinished(run) || (isResumed && run.updatedAt >= sweep.acceptedAt);
-  return (await runs.all(sweep.kind)).find(
-    (run) => run.database === database && run.request["sweep"] === sweep.id && isLeft(run),
+  const parts = (await runs.all(sweep.kind)).filter(
+    (run) => run.request["sweep"] === sweep.id && isLeft(run),
   );
+  // Oldest first: of two, the older one is kept.
+  return new Map(parts.toReversed().map((run) => [run.database, run]));
 }
 
 function ended(database: string, { id: run, problem, result }: Run): Swept {
