@@ -3,7 +3,7 @@ import { servePage } from "./commands/console.ts";
 import { backup, type BackupOptions } from "./commands/backup.ts";
 import { cull, type CullOptions } from "./commands/cull.ts";
 import { diff } from "./commands/diff.ts";
-import { doctor } from "./commands/doctor.ts";
+import { doctor, type DoctorOptions } from "./commands/doctor.ts";
 import { list } from "./commands/list.ts";
 import { mark } from "./commands/marks.ts";
 import { plan, rehearse, restore, undo, type RestoreOptions } from "./commands/restore.ts";
@@ -93,9 +93,10 @@ function looking(program: Command, doing: Doing): void {
     .action((id: string, options: { follow?: true }) => doing((session) => run(session, id, options)));
   program
     .command("doctor")
+    .option("-k, --kustomize <folder>", "what the folder would install, before it is applied")
     .option("--send", "send a test message to each chat, mailbox, monitor and Pushgateway")
-    .description("what is at fault with what the functions need")
-    .action((options: { send?: true }) => doing((session) => doctor(session, options)));
+    .description("what is at fault in the namespace, and with what the functions need")
+    .action((options: DoctorOptions) => doing((session) => doctor(session, options)));
   program
     .command("console")
     .option("--no-browser", "print the address, and open no browser")

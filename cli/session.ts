@@ -1,3 +1,4 @@
+import type { ClusterReport } from "./doctor/seen.ts";
 import { wrongUsage } from "./failure.ts";
 import type { Output } from "./output.ts";
 import { remoteOf, requestsOf, type Remote, type Request, type Way } from "./remote/client.ts";
@@ -14,6 +15,8 @@ export type Ways = AsyncDisposable & {
   readonly options: string;
   /** When pings come to the functions, where that can be seen. */
   readonly schedules?: () => Promise<readonly Schedule[] | undefined>;
+  /** What is at fault in the cluster, or would be once a folder was applied. */
+  readonly examine?: (folder?: string) => Promise<ClusterReport>;
 };
 
 export type Schedule = {

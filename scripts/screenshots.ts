@@ -1,10 +1,13 @@
-// Makes the pictures of the console in docs/: a database with a month of backups, as three people see it.
+// Makes what the pages show of the program: the pictures of the console in docs/, of a database with a month of backups, as
+// three people see it; and the session of a terminal in the README.
 // Usage: npm run screenshots
+import { readFile, writeFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
 import { lackOfBrowser, startBrowser } from "../test/support/browser.ts";
 import { addNights, setConsoleStage } from "../test/support/console-stage.ts";
 import { startConsole } from "../test/support/console.ts";
 import { startPostgres } from "../test/support/postgres.ts";
+import { recordSession } from "../test/support/recorded-session.ts";
 
 type Shot = {
   readonly name: string;
@@ -31,7 +34,18 @@ async function showPlan(page: Page): Promise<void> {
   await page.getByRole("dialog").getByRole("textbox").fill("het");
 }
 
+async function writeSession(): Promise<void> {
+  const readme = await readFile("README.md", "utf8");
+  const session = await recordSession();
+  await writeFile(
+    "README.md",
+    readme.replace(/(?<=```text\n)\$ kubectl dormouse[^`]*(?=\n```)/, () => session),
+  );
+  console.log("README.md");
+}
+
 async function main(): Promise<void> {
+  await writeSession();
   const lack = await lackOfBrowser();
   if (lack !== undefined) throw new Error(lack);
   await using server = await startPostgres();

@@ -6,6 +6,8 @@ import type { Session } from "../session.ts";
 /** Serves the page until Ctrl-C, or until the page ends it. */
 export async function servePage(session: Session, { browser }: { readonly browser: boolean }): Promise<Exit> {
   const { output } = session;
+  // Where there are no functions, it ends here and not on the page.
+  await session.ways.known();
   const { pageFiles } = await import("../console/page-files.ts");
   const interrupted = signalled();
   await using server = await serveConsole(session, await pageFiles(), (address) =>

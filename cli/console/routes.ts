@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { examine } from "../commands/doctor.ts";
 import { overview } from "../commands/status.ts";
+import { examine } from "../doctor/examine.ts";
 import { executeRun, followRun } from "../remote/follow.ts";
 import type { Session } from "../session.ts";
 import { FUNCTIONS, type FunctionName } from "../wire.ts";

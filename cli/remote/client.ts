@@ -27,7 +27,7 @@ export type Remote = {
   /** The answer, whatever its status. Throws `Failure` with the code `unreachable` where there is none. */
   request(method: "GET" | "POST", path: string, asked?: Asked): Promise<http.IncomingMessage>;
   /** Throws `Failure` for an answer that says no. */
-  get<Answer>(path: string): Promise<Answer>;
+  get<Answer>(path: string, signal?: AbortSignal): Promise<Answer>;
   post<Answer>(body: unknown, path?: string): Promise<Answer>;
 };
 
@@ -65,15 +65,16 @@ export function requestsOf(name: FunctionName, way: Way): Request {
 }
 
 export function remoteOf(name: FunctionName, request: Request): Remote {
-  const ask = async <Answer>(method: "GET" | "POST", path: string, body?: unknown): Promise<Answer> => {
-    const answer = await request(method, path, { body, signal: AbortSignal.timeout(ANSWER_MS) });
-    return read<Answer>(name, answer);
-  };
   return {
     name,
     request,
-    get: (path) => ask("GET", path),
-    post: (body, path = "/") => ask("POST", path, body),
+    async get(path, signal) {
+      const signals = [AbortSignal.timeout(ANSWER_MS), ...(signal === undefined ? [] : [signal])];
+      return read(name, await request("GET", path, { signal: AbortSignal.any(signals) }));
+    },
+    async post(body, path = "/") {
+      return read(name, await request("POST", path, { body, signal: AbortSignal.timeout(ANSWER_MS) }));
+    },
   };
 }
 

@@ -111,7 +111,7 @@ function parsed(text: string): Line | undefined {
 async function endOf<Result>(remote: Remote, heard: Heard, watcher: Watcher): Promise<Result> {
   let silentSince: number | undefined;
   for (;;) {
-    const run = await remote.get<Run>(`/runs/${heard.run}`).catch((error: unknown) => {
+    const run = await remote.get<Run>(`/runs/${heard.run}`, watcher.signal).catch((error: unknown) => {
       silentSince ??= Date.now();
       if (!isBroken(error) || Date.now() - silentSince > GIVE_UP_MS) throw error;
       return undefined;

@@ -86,7 +86,7 @@ export function readProgress({ detail = {} }: Step): Progress {
 
 const BAR = 24;
 
-/** `loading hets [#####   ] 1.2 GiB of about 4.0 GiB, 30 MiB/s, 1 min 35 s left` */
+/** `loading hets [#####   ] 1.2 GiB of about 4.0 GiB, 30.0 MiB/s, 1 min 35 s left` */
 export function progressText(step: Step): string {
   const { what, bytes, expectedBytes, bytesPerSecond, remainingMs } = readProgress(step);
   const rate = `${bytesText(bytesPerSecond)}/s`;

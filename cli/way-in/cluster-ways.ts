@@ -17,20 +17,26 @@ export async function clusterWays(
   givenToken: (() => Promise<string>) | undefined,
 ): Promise<Ways> {
   const cluster = openCluster(options);
-  const services = await findServices(cluster);
+  let found: ReturnType<typeof findServices> | undefined;
+  const services = () => (found ??= findServices(cluster));
+  const named = optionsOf(options, cluster);
   const token = givenToken ?? tokensOf(cluster, options.serviceAccount);
   const relay = relayFor(cluster, services, output);
   const stopRemoving = onSignals(relay.remove);
   return {
     async to(name) {
-      const found = services.get(name);
-      if (found === undefined) throw missing(name, cluster.namespace);
-      if (found.address.protocol === "https:") throw encrypted(found);
-      return { base: found.address, token, connect: relay.connect, sleeps: true };
+      const service = (await services()).get(name);
+      if (service === undefined) throw missing(name, cluster.namespace);
+      if (service.address.protocol === "https:") throw encrypted(service);
+      return { base: service.address, token, connect: relay.connect, sleeps: true };
     },
-    known: async () => [...services.keys()],
-    schedules: () => findSchedules(cluster, services),
-    options: optionsOf(options, cluster),
+    known: async () => [...(await services()).keys()],
+    schedules: async () => findSchedules(cluster, await services()),
+    async examine(folder) {
+      const { examineCluster, examineFolder } = await import("../doctor/cluster-checks.ts");
+      return folder === undefined ? examineCluster(cluster) : examineFolder(cluster, folder, named);
+    },
+    options: named.map((word) => ` ${word}`).join(""),
     async [Symbol.asyncDispose]() {
       stopRemoving();
       await relay.remove();
@@ -42,10 +48,11 @@ export async function clusterWays(
  * One relay for all three: their addresses lead to the same ingress, which tells them by their Host. It is made when it is
  * first needed, and anew when its time was over.
  */
-function relayFor(cluster: Cluster, services: ReadonlyMap<string, Found>, output: Output) {
+function relayFor(cluster: Cluster, services: () => ReturnType<typeof findServices>, output: Output) {
   let pod: Promise<string> | undefined;
-  const owner = services.get("restore") ?? [...services.values()][0];
-  const start = () => {
+  const start = async () => {
+    const found = await services();
+    const owner = found.get("restore") ?? [...found.values()][0];
     if (owner === undefined) throw missing("restore", cluster.namespace);
     output.note(output.style("dim", `making a way into the namespace ${cluster.namespace}`));
     return startRelay(cluster, owner);
@@ -64,7 +71,15 @@ function relayFor(cluster: Cluster, services: ReadonlyMap<string, Found>, output
     remove: async (): Promise<void> => {
       const name = await pod?.catch(() => undefined);
       pod = undefined;
-      if (name !== undefined) await removeRelay(cluster, name);
+      if (name === undefined) return;
+      try {
+        await removeRelay(cluster, name);
+      } catch (error) {
+        // What was asked for is done all the same.
+        if (!(error instanceof Failure)) throw error;
+        output.complain(`the pod ${name} stays until its time is over: ${error.message}`);
+        if (error.hint !== undefined) output.complain(error.hint);
+      }
     },
   };
 }
@@ -79,13 +94,13 @@ function onSignals(remove: () => Promise<void>): () => void {
   return () => void process.off("SIGINT", end).off("SIGTERM", end);
 }
 
-function optionsOf({ context, kubeconfig }: GlobalOptions, { namespace }: Cluster): string {
-  const given = [
+/** As kubectl takes them as well. */
+function optionsOf({ context, kubeconfig }: GlobalOptions, { namespace }: Cluster): readonly string[] {
+  return [
     ["-n", namespace],
-    ["--context", context],
-    ["--kubeconfig", kubeconfig],
-  ];
-  return given.map(([option, value]) => (value === undefined ? "" : ` ${option} ${value}`)).join("");
+    ...(context === undefined ? [] : [["--context", context]]),
+    ...(kubeconfig === undefined ? [] : [["--kubeconfig", kubeconfig]]),
+  ].flat();
 }
 
 function missing(name: string, namespace: string): Failure {

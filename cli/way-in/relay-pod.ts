@@ -1,7 +1,8 @@
 import type { V1Pod, V1PodStatus } from "@kubernetes/client-node";
 import { setTimeout as pause } from "node:timers/promises";
 import { Failure } from "../failure.ts";
-import { asking, readStatus, type Cluster, type Rule } from "./cluster.ts";
+import { asking, type Cluster, type Rule } from "./cluster.ts";
+import { unlessMissing } from "./objects.ts";
 import type { Found } from "./services.ts";
 
 /** A pod that stays, since this program was killed, ends by itself. */
@@ -30,13 +31,10 @@ export async function startRelay(cluster: Cluster, owner: Found): Promise<string
 }
 
 export async function removeRelay(cluster: Cluster, name: string): Promise<void> {
-  await asking(cluster, PODS("delete"), async () => {
-    await cluster.core
-      .deleteNamespacedPod({ name, namespace: cluster.namespace, gracePeriodSeconds: 0 })
-      .catch((error: unknown) => {
-        if (readStatus(error) !== 404) throw error;
-      });
-  });
+  const { core, namespace } = cluster;
+  await asking(cluster, PODS("delete"), () =>
+    unlessMissing(core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: 0 })),
+  );
 }
 
 /** Passes the restricted Pod Security Standard; no label of it is one that a Service or a workload selects. */

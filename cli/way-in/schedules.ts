@@ -1,10 +1,11 @@
 import { Failure } from "../failure.ts";
 import type { Schedule } from "../session.ts";
 import type { FunctionName } from "../wire.ts";
-import { asking, type Cluster } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import { listObjects } from "./objects.ts";
 import type { Found } from "./services.ts";
 
-const GROUP = "sources.knative.dev";
+const PINGS = { group: "sources.knative.dev", version: "v1", plural: "pingsources" };
 
 type PingSource = {
   readonly spec: {
@@ -19,13 +20,9 @@ export async function findSchedules(
   cluster: Cluster,
   services: ReadonlyMap<FunctionName, Found>,
 ): Promise<readonly Schedule[] | undefined> {
-  const { custom, namespace } = cluster;
-  const request = { group: GROUP, version: "v1", namespace, plural: "pingsources" };
   try {
-    const answer = (await asking(cluster, { group: GROUP, resource: "pingsources", verb: "list" }, () =>
-      custom.listNamespacedCustomObject(request),
-    )) as { readonly items: readonly PingSource[] };
-    return answer.items.flatMap(({ spec: { schedule: cron, timezone, sink } }) =>
+    const pings = await listObjects<PingSource>(cluster, PINGS);
+    return pings.flatMap(({ spec: { schedule: cron, timezone, sink } }) =>
       [...services].filter(([, { name }]) => name === sink.ref?.name).map(([to]) => ({ to, cron, timezone })),
     );
   } catch (error) {

@@ -1,8 +1,11 @@
 import { Failure } from "../failure.ts";
 import { FUNCTIONS, type FunctionName } from "../wire.ts";
-import { asking, type Cluster } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import { listObjects } from "./objects.ts";
 
-const GROUP = "serving.knative.dev";
+export const SERVICES = { group: "serving.knative.dev", version: "v1", plural: "services" } as const;
+/** A kustomization may call them otherwise. */
+export const OURS = "app.kubernetes.io/part-of=dormouse";
 
 /** A function as Knative has it. */
 export type Found = {
@@ -13,32 +16,37 @@ export type Found = {
   readonly pullSecrets: readonly { readonly name?: string }[];
 };
 
-type Service = {
+export type Conditions = {
+  readonly conditions?: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly message?: string;
+  }[];
+};
+
+export type Service = {
+  readonly apiVersion: string;
+  readonly kind: string;
   readonly metadata: { readonly name: string; readonly uid: string };
   /** The API refuses a Service without. */
   readonly spec: { readonly template: { readonly spec: Template } };
-  readonly status?: { readonly address?: { readonly url?: string } };
+  readonly status?: Conditions & { readonly address?: { readonly url?: string } };
 };
 type Template = {
   readonly containers: readonly { readonly image: string; readonly args?: readonly string[] }[];
   readonly imagePullSecrets?: readonly { readonly name?: string }[];
 };
 
-/** By label, since a kustomization may call them otherwise; which is which, what they run says. */
+export function listServices(cluster: Cluster): Promise<readonly Service[]> {
+  return listObjects<Service>(cluster, SERVICES, OURS);
+}
+
+/** Which is which, what they run says. */
 export async function findServices(cluster: Cluster): Promise<ReadonlyMap<FunctionName, Found>> {
-  const { custom, namespace } = cluster;
-  const answer = (await asking(cluster, { group: GROUP, resource: "services", verb: "list" }, () =>
-    custom.listNamespacedCustomObject({
-      group: GROUP,
-      version: "v1",
-      namespace,
-      plural: "services",
-      labelSelector: "app.kubernetes.io/part-of=dormouse",
-    }),
-  )) as { readonly items: readonly Service[] };
-  const found = new Map(answer.items.flatMap((service) => [...entryOf(service)]));
+  const services = await listServices(cluster);
+  const found = new Map(services.flatMap((service) => [...entryOf(service)]));
   if (found.size > 0) return found;
-  throw new Failure(`there is no Dormouse in the namespace ${namespace}`, {
+  throw new Failure(`there is no Dormouse in the namespace ${cluster.namespace}`, {
     code: "not_installed",
     hint: "name another with -n; docs/knative.md installs it: kubectl apply -k deploy",
   });

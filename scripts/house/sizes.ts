@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const SOURCES = ["functions/**/*.ts", "shared/**/*.ts", "scripts/doctor.ts", "scripts/doctor/**/*.ts"];
+const SOURCES = ["cli/**/*.{ts,tsx}", "functions/**/*.ts", "shared/**/*.ts"];
 
 export type Sizes = {
   readonly files: number;

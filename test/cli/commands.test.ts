@@ -137,24 +137,6 @@ describe("dormouse, without a terminal", () => {
       assert.match(stdout, new RegExp(`warning +${name} telling: there is no target`));
   });
 
-  for (const args of [
-    ["list"],
-    ["status"],
-    ["plan"],
-    ["runs"],
-    ["doctor"],
-    ["cull"],
-    ["backup"],
-    ["diff", "latest"],
-    ["rehearse"],
-  ])
-    it(`prints nothing but JSON with --json: ${args.join(" ")}`, async () => {
-      const ended = await ask(...args, "--json");
-
-      assert.equal(typeof json(ended), "object", JSON.stringify(ended));
-      assert.equal(ended.stderr, "");
-    });
-
   for (const [what, args, code, says] of [
     ["an unknown command", ["restor"], 2, /Did you mean restore/],
     ["an unknown option", ["list", "--jso"], 2, /Did you mean --json/],

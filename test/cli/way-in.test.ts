@@ -1,103 +1,110 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { after, before, beforeEach, describe, it } from "node:test";
-import { ApiStatus, startApiServer, type ApiRequest } from "../support/fake-api-server.ts";
-import { dormouse } from "../support/program.ts";
-import { temporaryFolder, type Removed } from "../support/volume.ts";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { OPERATOR_TOKEN, startFakeNamespace, type FakeNamespace } from "../support/fake-namespace.ts";
+import { until } from "../support/faulty.ts";
+import { dormouse, inTerminal } from "../support/program.ts";
 
-const TOKEN = "token-of-the-person";
-const SERVED = ["backup", "cull", "restore"].map((name) => ({
-  metadata: { name: `dormouse-${name}`, uid: `uid-of-${name}` },
-  spec: {
-    template: { spec: { containers: [{ image: "dev.local/dormouse:1", args: [`${name}/index.mjs`] }] } },
-  },
-  status: { address: { url: `http://dormouse-${name}.hets.svc.cluster.local` } },
-}));
+const CTRL_C = "\u0003";
 
 describe("the way into a namespace", () => {
-  let folder: Removed;
-  let api: Awaited<ReturnType<typeof startApiServer>>;
-  let items: readonly unknown[];
-  let denied: string;
-  const asked: ApiRequest[] = [];
+  let functions: Server;
+  let given: FakeNamespace;
+  /** Who asked the functions. */
+  const heard: (string | undefined)[] = [];
+  let isSilent: boolean;
   before(async () => {
-    folder = await temporaryFolder();
-    api = await startApiServer({
-      host: "127.0.0.1",
-      identity: undefined,
-      userOf: (token) => (token === TOKEN ? "jo" : undefined),
-      isDenied: ({ verb, resource }) => `${verb} ${resource}` === denied,
-      answer(request) {
-        asked.push(request);
-        const { verb, resource } = request;
-        if (resource === "services") return { status: 200, body: { items } };
-        if (resource === "serviceaccounts/token")
-          return {
-            status: 201,
-            body: { status: { token: "of-the-operator", expirationTimestamp: "2100-01-01T00:00:00Z" } },
-          };
-        if (resource === "pods" && verb === "create")
-          return { status: 201, body: { metadata: { name: "dormouse-restore-relay-1" } } };
-        if (resource === "pods" && verb === "get")
-          return { status: 200, body: { status: { phase: "Failed", message: "no room on any node" } } };
-        if (verb === "delete") return { status: 200, body: {} };
-        throw new ApiStatus(404, "NotFound", `${verb} ${resource}`);
-      },
+    functions = createServer((asked, answer) => {
+      heard.push(asked.headers.authorization);
+      if (!isSilent) answer.writeHead(200, { "content-type": "application/json" }).end('{"runs":[]}');
     });
-    const config = {
-      "current-context": "c",
-      contexts: [{ name: "c", context: { cluster: "c", user: "u", namespace: "hets" } }],
-      clusters: [
-        { name: "c", cluster: { server: `http://127.0.0.1:${api.port}`, "insecure-skip-tls-verify": true } },
-      ],
-      users: [{ name: "u", user: { token: TOKEN } }],
-    };
-    await writeFile(join(folder.path, "config"), JSON.stringify(config));
+    functions.listen(0, "127.0.0.1");
+    await once(functions, "listening");
   });
-  after(async () => {
-    await api.close();
-    await folder[Symbol.asyncDispose]();
+  after(() => {
+    functions.closeAllConnections();
+    functions.close();
   });
-  beforeEach(() => {
-    items = SERVED;
-    denied = "";
-    asked.length = 0;
+  beforeEach(async () => {
+    isSilent = false;
+    heard.length = 0;
+    const url = `http://127.0.0.1:${(functions.address() as AddressInfo).port}`;
+    given = await startFakeNamespace({ backup: url, cull: url, restore: url });
+  });
+  afterEach(() => given[Symbol.asyncDispose]());
+
+  const runs = () => dormouse(["runs"], given.env);
+
+  it("leads through one relay, which is gone afterwards, with a token that nothing shows", async () => {
+    const { code, stdout, stderr } = await runs();
+
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(
+      heard,
+      Array.from({ length: 3 }, () => `Bearer ${OPERATOR_TOKEN}`),
+    );
+    assert.doesNotMatch(`${stdout}${stderr}`, new RegExp(OPERATOR_TOKEN));
+    assert.equal(
+      given.asked.filter(({ verb, resource }) => `${verb} ${resource}` === "create pods").length,
+      1,
+    );
+    assert.equal(given.pods.size, 0);
   });
 
-  const list = () => dormouse(["list"], { KUBECONFIG: join(folder.path, "config") });
-
-  for (const [right, resource, verb] of [
+  for (const [right, resource, verbs] of [
     ["list services", "services", "list"],
     ["create serviceaccounts/token", "serviceaccounts/token", "create"],
     ["create pods", "pods", "create"],
+    ["get pods", "pods", "get"],
+    ["get pods/portforward", "pods/portforward", "get, create"],
   ] as const)
     it(`names the right that is missing, and what grants it: ${right}`, async () => {
-      denied = right;
+      given.denied.add(right);
 
-      const { code, stderr } = await list();
+      const { code, stderr } = await runs();
 
       assert.equal(code, 1);
-      assert.match(stderr, new RegExp(`resources: \\[${resource}\\], verbs: \\[${verb}\\]`));
-      assert.match(stderr, /--role=dormouse-cli/);
+      assert.match(stderr, /^right_missing: /m);
+      assert.match(
+        stderr,
+        new RegExp(`resources: \\[${resource}\\], verbs: \\[${verbs}\\].* --role=dormouse-cli`),
+      );
+      assert.equal(given.pods.size, 0, "the relay is gone");
+      assert.deepEqual(heard, []);
     });
 
+  it("says that its relay stays where it may not delete it, and does what was asked", async () => {
+    given.denied.add("delete pods");
+
+    const { code, stderr } = await runs();
+
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /the pod dormouse-restore-relay-1 stays until its time is over: .*cannot delete/);
+    assert.match(stderr, /resources: \[pods\], verbs: \[delete\].* --role=dormouse-cli/);
+  });
+
   it("says what is not there, and how it gets there", async () => {
-    items = [];
+    for (const served of [[], undefined]) {
+      if (served === undefined) given.objects.delete("services");
+      else given.objects.set("services", served);
 
-    const { code, stderr } = await list();
+      const { code, stderr } = await runs();
 
-    assert.equal(code, 1);
-    assert.match(stderr, /there is no Dormouse in the namespace hets\n.*docs\/knative\.md/);
+      assert.equal(code, 1);
+      assert.match(stderr, /there is no Dormouse in the namespace hets\n.*docs\/knative\.md/);
+    }
   });
 
   it("makes a pod that the restricted standard admits and nothing selects, and removes it when it does not start", async () => {
-    const { code, stdout, stderr } = await list();
+    given.podStatus = { phase: "Failed", message: "no room on any node" };
+
+    const { code, stderr } = await runs();
 
     assert.equal(code, 1);
     assert.match(stderr, /no room on any node/);
-    assert.doesNotMatch(`${stdout}${stderr}`, /of-the-operator/);
-    const made = asked.find(({ verb, resource }) => verb === "create" && resource === "pods")?.body;
+    const made = given.asked.find(({ verb, resource }) => verb === "create" && resource === "pods")?.body;
     const { metadata, spec } = made as { metadata: Record<string, unknown>; spec: Record<string, unknown> };
     assert.deepEqual(metadata["labels"], { "app.kubernetes.io/component": "dormouse-relay" });
     assert.deepEqual(metadata["ownerReferences"], [
@@ -112,6 +119,17 @@ describe("the way into a namespace", () => {
     assert.ok(Number(spec["activeDeadlineSeconds"]) > 0);
     const [container] = spec["containers"] as readonly Record<string, unknown>[];
     assert.deepEqual(container?.["args"], ["relay/index.mjs", "dormouse-restore.hets.svc.cluster.local:80"]);
-    assert.ok(asked.some(({ verb, name }) => verb === "delete" && name === "dormouse-restore-relay-1"));
+    assert.equal(given.pods.size, 0);
+  });
+
+  it("removes its relay at Ctrl-C, while a function does not answer", async () => {
+    isSilent = true;
+    await using terminal = inTerminal(["list"], given.env);
+    await until(async () => heard.length > 0);
+
+    terminal.type(CTRL_C);
+
+    assert.equal(await terminal.ended, 130, terminal.screen());
+    assert.equal(given.pods.size, 0);
   });
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { execa } from "execa";
-import type { Kubectl } from "../../scripts/doctor/kubectl.ts";
-import { admitted } from "../../scripts/doctor/admission.ts";
+import type { Kubectl } from "../../cli/doctor/kubectl.ts";
+import { admitted } from "../../cli/doctor/admission.ts";
 import { installable, render, type Manifest } from "../support/manifests.ts";
 
 describe("Knative's own webhooks, as the doctor asks them,", async () => {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import type { Readable } from "node:stream";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { firstMatch } from "./support/first-match.ts";
 import { kubectl } from "./support/kubectl.ts";
 import { asleep, install, type Installation } from "./support/namespace.ts";
 
@@ -147,16 +147,3 @@ describe("kubectl dormouse", () => {
     assert.match(stderr, /there is no Dormouse in the namespace default/);
   });
 });
-
-/** Of what a process prints, when it has printed that. */
-function firstMatch(stream: Readable, pattern: RegExp): Promise<RegExpExecArray> {
-  let said = "";
-  return new Promise((resolve, reject) => {
-    stream.setEncoding("utf8").on("data", (part: string) => {
-      said += part;
-      const found = pattern.exec(said);
-      if (found !== null) resolve(found);
-    });
-    stream.once("end", () => reject(new Error(`it ended without ${String(pattern)}: ${said}`)));
-  });
-}

@@ -9,6 +9,8 @@ import { IMAGE } from "./support/kustomization.ts";
 import { kubectl } from "./support/kubectl.ts";
 
 const NAMESPACE = `dormouse-pages-${process.pid}`;
+/** As the README's first commands leave it to those that follow. */
+const HAS_PROGRAM = "export PATH=$PWD/dist:$PATH\n";
 
 describe("the commands of the documents, as they stand there", () => {
   let clone: Removed;
@@ -41,27 +43,26 @@ describe("the commands of the documents, as they stand there", () => {
 
     const said = await shell(lines.join("\n"));
     await sql("CREATE TABLE item AS SELECT g AS id FROM generate_series(1, 1000) g");
-    const taken = await shell(asking);
+    const taken = await shell(HAS_PROGRAM + asking);
 
-    assert.match(said, /^ok +readiness: Service dormouse-restore is ready$/m);
+    assert.match(said, /^ok +cluster readiness: services\.serving\.knative\.dev dormouse-restore is ready$/m);
     assert.doesNotMatch(said, /FAULT/);
     assert.match(taken, /1,000 rows in 1 table, proved/);
   });
 
   it("bring it back on the day it burns, and take that back", async () => {
     const page = "docs/on-the-day-it-burns.md";
-    const path = "export PATH=$PWD/dist:$PATH\n";
     const [restoring = "", undoing = ""] = await commandsOf(page, "On the day it burns");
     const [rehearsing = ""] = await commandsOf(page, "Before that day");
     await sql("DROP TABLE item");
 
-    const restored = await shell(path + ofDatabase(restoring));
+    const restored = await shell(HAS_PROGRAM + ofDatabase(restoring));
 
     assert.match(restored, /Restored: the application runs on the data of the backup/);
     assert.equal(await sql("SELECT count(*) FROM item"), "1000");
-    assert.match(await shell(path + ofDatabase(undoing)), /Taken back/);
+    assert.match(await shell(HAS_PROGRAM + ofDatabase(undoing)), /Taken back/);
     assert.equal(await sql("SELECT to_regclass('item') IS NULL"), "t");
-    assert.match(await shell(path + ofDatabase(rehearsing)), /Rehearsed/);
+    assert.match(await shell(HAS_PROGRAM + ofDatabase(rehearsing)), /Rehearsed/);
   });
 });
 

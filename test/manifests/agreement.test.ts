@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { parseAllDocuments } from "yaml";
-import { listSecrets } from "../../scripts/doctor/needs.ts";
+import { listSecrets } from "../../cli/doctor/needs.ts";
 import {
   containersOf,
   installable,

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { once } from "node:events";
+import type { Duplex } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
+import { forwardTo } from "./port-forward.ts";
 
 type Json = Record<string, unknown>;
 
@@ -44,17 +46,21 @@ export type ApiServerOptions = {
   readonly userOf: (token: string) => string | undefined;
   readonly isDenied: (request: ApiRequest) => boolean;
   readonly answer: (request: ApiRequest) => Answer | Promise<Answer>;
+  /** The port of this machine that a port-forward leads to, to whatever pod. */
+  readonly forwardTo?: number;
 };
 
 /** The HTTP of kube-apiserver: callers, content types, RBAC and its way to say no. */
-export async function startApiServer({ host, identity, userOf, isDenied, answer }: ApiServerOptions) {
-  const handle = async (request: IncomingMessage): Promise<Answer> => {
+export async function startApiServer(options: ApiServerOptions) {
+  const { host, identity, userOf, isDenied, answer, forwardTo: port } = options;
+  const admit = async (request: IncomingMessage): Promise<ApiRequest> => {
     const user = userOf(/^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "");
     if (user === undefined) throw new ApiStatus(401, "Unauthorized", "Unauthorized");
     const asked = await parse(request, user);
     if (isDenied(asked)) throw forbidden(asked);
-    return answer(asked);
+    return asked;
   };
+  const handle = async (request: IncomingMessage) => answer(await admit(request));
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     handle(request).then(
       ({ status, body }) => send(response, status, body),
@@ -62,6 +68,13 @@ export async function startApiServer({ host, identity, userOf, isDenied, answer 
     );
   };
   const server = identity === undefined ? createServer(listener) : createSecureServer(identity, listener);
+  if (port !== undefined)
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex) => {
+      admit(request).then(
+        () => forwardTo(port, request, socket),
+        ({ code }: ApiStatus) => socket.end(`HTTP/1.1 ${code} Refused\r\n\r\n`),
+      );
+    });
   server.listen(0, host);
   await once(server, "listening");
   const address = server.address();
@@ -77,7 +90,7 @@ export async function startApiServer({ host, identity, userOf, isDenied, answer 
 }
 
 const PATH =
-  /^\/(?:api\/v1|apis\/(?<group>[^/]+)\/[^/]+)(?:\/namespaces\/(?<namespace>[^/]+))?\/(?<plural>[a-z]+)(?:\/(?<name>[^/]+)(?<sub>\/[a-z]+)?)?$/;
+  /^\/(?:api\/v1|apis\/(?<group>[^/]+)\/[^/]+)(?:\/namespaces\/(?<namespace>[^/]+))?(?:\/(?<plural>[a-z]+)(?:\/(?<name>[^/]+)(?<sub>\/[a-z]+)?)?)?$/;
 const VERBS: Readonly<Record<string, string>> = {
   POST: "create",
   PUT: "update",
@@ -88,7 +101,7 @@ const VERBS: Readonly<Record<string, string>> = {
 async function parse(request: IncomingMessage, user: string): Promise<ApiRequest> {
   const { method = "GET", url = "/", headers } = request;
   const { pathname, searchParams } = new URL(url, "http://api");
-  const { plural, sub = "", name = "", namespace = "" } = partsOf(pathname);
+  const { plural = "", sub = "", name = "", namespace = "" } = partsOf(pathname);
   return {
     method,
     path: pathname,

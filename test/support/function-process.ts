@@ -119,7 +119,7 @@ export function spawnFunction(name: string, environment: Environment, user?: Use
 }
 
 /** Bundles have one of their own. */
-function compileCache(): Environment {
+export function compileCache(): Environment {
   const { NODE_COMPILE_CACHE } = process.env;
   return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: resolve(NODE_COMPILE_CACHE) };
 }

@@ -11,7 +11,7 @@ import { temporaryFolder, type Removed } from "./volume.ts";
 /** Those of the pages, which others may have taken on this machine. */
 const PORTS = ["8080", "8081", "8082"];
 /** What a clone of the project has, as far as the pages need it. */
-const CLONE = ["docs", "functions", "manifests", "node_modules", "package.json", "scripts", "shared"];
+const CLONE = ["cli", "docs", "functions", "manifests", "node_modules", "package.json", "scripts", "shared"];
 /**
  * npm as a reader has it. What it would do a second time is left out: the packages are there, and lie below the tests
  * that run now; test/demo.test.ts runs the demo, and `npm test` is this.
@@ -23,8 +23,6 @@ case "$*" in
 esac
 path=\${PATH#*:}
 PATH=$path exec npm "$@"`;
-/** curl is content with whatever was answered. */
-const PROBLEM = /"status": ?[45]\d\d\b/;
 const ABSENT =
   '#!/bin/bash\necho "$0 was called, and the page says that no cluster is needed" >&2; exit 127\n';
 
@@ -99,9 +97,10 @@ function openShell(
       const script = Buffer.from(onThisMachine(text)).toString("base64");
       bash.stdin.write(`source <(base64 -d <<<'${script}') </dev/null; printf '\\0'\n`);
       const exit = await Promise.race([untilPasted(), ended]);
-      if (exit === undefined && !PROBLEM.test(printed)) return printed.slice(0, printed.indexOf("\0"));
-      const why = String(exit?.[0] ?? "a problem");
-      throw new Error(`${where} ended with ${why}: ${printed}${complained}\n${text}\n${logsIn(cwd)}`);
+      if (exit === undefined) return printed.slice(0, printed.indexOf("\0"));
+      throw new Error(
+        `${where} ended with ${String(exit[0])}: ${printed}${complained}\n${text}\n${logsIn(cwd)}`,
+      );
     },
     async [Symbol.asyncDispose]() {
       if (bash.exitCode === null) bash.stdin.end("jobs -p | xargs -r kill; wait\n");

@@ -2,6 +2,7 @@ import { execa } from "execa";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { compileCache } from "./function-process.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -9,7 +10,8 @@ export type Ended = { readonly code: number | undefined; readonly stdout: string
 
 /** Nothing of the machine that runs the tests: no kubeconfig, no CI, no token. */
 function environment(env: Readonly<Record<string, string>>): Record<string, string> {
-  return { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", TERM: "xterm", COLUMNS: "100", ...env };
+  const own = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", TERM: "xterm", COLUMNS: "100" };
+  return { ...own, ...compileCache(), ...env };
 }
 
 /** `dormouse` as a process without a terminal. */

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Examined } from "../../commands/doctor.ts";
+import type { Examined } from "../../doctor/examine.ts";
 import { get } from "../api.ts";
 import { Trouble } from "./trouble.tsx";
 
@@ -30,10 +30,12 @@ export function Doctor() {
   );
 }
 
-const ORDER = ["fault", "warning", "good"] as const;
+const ORDER = ["fault", "warning", "unseen", "good"] as const;
+const TAGS = { fault: "bad", warning: "warn", unseen: "", good: "good" } as const;
 
-function Findings({ examined: { healthy, functions } }: { readonly examined: Examined }) {
-  const all = Object.entries(functions).flatMap(([name, { findings }]) =>
+function Findings({ examined: { healthy, cluster, functions } }: { readonly examined: Examined }) {
+  const reports = { ...(cluster === undefined ? {} : { cluster }), ...functions };
+  const all = Object.entries(reports).flatMap(([name, { findings }]) =>
     findings.map((finding) => ({ name, ...finding })),
   );
   const sorted = all.toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
@@ -45,9 +47,7 @@ function Findings({ examined: { healthy, functions } }: { readonly examined: Exa
       <ul class="findings">
         {sorted.map(({ name, check, state, detail, fix }) => (
           <li key={`${name} ${check} ${detail}`}>
-            <span class={`tag ${state === "fault" ? "bad" : state === "warning" ? "warn" : "good"}`}>
-              {state}
-            </span>
+            <span class={`tag ${TAGS[state]}`}>{state}</span>
             <span>
               {name}, {check}: {detail}
               {fix !== undefined && <span class="hint">{fix}</span>}

@@ -31,6 +31,7 @@ export function Verdict({ overview: { status }, open }: Props) {
             <li key={what}>{what}</li>
           ))}
         </ul>
+        {databases.length === 0 && <BackUp open={open} />}
       </div>
     </section>
   );
@@ -72,13 +73,17 @@ function Remedy({ database, todo, open }: { database: DatabaseStatus; todo: Todo
   return (
     <>
       <Advice text={todo.advice} />
-      {(todo.kind === "none" || todo.kind === "failed") && (
-        <p class="actions">
-          <button type="button" onClick={() => open({ kind: "backup" })}>
-            Back up now
-          </button>
-        </p>
-      )}
+      {(todo.kind === "none" || todo.kind === "failed") && <BackUp open={open} />}
     </>
+  );
+}
+
+function BackUp({ open }: { readonly open: Open }) {
+  return (
+    <p class="actions">
+      <button type="button" onClick={() => open({ kind: "backup" })}>
+        Back up now
+      </button>
+    </p>
   );
 }

@@ -1,7 +1,7 @@
-import { good, type Finding } from "../../shared/doctor/finding.ts";
+import { AuthorizationV1Api } from "@kubernetes/client-node";
+import { asking, type Cluster } from "../way-in/cluster.ts";
 import type { Kubectl, Manifest } from "./kubectl.ts";
-
-type Found = Omit<Finding, "check">;
+import { good, type Found } from "./seen.ts";
 
 /** What the API server says, and what to change. The first that fits counts. */
 const FIXES: readonly (readonly [says: RegExp, fix: string])[] = [
@@ -50,4 +50,29 @@ function asIfHere(manifest: Manifest): Manifest {
 function refusalIn(printed: string): string {
   const lines = printed.split("\n").filter((line) => line !== "" && !line.startsWith("Warning: "));
   return lines.join(" ").replace(/^.*(?:denied the request: |error when \w+ "STDIN": )/, "");
+}
+
+/** Whether your own account may give the rights of the whole cluster that are among the manifests. */
+export async function mayGive(manifests: readonly Manifest[], cluster: Cluster): Promise<readonly Found[]> {
+  const kinds = [
+    ...new Set(manifests.map(({ kind }) => kind).filter((kind) => kind.startsWith("ClusterRole"))),
+  ];
+  return Promise.all(
+    kinds.map(async (kind): Promise<Found> => {
+      if (await mayCreate(`${kind.toLowerCase()}s`, cluster)) return good(`you may create a ${kind}`);
+      const fix = "let an administrator of the cluster apply it, or take components/token, which needs none";
+      return { state: "fault", detail: `you may not create a ${kind}`, fix };
+    }),
+  );
+}
+
+async function mayCreate(resource: string, cluster: Cluster): Promise<boolean> {
+  const group = "authorization.k8s.io";
+  const api = cluster.config.makeApiClient(AuthorizationV1Api);
+  const resourceAttributes = { group: "rbac.authorization.k8s.io", resource, verb: "create" };
+  const rule = { group, resource: "selfsubjectaccessreviews", verb: "create" };
+  const { status } = await asking(cluster, rule, () =>
+    api.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } }),
+  );
+  return status?.allowed === true;
 }

@@ -1,40 +1,43 @@
-import { good, type Finding } from "../../shared/doctor/finding.ts";
-import type { Kubectl, Manifest } from "./kubectl.ts";
+import { asking, type Cluster } from "../way-in/cluster.ts";
+import { unlessMissing } from "../way-in/objects.ts";
+import type { Manifest } from "./kubectl.ts";
+import { good, type Found } from "./seen.ts";
 
-type Found = Omit<Finding, "check">;
 type Claim = {
-  readonly spec: { readonly accessModes: readonly string[] };
+  readonly spec?: { readonly accessModes?: readonly string[] };
   readonly status?: { readonly phase?: string };
 };
 
 /** The claim that the functions share: it is there before they are. */
 export async function claimNeeded(
   manifests: readonly Manifest[],
-  kubectl: Kubectl,
+  cluster: Cluster,
 ): Promise<readonly Found[]> {
+  const { core, namespace } = cluster;
   const claims = new Set(listValues(manifests, "claimName").map(String));
   if (claims.size > 1) {
     const detail = `the functions do not share a volume: ${[...claims].join(", ")}`;
     return [{ state: "fault", detail, fix: "let all functions mount one claim" }];
   }
   const [name = "dormouse-backups"] = claims;
-  const printed = await kubectl(["get", "persistentvolumeclaim", name, "--ignore-not-found", "-o", "json"]);
-  if (printed.trim() === "") {
-    const fix = "kubectl apply -k manifests/volume in this namespace: once, and apart from the functions";
+  const claim = await asking(cluster, { group: "", resource: "persistentvolumeclaims", verb: "get" }, () =>
+    unlessMissing(core.readNamespacedPersistentVolumeClaim({ name, namespace })),
+  );
+  if (claim === undefined) {
+    const fix = `kubectl apply -n ${namespace} -k manifests/volume: once, and apart from the functions`;
     return [{ state: "fault", detail: `there is no claim ${name}`, fix }, ...grouped(manifests)];
   }
-  const claim = JSON.parse(printed) as Claim;
-  return [bound(name, claim), ...accessible(name, claim), ...grouped(manifests)];
+  return [bound(name, claim, namespace), ...accessible(name, claim), ...grouped(manifests)];
 }
 
-function bound(name: string, { status }: Claim): Found {
+function bound(name: string, { status }: Claim, namespace: string): Found {
   if (status?.phase === "Bound") return good(`claim ${name} is bound`);
-  const fix = `kubectl describe persistentvolumeclaim ${name}`;
+  const fix = `kubectl describe -n ${namespace} persistentvolumeclaim ${name}`;
   return { state: "fault", detail: `claim ${name} is ${status?.phase}`, fix };
 }
 
 function accessible(name: string, { spec }: Claim): readonly Found[] {
-  if (spec.accessModes.includes("ReadWriteMany")) return [];
+  if (spec?.accessModes?.includes("ReadWriteMany") === true) return [];
   const fix = "use components/rwo, which keeps the pods on the node of the volume";
   return [{ state: "warning", detail: `one node at a time may mount ${name}`, fix }];
 }
@@ -51,13 +54,13 @@ function grouped(manifests: readonly Manifest[]): readonly Found[] {
 /** The Secrets that the services name, with the keys that they take from them. */
 export async function secretsNeeded(
   services: readonly Manifest[],
-  kubectl: Kubectl,
+  cluster: Cluster,
 ): Promise<readonly Found[]> {
   const needs = Object.entries(Object.groupBy(listSecrets(services), ({ name }) => name));
   const found = await Promise.all(
     needs.map(async ([name, refs = []]) => {
       const keys = new Set(refs.flatMap((ref) => ref.keys));
-      return secretNeeded(name, [...keys].toSorted(), kubectl);
+      return secretNeeded(name, [...keys].toSorted(), cluster);
     }),
   );
   return found.flat();
@@ -66,18 +69,18 @@ export async function secretsNeeded(
 async function secretNeeded(
   name: string,
   wanted: readonly string[],
-  kubectl: Kubectl,
+  cluster: Cluster,
 ): Promise<readonly Found[]> {
-  // A name for each key, and no value.
-  const template = "go-template={{range $k, $_ := .data}}{{$k}} {{end}}{{.kind}}";
-  const printed = await kubectl(["get", "secret", name, "--ignore-not-found", "-o", template]);
-  if (printed.trim() === "") {
+  const { core, namespace } = cluster;
+  const secret = await asking(cluster, { group: "", resource: "secrets", verb: "get" }, () =>
+    unlessMissing(core.readNamespacedSecret({ name, namespace })),
+  );
+  if (secret === undefined) {
     const literals = wanted.map((key) => ` --from-literal=${key}=...`).join("");
-    const fix = `kubectl create secret generic ${name}${literals}; docs/knative.md says what it holds`;
+    const fix = `kubectl create secret generic -n ${namespace} ${name}${literals}; docs/knative.md says what it holds`;
     return [{ state: "fault", detail: `there is no Secret ${name}`, fix }];
   }
-  const there = printed.split(" ");
-  const missing = wanted.filter((key) => !there.includes(key));
+  const missing = wanted.filter((key) => !Object.hasOwn(secret.data ?? {}, key));
   if (missing.length === 0) return [good(`the Secret ${name} has all keys`)];
   const fix = "add it, or patch the services to take what your Secret has";
   return missing.map((key) => ({ state: "fault", detail: `the Secret ${name} lacks ${key}`, fix }));
