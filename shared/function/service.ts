@@ -7,11 +7,9 @@ import type { EventSink } from "../events/event-sink.ts";
 import type { RunMonitor, RunsDependencies } from "../run/execute-run.ts";
 import type { RecordDependencies } from "../run/record-run.ts";
 import { spanOf, traced } from "../trace.ts";
+import { lazily } from "../waiting.ts";
 import { createRuns, type Runs, type StartedRun } from "../run/runs.ts";
-import { heartbeat } from "./heartbeat.ts";
-import { pushMetrics } from "./push-metrics.ts";
 import type { TestedConfig } from "./send-test.ts";
-import { settleTroubles } from "./settle-troubles.ts";
 import { stayAwake, type StayAwake } from "./stay-awake.ts";
 import type { Handler } from "../http/handler.ts";
 
@@ -50,29 +48,32 @@ export function runsInPod(
   const isOnKnative = K_SERVICE !== undefined && K_EVENT_PATH === undefined;
   const awake = isOnKnative ? stayAwake(TIMEOUT_SECONDS * 1000, dependencies.log) : undefined;
   const { log } = dependencies;
+  const { HEARTBEAT_URL, PUSHGATEWAY_URL, OTEL_EXPORTER_OTLP_ENDPOINT: collector } = config;
   const monitor = allOf([
-    heartbeat(config, log),
-    pushMetrics(config, log),
-    traceRuns(config, log),
-    isTold(config) ? settleTroubles(config.BACKUP_DIR) : undefined,
+    late(HEARTBEAT_URL !== undefined, async () => (await import("./heartbeat.ts")).heartbeat(config, log)),
+    late(PUSHGATEWAY_URL !== undefined, async () =>
+      (await import("./push-metrics.ts")).pushMetrics(config, log),
+    ),
+    late(collector !== undefined, async () => (await import("./trace-runs.ts")).traceRuns(config, log)),
+    late(isTold(config), async () =>
+      (await import("./settle-troubles.ts")).settleTroubles(config.BACKUP_DIR),
+    ),
   ]);
   const tell: RunsDependencies["announce"] = (context, outcome) =>
     announce({ events: eventsOf(context.run.database), log }, context, outcome);
-  const isTraced = config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined;
-  const within: RunsDependencies["within"] = isTraced ? (run, work) => traced(spanOf(run), work) : undefined;
+  const within: RunsDependencies["within"] =
+    collector === undefined ? undefined : (run, work) => traced(spanOf(run), work);
   const more = { whileActive: awake?.whileActive, within, monitor, announce: tell };
   return { runs: createRuns({ ...dependencies, ...more }), awake };
 }
 
-function traceRuns(config: ServeConfig, log: Log): RunMonitor | undefined {
-  const { OTEL_EXPORTER_OTLP_ENDPOINT: url } = config;
-  if (url === undefined) return undefined;
+/** What tells of runs is loaded by the first one, where it is set. */
+function late(isSet: boolean, load: () => Promise<RunMonitor | undefined>): RunMonitor | undefined {
+  if (!isSet) return undefined;
+  const monitor = lazily(load);
   return {
-    begun: async () => undefined,
-    async ended(run, step) {
-      const { traceRun } = await import("./trace-runs.ts");
-      await traceRun({ url, config }, log, run, step);
-    },
+    begun: async (run) => (await monitor())?.begun(run),
+    ended: async (run, step) => (await monitor())?.ended(run, step),
   };
 }
 

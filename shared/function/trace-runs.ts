@@ -2,7 +2,8 @@ import type { Way } from "../events/http-ask.ts";
 import { type SpanData, spansOf } from "../events/traces/run-spans.ts";
 import { findNamespace } from "../kubernetes/namespace.ts";
 import type { Log } from "../log.ts";
-import { isUnfinished, type Run, type RunContext } from "../run/run.ts";
+import type { RunMonitor } from "../run/execute-run.ts";
+import { isUnfinished, type Run } from "../run/run.ts";
 import { type RunSpan, spanOf } from "../trace.ts";
 import { version } from "../version.ts";
 
@@ -15,20 +16,22 @@ export type TraceConfig = Way & {
 
 const WITHIN_MS = 10_000;
 
-/** Exports a run that has ended as one trace, made of its record: while the run went on that cost it nothing. */
-export async function traceRun(
-  { url, config }: Target,
-  log: Log,
-  run: Run,
-  step: RunContext["step"],
-): Promise<void> {
-  // What is taken up again goes on in the same span.
-  if (isUnfinished(run)) return;
-  const why = await exportSpans({ url, config }, run.kind, { span: spanOf(run), ...spansOf(run) });
-  if (why === undefined) return;
-  const { host } = new URL(url);
-  log.warn("trace not exported", { run: run.id, host, error: why });
-  await step("notification_failed", { to: "collector", error: `${host}: ${why}` });
+/** Exports each run that has ended as one trace, made of its record: while the run goes on that costs it nothing. */
+export function traceRuns(config: TraceConfig, log: Log): RunMonitor | undefined {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: url } = config;
+  if (url === undefined) return undefined;
+  return {
+    begun: async () => undefined,
+    async ended(run, step) {
+      // What is taken up again goes on in the same span.
+      if (isUnfinished(run)) return;
+      const why = await exportSpans({ url, config }, run.kind, { span: spanOf(run), ...spansOf(run) });
+      if (why === undefined) return;
+      const { host } = new URL(url);
+      log.warn("trace not exported", { run: run.id, host, error: why });
+      await step("notification_failed", { to: "collector", error: `${host}: ${why}` });
+    },
+  };
 }
 
 type Target = { readonly url: string; readonly config: TraceConfig };
