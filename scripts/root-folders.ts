@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Debian releases by the major of PostgreSQL that they have, oldest first. */
+/** Debian releases by the major of PostgreSQL that they have, oldest first. No release has 14 or 16. */
 export const RELEASES: ReadonlyMap<number, string> = new Map([
+  [13, "bullseye"],
   [15, "bookworm"],
   [17, "trixie"],
   [18, "sid"],

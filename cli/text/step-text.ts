@@ -19,8 +19,12 @@ const SENTENCES: Readonly<Record<string, (detail: Detail) => string>> = {
   mirrored: ({ copied }) =>
     `the bucket has ${plural(Array.isArray(copied) ? copied.length : 0, "backup")} more`,
   mirror_failed: ({ problem }) => `the bucket could not be brought up to date: ${readMessage(problem)}`,
-  retrying: ({ error, waitMs }) =>
-    `${words(error)}: tried again${waitMs === undefined ? "" : ` in ${durationText(number(waitMs))}`}`,
+  retrying: ({ error, hint, waitMs, triesForMs }) =>
+    [
+      `${words(error)}: tried again${waitMs === undefined ? "" : ` in ${durationText(number(waitMs))}`}`,
+      ...(triesForMs === undefined ? [] : [`for at most ${durationText(number(triesForMs))}`]),
+      ...(hint === undefined ? [] : [`meanwhile: ${words(hint)}`]),
+    ].join(", "),
   planned: ({ warnings }) =>
     `planned, with ${plural(Array.isArray(warnings) ? warnings.length : 0, "warning")}`,
   loaded: ({ bytes }) => `loaded ${bytesText(number(bytes))}`,

@@ -37,7 +37,7 @@ export async function loadBeside(restoring: Restoring, toLoad: Load): Promise<vo
   const { file, demands, loadedBytes } = verified;
   const { rolesToMake } = await refuseUnmet(restoring, { strategy, backup, choice, demands });
   await makeMissingRoles(restoring, rolesToMake);
-  const noted = await server.settingsOfLoad(database, backup.manifest?.settings, signal);
+  const noted = await server.settingsOfLoad(database, backup.manifest, signal);
   const isRehearsal = EFFECTS[strategy].drops;
   const settings = isRehearsal ? { ...noted, ...REHEARSING } : noted;
   const request = { database: loaded, file, format: backup.format, loadedBytes, settings, choice };

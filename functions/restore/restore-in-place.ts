@@ -65,7 +65,7 @@ async function replace(
     connectionLimit,
     ...noted,
   });
-  const settings = await server.settingsOfLoad(database, backup.manifest?.settings, signal);
+  const settings = await server.settingsOfLoad(database, backup.manifest, signal);
   const request = { database, file, format: backup.format, tables, settings, choice };
   await tools.replace(
     request,

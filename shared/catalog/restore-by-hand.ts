@@ -3,7 +3,7 @@ import type { DatabaseProperties, Settings } from "../postgres/properties/databa
 import { creationSql, finishingSql, settingsSql } from "../postgres/properties/database-sql.ts";
 import { missingRolesSql } from "../postgres/roles/role-sql.ts";
 import type { ServerRole } from "../postgres/roles/server-role.ts";
-import { pgOptions } from "../postgres/properties/session-settings.ts";
+import { carried, pgOptions } from "../postgres/properties/session-settings.ts";
 import type { ArchiveFormat } from "../postgres/archive-format.ts";
 import { shellQuote } from "../shell-quote.ts";
 
@@ -36,7 +36,7 @@ export function restoreByHand(name: ArchiveName, database: string, given: Given)
     // for a suffix.
     ...(format === "gzip-sql" ? [`gzip -t < ${archive}`] : []),
     creation(target, properties, roles),
-    loading(format, archive, { target, settings, loadedBytes }),
+    loading(format, archive, { target, settings, encoding: properties?.encoding, loadedBytes }),
     ...(properties === undefined ? [] : statements(finishingSql(target, properties))),
   ];
   return steps.join(" && ");
@@ -61,14 +61,25 @@ function statements(all: readonly string[]): string[] {
   return [`${PSQL} --dbname=postgres ${all.map((sql) => `--command=${shellQuote(sql)}`).join(" ")}`];
 }
 
-type Into = Pick<Given, "loadedBytes"> & { readonly target: string; readonly settings: Settings | undefined };
+type Into = Pick<Given, "loadedBytes"> & {
+  readonly target: string;
+  readonly settings: Settings | undefined;
+  readonly encoding: string | undefined;
+};
+
+/** What those sessions need besides, which the database or the role may have otherwise. */
+const OF_LOADING = { array_nulls: "on", default_transaction_read_only: "off", role: "none" };
 
 /** Values are read under the settings under which they were written. */
-function loading(format: Given["format"], archive: string, { target, settings, loadedBytes }: Into): string {
+function loading(
+  format: Given["format"],
+  archive: string,
+  { target, settings, encoding, loadedBytes }: Into,
+): string {
   // A bare name is taken for a connection string when it looks like one.
   const conninfo = /^\w+$/.test(target) ? target : `dbname='${target.replace(/[\\']/g, "\\$&")}'`;
   const into = `--dbname=${shellQuote(conninfo)}`;
-  const options = pgOptions({ ...settings, array_nulls: "on", default_transaction_read_only: "off" });
+  const options = pgOptions({ ...carried(settings ?? {}, encoding), ...OF_LOADING });
   // What the operator has set comes first: a role's limits of time, for one.
   const under = settings === undefined ? "" : `PGOPTIONS="\${PGOPTIONS-} "${shellQuote(options)} `;
   switch (format) {

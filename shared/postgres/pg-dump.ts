@@ -69,11 +69,10 @@ export function startDumpInto(fd: number, dumping: Dumping, signal: AbortSignal)
 }
 
 function dumpCommand({ tools, libpq, options, request }: Dumping): Command {
-  const { settings: own, toolSettings } = request.inspection;
   return {
     file: `${tools.binDir}/pg_dump`,
     arguments: dumpArguments(tools, libpq, options, request),
-    environment: { ...libpq.environment, PGOPTIONS: pgOptions({ ...own, ...toolSettings }) },
+    environment: { ...libpq.environment, PGOPTIONS: pgOptions(request.inspection.dumpSettings) },
     secrets: options.secrets,
   };
 }

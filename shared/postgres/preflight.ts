@@ -1,7 +1,6 @@
 import type pg from "pg";
 import { OMISSION_KINDS, type Omission, type OmissionKind } from "./lacks.ts";
 import type { DatabaseProperties, Settings } from "./properties/database-properties.ts";
-import { OF_TOOLS } from "./properties/session-settings.ts";
 import { DormouseError } from "../errors.ts";
 import { collationWarnings } from "./properties/collation-version.ts";
 import { connect, type ConnectionSettings } from "./session/connection.ts";
@@ -9,7 +8,8 @@ import { findExcluded, type Exclusion } from "./exclusions/excluded-tables.ts";
 import { neededRoles, ROLES_NAMED } from "./roles/needed-roles.ts";
 import type { ServerRole } from "./roles/server-role.ts";
 import { readProperties } from "./properties/read-properties.ts";
-import { available, settingsOfDatabase } from "./properties/read-settings.ts";
+import { settingsOfDump } from "./properties/given-settings.ts";
+import { settingsOfDatabase } from "./properties/read-settings.ts";
 import { serverError } from "./session/server-errors.ts";
 
 /** Each query answers one row for each object that a dump by this role would lack. */
@@ -108,8 +108,8 @@ export type DatabaseInspection = {
   readonly properties: DatabaseProperties;
   /** Under which its values are written, and under which they must be read. */
   readonly settings: Settings;
-  /** What the session of pg_dump has besides, where the server knows it. */
-  readonly toolSettings: Settings;
+  /** What the session of pg_dump is begun with. */
+  readonly dumpSettings: Settings;
   /** For a person to know. */
   readonly warnings: readonly string[];
 };
@@ -149,10 +149,11 @@ async function propertiesOf(client: pg.Client, database: string) {
   const properties = await readProperties(client, database);
   if (properties === undefined)
     throw new DormouseError("database_not_found", `there is no database ${database}`);
+  const settings = await settingsOfDatabase(client, database);
   return {
     properties,
-    settings: await settingsOfDatabase(client, database),
-    toolSettings: await available(client, OF_TOOLS),
+    settings,
+    dumpSettings: await settingsOfDump(client, settings, properties.encoding),
     warnings: await collationWarnings(client, properties),
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
 import { states, toReport } from "../support/doctor-report.ts";
 import { backupEnvironment, startFunction, type FunctionProcess } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
@@ -134,6 +135,37 @@ describe("GET /doctor of the restore function", () => {
     );
     assert.equal(healthy, false);
   });
+
+  for (const half of ["may act for the owner and not become it", "may become the owner and not act for it"])
+    it(`finds what the plan finds for a role that ${half}`, async () => {
+      const other = `${stage.owner}_other`;
+      const options = half.startsWith("may act") ? "INHERIT TRUE, SET FALSE" : "INHERIT FALSE, SET TRUE";
+      const isOlder = stage.server.major < 16;
+      await stage.query("postgres", `CREATE ROLE ${other}; ALTER ROLE ${stage.owner} CREATEDB`);
+      await stage.query("postgres", `GRANT ${other} TO ${stage.owner}${isOlder ? "" : ` WITH ${options}`}`);
+      if (isOlder) await stage.query("postgres", `ALTER ROLE ${stage.owner} NOINHERIT`);
+      await stage.query("postgres", `ALTER DATABASE :db OWNER TO ${other}`);
+      try {
+        const restore = await stage.startAsOwner();
+        const { findings } = await toReport(restore);
+        const plan = await restore.post({ filename: "latest", dryRun: true });
+        const { blockers } = (await plan.json()) as RestorePlan;
+
+        const said = findings.filter(({ check }) => check === "restore").map(({ detail }) => detail);
+        const ofOwner = `the owner of the database, which this role may not make one for: ${other}`;
+        assert.ok(said.includes(ofOwner), JSON.stringify(said));
+        const planned = new Set(blockers.map(({ detail }) => detail));
+        assert.deepEqual(
+          said.filter((detail) => !planned.has(detail)),
+          [],
+        );
+      } finally {
+        await stage.query(
+          "postgres",
+          `ALTER DATABASE :db OWNER TO ${stage.owner}; ALTER ROLE ${stage.owner} INHERIT NOCREATEDB; DROP ROLE ${other}`,
+        );
+      }
+    });
 
   it("says that the role may not create databases, and that it does not own the live one", async () => {
     const owner = await toReport(await stage.startAsOwner());

@@ -50,6 +50,6 @@ export const anInspection: DatabaseInspection = {
   excluded: { tables: [], unmatched: [] },
   properties: plainDatabase,
   settings: {},
-  toolSettings: {},
+  dumpSettings: {},
   warnings: [],
 };

@@ -39,6 +39,14 @@ export const NEED_RULES: readonly Rule[] = [
     found: ({ facts }) => facts.forbiddenExtensions,
   },
   {
+    kind: "collations-missing",
+    strategies: LOADING,
+    detail: "collations whose locale this server does not have",
+    remedy:
+      "install the locale on the server and restart it; for those of pg_catalog a superuser then runs SELECT pg_import_system_collations('pg_catalog') in template0 (ALLOW_CONNECTIONS true, then false again), the live and the maintenance database; or restore to a server that has them",
+    found: ({ facts }) => facts.missingCollations,
+  },
+  {
     kind: "tablespaces-missing",
     strategies: LOADING,
     detail: "tablespaces that this server does not have",

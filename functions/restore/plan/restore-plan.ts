@@ -7,6 +7,7 @@ import type { Restorable } from "./restorable.ts";
 import type { ArchiveDemands } from "../../../shared/postgres/plain-dump/plain-dump.ts";
 import type { PlannedRole } from "../../../shared/postgres/roles/planned-roles.ts";
 import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
+import { likenessWarnings } from "./likeness-warnings.ts";
 import { SESSIONS_BESIDE } from "./remedies.ts";
 import { workloadText, type Workload, type WorkloadState } from "../workloads/workload.ts";
 
@@ -196,29 +197,6 @@ function madeAnew({ strategy, facts, backup }: PlanRequest): string[] {
     : ["there is no live database: it is made anew as the backup notes it"];
 }
 
-/** What is loaded as the live database is, though the backup was taken of one that was otherwise. */
-function likenessWarnings(
-  { live, collationVersion }: TargetFacts,
-  manifest: BackupManifest | undefined,
-): string[] {
-  const noted = manifest?.properties;
-  if (noted === undefined) return [];
-  const kinds = ["encoding", "localeProvider", "collate", "ctype", "locale", "icuRules"] as const;
-  const differing = live === undefined ? [] : kinds.filter((kind) => live[kind] !== noted[kind]);
-  const { collationVersion: before } = noted;
-  return [
-    ...differing.map(
-      (kind) => `the live database has the ${kind} ${live?.[kind]}, the backup ${noted[kind]}`,
-    ),
-    ...(before === undefined || collationVersion === undefined || before === collationVersion
-      ? []
-      : [
-          `text was sorted by version ${before} of its collation and is by ${collationVersion} here: ` +
-            "indexes are built anew, partitions by ranges of text may refuse rows",
-        ]),
-  ];
-}
-
 function trustWarnings({ facts, backup }: PlanRequest): string[] {
   if (backup === undefined) return [];
   return [
@@ -246,7 +224,7 @@ function listWarnings(request: PlanRequest): string[] {
     ...(manifest?.lacks ?? []).filter(({ data }) => data).map(({ detail }) => `the backup lacks ${detail}`),
     ...madeAnew(request),
     ...roleWarnings(request),
-    ...likenessWarnings(facts, manifest),
+    ...(needsBackup ? likenessWarnings(facts, manifest) : []),
     ...(!needsBackup && !facts.exists
       ? ["there is no live database: nothing is kept by which the undo could be taken back"]
       : []),

@@ -10,6 +10,7 @@ import {
 } from "../../../shared/postgres/databases/compare-values.ts";
 import type { TableRows } from "../../../shared/postgres/plain-dump/plain-dump.ts";
 import type { Settings } from "../../../shared/postgres/properties/database-properties.ts";
+import { quietOf } from "../../../shared/postgres/properties/session-settings.ts";
 import { progressOf } from "../../../shared/run/progress.ts";
 import { inspectDatabase } from "../../../shared/postgres/preflight.ts";
 import { readJournal, type Restoring } from "../restoring.ts";
@@ -29,9 +30,10 @@ export type Loaded = {
 export async function compareLoaded(restoring: Restoring, load: Load, given: Loaded): Promise<Comparison> {
   const { signal, step, server } = restoring;
   const { loaded, strategy, compare } = readJournal(restoring);
+  const quiet = quietOf(given.settings);
   const [counts] = await Promise.all([
-    server.countRows(loaded, given.tables, signal),
-    server.analyze(loaded, signal),
+    server.countRows(loaded, given.tables, signal, quiet),
+    server.analyze(loaded, signal, quiet),
   ]);
   const counted = compareRows(given.tables, counts);
   const noted = load.backup.manifest?.content;
@@ -66,7 +68,7 @@ async function valuesCompared(
       encoding: manifest?.properties?.encoding ?? "UTF8",
       settings,
       columnsOf: (table) => columns.get(keyOf(table)),
-      lacks: (await inspectDatabase(connection, database, signal)).lacks,
+      lacks: (await inspectDatabase({ ...connection, given: quietOf(settings) }, database, signal)).lacks,
     },
     telling(restoring, manifest?.archive.plainBytes),
     signal,

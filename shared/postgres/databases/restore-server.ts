@@ -11,7 +11,7 @@ import { ownDatabaseDropper } from "./drop-database.ts";
 import { endSessions, explained, limitLockWaits, reopen } from "./swap.ts";
 import type { Libpq } from "../session/libpq.ts";
 import { liveContent } from "./live-content.ts";
-import { settingsOfLoad } from "../properties/read-settings.ts";
+import { settingsOfLoad, type NotedSettings } from "../properties/given-settings.ts";
 import { restoreTools } from "../restore-tools.ts";
 import { dropMadeRoles, keepMadeRoles, makeRoles } from "../roles/make-roles.ts";
 import type { PlannedRole } from "../roles/planned-roles.ts";
@@ -52,7 +52,7 @@ export function restoreServer(
     ...fromOutside(sessions(settings, settings.maintenanceDatabase)),
     ...asked(sessions(settings, settings.maintenanceDatabase)),
     ...roles(sessions(settings, settings.maintenanceDatabase)),
-    ...fromInside((database) => sessions(settings, database)),
+    ...fromInside((database, given) => sessions({ ...settings, given }, database)),
   };
 }
 
@@ -98,7 +98,7 @@ function fromOutside(session: Session) {
       });
     },
     /** What a load works under: as its dump was written, or as the database has it where that was not noted. */
-    settingsOfLoad: (database: string, noted: Settings | undefined, signal: AbortSignal) =>
+    settingsOfLoad: (database: string, noted: NotedSettings | undefined, signal: AbortSignal) =>
       session(`settings of database ${quoted(database)}`, signal, (client) =>
         settingsOfLoad(client, database, noted),
       ),
@@ -174,12 +174,17 @@ function asked(session: Session) {
   };
 }
 
-function fromInside(sessionIn: (database: string) => Session) {
+/** `given` are settings of the load, by which sessions in what it made fire nothing there. */
+function fromInside(sessionIn: (database: string, given?: Settings) => Session) {
   return {
-    analyze: (database: string, signal: AbortSignal) =>
-      analyzeLacking((work) => sessionIn(database)("ANALYZE", signal, work)),
+    analyze: (database: string, signal: AbortSignal, given?: Settings) =>
+      analyzeLacking((work) => sessionIn(database, given)("ANALYZE", signal, work)),
     /** The rows of each of these tables as the database has them now; a table that is not there is left out. */
-    countRows: (database: string, tables: readonly Omit<TableRows, "rows">[], signal: AbortSignal) =>
-      countRows((work) => sessionIn(database)("count of rows", signal, work), tables),
+    countRows: (
+      database: string,
+      tables: readonly Omit<TableRows, "rows">[],
+      signal: AbortSignal,
+      given?: Settings,
+    ) => countRows((work) => sessionIn(database, given)("count of rows", signal, work), tables),
   };
 }

@@ -129,7 +129,8 @@ function dumpSummary(readName: ReadsName, targets: CopyTargets) {
       for (const each of [targets, needs, makes, values]) each.statement(text);
     },
     literal(statement, piece) {
-      if (!parts.isOfRoles()) values.literal(statement, piece);
+      if (parts.isOfRoles()) return;
+      for (const each of [makes, values]) each.literal(statement, piece);
     },
     comment: (text, end) => parts.comment(text, chunkAt + end),
     metaCommand(text, end) {

@@ -1,7 +1,8 @@
 import type { ReadsName } from "./dump-encoding.ts";
+import { scriptCollations, type ScriptCollations } from "./script-collations.ts";
 
 /** What a script makes that not every role may make, and how much of it there is. */
-export type ScriptMakes = {
+export type ScriptMakes = ScriptCollations & {
   /** Its owner to be, and where it lies: what lies in no schema but needs the right to create in the database has `null`. */
   readonly owned: readonly Owned[];
   /** The owners of the schemas that the script makes or gives away. */
@@ -31,6 +32,8 @@ export const MAKES_NOTHING: ScriptMakes = {
   ofSuperuser: [],
   doubtful: [],
   functionSettings: [],
+  madeCollations: [],
+  usedCollations: [],
   locks: 0,
   largeObjects: 0,
 };
@@ -97,20 +100,27 @@ const LOCKED: readonly (readonly [pattern: RegExp, locks: number])[] = [
 const FUNCTION_BODY = /\n {4}(?:AS |BEGIN ATOMIC|RETURN )/;
 
 /** Gathers what the statements of a script, as `scriptScanner` tells them, make. */
-export function scriptMakes(readName: ReadsName): { statement(text: string): void; makes(): ScriptMakes } {
+export function scriptMakes(readName: ReadsName): {
+  literal(statement: string, piece: Uint8Array): void;
+  statement(text: string): void;
+  makes(): ScriptMakes;
+} {
+  const collations = scriptCollations(readName);
   const words = wordsBy(readName);
   const owners = gatherOwners(words);
   const privileged = gatherPrivileged(words);
   let locks = 0;
   return {
+    literal: (statement, piece) => collations.literal(statement, piece),
     statement(text) {
       if (text.length > MAX_STATEMENT_LENGTH) return;
+      collations.statement(text);
       const bare = headOf(text).replaceAll(QUOTED, '""');
       locks += LOCKED.find(([pattern]) => pattern.test(bare))?.[1] ?? 0;
       owners.statement(text);
       privileged.statement(text, bare);
     },
-    makes: () => ({ ...owners.found(), ...privileged.found(), locks }),
+    makes: () => ({ ...owners.found(), ...privileged.found(), ...collations.collations(), locks }),
   };
 }
 

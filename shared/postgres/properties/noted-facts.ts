@@ -4,16 +4,23 @@ import { listRoles, type DatabaseProperties } from "./database-properties.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 import { readProperties } from "./read-properties.ts";
 import { MAY_STAND_FOR } from "./role-rights.ts";
-import { impossible } from "./read-settings.ts";
+import { impossible, uncarried } from "./given-settings.ts";
+import { missingCollations, missingLocales } from "./missing-locales.ts";
+import { MAKES_NOTHING } from "../plain-dump/script-makes.ts";
 
-/** What the server says of the properties and settings that a manifest notes. */
-export async function notedFacts(client: pg.Client, { database, noted }: TargetRequest) {
+/** What the server says of the properties, settings and collations that a backup notes. */
+export async function notedFacts(
+  client: pg.Client,
+  { database, noted, makes = MAKES_NOTHING }: TargetRequest,
+) {
   const live = await readProperties(client, database);
   const made = live === undefined ? noted?.properties : undefined;
   return {
     live,
     impossibleSettings: await impossible(client, noted?.settings ?? {}),
+    uncarriedSettings: await uncarried(client, database, noted),
     missingLocales: made === undefined ? [] : await missingLocales(client, made),
+    missingCollations: await missingCollations(client, makes),
     forbiddenOwner: await forbiddenOwner(client, live ?? made),
     collationVersion: noted?.properties && (await collationVersion(client, noted.properties)),
   };
@@ -32,20 +39,6 @@ export function needsOfMade(
     roles: [...new Set([...needs.roles, ...listRoles(made)])],
     tablespaces: [...new Set([...needs.tablespaces, made.tablespace])],
   };
-}
-
-/** A locale of the operating system is there if any category of it can be set; that ICU is, its collations tell. */
-async function missingLocales(
-  client: pg.Client,
-  { localeProvider, collate, ctype, locale }: DatabaseProperties,
-): Promise<string[]> {
-  const missing: string[] = [];
-  for (const name of new Set([collate, ctype]))
-    if ((await impossible(client, { lc_monetary: name })).length > 0) missing.push(name);
-  if (localeProvider === "libc") return missing;
-  const sql = "SELECT FROM pg_collation WHERE collprovider = $1 LIMIT 1";
-  const { rowCount } = await client.query(sql, [localeProvider.slice(0, 1)]);
-  return rowCount === 1 ? missing : [...missing, `${locale} of ${localeProvider}`];
 }
 
 /** The maker of a database for another role must be able to become that role, and acts for it from then on. */

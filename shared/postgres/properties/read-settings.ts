@@ -1,21 +1,11 @@
 import type pg from "pg";
 import type { Settings } from "./database-properties.ts";
-import { OF_LOADS, OF_THE_DATABASE, OF_TOOLS } from "./session-settings.ts";
-
-/** Those that this server has and this role may set. */
-export async function available(client: pg.Client, settings: Settings): Promise<Settings> {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT s.name FROM pg_settings s JOIN pg_roles r ON r.rolname = current_user
-     WHERE s.name = ANY ($1) AND (s.context = 'user' OR r.rolsuper)`,
-    [Object.keys(settings)],
-  );
-  const known = new Set(rows.map(({ name }) => name));
-  return Object.fromEntries(Object.entries(settings).filter(([name]) => known.has(name)));
-}
+import { OF_THE_DATABASE } from "./session-settings.ts";
 
 /**
  * By rank, as the server itself ranks them: of the owner in this database, of the owner, of the database, of all. What a
- * setting of the asking role hides comes from the configuration files, where the role may see those.
+ * setting of the asking role hides comes from the configuration files, where the role may see those. What a library leaves to
+ * superusers, as auto_explain does, keeps others out who ask for it, and decides no value.
  */
 const GIVEN = `
   SELECT DISTINCT ON (lower(name)) name, value FROM (
@@ -25,7 +15,9 @@ const GIVEN = `
     WHERE s.setrole IN (0, d.datdba) AND s.setdatabase IN (0, d.oid)
     UNION ALL SELECT name, setting, -1 FROM pg_settings
     WHERE source NOT IN ('database', 'user', 'database user', 'client')) given
-  WHERE name = ANY ($2) OR name LIKE '%.%' AND rank >= 0 ORDER BY lower(name), rank DESC`;
+  WHERE name = ANY ($2) OR name LIKE '%.%' AND rank >= 0
+    AND NOT EXISTS (SELECT FROM pg_settings known WHERE lower(known.name) = lower(given.name) AND known.context <> 'user')
+  ORDER BY lower(name), rank DESC`;
 const FILES = `
   SELECT s.name, coalesce((SELECT f.setting FROM pg_file_settings f
     WHERE lower(f.name) = lower(s.name) AND f.error IS NULL ORDER BY f.seqno DESC LIMIT 1), s.boot_val) AS value
@@ -45,53 +37,4 @@ export async function settingsOfDatabase(client: pg.Client, database: string): P
     for (const { name, value } of rows) found.set(name, value);
   }
   return Object.fromEntries([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/**
- * What a load of a backup of `database` works under: the settings that the dump was written under, or, where the manifest does not have
- * them, those of the database that is there. A configuration for text search that only the backup holds is none yet when
- * a session begins: the database's own setting names it.
- */
-export async function settingsOfLoad(
-  client: pg.Client,
-  database: string,
-  noted: Settings | undefined,
-): Promise<Settings> {
-  const own = noted ?? (await settingsOfDatabase(client, database));
-  const refused = new Set(await findRefused(client, own));
-  const known = Object.entries({ ...own, ...(await available(client, own)) });
-  const tools = await available(client, { ...OF_TOOLS, ...OF_LOADS });
-  return { ...Object.fromEntries(known.filter(([name]) => !refused.has(name))), ...tools };
-}
-
-/** Those that this server cannot take, as one without the locale: a session that reads the dump without them gets other values. */
-export async function impossible(client: pg.Client, settings: Settings): Promise<string[]> {
-  const refused = await findRefused(client, await available(client, settings));
-  return refused
-    .filter((name) => name !== "default_text_search_config")
-    .map((name) => `${name} = ${settings[name]}`);
-}
-
-/** Names with a dot are taken by every server, and are whatever the extension behind them makes of them. */
-async function findRefused(client: pg.Client, settings: Settings): Promise<string[]> {
-  const refused: string[] = [];
-  await client.query("BEGIN READ ONLY");
-  try {
-    for (const [name, value] of Object.entries(settings))
-      if (!name.includes(".") && !(await takes(client, name, value))) refused.push(name);
-  } finally {
-    await client.query("ROLLBACK");
-  }
-  return refused;
-}
-
-async function takes(client: pg.Client, name: string, value: string): Promise<boolean> {
-  await client.query("SAVEPOINT setting");
-  try {
-    await client.query("SELECT set_config($1, $2, true)", [name, value]);
-    return true;
-  } catch {
-    await client.query("ROLLBACK TO SAVEPOINT setting");
-    return false;
-  }
 }

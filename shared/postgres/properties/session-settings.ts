@@ -14,9 +14,13 @@ const NO_LIMITS = {
   client_connection_check_interval: "0",
 };
 
-/** Of every session, ours and the tools'. A server may lack the newer ones. */
+/**
+ * Of every session, ours and the tools'. A server may lack the newer ones. Each is the role that has logged in, whatever role a
+ * database or that role is set to: its rights are those that the plan looks at.
+ */
 export const OF_EVERY_SESSION = {
   ...NO_LIMITS,
+  role: "none",
   default_transaction_isolation: "read committed",
   default_transaction_read_only: "off",
   default_transaction_deferrable: "off",
@@ -43,6 +47,11 @@ export const OF_LOADS = {
   event_triggers: "off",
 } as const satisfies Settings;
 
+/** Of the settings of a load those that keep any session in the loaded database from firing something, as at its login. */
+export function quietOf(settings: Settings): Settings {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => name in OF_LOADS));
+}
+
 /**
  * What decides how a value is written, read, cast or checked, and is the database's own affair: the dump is written under
  * the values that the owner of the database works under, they are noted beside it, and it is loaded under the same,
@@ -66,21 +75,30 @@ export const OF_THE_DATABASE = [
   "xmlbinary",
 ] as const;
 
-/** A startup packet may have 10,000 bytes. */
+/** Of the 10,000 that a startup packet may have; the rest is for what every session has. */
 const MOST_BYTES = 8_000;
-const PLAIN_NAME = /^[\w$]+(?:\.[\w$]+)*$/;
+const NAME = /^[\w$\u0080-\u{10ffff}]+(?:\.[\w$\u0080-\u{10ffff}]+)*$/u;
 const ASCII = /^[\t\n\r\x20-\x7e]*$/;
+/** In these a text has the same bytes as here. SQL_ASCII keeps any: what was none of UTF-8 was replaced when it was read. */
+const OF_SAME_BYTES: ReadonlySet<string | undefined> = new Set(["UTF8", "SQL_ASCII"]);
 
-/**
- * As PGOPTIONS has them, which no setting of a role or a database overrides. Left to the database's own settings is what
- * does not fit in, and what is not ASCII, since the server takes its bytes without converting them.
- */
+/** Those of `settings` that a session can be begun with in a database of that encoding: the server converts nothing yet. */
+export function carried(settings: Settings, encoding: string | undefined): Settings {
+  let bytes = 0;
+  const fits = ([name, value]: readonly [string, string]) => {
+    const isText = ASCII.test(name + value) || OF_SAME_BYTES.has(encoding);
+    if (!NAME.test(name) || !isText || /[\0\ufffd]/.test(value)) return false;
+    const more = Buffer.byteLength(pgOptions({ [name]: value })) + 1;
+    if (bytes + more > MOST_BYTES) return false;
+    bytes += more;
+    return true;
+  };
+  return Object.fromEntries(Object.entries(settings).filter(fits));
+}
+
+/** As PGOPTIONS has them, which no setting of a role or a database overrides. */
 export function pgOptions(settings: Settings): string {
-  let options = "";
-  for (const [name, value] of Object.entries(settings)) {
-    const option = `-c ${name}=${value.replaceAll(/[\s\\]/g, "\\$&")} `;
-    if (!PLAIN_NAME.test(name) || !ASCII.test(value) || options.length + option.length > MOST_BYTES) continue;
-    options += option;
-  }
-  return options.trimEnd();
+  return Object.entries(settings)
+    .map(([name, value]) => `-c ${name}=${value.replaceAll(/[\t-\r \\]/g, "\\$&")}`)
+    .join(" ");
 }

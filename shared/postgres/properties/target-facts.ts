@@ -45,10 +45,14 @@ export type TargetFacts = PlannedRoles & {
   readonly live: DatabaseProperties | undefined;
   /** Settings under which the dump was written and that this server cannot take. */
   readonly impossibleSettings: readonly string[];
+  /** Those that the sessions of a load cannot be given, by the encoding of the database or by their size. */
+  readonly uncarriedSettings: readonly string[];
   /** Event triggers of the live database that this role may neither drop nor keep from firing. */
   readonly eventTriggersOfOthers: readonly string[];
   /** Locales of the database to make that this server does not have. */
   readonly missingLocales: readonly string[];
+  /** Collations of the archive whose locale this server does not have, each with it. */
+  readonly missingCollations: readonly string[];
   /** The owner of the database to make, where this role may not become that role, or not act for it. */
   readonly forbiddenOwner: readonly string[];
   /** By which this server sorts text in the locale of the backup. */

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { impossible } from "../properties/read-settings.ts";
+import { impossible } from "../properties/given-settings.ts";
 import { mayNotSet } from "../properties/role-rights.ts";
 import { grantedFirst, roleSql } from "./role-sql.ts";
 import { isPredefined, plainRole, type ServerRole } from "./server-role.ts";

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import pg from "pg";
+import type { Settings } from "../properties/database-properties.ts";
 import { OF_EVERY_SESSION, pgOptions } from "../properties/session-settings.ts";
 import { unlessAborted } from "../../waiting.ts";
 import type { SslMode } from "../../config/database-config.ts";
@@ -20,16 +21,19 @@ export type ConnectionSettings = {
   /** Where locks are taken and databases renamed: one that every run of Dormouse can reach. */
   readonly maintenanceDatabase: string;
   readonly connectTimeoutMs: number;
+  /** What these sessions have besides; a role that may not set it is not let in. */
+  readonly given?: Settings | undefined;
 };
 
 /**
  * Whatever the role or the database is set to. A time limit for an application would end ANALYZE of a large database, and
  * rows that row security hides must fail a count rather than lessen it.
  */
-const { transaction_timeout, ...SINCE_14 } = OF_EVERY_SESSION;
+const OF_OURS = { ...OF_EVERY_SESSION, row_security: "off" };
+const { transaction_timeout, ...SINCE_14 } = OF_OURS;
 const { idle_session_timeout: _, client_connection_check_interval: __, ...SINCE_13 } = SINCE_14;
 /** A server refuses a connection that asks at its start for what it does not know. */
-const AT_THE_DOOR = [SINCE_14, SINCE_13].map((settings) => pgOptions({ ...settings, row_security: "off" }));
+const AT_THE_DOOR = [SINCE_14, SINCE_13] as const;
 const UNKNOWN_PARAMETER = "42704";
 /** From 17 on. */
 const INSIDE = `SELECT set_config(name, '${transaction_timeout}', false) FROM pg_settings
@@ -96,7 +100,7 @@ async function preferTls(settings: ConnectionSettings, target: Target, tls: Tls)
 }
 
 async function open(settings: ConnectionSettings, target: Target, tls: Tls): Promise<pg.Client> {
-  const [options, older] = AT_THE_DOOR;
+  const [options, older] = AT_THE_DOOR.map((each) => pgOptions({ ...each, ...settings.given }));
   try {
     return await enter(settings, { ...target, options }, tls);
   } catch (error) {

@@ -114,6 +114,24 @@ describe("what a load makes by chance", () => {
     }
   });
 
+  it("is nothing of one that fires at each login, also of those that count and compare", async (test) => {
+    if (server.major < 17) return test.skip("there are none before 17");
+    const { database, restore } = await backedUp(`
+      CREATE TABLE login (at timestamptz DEFAULT now(), who text);
+      CREATE FUNCTION note_login() RETURNS event_trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO public.login (who) VALUES (session_user); END $$;
+      CREATE EVENT TRIGGER at_login ON login EXECUTE FUNCTION note_login();
+      ALTER EVENT TRIGGER at_login ENABLE ALWAYS; INSERT INTO login (who) VALUES ('the first')`);
+
+    for (const body of [{ into: "scratch" }, { compare: "values" }, { strategy: "in-place" }]) {
+      const answer = await restore.post({ filename: "latest", ...body });
+
+      assert.equal(answer.status, 200, await answer.text());
+    }
+    const { rows } = await server.query(database, "SELECT evtname FROM pg_event_trigger");
+    assert.deepEqual(rows, [{ evtname: "at_login" }]);
+  });
+
   it("is told by the plan of a role that cannot keep event triggers quiet", async () => {
     const { database, path } = await backedUp(AUDITED);
     const role = `quiet_${process.pid}`;

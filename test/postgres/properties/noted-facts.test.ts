@@ -121,4 +121,18 @@ describe("what the server says of a database that a manifest notes and that is g
 
     assert.deepEqual(impossibleSettings, ["lc_monetary = tlh_QO.utf8", "TimeZone = Atlantis/Center"]);
   });
+
+  it("names settings that its sessions cannot be given, in the encoding of the database or by their size", async () => {
+    const settings = {
+      "app.tenant": "größe",
+      "app.größe": "x",
+      "app.long": "y".repeat(9_000),
+      "app.lost": "gr\ufffd",
+      "app.plain": "a b",
+    };
+    const named = async (encoding: string) => (await factsOf({ encoding }, settings)).uncarriedSettings;
+
+    assert.deepEqual(await named("UTF8"), ["app.long", "app.lost"]);
+    assert.deepEqual(await named("LATIN1"), ["app.tenant", "app.größe", "app.long", "app.lost"]);
+  });
 });

@@ -55,6 +55,12 @@ const ROWS: readonly Row[] = [
   ["a missing role", { missing: { roles: ["jo"] } }, "roles-missing", LOADING],
   ["a missing extension", { missing: { extensions: ["postgis"] } }, "extensions-missing", LOADING],
   ["a missing tablespace", { missing: { tablespaces: ["fast"] } }, "tablespaces-missing", LOADING],
+  [
+    "a collation that it cannot make",
+    { missingCollations: ["COLLATION a.b"] },
+    "collations-missing",
+    LOADING,
+  ],
   ["a tablespace of others", { forbiddenTablespaces: ["fast"] }, "tablespaces-forbidden", LOADING],
   [
     "a database in a tablespace of others",

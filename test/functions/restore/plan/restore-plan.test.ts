@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { STRATEGIES, type Strategy } from "../../../../functions/restore/plan/strategy.ts";
 import { planRestore, type PlanRequest } from "../../../../functions/restore/plan/restore-plan.ts";
+import type { TargetFacts } from "../../../../shared/postgres/properties/target-facts.ts";
+import { plainDatabase } from "../../../support/postgres-adapter.ts";
 import { legacyFile, restorable, targetFacts } from "../../../support/restorables.ts";
 
 const server = {
@@ -75,6 +77,19 @@ describe("the plan of a restore", () => {
       "replication slot debezium stays with the old database",
     ]);
     assert.match(plan({ backup: legacyFile(), workloads: [] }).warnings.join(), /no manifest/);
+  });
+
+  it("warns of settings that the load cannot be given, unless the database has them as well", () => {
+    const facts = targetFacts({ uncarriedSettings: ["app.x", "app.y"] });
+    const warned = (live: TargetFacts["live"]) => plan({ facts: { ...facts, live } }).warnings;
+
+    assert.match(warned(undefined).join(), /cannot be given settings .*: app\.x, app\.y;/);
+    const live = { ...plainDatabase, settings: [{ name: "app.x", value: "größe" }] };
+    assert.match(warned(live).join(), /cannot be given settings .*: app\.y;/);
+    assert.doesNotMatch(
+      plan({ strategy: "undo", backup: undefined, facts }).warnings.join(),
+      /cannot be given/,
+    );
   });
 
   it("warns of a superuser, whose rights the SQL of an archive has, whatever loads it", () => {

@@ -1,0 +1,122 @@
+import type pg from "pg";
+import type { DatabaseProperties, Settings } from "./database-properties.ts";
+import { settingsOfDatabase } from "./read-settings.ts";
+import { HIDDEN, mayNotSet } from "./role-rights.ts";
+import { carried, OF_LOADS, OF_TOOLS } from "./session-settings.ts";
+
+/** What pg_dump works under: what the application does, and what makes it a dump. */
+export async function settingsOfDump(client: pg.Client, own: Settings, encoding: string): Promise<Settings> {
+  return { ...carried(own, encoding), ...(await available(client, OF_TOOLS)) };
+}
+
+/** What a manifest notes of its database. */
+export type NotedSettings = {
+  readonly settings?: Settings | undefined;
+  readonly properties?: DatabaseProperties | undefined;
+};
+
+/**
+ * What a load of a backup of `database` works under: the settings that the dump was written under, or, where the manifest does not have
+ * them, those of the database that is there. A configuration for text search that only the backup holds is none yet when
+ * a session begins: the database's own setting names it.
+ */
+export async function settingsOfLoad(
+  client: pg.Client,
+  database: string,
+  noted: NotedSettings = {},
+): Promise<Settings> {
+  const own = await allowed(client, noted.settings ?? (await settingsOfDatabase(client, database)));
+  const refused = new Set(await findRefused(client, own));
+  const taken = Object.fromEntries(Object.entries(own).filter(([name]) => !refused.has(name)));
+  const tools = await available(client, { ...OF_TOOLS, ...OF_LOADS });
+  return { ...carried(taken, await encodingOf(client, database, noted)), ...tools };
+}
+
+/** Those that the sessions of a load cannot be given: they have them only as far as the database has. */
+export async function uncarried(
+  client: pg.Client,
+  database: string,
+  noted: NotedSettings = {},
+): Promise<string[]> {
+  const own = noted.settings ?? (await settingsOfDatabase(client, database));
+  const given = carried(own, await encodingOf(client, database, noted));
+  return Object.keys(own).filter((name) => !(name in given));
+}
+
+/** A database is loaded as the live one is, and without one as its backup notes it. */
+async function encodingOf(
+  client: pg.Client,
+  database: string,
+  { properties }: NotedSettings,
+): Promise<string | undefined> {
+  const sql = "SELECT pg_encoding_to_char(encoding) AS encoding FROM pg_database WHERE datname = $1";
+  const { rows } = await client.query<{ encoding: string }>(sql, [database]);
+  return rows[0]?.encoding ?? properties?.encoding;
+}
+
+/** Those that this server has and this role may set. */
+async function available(client: pg.Client, settings: Settings): Promise<Settings> {
+  return those(settings, await standings(client, settings), (standing) => standing === "settable");
+}
+
+/** A session that asks for one that its role may not set is not let in. What no library has defined any role may set. */
+async function allowed(client: pg.Client, settings: Settings): Promise<Settings> {
+  return those(settings, await standings(client, settings), (standing) => standing !== "forbidden");
+}
+
+type Standing = "settable" | "forbidden" | "unknown";
+
+async function standings(client: pg.Client, settings: Settings): Promise<ReadonlyMap<string, Standing>> {
+  const version = "SELECT current_setting('server_version_num')::int / 10000 AS major";
+  const major = (await client.query<{ major: number }>(version)).rows[0]?.major ?? 0;
+  const { rows } = await client.query<{ name: string; standing: Standing }>(
+    `SELECT each AS name, CASE WHEN s.name IS NULL AND each NOT IN (${HIDDEN}) THEN 'unknown'
+         WHEN r.rolsuper OR NOT ${mayNotSet("each", "s", major)} THEN 'settable' ELSE 'forbidden' END AS standing
+     FROM unnest($1::text[]) each JOIN pg_roles r ON r.rolname = current_user
+       LEFT JOIN pg_settings s ON lower(s.name) = lower(each)`,
+    [Object.keys(settings)],
+  );
+  return new Map(rows.map(({ name, standing }) => [name, standing]));
+}
+
+function those(
+  settings: Settings,
+  known: ReadonlyMap<string, Standing>,
+  isWanted: (standing: Standing) => boolean,
+): Settings {
+  return Object.fromEntries(
+    Object.entries(settings).filter(([name]) => isWanted(known.get(name) ?? "unknown")),
+  );
+}
+
+/** Those that this server cannot take, as one without the locale: a session that reads the dump without them gets other values. */
+export async function impossible(client: pg.Client, settings: Settings): Promise<string[]> {
+  const refused = await findRefused(client, await available(client, settings));
+  return refused
+    .filter((name) => name !== "default_text_search_config")
+    .map((name) => `${name} = ${settings[name]}`);
+}
+
+/** Names with a dot are taken by every server, and are whatever the extension behind them makes of them. */
+async function findRefused(client: pg.Client, settings: Settings): Promise<string[]> {
+  const refused: string[] = [];
+  await client.query("BEGIN READ ONLY");
+  try {
+    for (const [name, value] of Object.entries(settings))
+      if (!name.includes(".") && !(await takes(client, name, value))) refused.push(name);
+  } finally {
+    await client.query("ROLLBACK");
+  }
+  return refused;
+}
+
+async function takes(client: pg.Client, name: string, value: string): Promise<boolean> {
+  await client.query("SAVEPOINT setting");
+  try {
+    await client.query("SELECT set_config($1, $2, true)", [name, value]);
+    return true;
+  } catch {
+    await client.query("ROLLBACK TO SAVEPOINT setting");
+    return false;
+  }
+}
