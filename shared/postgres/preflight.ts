@@ -8,8 +8,7 @@ import { findExcluded, type Exclusion } from "./exclusions/excluded-tables.ts";
 import { neededRoles, ROLES_NAMED } from "./roles/needed-roles.ts";
 import type { ServerRole } from "./roles/server-role.ts";
 import { readProperties } from "./properties/read-properties.ts";
-import { settingsOfDump } from "./properties/given-settings.ts";
-import { settingsOfDatabase } from "./properties/read-settings.ts";
+import { settingsOfDatabase, settingsOfDump } from "./properties/read-settings.ts";
 import { serverError } from "./session/server-errors.ts";
 
 /** Each query answers one row for each object that a dump by this role would lack. */

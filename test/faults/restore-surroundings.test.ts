@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { preload, problemIn, until } from "../support/faulty.ts";
+import { preload, problemIn, until, wake } from "../support/faulty.ts";
 import { startPostgres } from "../support/postgres.ts";
 import {
   endedRestore,
@@ -131,7 +131,7 @@ describe("a restore behind whose fence a session holds the list of databases", (
     const holder = await server.connect();
     await holder.query("BEGIN");
     await holder.query("LOCK TABLE pg_database IN SHARE MODE");
-    process.kill(restore.pid, "SIGCONT");
+    await wake(restore.pid);
 
     // The swap has given up by then, and so has the first attempt to open the database again.
     await restore.logged("restore failed");

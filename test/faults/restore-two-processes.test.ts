@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { lockKey } from "../../shared/postgres/session/advisory-lock.ts";
 import type { FunctionProcess } from "../support/function-process.ts";
-import { preload, problemIn, until } from "../support/faulty.ts";
+import { preload, problemIn, until, wake } from "../support/faulty.ts";
 import {
   endedRestore,
   REPLICAS,
@@ -39,7 +39,7 @@ describe("a restore that two processes have", () => {
     const ended = await toldRestore(stage);
     await stage.query(stage.database, "CREATE TABLE hire.newer (id int)");
 
-    process.kill(sleeper.pid, "SIGCONT");
+    await wake(sleeper.pid);
     const told = await answer;
 
     assert.equal(ended.state, "failed");
@@ -65,7 +65,7 @@ describe("a restore that two processes have", () => {
       const ended = await toldRestore(stage);
       await stage.query(stage.database, "CREATE TABLE hire.afterwards (id int)");
 
-      process.kill(sleeper.pid, "SIGCONT");
+      await wake(sleeper.pid);
       const result = await answer;
 
       assert.deepEqual(result, ended.result);
@@ -85,7 +85,7 @@ describe("a restore that two processes have", () => {
     const next = await stage.start(cluster.environment);
     await next.logged("run resumed");
 
-    process.kill(sleeper.pid, "SIGCONT");
+    await wake(sleeper.pid);
     const result = await answer;
     // It had the run as well, until it could have the lock.
     await next.logged("run interrupted");

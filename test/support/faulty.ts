@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
@@ -126,6 +127,12 @@ const WAITING_DUMP = `SELECT pid FROM pg_stat_activity WHERE datname = $1 AND qu
 async function dumpWaits(server: TestServer, database: string): Promise<void> {
   const sql = `${WAITING_DUMP} AND wait_event_type = 'Lock'`;
   await until(async () => (await server.query("postgres", sql, [database])).rows.length > 0);
+}
+
+/** One that stops itself is not asleep yet when its record is there: it must not be woken before. */
+export async function wake(pid: number): Promise<void> {
+  await until(async () => (await readFile(`/proc/${pid}/stat`, "utf8")).includes(") T "));
+  process.kill(pid, "SIGCONT");
 }
 
 /** The sessions of pg_dump on the server. */

@@ -18,7 +18,10 @@ export type ScriptCollations = {
 
 const MAX_NAMES = 1_000;
 const PART = String.raw`(?:"(?:[^"]|"")*"|[\w$\x80-\xff]+)`;
-const MADE = new RegExp(String.raw`^CREATE COLLATION (?:IF NOT EXISTS )?(${PART}(?:\s*\.\s*${PART})?)`, "i");
+const MADE = new RegExp(
+  String.raw`^CREATE COLLATION (?:IF NOT EXISTS )?((?:${PART}\s*\.\s*)?(${PART}))`,
+  "i",
+);
 const PROVIDER = /\bprovider\s*=\s*"?(\w+)/i;
 const OPENS_LOCALE = /^CREATE COLLATION [^]*\b(?:locale|lc_collate|lc_ctype)\s*=\s*'$/i;
 /** A quoted name may hold anything; behind the schema of another than the server stands a dot. */
@@ -35,11 +38,23 @@ export function scriptCollations(readName: ReadsName): {
 } {
   const made: MadeCollation[] = [];
   const used = new Set<string>();
+  /** An old script finds its own without their schema, too. */
+  const own = new Set<string>();
   let locales = new Map<string, string>();
-  const nameOf = (token: string) => {
-    const bare = token.startsWith('"') ? token.slice(1, -1).replaceAll('""', '"') : token.toLowerCase();
-    return readName(bare) ?? bare;
-  };
+
+  function make(text: string, [, name = "", bare]: readonly string[]): void {
+    if (made.length === MAX_NAMES) return;
+    const found = [...locales.values()].map((literal) => readName(literal.slice(0, -1)) ?? literal);
+    const provider = PROVIDER.exec(text)?.[1]?.toLowerCase() ?? "libc";
+    made.push({ what: `COLLATION ${readName(name) ?? name}`, provider, locales: [...new Set(found)] });
+    own.add(bareName(bare));
+  }
+
+  function use(text: string): void {
+    for (const [, token] of text.matchAll(USED))
+      if (token !== undefined && used.size < MAX_NAMES) used.add(bareName(token));
+  }
+
   return {
     literal(statement, piece) {
       if (!OPENS_LOCALE.test(statement)) return;
@@ -47,23 +62,19 @@ export function scriptCollations(readName: ReadsName): {
     },
     statement(text) {
       if (!/COLLAT/i.test(text)) return;
-      const [, name] = MADE.exec(text) ?? [];
-      if (name !== undefined && made.length < MAX_NAMES) {
-        const found = [...locales.values()].map((literal) => readName(literal.slice(0, -1)) ?? literal);
-        const provider = PROVIDER.exec(text)?.[1]?.toLowerCase() ?? "libc";
-        made.push({ what: `COLLATION ${readName(name) ?? name}`, provider, locales: [...new Set(found)] });
-      } else {
-        for (const [, token] of text.matchAll(USED))
-          if (token !== undefined && used.size < MAX_NAMES) used.add(nameOf(token));
-      }
+      const name = MADE.exec(text);
+      if (name === null) use(text);
+      else make(text, name);
       locales = new Map();
     },
-    collations: () => {
-      // An old script finds its own without their schema, too.
-      const own = new Set(
-        made.map(({ what }) => nameOf(what.slice("COLLATION ".length).split(".").at(-1) ?? "")),
-      );
-      return { madeCollations: made, usedCollations: [...used].filter((name) => !own.has(name)) };
-    },
+    collations: () => ({
+      madeCollations: made,
+      usedCollations: [...used].filter((name) => !own.has(name)).map((name) => readName(name) ?? name),
+    }),
   };
+}
+
+function bareName(token = ""): string {
+  if (token.startsWith('"')) return token.slice(1, -1).replaceAll('""', '"');
+  return token.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

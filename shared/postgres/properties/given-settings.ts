@@ -1,13 +1,8 @@
 import type pg from "pg";
 import type { DatabaseProperties, Settings } from "./database-properties.ts";
-import { settingsOfDatabase } from "./read-settings.ts";
-import { HIDDEN, mayNotSet } from "./role-rights.ts";
+import { available, settingsOfDatabase } from "./read-settings.ts";
+import { mayNotSet } from "./role-rights.ts";
 import { carried, OF_LOADS, OF_TOOLS } from "./session-settings.ts";
-
-/** What pg_dump works under: what the application does, and what makes it a dump. */
-export async function settingsOfDump(client: pg.Client, own: Settings, encoding: string): Promise<Settings> {
-  return { ...carried(own, encoding), ...(await available(client, OF_TOOLS)) };
-}
 
 /** What a manifest notes of its database. */
 export type NotedSettings = {
@@ -54,39 +49,18 @@ async function encodingOf(
   return rows[0]?.encoding ?? properties?.encoding;
 }
 
-/** Those that this server has and this role may set. */
-async function available(client: pg.Client, settings: Settings): Promise<Settings> {
-  return those(settings, await standings(client, settings), (standing) => standing === "settable");
-}
-
 /** A session that asks for one that its role may not set is not let in. What no library has defined any role may set. */
 async function allowed(client: pg.Client, settings: Settings): Promise<Settings> {
-  return those(settings, await standings(client, settings), (standing) => standing !== "forbidden");
-}
-
-type Standing = "settable" | "forbidden" | "unknown";
-
-async function standings(client: pg.Client, settings: Settings): Promise<ReadonlyMap<string, Standing>> {
   const version = "SELECT current_setting('server_version_num')::int / 10000 AS major";
   const major = (await client.query<{ major: number }>(version)).rows[0]?.major ?? 0;
-  const { rows } = await client.query<{ name: string; standing: Standing }>(
-    `SELECT each AS name, CASE WHEN s.name IS NULL AND each NOT IN (${HIDDEN}) THEN 'unknown'
-         WHEN r.rolsuper OR NOT ${mayNotSet("each", "s", major)} THEN 'settable' ELSE 'forbidden' END AS standing
-     FROM unnest($1::text[]) each JOIN pg_roles r ON r.rolname = current_user
-       LEFT JOIN pg_settings s ON lower(s.name) = lower(each)`,
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT each AS name FROM unnest($1::text[]) each JOIN pg_roles r ON r.rolname = current_user
+       JOIN pg_settings s ON lower(s.name) = lower(each)
+     WHERE NOT r.rolsuper AND ${mayNotSet("each", "s", major)}`,
     [Object.keys(settings)],
   );
-  return new Map(rows.map(({ name, standing }) => [name, standing]));
-}
-
-function those(
-  settings: Settings,
-  known: ReadonlyMap<string, Standing>,
-  isWanted: (standing: Standing) => boolean,
-): Settings {
-  return Object.fromEntries(
-    Object.entries(settings).filter(([name]) => isWanted(known.get(name) ?? "unknown")),
-  );
+  const forbidden = new Set(rows.map(({ name }) => name));
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !forbidden.has(name)));
 }
 
 /** Those that this server cannot take, as one without the locale: a session that reads the dump without them gets other values. */

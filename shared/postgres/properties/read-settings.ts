@@ -1,6 +1,22 @@
 import type pg from "pg";
 import type { Settings } from "./database-properties.ts";
-import { OF_THE_DATABASE } from "./session-settings.ts";
+import { carried, OF_THE_DATABASE, OF_TOOLS } from "./session-settings.ts";
+
+/** Those that this server has and this role may set; pg_settings does not show the role itself. */
+export async function available(client: pg.Client, settings: Settings): Promise<Settings> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT s.name FROM pg_settings s JOIN pg_roles r ON r.rolname = current_user
+     WHERE s.name = ANY ($1) AND (s.context = 'user' OR r.rolsuper)`,
+    [Object.keys(settings)],
+  );
+  const known = new Set(["role", ...rows.map(({ name }) => name)]);
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => known.has(name)));
+}
+
+/** What pg_dump works under: what the application does, and what makes it a dump. */
+export async function settingsOfDump(client: pg.Client, own: Settings, encoding: string): Promise<Settings> {
+  return { ...carried(own, encoding), ...(await available(client, OF_TOOLS)) };
+}
 
 /**
  * By rank, as the server itself ranks them: of the owner in this database, of the owner, of the database, of all. What a

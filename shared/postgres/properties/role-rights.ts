@@ -6,7 +6,7 @@ export const MAY_STAND_FOR = `(pg_has_role(o.oid, 'USAGE') AND pg_has_role(o.oid
   CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END))`;
 
 /** They are settings of every session, and pg_settings does not show them. */
-export const HIDDEN = "'role', 'session_authorization'";
+const HIDDEN = "'role', 'session_authorization'";
 
 /**
  * SQL that is true where a role that is no superuser may not give `name` to a database, a role or a function, with `known`

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import pg from "pg";
-import { preload, until } from "../../support/faulty.ts";
+import { preload, until, wake } from "../../support/faulty.ts";
 import {
   backupEnvironment,
   manifestOf,
@@ -135,7 +135,7 @@ describe("what a swap carries over to the database that it loads", () => {
         `SELECT has_database_privilege('pg_monitor', datname, 'CONNECT') AS open FROM pg_database
          WHERE starts_with(datname, '${stage.database}__')`,
       );
-      process.kill(restore.pid, "SIGCONT");
+      await wake(restore.pid);
       await answer;
 
       assert.deepEqual(rows, [{ open: false }]);

@@ -30,6 +30,10 @@ const ROWS: readonly (readonly [script: string, found: Partial<ScriptCollations>
     "CREATE COLLATION german (provider = libc, locale = 'C');\nCREATE TABLE t (a text COLLATE german);",
     { madeCollations: [made("COLLATION german", "libc", "C")] },
   ],
+  [
+    `CREATE COLLATION s."A.größe" (provider = libc, locale = 'C');\nCREATE TABLE t (a text COLLATE "A.größe");`,
+    { madeCollations: [made('COLLATION s."A.größe"', "libc", "C")] },
+  ],
   [`CREATE TABLE t ("of COLLATE x" text DEFAULT 'COLLATE y', "lc_collate" int);`, {}],
   ["CREATE FUNCTION f() RETURNS int AS $$ SELECT 'a' COLLATE \"x\" $$;", {}],
   ["COPY t (a) FROM stdin;\nx COLLATE y\n\\.\n", {}],
