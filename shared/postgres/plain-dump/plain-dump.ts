@@ -129,8 +129,7 @@ function dumpSummary(readName: ReadsName, targets: CopyTargets) {
       for (const each of [targets, needs, makes, values]) each.statement(text);
     },
     literal(statement, piece) {
-      if (parts.isOfRoles()) return;
-      for (const each of [makes, values]) each.literal(statement, piece);
+      if (!parts.isOfRoles()) for (const each of [makes, values]) each.literal(statement, piece);
     },
     comment: (text, end) => parts.comment(text, chunkAt + end),
     metaCommand(text, end) {
