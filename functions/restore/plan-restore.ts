@@ -13,7 +13,7 @@ import type { Restorable } from "./plan/restorable.ts";
 import { planRestore, type RestorePlan } from "./plan/restore-plan.ts";
 import { EFFECTS, type Strategy } from "./plan/strategy.ts";
 import type { Planning } from "./restoring.ts";
-import { copyRoomBlockers, unsafeTools } from "./plan/archive-blockers.ts";
+import { copyRoomBlockers, olderTools, unsafeTools } from "./plan/archive-blockers.ts";
 
 /** Looks at everything that a restore would touch and touches nothing. */
 export async function toPlan(
@@ -22,7 +22,11 @@ export async function toPlan(
 ): Promise<{ readonly plan: RestorePlan; readonly facts: TargetFacts }> {
   const { settings, wakeUpSource, signal } = planning;
   const { database } = settings;
-  const { facts, tools, demands, warnings } = await lookAtArchive(planning, { backup, choice, target });
+  const { facts, tools, demands, warnings, older } = await lookAtArchive(planning, {
+    backup,
+    choice,
+    target,
+  });
   const workloads = [];
   const { stops, replaces } = EFFECTS[strategy];
   for (const workload of stops ? settings.workloads : [])
@@ -37,6 +41,7 @@ export async function toPlan(
   const around = [
     ...doubtful,
     ...unsafeTools(backup, tools),
+    ...olderTools(backup, older),
     ...(await withoutRoom(planning, strategy, backup)),
   ];
   const blockers = [...around, ...plan.blockers];

@@ -110,11 +110,21 @@ export function isOfServer(message: string): boolean {
   return OF_THE_SERVER.test(message);
 }
 
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [/backslash commands are restricted/, "the file holds commands for psql: read it before you trust it"],
+  [
+    /No space left on device|disk full/i,
+    "make room on the server's disk, then restore again: databases named <database>__before_<run> are kept for an undo, for UNDO_HOURS",
+  ],
+  [
+    /unrecognized configuration parameter/,
+    "a newer pg_dump may have written the file: restore it into a server of that release, or by hand without that line",
+  ],
+];
+
 function hintFor(why: string, all: string): string {
-  if (/backslash commands are restricted/.test(why))
-    return "the file holds commands for psql: read it before you trust it";
-  if (/No space left on device|disk full/i.test(why))
-    return "make room on the server's disk, then restore again: databases named <database>__before_<run> are kept for an undo, for UNDO_HOURS";
+  const known = HINTS.find(([pattern]) => pattern.test(why))?.[1];
+  if (known !== undefined) return known;
   const [, role] = /role "(.*)" does not exist/.exec(why) ?? [];
   if (role !== undefined) return `CREATE ROLE ${identifier(role)} NOLOGIN, then restore again`;
   if (/permission denied|must be (?:owner|superuser|member)|must be able to SET ROLE/i.test(why))

@@ -112,7 +112,15 @@ async function scan(restore: RunningTool): Promise<ArchiveContents> {
 }
 
 function explainRestore(exit: string, stderr: readonly string[]): DormouseError {
-  return damaged([exit, ...stderr.slice(-2)].join(": ").replaceAll("pg_restore: ", ""));
+  const why = [exit, ...stderr.slice(-2)].join(": ").replaceAll("pg_restore: ", "");
+  if (!why.includes("unsupported version")) return damaged(why);
+  return new DormouseError(
+    "client_tools_not_found",
+    `pg_restore is older than what wrote the archive: ${why}`,
+    {
+      hint: "install the client tools of that release or of a newer one",
+    },
+  );
 }
 
 function damaged(why: string): DormouseError {

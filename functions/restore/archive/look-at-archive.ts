@@ -29,6 +29,7 @@ export async function lookAtArchive(planning: Planning, { backup, choice, target
   const demands = await demandsOf(planning, { backup, choice, tools });
   const warnings = [...(tools.warning === undefined ? [] : [tools.warning]), ...choiceWarnings(choice)];
   if (demands === undefined) return { facts, tools, warnings };
+  if ("older" in demands) return { facts, tools, warnings, older: demands.older };
   if ("unread" in demands) return { facts, tools, warnings: [...warnings, demands.unread] };
   const { makes } = demands;
   const needs = bothNeeds(asked.needs, demands.needs, choice);
@@ -55,7 +56,7 @@ function bothNeeds(noted: ArchiveNeeds, read: ArchiveNeeds, { owner, leaveOut }:
 async function demandsOf(
   { files, signal }: Planning,
   { backup, choice, tools }: Load,
-): Promise<ArchiveDemands | { readonly unread: string } | undefined> {
+): Promise<ArchiveDemands | { readonly unread: string } | { readonly older: string } | undefined> {
   if (backup.format !== "custom") return undefined;
   try {
     return await within(
@@ -67,7 +68,8 @@ async function demandsOf(
     );
   } catch (error) {
     signal.throwIfAborted();
-    const { message } = asDormouseError(error);
+    const { code, message } = asDormouseError(error);
+    if (code === "client_tools_not_found") return { older: message };
     return {
       unread: `the archive could not be looked at, so what this role may not make is not told here: ${message}`,
     };

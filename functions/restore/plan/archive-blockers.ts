@@ -36,3 +36,16 @@ export function unsafeTools(backup: Restorable | undefined, tools: Tools | undef
     },
   ];
 }
+
+/** The tools are those of the server's release: what a newer pg_restore prints, an older server need not understand. */
+export function olderTools(backup: Restorable | undefined, why: string | undefined): Blocker[] {
+  if (backup === undefined || why === undefined) return [];
+  return [
+    {
+      kind: "archive-newer",
+      names: [backup.name],
+      detail: `${backup.name} cannot be read by the tools of the server's release: ${why}`,
+      remedy: "restore it into a server of the release that wrote it, or of a newer one",
+    },
+  ];
+}

@@ -37,15 +37,12 @@ export async function adoptLegacy(
     if (!isSame(before, await handle.stat())) return { damage: "changed while it was read" };
     if ("contents" in read) return { backup: await writeManifest(files, path, describe(read.contents)) };
     const damage = { sizeBytes: before.size, modifiedMs: before.mtimeMs, why: read.damage };
-    if (!TOO_NEW.test(read.damage)) await rememberDamage(files, backupDir, legacy.name, damage);
+    await rememberDamage(files, backupDir, legacy.name, damage);
     return read;
   } finally {
     await handle.close();
   }
 }
-
-/** pg_restore's words for an archive that a newer release of it can read: the next image may have that. */
-const TOO_NEW = /unsupported version/;
 
 function isSame(before: Stats, after: Stats): boolean {
   return before.size === after.size && before.mtimeMs === after.mtimeMs && after.nlink > 0;
