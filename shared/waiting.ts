@@ -1,14 +1,28 @@
 import type { DormouseError } from "./errors.ts";
 
-/** The results in the order of `entries`, of which no more than `count` are worked on at once. */
+/** The results in the order of `entries`, of which no more than `count` are worked on at once; none is begun after one has failed. */
 export async function sideBySide<Entry, Result>(
   entries: readonly Entry[],
   count: number,
   work: (entry: Entry) => Promise<Result>,
 ): Promise<Result[]> {
   const results: Result[] = [];
-  for (let at = 0; at < entries.length; at += count)
-    results.push(...(await Promise.all(entries.slice(at, at + count).map(work))));
+  const waiting = entries.entries();
+  let hasFailed = false;
+  async function workOn(): Promise<void> {
+    // They take from the same iterator.
+    for (const [index, entry] of waiting) {
+      if (hasFailed) return;
+      results[index] = await work(entry);
+    }
+  }
+  const workers = Array.from({ length: Math.min(count, entries.length) }, async () => {
+    await workOn().catch((error: unknown) => {
+      hasFailed = true;
+      throw error;
+    });
+  });
+  await Promise.all(workers);
   return results;
 }
 

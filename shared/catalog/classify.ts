@@ -1,7 +1,7 @@
 import { parseArchiveName, type ArchiveName, type ArchiveNameParts } from "./archive-name.ts";
 import { toBackup, newestFirst, type Backup } from "./backup.ts";
 import type { CatalogListing, ForeignEntry, LegacyFile } from "./catalog.ts";
-import { parseManifest } from "./manifest.ts";
+import { parseManifest, type BackupManifest } from "./manifest.ts";
 
 export const MAX_MANIFEST_BYTES = 32 << 20;
 
@@ -26,6 +26,42 @@ export function foreignName(path: string): ForeignEntry {
   return path.slice(path.lastIndexOf("/") + 1).startsWith(".tmp-")
     ? { path, reason: "temporary", detail: "is being written, or was left" }
     : { path, reason: "unknown_file", detail: "is not named as a backup" };
+}
+
+type Table = BackupManifest["content"]["tables"][number];
+
+/** What hardly changes from one backup to the next. */
+const ALIKE = ["lacks", "origin", "properties", "roles", "settings", "versions"] as const;
+/** Of a table that is written as every version has written it. */
+const PLAIN_FIELDS = new Set(["schema", "name", "rows", "hash"]);
+
+/** Keeps once what the manifests of a listing have alike: thousands of them would need several times the memory. */
+export function keepingOnce(): (found: Classified | { readonly legacy: unknown }) => void {
+  const kept = new Map<string, unknown>();
+  const tablesOf = new Map<string, Map<string, Table>>();
+  function once<Value>(key: string, value: Value): Value {
+    if (!kept.has(key)) kept.set(key, value);
+    return kept.get(key) as Value;
+  }
+  /** As in the backup before it, most are. */
+  function tableOnce(table: Table): Table {
+    for (const field in table) if (!PLAIN_FIELDS.has(field)) return table;
+    const { schema, name, rows, hash } = table;
+    const last = tablesOf.get(schema)?.get(name);
+    if (last?.rows === rows && last.hash === hash) return last;
+    tablesOf.set(schema, (tablesOf.get(schema) ?? new Map<string, Table>()).set(name, table));
+    return table;
+  }
+  return (found) => {
+    if (!("backup" in found)) return;
+    const { manifest } = found.backup;
+    for (const field of ALIKE) {
+      const value = manifest[field];
+      if (value !== undefined) Object.assign(manifest, { [field]: once(JSON.stringify(value), value) });
+    }
+    const { tables } = manifest.content;
+    for (const [index, table] of tables.entries()) tables[index] = tableOnce(table);
+  };
 }
 
 /** The backup behind a name of which both are there; a manifest that cannot be believed makes it foreign. */

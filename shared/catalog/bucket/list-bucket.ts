@@ -5,6 +5,7 @@ import type { CatalogListing } from "../catalog.ts";
 import {
   classifyBackup,
   classifyName,
+  keepingOnce,
   listingOf,
   MAX_MANIFEST_BYTES,
   tooLarge,
@@ -30,11 +31,14 @@ export async function listBucket(
   try {
     const objects = await listObjects(bucket, signal, "", answerWithinMs);
     const manifests = await readingManifests(bucket, known, objects);
-    const found = await sideBySide([...objects.keys()], AT_ONCE, (path) =>
-      classify(path, objects, (name) =>
+    const keepOnce = keepingOnce();
+    const found = await sideBySide([...objects.keys()], AT_ONCE, async (path) => {
+      const entry = await classify(path, objects, (name) =>
         readBackup(name, objects, () => manifests.read(`${name}.json`, signal)),
-      ),
-    );
+      );
+      if (entry !== undefined) keepOnce(entry);
+      return entry;
+    });
     await manifests.keep();
     return listingOf(found.filter((entry) => entry !== undefined));
   } catch (error) {

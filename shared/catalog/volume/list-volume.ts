@@ -6,6 +6,7 @@ import {
   classifyBackup,
   classifyName,
   foreignName,
+  keepingOnce,
   listingOf,
   MAX_MANIFEST_BYTES,
   type Classified,
@@ -37,11 +38,16 @@ export async function listVolume(
   known: KnownServer,
   signal: AbortSignal,
 ): Promise<CatalogListing> {
+  const keepOnce = keepingOnce();
   try {
     // Most days have one backup: days, too, are looked at side by side.
     const found = await sideBySide(await readFolder(files, backupDir), DAYS_AT_ONCE, async (entry) => {
       signal.throwIfAborted();
-      return unlessForbidden(files, backupDir, entry.name, () => listEntry(files, backupDir, entry));
+      const day = await unlessForbidden(files, backupDir, entry.name, () =>
+        listEntry(files, backupDir, entry),
+      );
+      day.forEach(keepOnce);
+      return day;
     });
     return listingOf(describeLegacy(found.flat(), known, await damagedFiles(backupDir)));
   } catch (error) {

@@ -6,6 +6,8 @@ import { lookAt, readCode, type Files } from "./files.ts";
 import { constants } from "./volume-calls.ts";
 
 const READ_BYTES = 1 << 18;
+/** What most manifests and records have less than. */
+const SMALL_BYTES = 1 << 14;
 /** Of what is read as a whole: more than a cull of thousands of backups records, and little enough for a pod's memory. */
 const MAX_WHOLE_BYTES = 32 << 20;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -48,16 +50,15 @@ function noSmallFile(path: string, why: string): DormouseError {
   });
 }
 
-/** The first `limit` bytes of what is there now. */
+/** The first `limit` bytes of what is there now. A regular file gives fewer than it is asked for at its end alone. */
 export async function readBeginning(handle: FileHandle, limit: number): Promise<Buffer> {
-  const { size } = await handle.stat();
-  const buffer = Buffer.alloc(Math.min(size, limit));
-  for (let at = 0; at < buffer.length;) {
+  let buffer = Buffer.allocUnsafe(Math.min(limit, SMALL_BYTES));
+  for (let at = 0; ;) {
     const { bytesRead } = await handle.read(buffer, at, buffer.length - at, at);
-    if (bytesRead === 0) return buffer.subarray(0, at);
     at += bytesRead;
+    if (at < buffer.length || at === limit) return buffer.subarray(0, at);
+    buffer = Buffer.concat([buffer], Math.min(limit, 4 * buffer.length));
   }
-  return buffer;
 }
 
 /** Whether a folder of backups is there, and neither it nor the one around it is a link. */

@@ -102,16 +102,27 @@ async function answered(what: string, ms: number, begin: () => Promise<unknown>)
   // What is open is closed in any case, whenever that may be.
   if (trouble !== undefined && !what.startsWith("close")) throw trouble;
   const begun = { what, sinceMs: performance.now() };
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    overdue.add(begun);
-    late.reject(silent(begun, ms / 1000));
-  }, ms);
-  const answer = begin().finally(() => {
-    clearTimeout(timer);
-    overdue.delete(begun);
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      overdue.add(begun);
+      reject(silent(begun, ms / 1000));
+    }, ms);
+    const ended = () => {
+      clearTimeout(timer);
+      overdue.delete(begun);
+    };
+    // A listing of thousands of backups is tens of thousands of calls: no promise more than it takes.
+    begin().then(
+      (answer) => {
+        ended();
+        resolve(answer);
+      },
+      (error: unknown) => {
+        ended();
+        reject(error as Error);
+      },
+    );
   });
-  return Promise.race([answer, late.promise]);
 }
 
 function silent({ what }: Overdue, seconds: number): DormouseError {
