@@ -3,6 +3,7 @@ import { type Check, type Finding, good } from "../doctor/finding.ts";
 import { tellAll } from "../events/notify/notifier.ts";
 import type { NotifyConfig, Receiver } from "../events/notify/receiver.ts";
 import { listReceivers } from "../events/notify/receivers.ts";
+import { findNamespace } from "../kubernetes/namespace.ts";
 import type { Run } from "../run/run.ts";
 import { type HeartbeatConfig, monitorOf } from "./heartbeat.ts";
 import { spanOf } from "../trace.ts";
@@ -40,7 +41,7 @@ const NO_TARGET: Seen = {
 };
 
 function receiverCheck(receiver: Receiver, { config, kind }: Tested): Check {
-  const { POD_NAMESPACE: where = "" } = config;
+  const where = findNamespace(config.POD_NAMESPACE) ?? "";
   const message = {
     title: `test message of the ${kind} function`,
     lines: ["Nothing has happened. Messages about its runs come to this place."],

@@ -1,5 +1,6 @@
 import type { Catalog } from "../../catalog/catalog.ts";
 import { DormouseError } from "../../errors.ts";
+import { findNamespace } from "../../kubernetes/namespace.ts";
 import type { EventSink, OutcomeEvent } from "../event-sink.ts";
 import { describeEvent, type Message } from "./message.ts";
 import type { NotifyConfig, Receiver } from "./receiver.ts";
@@ -16,7 +17,8 @@ const TRIES = 2;
 export function notifier(config: NotifyConfig, volume: Pick<Catalog, "list">): EventSink | undefined {
   const receivers = listReceivers(config);
   if (receivers.length === 0) return undefined;
-  const { BACKUP_DIR: folder, POD_NAMESPACE: where = "", NOTIFY_ON: asked = [] } = config;
+  const { BACKUP_DIR: folder, NOTIFY_ON: asked = [] } = config;
+  const where = findNamespace(config.POD_NAMESPACE) ?? "";
   return {
     async send(event, _run, signal) {
       const message = describeEvent(event, asked, where);
