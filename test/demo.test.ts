@@ -6,6 +6,8 @@ import { describe, it } from "node:test";
 import { until } from "./support/faulty.ts";
 import { temporaryFolder } from "./support/volume.ts";
 
+const ADDRESS = /http:\/\/127\.0\.0\.1:\d+\/#\S+/;
+
 describe("npm run demo", () => {
   it("shows a ping, a forced backup, the catalog, a restore and its undoing, a cull, the bucket, and leaves nothing", async () => {
     await using demo = await startDemo();
@@ -27,12 +29,20 @@ describe("npm run demo", () => {
     assert.deepEqual(await readdir(demo.folder), []);
   });
 
-  it("clears up after Ctrl-C as well", async () => {
-    await using demo = await startDemo();
-    await until(() => /backup function listening/.test(demo.printed()));
+  it("leaves the functions running behind the console until Ctrl-C, and clears up then", async () => {
+    await using demo = await startDemo("--console");
+    await until(() => ADDRESS.test(demo.printed()));
+    const [address = ""] = ADDRESS.exec(demo.printed()) ?? [];
+    const { origin, hash } = new URL(address);
+    const key = JSON.stringify({ key: hash.slice(1) });
+    const entered = await fetch(`${origin}/session`, { method: "POST", headers: { origin }, body: key });
+    const { session } = (await entered.json()) as { session: string };
+    const headers = { "x-dormouse-session": session };
+    const overview = await (await fetch(`${origin}/overview`, { headers })).text();
     process.kill(-demo.pid, "SIGINT");
     const [code] = await demo.ended;
 
+    assert.match(overview, /"database":"hets"/);
     assert.equal(code, 130);
     await until(async () => (await readdir(demo.folder)).length === 0);
     assert.deepEqual(await processesIn(demo.folder), []);
@@ -40,12 +50,12 @@ describe("npm run demo", () => {
 });
 
 /** In a process group of its own, as in a terminal, and with a folder for whatever it makes. */
-async function startDemo() {
+async function startDemo(...options: readonly string[]) {
   const folder = await temporaryFolder();
   // PostgreSQL runs as a user of its own where the tests run as root.
   await chmod(folder.path, 0o755);
   const { DORMOUSE_TEST_DIST: _, ...environment } = process.env;
-  const child = spawn(process.execPath, ["scripts/demo.ts"], {
+  const child = spawn(process.execPath, ["scripts/demo.ts", ...options], {
     env: { ...environment, TMPDIR: folder.path },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,

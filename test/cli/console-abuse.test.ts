@@ -67,6 +67,7 @@ describe("the console, asked by others than its page", () => {
     ["a link of another site", "/", { headers: { "sec-fetch-site": "cross-site" } }, 403],
     ["no session", "/functions/backup/runs", { headers: { "x-dormouse-session": "" } }, 401],
     ["a guessed session", "/overview", { headers: { "x-dormouse-session": "A".repeat(43) } }, 401],
+    ["no key", "/session", { method: "POST", body: "{}" }, 401],
     ["a guessed key", "/session", { method: "POST", body: '{"key":"AAAA"}' }, 401],
     ["a key that is no text", "/session", { method: "POST", body: '{"key":{"length":43}}' }, 401],
     ["the end, without a session", "/end", { method: "POST", headers: { "x-dormouse-session": "" } }, 401],

@@ -96,6 +96,19 @@ describe("the console's page", { skip: SKIP }, () => {
     await row.getByRole("button").press("Enter");
   });
 
+  it("pins a backup with its reason", async () => {
+    await rowOf(given.stage.backup.name).getByRole("button").click();
+    await page.getByRole("button", { name: "Pin", exact: true }).click();
+    await dialog().getByLabel("Why").fill("the audit");
+    await button("Pin it").click();
+
+    await page.getByText(/ by .*: the audit$/).waitFor();
+    await button("Unpin").click();
+    await button("Unpin it").click();
+    await page.getByText(/: the audit$/).waitFor({ state: "detached" });
+    await rowOf(given.stage.backup.name).getByRole("button").click();
+  });
+
   it("shows what stands in the way of a restore, and its remedy, and lets nothing be begun", async () => {
     await given.stage.query(
       database,

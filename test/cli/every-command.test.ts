@@ -115,8 +115,9 @@ describe("every command", () => {
   it("says where there is no Dormouse, in words and as JSON", async () => {
     await using namespace = await startFakeNamespace();
     namespace.objects.set("services", []);
-    for (const [name, { args, yes = "" }] of Object.entries(ROWS)) {
-      if (name === "doctor") continue;
+    // The way is one; these ask for it from different places.
+    for (const name of ["status", "backup", "restore", "cull", "console"]) {
+      const { args = "", yes = "" } = ROWS[name] ?? {};
       const words = argsOf(`${args} ${yes}`.trim());
       const { code, stdout, stderr } = await dormouse([...words, "--json"], namespace.env);
 
