@@ -36,7 +36,13 @@ const bodySchema = z.strictObject({
     .optional()
     .describe('a list of at most 100 patterns as pg_dump --exclude-table-data takes them, like "audit.*"'),
   ifOlderThan: duration.optional().describe('a number with s, m, h or d, like "23h"'),
-  database: z.string().min(1).max(63).optional().describe("the name of a database of this installation"),
+  database: z
+    .string()
+    .min(1)
+    .max(63)
+    .refine((name) => name.isWellFormed() && !name.includes("\0"))
+    .optional()
+    .describe("the name of a database of this installation"),
 });
 
 /** A pin needs a caller with the right to it: an event carries none. What each night takes, the configuration says. */
@@ -66,19 +72,22 @@ export type BackupWiring = {
   readonly depsOf: (database: string) => BackupDependencies;
   /** Backs up all, each by a run of its own. */
   readonly sweep: Work;
+  /** Whether there is such a database, where a pattern includes any name. */
+  readonly isKnown: (database: string) => Promise<boolean>;
 };
 
 /** Turns requests and events into backups: of the database that they name, or of the only one, or of all. */
-export function backupHandler({ depsOf, sweep }: BackupWiring, settings: Settings) {
+export function backupHandler({ depsOf, sweep, isKnown }: BackupWiring, settings: Settings) {
   const { choice, ...rest } = settings;
   const everything = depsOf(ALL_DATABASES);
   return {
     kind: "backup" as const,
     covers: (database: string) => database === ALL_DATABASES || choice.includes(database),
     databaseOf: ({ database }: Partial<Asked>) => database ?? choice.only ?? ALL_DATABASES,
-    parseBody: (body: unknown) => parse(body, choice, false),
-    parseEvent(event: { readonly type: string; readonly data?: unknown }) {
-      if (event.type === "dev.knative.sources.ping") return parse(event.data ?? {}, choice, true);
+    parseBody: (body: unknown) => parse(body, choice, { isEvent: false, isKnown }),
+    async parseEvent(event: { readonly type: string; readonly data?: unknown }) {
+      if (event.type === "dev.knative.sources.ping")
+        return parse(event.data ?? {}, choice, { isEvent: true, isKnown });
       throw new DormouseError(
         "event_unsupported",
         `events of type ${JSON.stringify(event.type)} start no backup`,
@@ -121,18 +130,24 @@ function isObject(body: unknown): body is object {
   return typeof body === "object" && body !== null;
 }
 
-function refuseOthers({ includes }: DatabaseChoice, database: string): void {
-  if (includes(database)) return;
+async function refuseOthers(
+  { includes, named }: DatabaseChoice,
+  database: string,
+  isKnown: BackupWiring["isKnown"],
+): Promise<void> {
+  if (named.includes(database) || (includes(database) && (await isKnown(database)))) return;
   const message = `${JSON.stringify(database)} is no database of this installation`;
   throw new DormouseError("request_invalid", message, {
     hint: "POSTGRESQL_DATABASE or POSTGRESQL_DATABASES says which are",
   });
 }
 
-function parse(body: unknown, choice: DatabaseChoice, isEvent: boolean): Asked {
+type Asking = Pick<BackupWiring, "isKnown"> & { readonly isEvent: boolean };
+
+async function parse(body: unknown, choice: DatabaseChoice, { isEvent, isKnown }: Asking): Promise<Asked> {
   const asked: z.output<typeof bodySchema> = readBody(isEvent ? eventSchema : bodySchema, body);
   const { label, pin, ifOlderThan, excludeTableData, database } = asked;
-  if (database !== undefined) refuseOthers(choice, database);
+  if (database !== undefined) await refuseOthers(choice, database, isKnown);
   const reason = pin === true ? "pinned on request" : pin === false ? undefined : pin;
   return {
     isEvent,

@@ -20,6 +20,7 @@ import { writerKeys } from "../../shared/catalog/encryption/protection.ts";
 import type { ProcessContext } from "../../shared/function/run-function.ts";
 import type { BackupConfig } from "./config.ts";
 import { backupHandler } from "./handler.ts";
+import { knownDatabase } from "./known-database.ts";
 import { keepPolicy } from "../../shared/retention/retention-policy.ts";
 import { mirrorChecks } from "../../shared/doctor/check-mirror.ts";
 import { runsInPod, type Service } from "../../shared/function/service.ts";
@@ -47,7 +48,7 @@ export async function backupService(config: BackupConfig, surroundings: ProcessC
     const parts = { inPod: pod.runs, work: handler.work };
     return sweepDatabases({ ...deps, ...readSettings(config), ...parts, retired }, context);
   };
-  const handler = backupHandler({ depsOf, sweep }, readSettings(config));
+  const handler = backupHandler({ depsOf, sweep, isKnown: knownDatabase(deps) }, readSettings(config));
   return {
     handler: { ...handler, runChecks: (signal) => runChecks(listChecks(config, deps), signal) },
     ...pod,

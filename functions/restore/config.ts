@@ -8,6 +8,7 @@ import { wholeNumber } from "../../shared/config/rules.ts";
 import { decryptionVariables, encryptionVariables } from "../../shared/config/encryption-config.ts";
 import { mirrorVariables } from "../../shared/config/mirror-config.ts";
 import { suspicionVariables } from "../../shared/config/retention-config.ts";
+import { intervalVariables } from "../../shared/config/sink-config.ts";
 
 const WORKLOAD = new RegExp(`^(?:${WORKLOAD_KINDS.join("|")})/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`);
 
@@ -37,6 +38,7 @@ export const restoreConfig = z.object({
   ...decryptionVariables,
   ...mirrorVariables,
   ...suspicionVariables,
+  ...intervalVariables,
   ...authVariables,
   ...clusterVariables,
   APP_WORKLOADS: variable(z.optional(workloads), {

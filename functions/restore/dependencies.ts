@@ -112,6 +112,7 @@ function readSettings(config: RestoreConfig): Omit<RestoreSettings, "database" |
     readyLimitMs: config.WORKLOAD_READY_SECONDS * 1_000,
     busyForMs: config.BUSY_WAIT_SECONDS * 1_000,
     rehearsalJobs: config.REHEARSAL_JOBS,
+    minIntervalMs: config.MIN_INTERVAL_MINUTES * 60_000,
     serverDiskBytes: config.SERVER_DISK_GIB === undefined ? undefined : config.SERVER_DISK_GIB * 2 ** 30,
   };
 }

@@ -1,11 +1,12 @@
 import * as z from "zod";
 import type { Verb } from "../../shared/http/authorize.ts";
-import type { RunContext } from "../../shared/run/run.ts";
+import type { Run, RunContext } from "../../shared/run/run.ts";
 import { choiceOf } from "../../shared/postgres/databases/load-choice.ts";
 import { parseWanted } from "./plan/restorable.ts";
 import { nearestHint, offeringNearest } from "../../shared/catalog/offer-nearest.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import { provedAlready } from "./rehearsal/proved-already.ts";
+import { recentRehearsal } from "./rehearsal/recent-rehearsal.ts";
 import { rehearsalIn } from "./rehearsal/requested-by-event.ts";
 import { restore } from "./restore.ts";
 import type { IncomingEvent } from "../../shared/http/cloud-event.ts";
@@ -84,6 +85,11 @@ export function restoreHandler(deps: RestoreDependencies, wake: (eventSource: st
       if (event.type !== PING || rehearsalIn(event.data, database) !== undefined) return false;
       await wake(event.source);
       return true;
+    },
+    async answeredBy(request: unknown, known: readonly Run[]): Promise<Run | undefined> {
+      const run = recentRehearsal(request, known, deps.settings);
+      if (run !== undefined) deps.log.info("event answered by a current rehearsal", { run: run.id });
+      return run;
     },
     verbsOf: (): readonly [Verb] => ["restore"],
     work: async (context: RunContext) => {

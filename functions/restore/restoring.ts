@@ -23,6 +23,8 @@ export type RestoreSettings = {
   readonly busyForMs: number;
   /** Connections of pg_restore in a rehearsal, which takes its time. */
   readonly rehearsalJobs: number;
+  /** Between rehearsals that events ask for. */
+  readonly minIntervalMs: number;
   /** How large the server's disk is, where the operator says so. */
   readonly serverDiskBytes?: number | undefined;
 };

@@ -46,7 +46,7 @@ export const sinkVariables = {
 export const intervalVariables = {
   MIN_INTERVAL_MINUTES: wholeNumber(
     { from: 0, to: 1_440, unset: 10 },
-    "An event is answered by a verified backup that is younger, and none is taken; at `cull` by a cull that began later, unless the event names a backup that is newer than that. A POST is not. Lower it to back up by events more often. 0: each event starts a run.",
+    "An event is answered by a verified backup that is younger, and none is taken; at `cull` by a cull that began later, unless the event names a backup that is newer than that; at `restore` by the same rehearsal if that is under way, or ended later, or less long ago than it took. A POST is not. Lower it to back up by events more often. 0: each event starts a run.",
   ),
 };
 

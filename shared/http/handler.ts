@@ -17,7 +17,7 @@ export type Handler = {
   /** A person's body as a request. Throws `request_invalid`. */
   parseBody(body: unknown): NewRun["request"] | Promise<NewRun["request"]>;
   /** An event as a request. Throws `event_unsupported`. */
-  parseEvent(event: IncomingEvent): NewRun["request"];
+  parseEvent(event: IncomingEvent): NewRun["request"] | Promise<NewRun["request"]>;
   /** Takes an event that needs no run of its own: it answers whether it did. */
   readonly onEvent?: (event: IncomingEvent) => Promise<boolean>;
   /** The one of these runs of its kind and database that does for what an event asks for as well. */

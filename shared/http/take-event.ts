@@ -23,7 +23,7 @@ export async function takeEvent(
   if ((await handler.onEvent?.(event)) === true) return undefined;
   const { kind, work } = handler;
   const { source, id, time, type, traceparent } = event;
-  const request = handler.parseEvent(event);
+  const request = await handler.parseEvent(event);
   const database = handler.databaseOf(request);
   // Only a schedule has slots: two backups may be completed within one minute, and both are news.
   const isTick = type === TICK && time !== undefined;

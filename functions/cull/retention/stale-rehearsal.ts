@@ -2,6 +2,8 @@ import type { Backup } from "../../../shared/catalog/backup.ts";
 import type { Staleness } from "./staleness.ts";
 
 const DAY_MS = 86_400_000;
+/** As far as the clocks of two pods differ. */
+const SKEW_MS = 2 * 60_000;
 
 /**
  * Of the backups of one database, newest first: whether too long ago none of them was loaded and compared. With 0 days
@@ -20,7 +22,10 @@ export function findStaleRehearsal(
       : `; the one of ${failed.name} failed: ${failed.manifest.verification.failed?.code}`;
   const since = Math.min(...ordered.map(({ startedAt }) => startedAt.getTime()));
   const [last] = ordered
-    .filter(({ manifest }) => manifest.verification.level !== "read")
+    // What a wrong clock stamped would keep the alarm quiet for as long as it is ahead.
+    .filter(
+      (backup) => backup.manifest.verification.level !== "read" && atOf(backup) <= now.getTime() + SKEW_MS,
+    )
     .toSorted((a, b) => atOf(b) - atOf(a));
   const ageDays = Math.floor((now.getTime() - (last === undefined ? since : atOf(last))) / DAY_MS);
   if (ageDays < staleDays) return undefined;

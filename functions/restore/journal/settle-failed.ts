@@ -1,7 +1,7 @@
 import { parseJournal } from "./journal.ts";
 import type { RestoreResult } from "./restore-result.ts";
 import { retrying } from "../../../shared/retry.ts";
-import { isOwnedElsewhere, type RunContext } from "../../../shared/run/run.ts";
+import { isOwnedElsewhere, type Run, type RunContext } from "../../../shared/run/run.ts";
 import { asDormouseError } from "../../../shared/errors.ts";
 import { holdDatabase, SETTLE_MS, unsettled } from "./hold-database.ts";
 import {
@@ -22,8 +22,8 @@ export async function settleOthers(restoring: Restoring): Promise<void> {
   const { held, runs, settings, step } = restoring;
   const waiting = await held.waiting();
   for (const run of await runs.unfinished("restore", settings.database)) {
-    // One that has not begun, and whose process waits for this lock, has its turn later.
-    const isToCome = run.journal === undefined && waiting.has(run.id);
+    // One that has not begun, and whose process waits for this lock or will in a moment, has its turn later.
+    const isToCome = run.journal === undefined && (waiting.has(run.id) || isNew(run));
     if (run.id === restoring.run.id || isToCome) continue;
     let current = run;
     const amend: RunContext["amend"] = async (changes) => {
@@ -44,6 +44,13 @@ export async function settleOthers(restoring: Restoring): Promise<void> {
     await runs.update({ ...current, ...end, finishedAt: new Date() });
     await step("settled", { run: run.id, state: end.state });
   }
+}
+
+/** Between its record and its waiting for the lock it finds its backup, for which a bucket may take its time. */
+const FINDING_MS = 2 * 60_000;
+
+function isNew({ acceptedAt }: Run): boolean {
+  return Math.abs(Date.now() - acceptedAt.getTime()) < FINDING_MS;
 }
 
 /** With the lock anew, since it may be the lock that failed; in the end it is left to the next process. */

@@ -38,7 +38,29 @@ export function readTarget(text: string): Target | undefined {
 type Text = { readonly head: string; readonly lines: readonly string[]; readonly isTrouble: boolean };
 
 const plain = ({ head, lines }: Text) => [head, ...lines].join("\n");
-const asText = (text: Text) => json({ text: plain(text) });
+const asText = (text: Text) => json({ text: cut(unmarked(plain(text))) });
+
+/** With it inside, a mention (`@all`, `<users/all>`) and a link under another text (`[here](https://...)`) are none. */
+const ZERO_WIDTH_SPACE = "\u200B";
+const MARKUP = /[@<]|\](?=\()/g;
+
+/** Where no escape is known that every client of a chat reads. */
+function unmarked(text: string): string {
+  return text.replaceAll(MARKUP, (each) => `${each}${ZERO_WIDTH_SPACE}`);
+}
+
+/** What Google Chat and ntfy take at once; the others take more. */
+const MOST_BYTES = 4_000;
+
+function cut(text: string): string {
+  const bytes = Buffer.from(text);
+  return bytes.length <= MOST_BYTES
+    ? text
+    : `${bytes
+        .subarray(0, MOST_BYTES)
+        .toString()
+        .replace(/\uFFFD$/, "")}...`;
+}
 
 /** What each takes, after its documentation. */
 const POSTS: Readonly<Record<ChatKind, (text: Text) => Post>> = {
@@ -48,15 +70,16 @@ const POSTS: Readonly<Record<ChatKind, (text: Text) => Post>> = {
   rocketchat: asText,
   googlechat: asText,
   teams: ({ head, lines }) => json(adaptiveCard(head, lines)),
-  // No name in an error mentions a member; 2,000 characters are all that it takes.
-  discord: (text) => json({ content: plain(text).slice(0, 2_000), allowed_mentions: { parse: [] } }),
+  // 2,000 characters are all that it takes.
+  discord: (text) =>
+    json({ content: unmarked(plain(text)).slice(0, 2_000), allowed_mentions: { parse: [] } }),
   ntfy: ({ head, lines, isTrouble }) => ({
     headers: {
       "content-type": "text/plain; charset=utf-8",
       title: ascii(head),
       priority: isTrouble ? "high" : "default",
     },
-    body: lines.join("\n"),
+    body: cut(lines.join("\n")),
   }),
   json: ({ head, lines, isTrouble }) =>
     json({ title: head, body: lines.join("\n"), type: isTrouble ? "failure" : "info" }),
@@ -73,7 +96,12 @@ function json(value: object): Post {
 }
 
 function adaptiveCard(head: string, lines: readonly string[]) {
-  const block = (text: string, more: object = {}) => ({ type: "TextBlock", text, wrap: true, ...more });
+  const block = (text: string, more: object = {}) => ({
+    type: "TextBlock",
+    text: unmarked(text),
+    wrap: true,
+    ...more,
+  });
   const content = {
     $schema: "http://adaptivecards.io/schemas/adaptive-card.json",
     type: "AdaptiveCard",

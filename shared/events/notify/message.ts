@@ -1,3 +1,4 @@
+import { shellQuote } from "../../shell-quote.ts";
 import type { OutcomeEvent } from "../event-sink.ts";
 import type { Trouble } from "./told.ts";
 
@@ -28,6 +29,9 @@ const trouble = (title: string, lines: readonly string[], more: Partial<Message>
 });
 const news = (title: string, lines: readonly string[]): Message => ({ title, lines, isTrouble: false });
 
+/** What all chats take at once; the record has them all. */
+const MOST_FAILURES = 5;
+
 /** What is sent as a message, by event type; docs/telling.md has the same table. */
 export const RULES = {
   "dev.dormouse.backup.failed": {
@@ -48,7 +52,8 @@ export const RULES = {
       const failed = failuresIn(data["failed"]);
       if (added === "" && gone === "" && failed.length === 0) return undefined;
       const lines = [
-        ...failed,
+        ...failed.slice(0, MOST_FAILURES),
+        ...(failed.length > MOST_FAILURES ? [`and ${failed.length - MOST_FAILURES} more`] : []),
         ...(added === "" ? [] : [`new, and backed up for the first time: ${added}`]),
         ...(gone === "" ? [] : [`gone, their backups stay: ${gone}`, command("list")]),
       ];
@@ -93,7 +98,7 @@ export const RULES = {
         [
           describeDetail(data["suspicion"]),
           "Nothing is removed until an operator has looked. If the loss was intended, acknowledge the backup.",
-          command(`acknowledge ${subject}`),
+          command(`acknowledge ${shellQuote(subject)}`),
         ],
         { trouble: { condition: `dev.dormouse.backup.suspect ${subject}`, fault: "" } },
       ),

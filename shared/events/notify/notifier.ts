@@ -3,6 +3,7 @@ import { DormouseError } from "../../errors.ts";
 import { findNamespace } from "../../kubernetes/namespace.ts";
 import type { EventSink, OutcomeEvent } from "../event-sink.ts";
 import { describeEvent, type Message } from "./message.ts";
+import { oneLine } from "./one-line.ts";
 import type { NotifyConfig, Receiver } from "./receiver.ts";
 import { listReceivers } from "./receivers.ts";
 import { isToldAlready, noteTold, readTold, type Told } from "./told.ts";
@@ -47,7 +48,9 @@ export async function tellAll(
   where: string,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const told = await Promise.all(receivers.map((receiver) => tell(receiver, message, where, signal)));
+  const { title, lines } = message;
+  const harmless = { ...message, title: oneLine(title), lines: lines.map(oneLine) };
+  const told = await Promise.all(receivers.map((receiver) => tell(receiver, harmless, where, signal)));
   return told.filter((fault) => fault !== undefined);
 }
 

@@ -42,6 +42,21 @@ async function readDatabases(client: pg.Client): Promise<readonly FoundDatabase[
   return (await client.query<FoundDatabase>(sql)).rows;
 }
 
+export async function hasDatabase(
+  settings: ConnectionSettings,
+  database: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const given = {
+    database: settings.maintenanceDatabase,
+    what: `look for database ${JSON.stringify(database)}`,
+  };
+  return withSession(settings, given, signal, async (client) => {
+    const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [database]);
+    return rowCount === 1;
+  });
+}
+
 /** Objects of initdb have lower numbers (FirstNormalObjectId); those of an extension come with it. */
 const ANYTHING = ["pg_class", "pg_proc", "pg_namespace", "pg_type"]
   .map(

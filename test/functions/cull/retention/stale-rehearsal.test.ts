@@ -19,6 +19,11 @@ const cases: readonly (readonly [string, Parameters<typeof findStaleRehearsal>[0
   ["there is no backup at all, which another alarm tells", [], undefined],
   ["an old backup was proved of late", [read(29), proved(2, 22)], undefined],
   ["the last proof is old", [read(29), proved(10, 11)], /was 19 days ago, and 15 are allowed$/],
+  [
+    "a wrong clock has stamped the only proof, or a writer to the volume",
+    [backup(10, { level: "compared", at: "2031-01-01T00:00:00.000Z" })],
+    /no rehearsal has proved/,
+  ],
   ["counting is a proof of what it says", [backup(20, { level: "counted", at: at(21) })], undefined],
   [
     "the last one failed",
