@@ -22,7 +22,11 @@ export async function list(session: Session): Promise<Exit> {
     const rows = backups.map((backup) => rowOf(backup, Date.now()));
     for (const line of table([head, ...rows], new Set([2, 3]))) output.line(line);
   }
-  if (legacy.length > 0) output.line(`and ${countText(legacy.length)} files of the old pod`);
+  if (legacy.length > 0) {
+    const head = ["FILE OF THE OLD POD", "TAKEN", "SIZE", "FORMAT", "DATABASE", "MARKS"];
+    for (const line of table([head, ...legacy.map((file) => legacyRow(file, Date.now()))], new Set([2])))
+      output.line(line);
+  }
   if (foreign.length > 0) output.line(`and ${countText(foreign.length)} entries that are no backups`);
   if (bucketProblem !== undefined)
     output.complain(`the bucket is not part of this list: ${bucketProblem.message}`);
@@ -39,6 +43,19 @@ function rowOf(backup: Backup, now: number): string[] {
     manifest.verification.level,
     places.join("+"),
     marksOf(backup).join(", "),
+  ];
+}
+
+function legacyRow(file: Catalog["legacy"][number], now: number): string[] {
+  const { name, minuteAt, sizeBytes, format, database, decision, damage } = file;
+  const isOpen = decision?.isDecided === false;
+  return [
+    name,
+    agoText(minuteAt, now),
+    bytesText(sizeBytes),
+    format,
+    isOpen ? "not decided" : database,
+    damage === undefined ? "" : `DAMAGED: ${damage}`,
   ];
 }
 

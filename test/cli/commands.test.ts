@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
 import { cullEnvironment } from "../support/culled.ts";
 import { backupEnvironment, startFunction, type FunctionProcess } from "../support/function-process.ts";
 import { dormouse, type Ended } from "../support/program.ts";
@@ -41,6 +44,19 @@ describe("dormouse, without a terminal", () => {
     assert.match(taken.stdout, /proved by reading it to its end/);
     assert.match(taken.stderr, /dumped .*iB/);
     assert.match(listed.stdout, /^BACKUP .*\n.* read .* pinned, by hand\n.* good$/m);
+  });
+
+  it("lists files of an older pod with their format, database, time and size", async () => {
+    const folder = join(stage.path, "daily/2024-03-05");
+    await mkdir(folder, { recursive: true });
+    const file = join(folder, `pg-${stage.database}_2024-03-05_01-00-00.sql.gz`);
+    await writeFile(file, gzipSync(`--\n-- PostgreSQL database dump\n--\n${"SELECT 1;\n".repeat(20)}`));
+
+    const { stdout } = await good("list");
+    await rm(join(stage.path, "daily"), { recursive: true });
+
+    assert.match(stdout, /^FILE OF THE OLD POD +TAKEN +SIZE +FORMAT +DATABASE/m);
+    assert.match(stdout, new RegExp(`^daily/.*sql\\.gz .* ago .* gzip-sql +${stage.database}$`, "m"));
   });
 
   it("says that all is well, what would be lost, and how long it would take to be back once that was measured", async () => {
