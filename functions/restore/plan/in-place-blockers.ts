@@ -1,5 +1,6 @@
 import { REPLACING } from "./strategy.ts";
 import type { Given, Rule } from "./blocker-rule.ts";
+import { BY_SQL } from "./remedies.ts";
 
 /** Where only the manifest tells: a table, its TOAST table, and an index or sequence or two of each. */
 const LOCKS_PER_TABLE = 8;
@@ -28,8 +29,8 @@ export const IN_PLACE_RULES: readonly Rule[] = [
     kind: "content-of-others",
     strategies: REPLACING,
     detail: "what is there belongs to roles that this role may not stand for, and cannot be dropped by it",
-    remedy:
-      "GRANT each of these roles to the role that restores, restore as a superuser, or use the strategy swap",
+    // Before 15 the schema public is a superuser's in each new database.
+    remedy: BY_SQL.letDrop,
     found: ({ facts }) => facts.undroppable,
   },
   {

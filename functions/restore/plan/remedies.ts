@@ -32,6 +32,15 @@ export const BY_SQL = {
   becomeOwner: (facts, names) => `${letStandFor(facts, names)}, or restore as a superuser`,
   standForOwners: (facts) =>
     `${letStandFor(facts, facts.forbidden.roles)}, restore as a superuser, or send "owner": "current", by which all belongs to ${identifier(facts.role)}`,
+  letDrop: ({ database, live, role }, names) => {
+    const isPublic = (name: string) => name.startsWith("SCHEMA public of ");
+    const owner = identifier(live?.owner ?? role);
+    const ways = [
+      ...(names.some(isPublic) ? [`in ${identifier(database)}: ALTER SCHEMA public OWNER TO ${owner}`] : []),
+      ...(names.every(isPublic) ? [] : ["GRANT each of these roles to the role that restores"]),
+    ];
+    return `${ways.join("; ")}; or restore as a superuser, or use the strategy swap`;
+  },
   letConnect: ({ role, loadSessions }) =>
     `ALTER ROLE ${identifier(role)} CONNECTION LIMIT ${loadSessions + SESSIONS_BESIDE}, or lower RESTORE_JOBS, which is ${loadSessions}`,
   createTablespaces: (_, names) =>

@@ -2,12 +2,13 @@
  * All that a database holds but what belongs to the server. Event triggers go before whatever they might forbid to drop,
  * then extensions, since some have schemas of their own, which only go with them; those of other owners go with the
  * schema that they lie in. The schema public comes back as a new database has it, since a dump says of it only what is
- * different; default privileges do as well, or what is loaded would have grants that the backup has not. What lies in no
+ * different, before 15 with the owner that it had, whom no dump tells; default privileges do as well, or what is loaded would have grants that the backup has not. What lies in no
  * schema goes where the role may drop it: in the way it is only of a backup that has it, too.
  */
 export const WIPE = `
 DO $wipe$
 DECLARE item record;
+  old_owner text := (SELECT quote_ident(pg_get_userbyid(nspowner)) FROM pg_namespace WHERE nspname = 'public');
 BEGIN
   FOR item IN SELECT evtname FROM pg_event_trigger e WHERE pg_has_role(evtowner, 'USAGE')
       AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_event_trigger'::regclass AND objid = e.oid
@@ -59,6 +60,9 @@ BEGIN
     GRANT USAGE ON SCHEMA public TO PUBLIC;
   ELSE
     GRANT ALL ON SCHEMA public TO PUBLIC;
+    IF old_owner IS NOT NULL THEN
+      EXECUTE 'ALTER SCHEMA public OWNER TO ' || old_owner;
+    END IF;
   END IF;
 END $wipe$;
 `;

@@ -141,6 +141,12 @@ describe("what blocks a restore", () => {
     [{ missing: { tablespaces: ["fast"] } }, "swap", 'CREATE TABLESPACE "fast" LOCATION'],
     [{ forbiddenOwner: ["app"] }, "swap", 'GRANT "app" TO "it\'s"'],
     [{ forbiddenTablespaces: ["fast"] }, "in-place", 'GRANT CREATE ON TABLESPACE "fast" TO "it\'s"'],
+    [
+      { undroppable: ["SCHEMA public of postgres"], live: { ...LIVE, owner: "app" } },
+      "in-place",
+      'in "a ""b""": ALTER SCHEMA public OWNER TO "app"; or restore as a superuser',
+    ],
+    [{ undroppable: ["SCHEMA s of jo"] }, "in-place", "GRANT each of these roles"],
     [{ tablespaceNotCreatable: ["fast"] }, "swap", 'GRANT CREATE ON TABLESPACE "fast" TO "it\'s"'],
   ];
   for (const [facts, strategy, sql] of pasted) {
