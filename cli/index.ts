@@ -12,6 +12,9 @@ const { env } = process;
 const isPlugin = basename(process.argv[1] ?? "").startsWith("kubectl-");
 const program = isPlugin ? "kubectl dormouse" : "dormouse";
 
+/** What the client of the Kubernetes API needs, by its package `undici`. */
+const OLDEST_NODE = "22.19";
+
 let output: Output = outputTo(process, env, { json: false, quiet: false });
 
 const within: WithSession = async (options, work) => {
@@ -51,8 +54,15 @@ function exitFor(error: unknown): Exit {
   return exit;
 }
 
+function refuseOldNode(version: string): void {
+  const isOld = version.localeCompare(OLDEST_NODE, "en", { numeric: true }) < 0;
+  if (isOld)
+    throw wrongUsage(`this is Node ${version}, which is too old`, `install Node ${OLDEST_NODE} or later`);
+}
+
 async function main(): Promise<void> {
   try {
+    refuseOldNode(process.versions.node);
     await programOf("dormouse", version, within).parseAsync();
   } catch (error) {
     process.exitCode = exitFor(error);

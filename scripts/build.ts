@@ -125,7 +125,7 @@ const pageAsText: Plugin = {
   },
 };
 
-/** One file for a person's machine, which may have Node 20; it needs nothing else. */
+/** One file for a person's machine, which may have Node 22; it needs nothing else. */
 async function bundleProgram(): Promise<void> {
   const outfile = "dist/kubectl-dormouse";
   await build({
@@ -135,7 +135,7 @@ async function bundleProgram(): Promise<void> {
     minifySyntax: true,
     minifyWhitespace: true,
     platform: "node",
-    target: "node20",
+    target: "node22",
     // Without an extension Node takes it for CommonJS, wherever it is copied to; here because of the line below.
     format: "cjs",
     plugins: [pageAsText],

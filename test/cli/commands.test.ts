@@ -169,6 +169,22 @@ describe("dormouse, without a terminal", () => {
       assert.match(ended.stderr, says);
     });
 
+  for (const [version, code] of [
+    ["20.20.2", 2],
+    ["22.9.0", 2],
+    ["22.19.0", 0],
+    ["26.1.0", 0],
+  ] as const)
+    it(`exits with ${code} on Node ${version}`, async () => {
+      const versions = `{ value: { ...process.versions, node: "${version}" } }`;
+      const preload = `data:text/javascript,${encodeURIComponent(`Object.defineProperty(process, "versions", ${versions})`)}`;
+
+      const ended = await dormouse(["completion", "bash"], { NODE_OPTIONS: `--import=${preload}` });
+
+      assert.equal(ended.code, code, ended.stderr);
+      if (code === 2) assert.match(ended.stderr, /too old\ninstall Node 22\.19 or later/);
+    });
+
   it("exits with 1 and the function's own words for what a function refuses", async () => {
     const unknown = await ask("plan", "hets2001-01-01-01-00.bak");
     const asJson = await ask("plan", "hets2001-01-01-01-00.bak", "--json");
