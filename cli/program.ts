@@ -53,6 +53,7 @@ export function programOf(name: string, version: string, within: WithSession): C
   const doing = (work: (session: Session) => Promise<Exit>) => within(program.opts<GlobalOptions>(), work);
   looking(program, doing);
   working(program, doing);
+  undoing(program, doing);
   marking(program, doing);
   program
     .command("completion")
@@ -118,6 +119,7 @@ function working(program: Command, doing: Doing): void {
     program
       .command(name)
       .argument("[backup]", NAME, "latest")
+      .option("--database <name>", "of several databases the one that latest is of")
       .option("--from-elsewhere", "a backup of another server or namespace is meant")
       .option("--create-roles", "make the roles that the server lacks, without passwords")
       .description(description);
@@ -134,9 +136,13 @@ function working(program: Command, doing: Doing): void {
   restoring("rehearse", "load a backup into a scratch database, compare its rows, and drop it").action(
     (name: string, options: RestoreOptions) => doing((session) => rehearse(session, name, options)),
   );
+}
+
+function undoing(program: Command, doing: Doing): void {
   program
     .command("undo")
     .argument("[run]", "the restore to take back; without it the last one")
+    .option("--database <name>", "of several databases the one whose last restore is taken back")
     .option("--yes <database>", YES)
     .description("take a restore back")
     .action((id: string | undefined, options: RestoreOptions) =>

@@ -1,5 +1,5 @@
 // Shows the main job on a throw-away PostgreSQL: the function as a real process, a ping as Knative sends it, a forced
-// backup, the catalog that they leave, a restore that is taken back, and a cull. Everything lies in temporary folders and is gone at the end.
+// backup, the catalog that they leave, a restore that is taken back, two databases with a scheduled rehearsal, and a cull. Everything lies in temporary folders and is gone at the end.
 // With --console the console shows what the restore has left, until Ctrl-C.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,6 +14,7 @@ import { demoCull } from "./demo-cull.ts";
 import { demoRestore } from "./demo-restore.ts";
 import { demoConsole } from "./demo/console.ts";
 import { demoBucket } from "./demo/bucket.ts";
+import { demoSeveral } from "./demo/several.ts";
 
 const DATABASE = "hets";
 const SAMPLE_SCALE = 20;
@@ -50,6 +51,7 @@ async function main(server: OwnServer, folders: AsyncDisposableStack): Promise<v
   }
   const folder = await mkdtemp(join(tmpdir(), "dormouse-demo-cull-"));
   folders.defer(() => rm(folder, { recursive: true, force: true }));
+  await demoSeveral({ server, folder, tell });
   await demoCull({ server, folder, tell });
   await demoBucket({ server, folder, tell });
 }

@@ -75,6 +75,7 @@ export type ErrorCode =
   | "decryption_key_mismatch"
   | "signature_invalid"
   // the workloads of the application
+  | "workload_busy"
   | "workload_not_found"
   | "workload_forbidden"
   | "workload_changed"

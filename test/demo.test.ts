@@ -21,6 +21,8 @@ describe("npm run demo", () => {
       /backup +size +rows +verified/,
       /the data are back, every table's rows with the same hash as before/,
       /and taken back by \{"undo":"restore-[0-9a-f]+"\}/,
+      /one ping took \S+orders\S+ \(read\), \S+reports\S+ \(read\)|one ping took \S+reports\S+ \(read\), \S+orders\S+ \(read\)/,
+      /the scheduled rehearsal loaded the latest backup of each.*\(compared\).*\(compared\)/,
       /the cull removed those 24/,
       /then the volume was wiped/,
       /all is back, with nothing but the bucket/,

@@ -14,11 +14,13 @@ export type RestoreOptions = {
   readonly into?: string;
   readonly fromElsewhere?: true;
   readonly createRoles?: true;
+  readonly database?: string;
   readonly yes?: string;
 };
 
-function bodyOf(filename: string, { inPlace, into, fromElsewhere, createRoles }: RestoreOptions) {
-  return { filename, into, fromElsewhere, createRoles, strategy: inPlace === true ? "in-place" : undefined };
+function bodyOf(filename: string, { inPlace, into, fromElsewhere, createRoles, database }: RestoreOptions) {
+  const strategy = inPlace === true ? "in-place" : undefined;
+  return { filename, database, into, fromElsewhere, createRoles, strategy };
 }
 
 export async function plan(session: Session, filename: string, options: RestoreOptions): Promise<Exit> {
@@ -33,19 +35,19 @@ export async function restore(session: Session, filename: string, options: Resto
   return confirmed(session, bodyOf(filename, options), options.yes);
 }
 
-/** The last restore, or the one that is named. */
+/** The last restore, of one database where that is named, or the restore that is named. */
 export async function undo(
   session: Session,
   run: string | undefined,
-  { yes }: RestoreOptions,
+  { database, yes }: RestoreOptions,
 ): Promise<Exit> {
-  const wanted = run ?? (await lastUndo(await session.remote("restore")));
-  return confirmed(session, { undo: wanted }, yes);
+  const wanted = run ?? (await lastUndo(await session.remote("restore"), database));
+  return confirmed(session, { undo: wanted, database }, yes);
 }
 
-async function lastUndo(remote: Remote): Promise<string> {
+async function lastUndo(remote: Remote, database: string | undefined): Promise<string> {
   const { undo: kept } = await remote.get<Catalog>("/");
-  const [last] = kept;
+  const last = kept.find(({ live }) => database === undefined || live === database);
   if (last !== undefined) return last.run;
   throw new Failure("there is no restore that can be taken back", {
     code: "undo_unavailable",

@@ -20,10 +20,15 @@ export async function runs(session: Session): Promise<Exit> {
   );
   const all = latestFirst(lists.flat());
   if (output.isJson) return (output.json({ runs: all }), EXIT.good);
-  const rows = all
-    .slice(0, SHOWN)
-    .map((run) => [run.id, whatOf(run), run.state, agoText(run.acceptedAt, Date.now()), tookText(run)]);
-  for (const line of table([["RUN", "WHAT", "STATE", "BEGUN", "TOOK"], ...rows])) output.line(line);
+  const shown = all.slice(0, SHOWN);
+  const hasSeveral =
+    new Set(shown.flatMap(({ kind, database }) => (kind === "cull" ? [] : [database]))).size > 1;
+  const rowOf = (run: Run) => {
+    const of = hasSeveral ? [run.database === "" ? "*" : run.database] : [];
+    return [run.id, ...of, whatOf(run), run.state, agoText(run.acceptedAt, Date.now()), tookText(run)];
+  };
+  const head = ["RUN", ...(hasSeveral ? ["DATABASE"] : []), "WHAT", "STATE", "BEGUN", "TOOK"];
+  for (const line of table([head, ...shown.map(rowOf)])) output.line(line);
   return EXIT.good;
 }
 

@@ -52,7 +52,8 @@ export function readStatus(asked: Asked, unknown: readonly string[]): Status {
   const { catalog, runs } = asked;
   const own = catalog.backups.filter(({ elsewhere }) => elsewhere === undefined);
   const ofDatabase = runs.filter(({ kind }) => kind !== "cull");
-  const names = [...own, ...ofDatabase].map(({ database }) => database);
+  // A run over all databases is of none: its name is empty.
+  const names = [...own, ...ofDatabase].map(({ database }) => database).filter((name) => name !== "");
   const databases = [...new Set(names)].toSorted().map((database) => databaseStatus(database, own, asked));
   const healthy =
     databases.length > 0 &&
@@ -80,19 +81,21 @@ function databaseStatus(database: string, all: readonly Backup[], asked: Asked):
     lostMs: newest && now - Date.parse(newest.startedAt),
     recovery: newest && recoveryTime(restoreRuns, backups, newest),
     notInBucket: hasBucket ? bucketLag(backups) : undefined,
-    lastBackupRun: runs.find(({ kind }) => kind === "backup"),
+    lastBackupRun: asked.runs.find((run) => isBackupOf(run, database)),
     lastRehearsal: restoreRuns.find(
       ({ request, state }) => request["strategy"] === "rehearse" && state === "succeeded",
     ),
-    undo: (catalog.undo ?? []).filter((each) => databaseOf(each, asked.runs) === database),
+    undo: (catalog.undo ?? []).filter(({ live }) => live === database),
     nextPing: nextPing(asked.schedules, now),
   };
   return { ...known, todo: todoOf(known, asked.findings) };
 }
 
-/** By its run; the name of the kept database begins with that of the live one, and another's may as well. */
-function databaseOf({ run, database }: Catalog["undo"][number], runs: readonly Run[]): string {
-  return runs.find(({ id }) => id === run)?.database ?? database.replace(/__before_[^_]*$/, "");
+/** Or of all, where that failed before it came to any. */
+function isBackupOf({ kind, database, problem }: Run, wanted: string): boolean {
+  if (kind !== "backup") return false;
+  if (database !== "") return database === wanted;
+  return problem !== undefined && problem.code !== "sweep_incomplete";
 }
 
 /** The newest ones that only the volume has: what a bucket keeps fewer of is no lag. */

@@ -23,7 +23,8 @@ export async function status(session: Session): Promise<Exit> {
   if (output.isJson) output.json(told);
   else {
     if (told.databases.length === 0) output.line("There is no backup of any database.");
-    for (const database of told.databases) showDatabase(session, database, Date.now());
+    const shown = { now: Date.now(), isOnly: told.databases.length === 1 };
+    for (const database of told.databases) showDatabase(session, database, shown);
     if (told.bucketProblem !== undefined)
       output.line(`The bucket does not answer: ${told.bucketProblem.message}`);
     for (const what of told.unknown) output.complain(`not known: ${what}`);

@@ -5,8 +5,13 @@ import type { Backup, Run } from "../wire.ts";
 import { agoText, bytesText, durationText, plural, timeText } from "./units.ts";
 
 /** One database: whether a person has to do something, then what is known. */
-export function showDatabase({ output, commandLine }: Session, status: DatabaseStatus, now: number): void {
+export function showDatabase(
+  { output, commandLine }: Session,
+  status: DatabaseStatus,
+  { now, isOnly }: { readonly now: number; readonly isOnly: boolean },
+): void {
   const { database, newest, todo, undo } = status;
+  const rehearse = isOnly ? "rehearse" : `rehearse ${newest?.name ?? "latest"}`;
   const line = (name: string, text: string) => output.line(`  ${name.padEnd(18)} ${text}`);
   if (todo.length === 0)
     output.line(output.style("green", `${database}: all is well, there is nothing to do.`));
@@ -17,7 +22,7 @@ export function showDatabase({ output, commandLine }: Session, status: DatabaseS
     "lost if it died",
     status.lostMs === undefined ? "everything" : `the last ${durationText(status.lostMs)}`,
   );
-  line("back again in", recoveryText(status.recovery, commandLine("rehearse")));
+  line("back again in", recoveryText(status.recovery, commandLine(rehearse)));
   showRuns(status, now, line);
   for (const { run, until } of undo)
     line(

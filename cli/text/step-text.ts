@@ -39,7 +39,12 @@ const SENTENCES: Readonly<Record<string, (detail: Detail) => string>> = {
   replaced: () => "the content of the live database is replaced",
   started: ({ workload, ready, why }) =>
     ready === true ? `${words(workload)} is ready` : `${words(workload)} is not ready: ${words(why)}`,
-  rehearsed: () => "the rehearsal is noted in the manifest",
+  rehearsed: ({ database }) =>
+    database === undefined
+      ? "the rehearsal is noted in the manifest"
+      : `${words(database)}: its latest backup is proved`,
+  rehearsal_failed: ({ database, problem }) =>
+    `${words(database)}: its latest backup is not proved: ${readMessage(problem)}`,
   named: ({ database }) => `it stands beside the live database as ${words(database)}`,
   resumed: ({ phase }) => `another process goes on, from ${words(phase)}`,
   rolledback: () => "everything is as it was",

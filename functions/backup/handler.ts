@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Verb } from "../../shared/http/authorize.ts";
 import type { Work } from "../../shared/run/execute-run.ts";
 import { ALL_DATABASES, type Run, type RunContext } from "../../shared/run/run.ts";
-import type { DatabaseChoice } from "../../shared/config/database-choice.ts";
+import { noDatabaseOfThis, type DatabaseChoice } from "../../shared/config/database-choice.ts";
 import { answerSweep } from "./sweep/swept.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import type { BackupDependencies, BackupRequest } from "../../shared/backup/taking-backup.ts";
@@ -130,16 +130,13 @@ function isObject(body: unknown): body is object {
   return typeof body === "object" && body !== null;
 }
 
-async function refuseOthers(
+async function refuseUnknown(
   { includes, named }: DatabaseChoice,
   database: string,
   isKnown: BackupWiring["isKnown"],
 ): Promise<void> {
   if (named.includes(database) || (includes(database) && (await isKnown(database)))) return;
-  const message = `${JSON.stringify(database)} is no database of this installation`;
-  throw new DormouseError("request_invalid", message, {
-    hint: "POSTGRESQL_DATABASE or POSTGRESQL_DATABASES says which are",
-  });
+  throw noDatabaseOfThis(database);
 }
 
 type Asking = Pick<BackupWiring, "isKnown"> & { readonly isEvent: boolean };
@@ -147,7 +144,7 @@ type Asking = Pick<BackupWiring, "isKnown"> & { readonly isEvent: boolean };
 async function parse(body: unknown, choice: DatabaseChoice, { isEvent, isKnown }: Asking): Promise<Asked> {
   const asked: z.output<typeof bodySchema> = readBody(isEvent ? eventSchema : bodySchema, body);
   const { label, pin, ifOlderThan, excludeTableData, database } = asked;
-  if (database !== undefined) await refuseOthers(choice, database, isKnown);
+  if (database !== undefined) await refuseUnknown(choice, database, isKnown);
   const reason = pin === true ? "pinned on request" : pin === false ? undefined : pin;
   return {
     isEvent,

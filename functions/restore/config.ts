@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { WORKLOAD_KINDS, type Workload, type WorkloadKind } from "./workloads/workload.ts";
+import { WORKLOAD_KINDS } from "./workloads/workload.ts";
+import { NO_WORKLOADS, parseWorkloadChoice } from "./workloads/workload-choice.ts";
 import { authVariables, clusterVariables } from "../../shared/config/auth-config.ts";
 import { commonVariables } from "../../shared/config/common-config.ts";
 import { databaseVariables } from "../../shared/config/database-config.ts";
@@ -10,25 +11,10 @@ import { mirrorVariables } from "../../shared/config/mirror-config.ts";
 import { suspicionVariables } from "../../shared/config/retention-config.ts";
 import { intervalVariables } from "../../shared/config/sink-config.ts";
 
-const WORKLOAD = new RegExp(`^(?:${WORKLOAD_KINDS.join("|")})/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`);
-
 const workloads = z.pipe(
-  z.string().check(z.refine((list) => areWorkloads(split(list)))),
-  z.transform((list: string) => split(list).map(parseWorkload)),
+  z.string().check(z.refine((text) => parseWorkloadChoice(text) !== undefined)),
+  z.transform((text: string) => parseWorkloadChoice(text) ?? NO_WORKLOADS),
 );
-
-function split(list: string): string[] {
-  return list.split(",").map((text) => text.trim());
-}
-
-function areWorkloads(texts: readonly string[]): boolean {
-  return texts.every((text) => WORKLOAD.test(text)) && new Set(texts).size === texts.length;
-}
-
-function parseWorkload(text: string): Workload {
-  const [kind, name = ""] = text.split("/");
-  return { kind: kind as WorkloadKind, name };
-}
 
 /** The environment of the restore function. */
 export const restoreConfig = z.object({
@@ -43,8 +29,8 @@ export const restoreConfig = z.object({
   ...clusterVariables,
   APP_WORKLOADS: variable(z.optional(workloads), {
     description:
-      "What uses the database, in the order of starting; stopped in the reverse. Unset: nothing is stopped, sessions are only ended.",
-    allowed: `a comma-separated list of different kind/name, with the kinds ${WORKLOAD_KINDS.join(", ")}`,
+      "What uses the database, in the order of starting; stopped in the reverse. With several databases by database, `hets=deployment/server; reports=deployment/reports`, or as a JSON object of such lists where a name is odd: a restore then stops those of its database alone. Unset: nothing is stopped, sessions are only ended.",
+    allowed: `a comma-separated list of different kind/name, with the kinds ${WORKLOAD_KINDS.join(", ")}; or such lists by database`,
   }),
   RESTORE_JOBS: wholeNumber(
     { from: 1, to: 64 },

@@ -10,15 +10,16 @@ import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { trusting } from "../../shared/catalog/trusted-listing.ts";
 import type { ProcessContext } from "../../shared/function/run-function.ts";
 import { clusterCaller, type CallCluster } from "../../shared/kubernetes/client.ts";
+import { databaseChoice, type DatabaseChoice } from "../../shared/config/database-choice.ts";
 import { restoreServer } from "../../shared/postgres/databases/restore-server.ts";
 import { connectionSettings } from "../../shared/postgres/session/connection-settings.ts";
 import { openLibpq } from "../../shared/postgres/session/libpq.ts";
 import type { KeepPolicy } from "../../shared/retention/retention-policy.ts";
 import { backupDependencies } from "../../shared/backup/taking-backup.ts";
-import { DormouseError } from "../../shared/errors.ts";
 import { ALL_DATABASES } from "../../shared/run/run.ts";
 import type { RestoreConfig } from "./config.ts";
 import type { RestoreDependencies, RestoreSettings } from "./restoring.ts";
+import { NO_WORKLOADS, workloadsOf } from "./workloads/workload-choice.ts";
 import { createWakeUpSource } from "./workloads/wake-up-source.ts";
 import { kubernetesWorkloads } from "./workloads/workloads.ts";
 
@@ -39,6 +40,7 @@ const KEEPS_NOTHING: KeepPolicy = {
 export type Wired = {
   /** What is about one database, as if it had a function of its own. */
   readonly depsOf: (database: string) => RestoreDependencies;
+  readonly choice: DatabaseChoice;
   readonly call: CallCluster;
   readonly dispose: () => Promise<void>;
 };
@@ -59,7 +61,10 @@ export async function wire(config: RestoreConfig, surroundings: ProcessContext):
   const volume = trusting(volumeCatalog(config.BACKUP_DIR, undefined, { known }), access.judge);
   const bucket = openBucketCatalog(config);
   const mirror = bucket && trusting(bucket, access.judge);
+  const choice = databaseChoice(config);
+  const { APP_WORKLOADS: workloads = NO_WORKLOADS } = config;
   const common = {
+    choice,
     volume,
     // Only asked how far it is: a safety backup is sent by the next run of the backup function.
     mirroring: mirror && { mirror, keep: KEEPS_NOTHING, timeoutMs: 0 },
@@ -74,9 +79,9 @@ export async function wire(config: RestoreConfig, surroundings: ProcessContext):
   const depsOf = (database: string) => ({
     ...backupOf(database),
     ...common,
-    settings: { ...settings, database, workloads: config.APP_WORKLOADS ?? [] },
+    settings: { ...settings, database, workloads: workloadsOf(workloads, database) },
   });
-  return { depsOf, call, dispose: () => libpq[Symbol.asyncDispose]() };
+  return { depsOf, choice, call, dispose: () => libpq[Symbol.asyncDispose]() };
 }
 
 function openFiles(config: RestoreConfig, mirror: Catalog | undefined, access: ReaderKeys): CopiedArchives {
@@ -90,18 +95,6 @@ function openFiles(config: RestoreConfig, mirror: Catalog | undefined, access: R
 
 export function openRestoreDir({ RESTORE_DIR }: RestoreConfig): string {
   return RESTORE_DIR ?? tmpdir();
-}
-
-/** Several are backed up by one installation, and restored by one each. */
-export function theOne({ POSTGRESQL_DATABASE: database }: RestoreConfig): string {
-  if (database !== undefined) return database;
-  throw new DormouseError(
-    "configuration_invalid",
-    "a restore function restores one database, and POSTGRESQL_DATABASES names several",
-    {
-      hint: "set POSTGRESQL_DATABASE for the restore function",
-    },
-  );
 }
 
 function readSettings(config: RestoreConfig): Omit<RestoreSettings, "database" | "workloads"> {

@@ -5,6 +5,8 @@ import type { ArchiveDemands } from "../../shared/postgres/plain-dump/plain-dump
 import { DormouseError } from "../../shared/errors.ts";
 import type { Found } from "./find-wanted.ts";
 import { findDoubts, type Doubt } from "./journal/doubts-of.ts";
+import { othersUnderWay, stoppedByOther } from "./journal/others-under-way.ts";
+import { workloadText, type Workload, type WorkloadState } from "./workloads/workload.ts";
 import { lookAtArchive } from "./archive/look-at-archive.ts";
 import type { Load } from "./archive/verify-archive.ts";
 import { unmetNeeds, type Blocker } from "./plan/blockers.ts";
@@ -27,16 +29,14 @@ export async function toPlan(
     choice,
     target,
   });
-  const workloads = [];
   const { stops, replaces } = EFFECTS[strategy];
-  for (const workload of stops ? settings.workloads : [])
-    workloads.push({ workload, state: await planning.workloads.read(workload, signal) });
+  const { workloads, waits } = await readWorkloads(planning, stops ? settings.workloads : []);
   const { missing } = stops ? await wakeUpSource.check(signal) : {};
   const unwoken =
     missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`];
   const lacks = replaces && facts.exists ? await listOmissions(planning) : [];
   const found = { strategy, database, backup, fromElsewhere, choice, target, facts, demands, lacks };
-  const plan = planRestore({ ...found, workloads, warnings: [...warnings, ...unwoken] });
+  const plan = planRestore({ ...found, workloads, warnings: [...warnings, ...unwoken, ...waits] });
   const doubtful = (await findDoubts(planning, signal)).filter(({ stops: isStop }) => isStop).map(toBlocker);
   const around = [
     ...doubtful,
@@ -46,6 +46,23 @@ export async function toPlan(
   ];
   const blockers = [...around, ...plan.blockers];
   return { plan: { ...plan, blockers }, facts };
+}
+
+/** One that the restore of another database has stopped will have its replicas again before this one stops it. */
+async function readWorkloads(planning: Planning, wanted: readonly Workload[]) {
+  const others = wanted.length === 0 ? [] : await othersUnderWay(planning);
+  const workloads: { readonly workload: Workload; readonly state: WorkloadState }[] = [];
+  const waits: string[] = [];
+  for (const workload of wanted) {
+    const state = await planning.workloads.read(workload, planning.signal);
+    const other = stoppedByOther(others, workload);
+    workloads.push({ workload, state: other === undefined ? state : { ...state, replicas: other.replicas } });
+    if (other !== undefined)
+      waits.push(
+        `${workloadText(workload)} is stopped by ${other.run}: this restore waits until it is started again`,
+      );
+  }
+  return { workloads, waits };
 }
 
 /** The safety backup of a restore in place must hold all. */

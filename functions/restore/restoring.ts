@@ -1,4 +1,5 @@
 import type { CopiedArchives } from "../../shared/catalog/archives/archive-file.ts";
+import type { DatabaseChoice } from "../../shared/config/database-choice.ts";
 import type { VolumeCatalog } from "../../shared/catalog/catalog.ts";
 import type { MergedCatalog } from "../../shared/catalog/merged-catalog.ts";
 import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
@@ -32,6 +33,8 @@ export type RestoreSettings = {
 /** What the function restores with: one for all its runs. What it takes a safety backup with is among it. */
 export type RestoreDependencies = BackupDependencies & {
   readonly settings: RestoreSettings;
+  /** Which databases the installation is for. */
+  readonly choice: DatabaseChoice;
   /** What may be restored: of the volume, and of both places where there is a bucket. By the keys of a reader. */
   readonly volume: Pick<VolumeCatalog, "list">;
   readonly merged: MergedCatalog;
@@ -41,20 +44,25 @@ export type RestoreDependencies = BackupDependencies & {
   readonly wakeUpSource: WakeUpSource;
 };
 
-export type RestoreRequest =
-  | (LoadChoice & {
-      readonly kind: "restore";
-      readonly filename: string;
-      readonly strategy: "swap" | "in-place" | "rehearse" | "beside";
-      /** The database that `beside` makes. */
-      readonly target?: string | undefined;
-      /** Lifts the blocker of a backup that another installation took. */
-      readonly fromElsewhere?: boolean | undefined;
-      /** Nothing is to be done where the latest backup has been proved. */
-      readonly ifUnproven?: boolean | undefined;
-      readonly dryRun: boolean;
-    })
-  | { readonly kind: "undo"; readonly run: string; readonly dryRun: boolean };
+/** Of several databases the one that is meant; the run bears it as well. */
+type OfDatabase = { readonly database?: string };
+
+export type RestoreRequest = OfDatabase &
+  (
+    | (LoadChoice & {
+        readonly kind: "restore";
+        readonly filename: string;
+        readonly strategy: "swap" | "in-place" | "rehearse" | "beside";
+        /** The database that `beside` makes. */
+        readonly target?: string | undefined;
+        /** Lifts the blocker of a backup that another installation took. */
+        readonly fromElsewhere?: boolean | undefined;
+        /** Nothing is to be done where the latest backup has been proved. */
+        readonly ifUnproven?: boolean | undefined;
+        readonly dryRun: boolean;
+      })
+    | { readonly kind: "undo"; readonly run: string; readonly dryRun: boolean }
+  );
 
 /** What a plan is made with, which touches nothing. */
 export type Planning = RestoreDependencies & Pick<RunContext, "signal">;

@@ -1,3 +1,5 @@
+import type { DatabaseMark } from "../../shared/postgres/databases/database-mark.ts";
+import { keptDatabases } from "./databases/kept-databases.ts";
 import { suspectsIn } from "./plan/suspects.ts";
 import type { Suspicion } from "../../shared/retention/suspicion.ts";
 import { type Problem, problemFrom } from "../../shared/errors.ts";
@@ -8,36 +10,49 @@ export type RestoreOverview = Omit<ShownCatalog, "backups"> & {
   /** `suspicion` says what it lacks, and against which. */
   readonly backups: readonly (ShownCatalog["backups"][number] & { readonly suspicion?: Suspicion })[];
   /** Restores that can be undone, newest first: the server keeps each at least `until` then, by its own clock. */
-  readonly undo: readonly { readonly run: string; readonly database: string; readonly until: string }[];
+  readonly undo: readonly {
+    readonly run: string;
+    readonly database: string;
+    /** What `database` was called until then. */
+    readonly live: string;
+    readonly until: string;
+  }[];
   /** Why the server does not tell. */
   readonly undoProblem?: Problem;
 };
 
 /** What can be restored, and what can be taken back. */
 export async function showRestores(deps: RestoreDependencies, signal: AbortSignal): Promise<RestoreOverview> {
-  const { merged, settings } = deps;
-  const [{ listing, origins }, undoable] = await Promise.all([
-    showCatalog(deps, merged, (database) => database === settings.database, signal),
-    undoableSoon(deps, signal),
+  const { merged, settings, choice } = deps;
+  const { suspectDropPercent: dropPercent } = settings;
+  const [{ listing, origins }, told] = await Promise.all([
+    showCatalog(deps, merged, choice.includes, signal),
+    marksSoon(deps, signal),
   ]);
-  const { database, suspectDropPercent: dropPercent } = settings;
-  const suspects = suspectsIn(listing, { database, origin: origins.get(database) ?? {}, dropPercent });
+  const databases = [...origins.keys()];
+  const suspects = new Map(
+    databases.flatMap((database) => [
+      ...suspectsIn(listing, { database, origin: origins.get(database) ?? {}, dropPercent }),
+    ]),
+  );
   const backups = listing.backups.map((backup) => {
     const suspicion = suspects.get(backup.name);
     return suspicion === undefined ? backup : { ...backup, suspicion };
   });
-  return { ...listing, backups, ...undoable };
+  const { marks = new Map<string, DatabaseMark>(), ...undoProblem } = told;
+  const kept = keptDatabases(marks, choice, databases);
+  const undo = kept.map((each) => ({ ...each, until: each.until.toISOString() }));
+  return { ...listing, backups, undo, ...undoProblem };
 }
 
-async function undoableSoon(
-  { expired, settings }: RestoreDependencies,
+async function marksSoon(
+  { server }: RestoreDependencies,
   signal: AbortSignal,
-): Promise<Pick<RestoreOverview, "undo" | "undoProblem">> {
+): Promise<{ readonly marks?: ReadonlyMap<string, DatabaseMark>; readonly undoProblem?: Problem }> {
   try {
-    const { kept } = await expired.find(settings.database, serverSoon(signal));
-    return { undo: kept.map((each) => ({ ...each, until: each.until.toISOString() })) };
+    return { marks: await server.lookAtAll(serverSoon(signal)) };
   } catch (error) {
     signal.throwIfAborted();
-    return { undo: [], undoProblem: problemFrom(error) };
+    return { undoProblem: problemFrom(error) };
   }
 }

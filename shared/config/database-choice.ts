@@ -1,3 +1,5 @@
+import { DormouseError } from "../errors.ts";
+
 /** Which databases of a server an installation is for: `POSTGRESQL_DATABASE`, or what `POSTGRESQL_DATABASES` lists. */
 export type DatabaseChoice = {
   /** The one of `POSTGRESQL_DATABASE`. */
@@ -25,6 +27,18 @@ export function databaseChoice({ POSTGRESQL_DATABASE: only, POSTGRESQL_DATABASES
     !left.some((pattern) => matches(pattern, database));
   const literal = wanted.flatMap(({ parts }) => (parts.every(isText) ? [parts.join("")] : []));
   return { named: [...new Set(literal)].filter(includes), includes };
+}
+
+/** Throws `request_invalid` for a database that is not one of them. */
+export function refuseOthers({ includes }: DatabaseChoice, database: string): void {
+  if (!includes(database)) throw noDatabaseOfThis(database);
+}
+
+export function noDatabaseOfThis(database: string): DormouseError {
+  const message = `${JSON.stringify(database)} is no database of this installation`;
+  return new DormouseError("request_invalid", message, {
+    hint: "POSTGRESQL_DATABASE or POSTGRESQL_DATABASES says which are",
+  });
 }
 
 /**

@@ -23,7 +23,7 @@ export function choiceVariables(databaseDescription: string, isNeeded: boolean) 
     }),
     POSTGRESQL_DATABASES: variable(z.optional(databasePatterns), {
       description:
-        "Databases of the server, instead of `POSTGRESQL_DATABASE`: `*` for all, `app_*` and `app?` as in a shell, `!scratch` to leave one out. Set it for `backup` and `cull`, to back up several with one installation: [tasks.md](tasks.md#back-up-every-database).",
+        "Databases of the server, instead of `POSTGRESQL_DATABASE`: `*` for all, `app_*` and `app?` as in a shell, `!scratch` to leave one out. Set it for all three functions: [tasks.md](tasks.md#back-up-every-database).",
       allowed: "names and patterns separated by commas, or a JSON array of them where a name is odd",
     }),
   };

@@ -70,6 +70,7 @@ export const STATUS = {
   decryption_key_not_found: 422,
   decryption_key_mismatch: 422,
   signature_invalid: 422,
+  workload_busy: 409,
   workload_not_found: 422,
   workload_forbidden: 500,
   workload_changed: 409,

@@ -21,8 +21,13 @@ export function resumption(run: Run, now: Date): Resumption {
 /** The step of a sweep that has the names of its databases. */
 export const LISTED = "listed";
 
-/** What a sweep records of each database, once that is done with. */
-export const SWEPT = { taken: "backed_up", failed: "backup_failed" } as const;
+/** What a run over all databases records of each, once that is done with. */
+export const SWEPT = {
+  taken: "backed_up",
+  failed: "backup_failed",
+  rehearsed: "rehearsed",
+  unproved: "rehearsal_failed",
+} as const;
 const SWEPT_STEPS: ReadonlySet<string> = new Set(Object.values(SWEPT));
 
 /**

@@ -153,7 +153,7 @@ describe("the manifests agree with themselves:", async () => {
   });
 
   it(
-    "cull knows the names of the database that backup backs up and of its server, and nothing else of it",
+    "cull knows the names of the databases that backup backs up and of its server, and nothing else of it",
     { skip },
     async () => {
       const manifests = await render("base");
@@ -164,12 +164,15 @@ describe("the manifests agree with themselves:", async () => {
 
       assert.deepEqual(
         given.map(({ name }) => name),
-        ["POSTGRESQL_DATABASE", "DATABASE_SERVICE_NAME"],
+        ["POSTGRESQL_DATABASE", "POSTGRESQL_DATABASES", "DATABASE_SERVICE_NAME"],
       );
       for (const { name, valueFrom } of given) {
-        const { name: map = "", key = "" } = valueFrom?.configMapKeyRef ?? {};
+        const { name: map = "", key = "", optional = false } = valueFrom?.configMapKeyRef ?? {};
         assert.equal(key, name);
-        assert.notEqual(readData(manifests, new RegExp(`^${map}$`))[key], undefined);
+        // Of the first two an installation sets one: the base sets the first.
+        assert.equal(optional, name.startsWith("POSTGRESQL_DATABASE"));
+        const isSet = readData(manifests, new RegExp(`^${map}$`))[key] !== undefined;
+        assert.equal(isSet, name !== "POSTGRESQL_DATABASES");
       }
     },
   );

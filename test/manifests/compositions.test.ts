@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
+import { parseWorkloadChoice } from "../../functions/restore/workloads/workload-choice.ts";
+import { workloadText } from "../../functions/restore/workloads/workload.ts";
 import { containersOf, lackOfKubectl, rendered, type Manifest } from "../support/manifests.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -108,7 +110,7 @@ describe("an operator’s own kustomization", async () => {
     }
   });
 
-  for (const page of ["docs/knative.md", "docs/openshift.md"]) {
+  for (const page of ["docs/knative.md", "docs/openshift.md", "docs/tasks.md"]) {
     it(`is what ${page} shows, and does what it says there`, { skip }, async () => {
       const shown = await kustomizationsOf(page);
       assert.notEqual(shown.length, 0);
@@ -180,14 +182,15 @@ function unscalable(manifests: readonly Manifest[]): readonly string[] {
     ({ kind, metadata }) => kind === "Role" && metadata.name.startsWith("dormouse-restore"),
   );
   const rules = role?.["rules"] as readonly { resources: string[]; resourceNames?: string[] }[];
-  return setting
-    .replace("APP_WORKLOADS=", "")
-    .split(",")
-    .filter((workload) => {
-      const [kind, name = ""] = workload.split("/");
-      return !rules.some(
-        ({ resources, resourceNames = [] }) =>
-          resources.includes(`${kind}s/scale`) && resourceNames.includes(name),
-      );
-    });
+  const workloads = parseWorkloadChoice(setting.replace("APP_WORKLOADS=", ""))?.all ?? [];
+  assert.notEqual(workloads.length, 0, setting);
+  return workloads
+    .filter(
+      ({ kind, name }) =>
+        !rules.some(
+          ({ resources, resourceNames = [] }) =>
+            resources.includes(`${kind}s/scale`) && resourceNames.includes(name),
+        ),
+    )
+    .map(workloadText);
 }

@@ -125,8 +125,8 @@ export function compileCache(): Environment {
 }
 
 /** A whole minute in the past, for what only counts for a day; in the future where the number is negative. */
-export function minutesAgo(minutes: number): string {
-  return `${new Date(Date.now() - minutes * 60_000).toISOString().slice(0, 16)}:00.000Z`;
+export function minutesAgo(minutes: number, now = Date.now()): string {
+  return `${new Date(now - minutes * 60_000).toISOString().slice(0, 16)}:00.000Z`;
 }
 
 /** As a PingSource puts it on the wire. */

@@ -21,7 +21,9 @@ export type Container = {
   readonly env?: readonly {
     readonly name: string;
     readonly value?: string;
-    readonly valueFrom?: { readonly configMapKeyRef?: { readonly name: string; readonly key: string } };
+    readonly valueFrom?: {
+      readonly configMapKeyRef?: { readonly name: string; readonly key: string; readonly optional?: boolean };
+    };
   }[];
   readonly envFrom?: readonly {
     readonly configMapRef?: { readonly name: string };

@@ -41,6 +41,7 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     targetTaken: false,
     homes: {},
     roleConnectionLimit: -1,
+    freeConnections: 90,
     loadSessions: 4,
     forbiddenExtensions: [],
     forbiddenSettings: [],

@@ -39,7 +39,7 @@ function Database({ status, overview, open, now }: Props) {
       </dl>
       <p class="actions">
         {can.has("backup") && (
-          <button type="button" class="primary" onClick={() => open({ kind: "backup" })}>
+          <button type="button" class="primary" onClick={() => open({ kind: "backup", database })}>
             Back up now
           </button>
         )}

@@ -21,7 +21,7 @@ export function Dialogs({ doing, overview, open, close }: Props) {
   const done = () => close(true);
   switch (doing.kind) {
     case "backup":
-      return <BackupDialog close={close} />;
+      return <BackupDialog overview={overview} {...doing} close={close} />;
     case "restore":
       return <RestoreDialog key={doing.backup.name} {...doing} where={where} open={open} close={close} />;
     case "undo":

@@ -4,7 +4,8 @@ export type Mark = "pin" | "unpin" | "acknowledge";
 
 /** What a person is about to do. */
 export type Doing =
-  | { readonly kind: "backup" }
+  /** Of one database; of all where none is named. */
+  | { readonly kind: "backup"; readonly database?: string }
   | { readonly kind: "restore"; readonly backup: Pick<Backup, "name" | "elsewhere"> }
   | { readonly kind: "rehearse"; readonly backup: Pick<Backup, "name"> }
   | { readonly kind: "undo"; readonly run: string }

@@ -73,15 +73,20 @@ function Remedy({ database, todo, open }: { database: DatabaseStatus; todo: Todo
   return (
     <>
       <Advice text={todo.advice} />
-      {(todo.kind === "none" || todo.kind === "failed") && <BackUp open={open} />}
+      {(todo.kind === "none" || todo.kind === "failed") && (
+        <BackUp database={database.database} open={open} />
+      )}
     </>
   );
 }
 
-function BackUp({ open }: { readonly open: Open }) {
+function BackUp({ database, open }: { readonly database?: string; readonly open: Open }) {
   return (
     <p class="actions">
-      <button type="button" onClick={() => open({ kind: "backup" })}>
+      <button
+        type="button"
+        onClick={() => open({ kind: "backup", ...(database === undefined ? {} : { database }) })}
+      >
         Back up now
       </button>
     </p>

@@ -1,4 +1,4 @@
-import { LOADING, LOADING_BESIDE } from "./strategy.ts";
+import { LOADING, LOADING_BESIDE, strategiesThat } from "./strategy.ts";
 import type { Rule } from "./blocker-rule.ts";
 import { BY_SQL } from "./remedies.ts";
 
@@ -12,6 +12,17 @@ export const NEED_RULES: readonly Rule[] = [
     // A file of SQL is loaded by one.
     found: ({ facts: { roleConnectionLimit: limit, loadSessions }, backup }) =>
       backup?.format === "custom" && limit >= 0 && limit < loadSessions + 1 ? [`${limit}`] : [],
+  },
+  {
+    kind: "too-many-connections",
+    // A rehearsal loads with REHEARSAL_JOBS.
+    strategies: strategiesThat(({ loads, drops }) => loads !== undefined && !drops),
+    detail: "connections that are free now, by max_connections and the role's CONNECTION LIMIT",
+    remedy: BY_SQL.freeConnections,
+    found: ({ facts: { roleConnectionLimit: limit, freeConnections: free, loadSessions }, backup }) => {
+      const isToldAbove = limit >= 0 && limit < loadSessions + 1;
+      return backup?.format === "custom" && !isToldAbove && free < loadSessions ? [`${free}`] : [];
+    },
   },
   {
     kind: "roles-missing",

@@ -43,6 +43,8 @@ export const BY_SQL = {
   },
   letConnect: ({ role, loadSessions }) =>
     `ALTER ROLE ${identifier(role)} CONNECTION LIMIT ${loadSessions + SESSIONS_BESIDE}, or lower RESTORE_JOBS, which is ${loadSessions}`,
+  freeConnections: ({ loadSessions }) =>
+    `wait for the dumps and restores of other databases, lower RESTORE_JOBS below the ${loadSessions} sessions of this load, or raise max_connections`,
   createTablespaces: (_, names) =>
     each(names, (name) => `CREATE TABLESPACE ${identifier(name)} LOCATION '/a/folder/of/the/server'`),
   useTablespaces: (facts, names) => `${useTablespaces(facts, names)}, or restore as a superuser`,

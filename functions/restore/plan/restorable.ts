@@ -1,4 +1,9 @@
-import { mayBeOf, parseArchiveName, type ArchiveName } from "../../../shared/catalog/archive-name.ts";
+import {
+  mayBeOf,
+  parseArchiveName,
+  type ArchiveName,
+  type ArchiveNameParts,
+} from "../../../shared/catalog/archive-name.ts";
 import { isPartial, newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import type { CatalogListing, LegacyFile } from "../../../shared/catalog/catalog.ts";
 import type { ArchiveSource } from "../../../shared/catalog/archives/archive-file.ts";
@@ -30,17 +35,22 @@ const DATE =
  * `database`: a path, an option, another database's backup. Nothing is opened.
  */
 export function parseWanted(filename: string, database: string): WantedBackup {
+  const wanted = readWanted(filename);
+  if ("latest" in wanted) return wanted;
+  if (mayBeOf(wanted, database)) return { name: wanted.name };
+  throw new DormouseError("request_invalid", `${wanted.name} is a backup of another database`, {
+    hint: `what is restored is ${JSON.stringify(database)}`,
+  });
+}
+
+/** The same, of whichever database. */
+export function readWanted(filename: string): { readonly latest: true } | ArchiveNameParts {
   if (filename === "latest") return { latest: true };
   const date = DATE.exec(filename)?.[1] ?? "";
   const parts = parseArchiveName(filename) ?? parseArchiveName(`${date}/${filename}`);
-  if (parts === undefined) {
-    throw new DormouseError("request_invalid", `${JSON.stringify(filename)} is not the name of a backup`, {
-      hint: "give a name as GET / lists it, like 2026-11-22/hets2026-11-22-01-00.bak, or latest",
-    });
-  }
-  if (mayBeOf(parts, database)) return { name: parts.name };
-  throw new DormouseError("request_invalid", `${parts.name} is a backup of another database`, {
-    hint: `this function restores ${JSON.stringify(database)} only`,
+  if (parts !== undefined) return parts;
+  throw new DormouseError("request_invalid", `${JSON.stringify(filename)} is not the name of a backup`, {
+    hint: "give a name as GET / lists it, like 2026-11-22/hets2026-11-22-01-00.bak, or latest",
   });
 }
 

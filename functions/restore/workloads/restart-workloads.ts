@@ -1,7 +1,11 @@
 import type { RecordedReplicas } from "../journal/journal.ts";
 import type { RestartedWorkload } from "../journal/restore-result.ts";
+import { othersUnderWay, stoppedByOther, workloadBusy } from "../journal/others-under-way.ts";
+import { EFFECTS } from "../plan/strategy.ts";
 import { workloadText } from "./workload.ts";
 import { asDormouseError, type ErrorCode } from "../../../shared/errors.ts";
+import type { HeldDatabase } from "../../../shared/postgres/databases/held-database.ts";
+import { retrying } from "../../../shared/retry.ts";
 import { readJournal, type RestoreDependencies, type Restoring, writeJournal } from "../restoring.ts";
 
 /**
@@ -11,10 +15,10 @@ import { readJournal, type RestoreDependencies, type Restoring, writeJournal } f
  */
 export async function stopWorkloads(restoring: Restoring): Promise<void> {
   const { workloads, signal } = restoring;
-  const recorded = readJournal(restoring).workloads ?? (await readReplicas(restoring));
+  const known = readJournal(restoring).workloads;
+  const recorded = known ?? (await recordReplicas(restoring));
   if (recorded.length === 0) return;
-  const downSince = readJournal(restoring).downSince ?? new Date().toISOString();
-  await writeJournal(restoring, { phase: "stopping", workloads: recorded, downSince });
+  if (known !== undefined) await beginStopping(restoring, known);
   for (const { replicas, ...workload } of recorded.toReversed()) {
     const { replicas: now } = await workloads.read(workload, signal);
     if (now !== 0) await workloads.scale(workload, replicas, 0, signal);
@@ -49,9 +53,40 @@ export function stoppedNow(restoring: Restoring) {
   return { downSince: downSince ?? at, stoppedAt: stoppedAt ?? at };
 }
 
-async function readReplicas({ settings, workloads, signal }: Restoring): Promise<RecordedReplicas[]> {
+async function beginStopping(restoring: Restoring, workloads: RecordedReplicas[]): Promise<void> {
+  const downSince = readJournal(restoring).downSince ?? new Date().toISOString();
+  await writeJournal(restoring, { phase: "stopping", workloads, downSince });
+}
+
+/**
+ * None of them while the restore of another database has it stopped: its 0 replicas are not those that it had, and what
+ * starts it must be the last that needs it stopped.
+ */
+async function recordReplicas(restoring: Restoring): Promise<readonly RecordedReplicas[]> {
+  const { held, settings, signal, step } = restoring;
+  const { workloads, busyForMs } = settings;
+  if (workloads.length === 0) return [];
+  const record = () =>
+    held.alone(async () => {
+      const recorded = await readReplicas(restoring);
+      await beginStopping(restoring, recorded);
+      return recorded;
+    });
+  return retrying(signal, record, async ({ code, error, attempt, elapsedMs, waitMs }) => {
+    if (code !== "workload_busy" || elapsedMs + waitMs > busyForMs) return false;
+    const { message } = asDormouseError(error);
+    if (attempt === 1) await step("waiting", { for: message, atMostSeconds: busyForMs / 1000 });
+    return true;
+  });
+}
+
+async function readReplicas(restoring: Restoring): Promise<RecordedReplicas[]> {
+  const { run, settings, workloads, signal } = restoring;
+  const others = await othersUnderWay(restoring, run.id);
   const recorded: RecordedReplicas[] = [];
   for (const workload of settings.workloads) {
+    const other = stoppedByOther(others, workload);
+    if (other !== undefined) throw workloadBusy(workload, other);
     const { replicas } = await workloads.read(workload, signal);
     recorded.push({ ...workload, replicas });
   }
@@ -114,26 +149,39 @@ async function startWorkload(
 }
 
 /** Before the first step that must not stay half done. */
-export async function ensureWakeUp({ wakeUpSource, run, signal, step }: Restoring): Promise<void> {
-  const { missing } = await wakeUpSource.ensure(run.id, signal);
+export async function ensureWakeUp({ held, wakeUpSource, run, signal, step }: Restoring): Promise<void> {
+  // By now the journal says that the run has begun: who removes the source after this sees that it is needed.
+  const { missing } = await held.alone(() => wakeUpSource.ensure(run.id, signal));
   if (missing !== undefined) await step("wakeup_unavailable", { why: missing });
 }
 
 /** While the record does not tell that the run has ended, the function must be woken to record it. */
 export async function removeWakeUp(restoring: Restoring): Promise<void> {
-  if (!restoring.entries.isUnwritten) await removeSource(restoring, restoring.signal);
+  const { entries, run, held, signal } = restoring;
+  if (!entries.isUnwritten) await removeSource({ ...restoring, own: run.id }, held, signal);
 }
 
+type Removing = Pick<RestoreDependencies, "wakeUpSource" | "log" | "runs" | "choice"> & {
+  readonly own?: string;
+};
+
 /**
- * The ping source, when a run has ended. One that stays wakes the function for nothing; it fails no restore. For the
- * holder of the lock of the database: the next run, which counts on the source, has it after that.
+ * The ping source, when a run has ended and no other counts on it. One that stays wakes the function for nothing, and is
+ * removed by its next ping; it fails no restore.
  */
 export async function removeSource(
-  { wakeUpSource, log }: Pick<RestoreDependencies, "wakeUpSource" | "log">,
+  removing: Removing,
+  { alone }: Pick<HeldDatabase, "alone">,
   signal: AbortSignal,
 ): Promise<void> {
-  const { missing } = await wakeUpSource
-    .remove(signal)
-    .catch((error: unknown) => ({ missing: asDormouseError(error).message }));
+  const { wakeUpSource, log, own } = removing;
+  const removeUnlessNeeded = async (): Promise<{ readonly missing?: string | undefined }> => {
+    const others = await othersUnderWay(removing, own);
+    const isNeeded = others.some(({ journal }) => EFFECTS[journal.strategy].stops);
+    return isNeeded ? {} : wakeUpSource.remove(signal);
+  };
+  const { missing } = await alone(removeUnlessNeeded).catch((error: unknown) => ({
+    missing: asDormouseError(error).message,
+  }));
   if (missing !== undefined) log.warn("ping source not removed", { error: missing });
 }

@@ -10,6 +10,8 @@ type Holding = {
   readonly lost: AbortSignal;
   /** The runs that wait for this lock now, each in a process that is alive. */
   readonly waiting: () => Promise<ReadonlySet<string>>;
+  /** Runs `task` while the holder of no other database's lock does so: for what runs of all databases share. */
+  readonly alone: <Answer>(task: () => Promise<Answer>) => Promise<Answer>;
 };
 
 export function heldDatabase(client: pg.Client, holding: Holding) {

@@ -59,10 +59,13 @@ export function restoreServer(
 function inspector(settings: ConnectionSettings, jobs: number | undefined) {
   return async (request: TargetRequest, signal: AbortSignal): Promise<TargetFacts> => {
     const what = `inspection of database ${JSON.stringify(request.database)}`;
-    const facts = await sessions(settings, settings.maintenanceDatabase)(what, signal, async (client) => ({
-      ...(await targetFacts(client, request)),
-      loadSessions: chooseJobs(jobs, await readLoadRoom(client)).jobs,
-    }));
+    const facts = await sessions(settings, settings.maintenanceDatabase)(what, signal, async (client) => {
+      const room = await readLoadRoom(client);
+      // That of this session is free when the load begins.
+      const freeConnections = room.freeConnections + 1;
+      const loadSessions = chooseJobs(jobs, room).jobs;
+      return { ...(await targetFacts(client, request)), freeConnections, loadSessions };
+    });
     if (!facts.exists) return facts;
     // A role that may not connect learns so from what the plan says of it.
     const content = sessions(settings, request.database)(what, signal, liveContent).catch(() => ({}));

@@ -15,7 +15,7 @@ import { refusePooler } from "../session/pooler.ts";
 export async function targetFacts(
   client: pg.Client,
   request: TargetRequest,
-): Promise<Omit<TargetFacts, "loadSessions">> {
+): Promise<Omit<TargetFacts, "loadSessions" | "freeConnections">> {
   await refusePooler(client);
   const noted = await notedFacts(client, request);
   const facts = await inOneSnapshot(client, request, noted);
@@ -26,7 +26,7 @@ async function inOneSnapshot(
   client: pg.Client,
   request: TargetRequest,
   noted: Awaited<ReturnType<typeof notedFacts>>,
-): Promise<Omit<TargetFacts, "loadSessions" | keyof PlannedRoles>> {
+): Promise<Omit<TargetFacts, "loadSessions" | "freeConnections" | keyof PlannedRoles>> {
   const { database, target } = request;
   const needs = needsOfMade(request.needs, noted.live, request);
   await client.query("BEGIN READ ONLY");
@@ -65,7 +65,10 @@ async function inOneSnapshot(
 }
 
 async function ownRights(client: pg.Client, database: string) {
-  type Row = Omit<TargetFacts, "databaseBytes" | "database" | "loadSessions" | keyof PlannedRoles> & {
+  type Row = Omit<
+    TargetFacts,
+    "databaseBytes" | "database" | "loadSessions" | "freeConnections" | keyof PlannedRoles
+  > & {
     bytes: string | null;
   };
   const { rows } = await client.query<Row>(

@@ -24,6 +24,8 @@ export type TargetFacts = PlannedRoles & {
   readonly ownsDatabase: boolean;
   /** How many sessions this role may have at once; -1 for any number. */
   readonly roleConnectionLimit: number;
+  /** How many more this role may have now: by its own limit, and by the server's. */
+  readonly freeConnections: number;
   /** With how many pg_restore loads a database beside. */
   readonly loadSessions: number;
   readonly sessions: number;

@@ -62,8 +62,12 @@ export function advisoryLock(settings: ConnectionSettings) {
         const ended = new AbortController();
         void beat(client, pid, lose, ended.signal);
         try {
-          const waiting = async () => new Set(await runsAt(client, lockKey(database), "waiting"));
-          return await work(heldDatabase(client, { lost: lost.signal, waiting }));
+          const holding = {
+            lost: lost.signal,
+            waiting: async () => new Set(await runsAt(client, lockKey(database), "waiting")),
+            alone: <Answer>(task: () => Promise<Answer>) => alone(client, signal, task),
+          };
+          return await work(heldDatabase(client, holding));
         } finally {
           ended.abort();
         }
@@ -153,6 +157,37 @@ function taken(database: string, run: string | undefined, holder: string | undef
   if (holder !== undefined && holder === run)
     return new DormouseError("run_superseded", `another process works on ${on} for run ${run}`, { hint });
   return new DormouseError("database_busy", `${holder ?? "another run"} works on ${on}`, { hint });
+}
+
+const TRY = "SELECT pg_try_advisory_lock($1::bigint) AS taken";
+const UNLOCK = "SELECT pg_advisory_unlock($1::bigint)";
+const TRY_EVERY_MS = 200;
+const TRY_FOR_MS = 60_000;
+
+/**
+ * Under a second lock, that of the empty name, which no database has. It is held for moments, and tried for: a session
+ * that waits in the server's queue answers no heartbeat.
+ */
+async function alone<Answer>(
+  client: pg.Client,
+  signal: AbortSignal,
+  task: () => Promise<Answer>,
+): Promise<Answer> {
+  const key = lockKey("");
+  const endsAt = performance.now() + TRY_FOR_MS;
+  while ((await client.query<{ taken: boolean }>(TRY, [key])).rows[0]?.taken !== true) {
+    if (performance.now() > endsAt)
+      throw new DormouseError("lock_timeout", "another run keeps what all databases share to itself", {
+        hint: "look in pg_locks which session has an advisory lock for so long",
+      });
+    await pause(TRY_EVERY_MS, undefined, { signal });
+  }
+  try {
+    return await task();
+  } finally {
+    // With the session goes the lock.
+    await client.query(UNLOCK, [key]).catch(() => undefined);
+  }
 }
 
 /**

@@ -21,6 +21,7 @@ describe("a rehearsal that a ping asks for", () => {
   let untouched: string;
   /** Each of a minute of its own: two pings of a schedule in one minute are one. */
   let pings = 0;
+  const begunMs = Date.now();
 
   before(async () => {
     sink = await eventReceiver();
@@ -39,7 +40,7 @@ describe("a rehearsal that a ping asks for", () => {
   /** The event that tells its end. */
   async function rehearsed(data: unknown) {
     const before = sink.events.length;
-    const answer = await restore.ping({ data, time: minutesAgo(++pings) });
+    const answer = await restore.ping({ data, time: minutesAgo(++pings, begunMs) });
     assert.deepEqual([answer.status, await answer.text()], [202, ""]);
     const ends = () =>
       sink.events.slice(before).filter(({ type }) => /rehearsal\.|restore\.c|rolled/.test(type));
@@ -63,7 +64,7 @@ describe("a rehearsal that a ping asks for", () => {
     await rehearsed({ rehearse: "each", database: stage.database });
     const before = await stage.manifest();
 
-    await restore.ping({ data: { rehearse: "each" }, time: minutesAgo(++pings) });
+    await restore.ping({ data: { rehearse: "each" }, time: minutesAgo(++pings, begunMs) });
     const stepsOfLast = async () => {
       const [run] = await runsOf(restore);
       return run?.state === "succeeded" ? run.steps.map(({ step }) => step) : [];

@@ -52,6 +52,12 @@ const ROWS: readonly Row[] = [
     "connections-few",
     ["swap", "rehearse", "beside"],
   ],
+  [
+    "few connections that are free",
+    { freeConnections: 3, loadSessions: 4 },
+    "too-many-connections",
+    ["swap", "beside"],
+  ],
   ["a missing role", { missing: { roles: ["jo"] } }, "roles-missing", LOADING],
   ["a missing extension", { missing: { extensions: ["postgis"] } }, "extensions-missing", LOADING],
   ["a missing tablespace", { missing: { tablespaces: ["fast"] } }, "tablespaces-missing", LOADING],
