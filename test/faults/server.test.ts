@@ -39,10 +39,12 @@ describe("a backup whose server fails", () => {
     const problem = await problemIn(impatient.post());
     await stage.assertUntouched();
     const answer = patient.post();
-    await patient.logged("step retrying");
+    const { hint, triesForMs } = await patient.logged("step retrying");
     await server.start();
 
     assert.deepEqual([problem.status, problem.code], [503, "server_unreachable"]);
+    assert.equal(hint, problem.hint);
+    assert.ok(Number(triesForMs) > 0 && Number(triesForMs) <= 60_000, String(triesForMs));
     assert.equal((await manifestOf(await answer)).sequence, 2);
   });
 
