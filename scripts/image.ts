@@ -5,7 +5,6 @@ import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "../shared/version.ts";
-import { orSay } from "./fail.ts";
 import { findBuilder } from "./image/builder.ts";
 
 const HASHES = "scripts/image/node-hashes.json";
@@ -56,4 +55,8 @@ async function json<Content>(path: string): Promise<Content> {
   return JSON.parse(await readFile(path, "utf8")) as Content;
 }
 
-await orSay(main(process.argv.slice(2)));
+// One sentence instead of a stack: what is missing on this machine is no fault of the program.
+await main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+});

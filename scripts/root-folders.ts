@@ -10,12 +10,10 @@ export const RELEASES: ReadonlyMap<number, string> = new Map([
   [17, "trixie"],
   [18, "sid"],
 ]);
+/** What takes minutes to make, and is kept. */
+export const CACHE = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "dormouse");
 /** Where they lie, each in a folder that bears its major. */
-export const ROOTS = join(
-  process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"),
-  "dormouse",
-  "postgresql",
-);
+export const ROOTS = join(CACHE, "postgresql");
 
 /**
  * The mounts are seen by the tests alone and end with them. A server and its clients share folders with this machine, and

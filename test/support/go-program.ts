@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { execa } from "execa";
+import { CACHE } from "../../scripts/root-folders.ts";
 
 const MODULES = {
   "github.com/prometheus/pushgateway": "github.com/prometheus/pushgateway v1.11.1",
@@ -18,7 +18,7 @@ export async function whyNoGo(): Promise<string | false> {
 /** A program by its package, made from its module at first use and reused: promtool takes some minutes. */
 export async function goProgram(name: keyof typeof MODULES): Promise<string> {
   const [, version = ""] = MODULES[name].split(" ");
-  const folder = join(homedir(), ".cache", "dormouse", "go");
+  const folder = join(CACHE, "go");
   const program = join(folder, `${basename(name)}-${version}`);
   if (existsSync(program)) return program;
   const making = `${program}.${process.pid}`;
