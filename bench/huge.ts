@@ -30,18 +30,20 @@ const LOOK_EVERY_MS = 500;
 /** What pg_restore reads of a large archive for the rows of its last table, where it knows where they begin. */
 const READ_LIMIT_MB = 64;
 
-/** Seconds by what took them, of one database. */
-export type HugeTimes = { readonly size: string; readonly seconds: Readonly<Record<string, number>> };
+/** Seconds by the step that they led to. */
+type Seconds = Readonly<Record<string, number>>;
+type HugeTimes = { readonly size: string; readonly backup: Seconds; readonly restore: Seconds };
 
 export async function huge(server: OwnServer, folder: string, gigabytes: number) {
   await refuseWithoutRoom(folder, gigabytes);
   await fillHuge(server, gigabytes);
   const size = await sizeOf(server, DATABASE);
+  console.log(`huge: ${size}, ${SMALL_TABLES} small tables`);
   const volume = join(folder, "huge");
   await mkdir(volume);
   const taken = await backUp(server, volume);
   const restored = await restoreAndUndo(server, volume);
-  const times: HugeTimes = { size, seconds: { ...taken.seconds, ...restored.seconds } };
+  const times: HugeTimes = { size, backup: taken.seconds, restore: restored.seconds };
   console.log(JSON.stringify(times));
   await server.dropDatabase(DATABASE);
   const memory = async (name: "backup" | "restore", ours: number) =>
