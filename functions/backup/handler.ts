@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Verb } from "../../shared/http/authorize.ts";
 import type { Work } from "../../shared/run/execute-run.ts";
 import { ALL_DATABASES, type Run, type RunContext } from "../../shared/run/run.ts";
-import { noDatabaseOfThis, type DatabaseChoice } from "../../shared/config/database-choice.ts";
+import { noDatabaseOfThis, refuseOthers, type DatabaseChoice } from "../../shared/config/database-choice.ts";
 import { answerSweep } from "./sweep/swept.ts";
 import { DormouseError } from "../../shared/errors.ts";
 import type { BackupDependencies, BackupRequest } from "../../shared/backup/taking-backup.ts";
@@ -72,7 +72,7 @@ export type BackupWiring = {
   readonly depsOf: (database: string) => BackupDependencies;
   /** Backs up all, each by a run of its own. */
   readonly sweep: Work;
-  /** Whether there is such a database, where a pattern includes any name. */
+  /** Whether there is such a database, where a pattern includes any name: events need no token. */
   readonly isKnown: (database: string) => Promise<boolean>;
 };
 
@@ -84,10 +84,10 @@ export function backupHandler({ depsOf, sweep, isKnown }: BackupWiring, settings
     kind: "backup" as const,
     covers: (database: string) => database === ALL_DATABASES || choice.includes(database),
     databaseOf: ({ database }: Partial<Asked>) => database ?? choice.only ?? ALL_DATABASES,
-    parseBody: (body: unknown) => parse(body, choice, { isEvent: false, isKnown }),
+    parseBody: (body: unknown) => parse(body, choice, false),
     async parseEvent(event: { readonly type: string; readonly data?: unknown }) {
       if (event.type === "dev.knative.sources.ping")
-        return parse(event.data ?? {}, choice, { isEvent: true, isKnown });
+        return refuseMadeUp(parse(event.data ?? {}, choice, true), choice, isKnown);
       throw new DormouseError(
         "event_unsupported",
         `events of type ${JSON.stringify(event.type)} start no backup`,
@@ -130,21 +130,21 @@ function isObject(body: unknown): body is object {
   return typeof body === "object" && body !== null;
 }
 
-async function refuseUnknown(
-  { includes, named }: DatabaseChoice,
-  database: string,
+async function refuseMadeUp(
+  asked: Asked,
+  { named }: DatabaseChoice,
   isKnown: BackupWiring["isKnown"],
-): Promise<void> {
-  if (named.includes(database) || (includes(database) && (await isKnown(database)))) return;
-  throw noDatabaseOfThis(database);
+): Promise<Asked> {
+  const { database } = asked;
+  if (database !== undefined && !named.includes(database) && !(await isKnown(database)))
+    throw noDatabaseOfThis(database);
+  return asked;
 }
 
-type Asking = Pick<BackupWiring, "isKnown"> & { readonly isEvent: boolean };
-
-async function parse(body: unknown, choice: DatabaseChoice, { isEvent, isKnown }: Asking): Promise<Asked> {
+function parse(body: unknown, choice: DatabaseChoice, isEvent: boolean): Asked {
   const asked: z.output<typeof bodySchema> = readBody(isEvent ? eventSchema : bodySchema, body);
   const { label, pin, ifOlderThan, excludeTableData, database } = asked;
-  if (database !== undefined) await refuseUnknown(choice, database, isKnown);
+  if (database !== undefined) refuseOthers(choice, database);
   const reason = pin === true ? "pinned on request" : pin === false ? undefined : pin;
   return {
     isEvent,

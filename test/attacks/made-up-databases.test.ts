@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
-import { problemIn, until } from "../support/faulty.ts";
+import { until } from "../support/faulty.ts";
 import { backupEnvironment, startFunction } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
 import { temporaryVolume } from "../support/volume.ts";
@@ -26,10 +26,8 @@ it("names of databases that a sender of events makes up leave no record and no m
 
   const statuses = [];
   for (const name of MADE_UP) statuses.push((await backup.ping({ data: { database: name } })).status);
-  const asked = await problemIn(backup.post({ database: "made up" }));
 
   assert.deepEqual(new Set(statuses), new Set([400]));
-  assert.equal(asked.code, "request_invalid");
   assert.deepEqual(await records(), []);
 
   assert.equal((await backup.ping({ data: { database } })).status, 202);
