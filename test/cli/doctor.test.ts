@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { Examined } from "../../cli/doctor/examine.ts";
 import { serviceOf, startFakeNamespace, type FakeNamespace } from "../support/fake-namespace.ts";
 import { dormouse } from "../support/program.ts";
+import { json, standIn, type StandIn } from "../support/stand-in.ts";
 import { temporaryFolder, type Removed } from "../support/volume.ts";
 
 const CLAIM = {
@@ -34,21 +32,14 @@ esac
 
 /** What the cluster has, from outside; the functions themselves find nothing. */
 describe("dormouse doctor, in a namespace", () => {
-  let functions: Server;
+  let functions: StandIn;
   let given: FakeNamespace;
   before(async () => {
-    functions = createServer((_, answer) =>
-      answer.writeHead(200, { "content-type": "application/json" }).end('{"healthy":true,"findings":[]}'),
-    );
-    functions.listen(0, "127.0.0.1");
-    await once(functions, "listening");
+    functions = await standIn(json({ healthy: true, findings: [] }));
   });
-  after(() => {
-    functions.closeAllConnections();
-    functions.close();
-  });
+  after(() => functions[Symbol.asyncDispose]());
   beforeEach(async () => {
-    const url = `http://127.0.0.1:${(functions.address() as AddressInfo).port}`;
+    const { url } = functions;
     given = await startFakeNamespace({ backup: url, cull: url, restore: url });
     given.objects
       .set("persistentvolumeclaims", [CLAIM])
@@ -174,7 +165,7 @@ describe("dormouse doctor, in a namespace", () => {
   });
 
   it("looks at no cluster with --url, and at a folder only in one", async () => {
-    const url = `backup=http://127.0.0.1:${(functions.address() as AddressInfo).port}`;
+    const url = `backup=${functions.url}`;
 
     const direct = await dormouse(["doctor", "--url", url], given.env);
     const folder = await dormouse(["doctor", "-k", "manifests/base", "--url", url], given.env);

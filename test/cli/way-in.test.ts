@@ -1,36 +1,29 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { OPERATOR_TOKEN, startFakeNamespace, type FakeNamespace } from "../support/fake-namespace.ts";
 import { until } from "../support/faulty.ts";
 import { dormouse, inTerminal } from "../support/program.ts";
+import { json, standIn, type StandIn } from "../support/stand-in.ts";
 
 const CTRL_C = "\u0003";
 
 describe("the way into a namespace", () => {
-  let functions: Server;
+  let functions: StandIn;
   let given: FakeNamespace;
   /** Who asked the functions. */
   const heard: (string | undefined)[] = [];
   let isSilent: boolean;
   before(async () => {
-    functions = createServer((asked, answer) => {
+    functions = await standIn((asked, answer) => {
       heard.push(asked.headers.authorization);
-      if (!isSilent) answer.writeHead(200, { "content-type": "application/json" }).end('{"runs":[]}');
+      if (!isSilent) json({ runs: [] })(asked, answer);
     });
-    functions.listen(0, "127.0.0.1");
-    await once(functions, "listening");
   });
-  after(() => {
-    functions.closeAllConnections();
-    functions.close();
-  });
+  after(() => functions[Symbol.asyncDispose]());
   beforeEach(async () => {
     isSilent = false;
     heard.length = 0;
-    const url = `http://127.0.0.1:${(functions.address() as AddressInfo).port}`;
+    const { url } = functions;
     given = await startFakeNamespace({ backup: url, cull: url, restore: url });
   });
   afterEach(() => given[Symbol.asyncDispose]());
