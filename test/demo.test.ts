@@ -21,7 +21,7 @@ describe("npm run demo", () => {
       /backup +size +rows +verified/,
       /the data are back, every table's rows with the same hash as before/,
       /and taken back by \{"undo":"restore-[0-9a-f]+"\}/,
-      /one ping took \S+orders\S+ \(read\), \S+reports\S+ \(read\)|one ping took \S+reports\S+ \(read\), \S+orders\S+ \(read\)/,
+      /one ping took \S+shop\S+ \(read\), \S+billing\S+ \(read\)|one ping took \S+billing\S+ \(read\), \S+shop\S+ \(read\)/,
       /the scheduled rehearsal loaded the latest backup of each.*\(compared\).*\(compared\)/,
       /the cull removed those 24/,
       /then the volume was wiped/,

@@ -19,7 +19,7 @@ type Given = {
   readonly tell: (line: string) => void;
 };
 
-const DATABASES = ["orders", "reports"];
+const DATABASES = ["shop", "billing"];
 
 export async function demoSeveral({ server, folder, tell }: Given): Promise<void> {
   const volume = join(folder, "several-volume");
