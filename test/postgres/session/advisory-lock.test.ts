@@ -108,13 +108,32 @@ describe("advisoryLock", () => {
     assert.equal(next, "free");
   });
 
+  it("lets one holder at a time have what those of all databases share", async () => {
+    const lock = advisoryLock(settingsOf(await sharedServer()));
+    const order: string[] = [];
+    const shared = (database: string) =>
+      lock.hold({ database }, never, ({ alone }) =>
+        alone(async () => {
+          order.push(database);
+          await pause(50);
+          order.push(database);
+        }),
+      );
+
+    await Promise.all(["one", "another", "third"].map(shared));
+
+    const pairs = [0, 2, 4].map((at) => [order[at], order[at + 1]]);
+    for (const [taken, given] of pairs) assert.equal(taken, given, order.join());
+    assert.equal(order.length, 6);
+  });
+
   it("tells the holder when its session ends, and lets the next one in", async () => {
     const server = await sharedServer();
     const lock = advisoryLock(settingsOf(server));
 
     await lock.hold({ database: "ended" }, never, async ({ lost }) => {
-      const holders =
-        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+      const holders = `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
+        AND (classid::bigint << 32) | objid::bigint = ${lockKey("ended")}`;
       await server.query("postgres", holders);
       while (!lost.aborted) await pause(10);
 
