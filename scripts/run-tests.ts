@@ -11,7 +11,7 @@ import { startPostgres } from "../test/support/postgres.ts";
 
 /** Of one test: some start a function a hundred times. */
 const TIMEOUT_MS = 600_000;
-const CONCURRENCY = 3;
+const CONCURRENCY = 4;
 /** What Node makes of the sources, for all test files and the next time. */
 const COMPILED = "node_modules/.cache/dormouse/compiled";
 /** These take the longest: begun last, one of them would run alone. */
