@@ -97,7 +97,9 @@ describe("a restore of a file of the old pod that cannot or must not be loaded",
   it("is refused when a small file grows without end", async () => {
     const name = `2020-01-01/${stood.stage.database}2020-01-01-00-00.bak`;
     await mkdir(join(stood.stage.path, "2020-01-01"), { recursive: true });
-    await writeFile(join(stood.stage.path, name), gzipSync(Buffer.alloc(200 << 20, "-")));
+    const beginning = Buffer.from("--\n-- PostgreSQL database dump\n--\n\n");
+    const text = Buffer.concat([beginning, Buffer.alloc(200 << 20, "-")]);
+    await writeFile(join(stood.stage.path, name), gzipSync(text));
 
     const problem = await stood.refusal(stood.restore.post({ filename: name }));
 
