@@ -2,7 +2,7 @@ import type { Request, Response } from "express";
 import type { Run } from "../run/run.ts";
 import type { Answer, Handler } from "./handler.ts";
 import { DormouseError } from "../errors.ts";
-import { toProblem } from "./problem.ts";
+import { toProblemDetails } from "./problem.ts";
 import type { StartedRun } from "../run/runs.ts";
 
 const HEARTBEAT_MS = 10_000;
@@ -40,7 +40,7 @@ function accepted(response: Response, run: Run, applied: string): void {
 function answerEnd(response: Response, run: Run, answer: Answer | undefined): void {
   if (answer !== undefined) return void response.status(answer.status).json(answer.body);
   if (run.problem === undefined) return void response.status(200).json(run.result);
-  const problem = toProblem({ ...run.problem, hint: run.problem.hint }, run.id);
+  const problem = toProblemDetails({ ...run.problem, hint: run.problem.hint }, run.id);
   response.status(problem.status).type("application/problem+json").json(problem);
 }
 
@@ -71,7 +71,7 @@ async function streamRun(
 function lastLine({ id, problem, result }: Run, answer: Answer | undefined): object {
   if (answer !== undefined) return { type: "result", status: answer.status, result: answer.body };
   if (problem === undefined) return { type: "result", result };
-  return { ...toProblem({ ...problem, hint: problem.hint }, id), type: "problem" };
+  return { ...toProblemDetails({ ...problem, hint: problem.hint }, id), type: "problem" };
 }
 
 function closedSignal(response: Response): AbortSignal {

@@ -84,7 +84,7 @@ export const STATUS = {
 } as const satisfies Record<ErrorCode, number>;
 
 /** RFC 9457, with our own `code`, `hint` and `run`. */
-export type Problem = {
+export type ProblemDetails = {
   readonly type: "about:blank";
   readonly title: string;
   readonly status: number;
@@ -94,9 +94,9 @@ export type Problem = {
   readonly run?: string | undefined;
 };
 
-type Told = Pick<DormouseError, "code" | "message" | "hint">;
+type Fault = Pick<DormouseError, "code" | "message" | "hint">;
 
-export function toProblem({ code, message, hint }: Told, run?: string): Problem {
+export function toProblemDetails({ code, message, hint }: Fault, run?: string): ProblemDetails {
   const title = code.replaceAll("_", " ");
   return { type: "about:blank", title, status: STATUS[code], code, detail: message, hint, run };
 }

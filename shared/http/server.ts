@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import type { Authorize } from "./authorize.ts";
 import { isEventRequest, readEvent } from "./cloud-event.ts";
-import { eventStatus, toProblem } from "./problem.ts";
+import { eventStatus, toProblemDetails } from "./problem.ts";
 import type { Log } from "../log.ts";
 import { answerRun } from "./answer-run.ts";
 import { type OwnAddress, refuseForeign } from "./own-address.ts";
@@ -204,7 +204,7 @@ function errorAnswer(log: Log) {
       if (status === 503) response.set("Retry-After", RETRY_AFTER_SECONDS);
       return void response.status(status).end();
     }
-    const problem = toProblem(ours);
+    const problem = toProblemDetails(ours);
     if (problem.status === 503 || problem.status === 429) response.set("Retry-After", RETRY_AFTER_SECONDS);
     if (problem.status === 401) response.set("WWW-Authenticate", "Bearer");
     response.status(problem.status).type("application/problem+json").json(problem);

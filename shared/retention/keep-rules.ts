@@ -46,7 +46,7 @@ export function keepReasons(
   const keep: Keep = ({ name }, rule, detail) => {
     reasons.set(name, [...(reasons.get(name) ?? []), { rule, detail }]);
   };
-  if (retiredAt === undefined || !isOver(policy)) keepLast(ordered, keep);
+  if (retiredAt === undefined || !isOver(policy)) keepWhatMustStay(ordered, keep);
   for (const backup of ordered) keepForItself(backup, context, keep);
   // A stamp from the future says nothing about its day.
   const counting = ordered.filter(
@@ -62,7 +62,7 @@ export function keepReasons(
 }
 
 /** What a database has left to come back by. */
-function keepLast(ordered: readonly Backup[], keep: Keep): void {
+function keepWhatMustStay(ordered: readonly Backup[], keep: Keep): void {
   const newest = ordered.find((backup) => !isPartial(backup)) ?? ordered[0];
   if (newest !== undefined) keep(newest, "newest_verified", "the newest that was read to its end");
   const reached = (level: string) =>

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { Problem } from "../../shared/http/problem.ts";
+import type { ProblemDetails } from "../../shared/http/problem.ts";
 import { findClientTools } from "../../shared/postgres/client-tools.ts";
 import { backupEnvironment, startFunction } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
@@ -31,7 +31,7 @@ describe("findClientTools against a real server", () => {
     await using backup = await startFunction("backup", environment);
 
     const answer = await backup.post();
-    const problem = (await answer.json()) as Problem;
+    const problem = (await answer.json()) as ProblemDetails;
 
     assert.deepEqual([answer.status, problem.code], [500, "client_tools_not_found"]);
     assert.match(problem.detail, new RegExp(`server of version ${server.major}: found 15\\.\\d+ in ${own}`));

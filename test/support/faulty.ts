@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
-import type { Problem } from "../../shared/http/problem.ts";
+import type { ProblemDetails } from "../../shared/http/problem.ts";
 import { backedUpSample } from "./backed-up.ts";
 import { backupEnvironment, startFunction, type FunctionProcess } from "./function-process.ts";
 import { sharedServer, type TestServer } from "./postgres.ts";
@@ -94,10 +94,10 @@ export function preload(
   return { NODE_OPTIONS: `--import=${fileURLToPath(new URL(file, import.meta.url))}` };
 }
 
-export async function problemIn(answer: Response | Promise<Response>): Promise<Problem> {
+export async function problemIn(answer: Response | Promise<Response>): Promise<ProblemDetails> {
   const response = await answer;
   assert.equal(response.headers.get("content-type"), "application/problem+json; charset=utf-8");
-  const problem = (await response.json()) as Problem;
+  const problem = (await response.json()) as ProblemDetails;
   assert.equal(problem.status, response.status);
   return problem;
 }

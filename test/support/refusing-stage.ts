@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
-import type { Problem } from "../../shared/http/problem.ts";
+import type { ProblemDetails } from "../../shared/http/problem.ts";
 import { problemIn } from "./faulty.ts";
 import { startPostgres } from "./postgres.ts";
 import { setRestoreStage } from "./restore-stage.ts";
@@ -32,7 +32,7 @@ export async function setRefusingStage(settings: Readonly<Record<string, string>
     /** The answer, once it is certain that nothing has changed. */
     async refusal(
       answer: Promise<Response> = restore.post({ filename: stage.backup.name }),
-    ): Promise<Problem> {
+    ): Promise<ProblemDetails> {
       const problem = await problemIn(answer);
       assert.deepEqual(await stage.fingerprint(), stage.original);
       assert.deepEqual(await allDatabases(), databases);
