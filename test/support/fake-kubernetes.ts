@@ -47,7 +47,7 @@ export type FakeKubernetes = {
   allow(right: string): void;
   /** What becomes of requests from now on: answered, not answered at all, or answered with 503 or 401. */
   behave(how: "answers" | "is silent" | "is overloaded" | "knows nobody"): void;
-  readonly pingSources: ReadonlyMap<string, Record<string, unknown>>;
+  readonly pingSources: Map<string, Record<string, unknown>>;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -212,12 +212,12 @@ function pingSource({ pingSources }: State, { verb, name, body }: ApiRequest): A
   if (verb === "create") {
     const source = body as Record<string, unknown> & { readonly metadata: { readonly name: string } };
     const created = source.metadata.name;
-    if (pingSources.has(created)) {
-      throw new ApiStatus(
-        409,
-        "AlreadyExists",
-        `pingsources.sources.knative.dev "${created}" already exists`,
-      );
+    const there = pingSources.get(created) as
+      { readonly metadata: { readonly deletionTimestamp?: string } } | undefined;
+    if (there !== undefined) {
+      const isGoing = there.metadata.deletionTimestamp !== undefined;
+      const what = `${isGoing ? "object is being deleted: " : ""}pingsources.sources.knative.dev "${created}"`;
+      throw new ApiStatus(409, "AlreadyExists", `${what} already exists`);
     }
     pingSources.set(created, source);
     return { status: 201, body: source };

@@ -2,12 +2,16 @@ import type { IPingSource } from "@kubernetes-models/knative/sources.knative.dev
 import type { WakeUpSource } from "./workload.ts";
 import { DormouseError } from "../../../shared/errors.ts";
 import { ApiRefusal, type CallCluster } from "../../../shared/kubernetes/client.ts";
+import { retrying } from "../../../shared/retry.ts";
 
 const PING_SOURCES = { group: "sources.knative.dev", version: "v1", plural: "pingsources" } as const;
 const SERVICES = { group: "serving.knative.dev", version: "v1", plural: "services" } as const;
 
 const RIGHTS =
   "let the function's service account create pingsources.sources.knative.dev, and delete the one that bears the service's name";
+
+/** A controller that is away must not keep a restore from its database. */
+const GOES_WITHIN_MS = 15_000;
 
 type Settings = Partial<Record<"K_SERVICE" | "AUTH_EVENTS" | "AUTH_AUDIENCE", string | undefined>>;
 
@@ -37,10 +41,16 @@ export function knativeWakeUpSource(call: CallCluster, service: string, audience
     ensure: (run, signal) =>
       unlessRefused({ fine: 409 }, async () => {
         const owner = await readUid(call, service, signal);
-        await call(signal, ({ custom, namespace }, options) => {
-          const body = pingSource(run, { service, audience }, owner);
-          return custom.createNamespacedCustomObject({ ...PING_SOURCES, namespace, body }, options);
-        });
+        const create = () =>
+          call(signal, ({ custom, namespace }, options) => {
+            const body = pingSource(run, { service, audience }, owner);
+            return custom.createNamespacedCustomObject({ ...PING_SOURCES, namespace, body }, options);
+          });
+        await retrying(
+          signal,
+          create,
+          ({ error, elapsedMs }) => isStillGoing(error) && elapsedMs < GOES_WITHIN_MS,
+        );
       }).catch(unlessUnreachable),
     remove: (signal) =>
       unlessRefused({ fine: 404 }, () =>
@@ -50,6 +60,16 @@ export function knativeWakeUpSource(call: CallCluster, service: string, audience
       ),
     sends: (eventSource) => eventSource.endsWith(`/pingsources/${service}`),
   };
+}
+
+/**
+ * The source of a restore that has just ended is there until Knative's controller has let it go, and would wake nothing after
+ * that. The API server says so in its message alone, and to read the source is no right of the function.
+ */
+function isStillGoing(error: unknown): boolean {
+  return (
+    error instanceof ApiRefusal && error.status === 409 && error.message.includes("object is being deleted")
+  );
 }
 
 /** A role that may not even ask is not warned: making the source tells. */
