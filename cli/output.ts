@@ -8,7 +8,7 @@ type Part = string | Styled;
 
 /**
  * Where the program writes: what was asked for on stdout, everything else on stderr. What it is given may come from a volume to
- * which others write: no escape sequence of theirs gets through, whoever calls.
+ * which others write: none of their escape sequences reaches the terminal, from any command.
  */
 export type Output = {
   /** Prompts can be asked, and a line can be drawn again. */

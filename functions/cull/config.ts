@@ -25,7 +25,7 @@ export const cullConfig = z.object({
   ),
   DATABASE_SERVICE_NAME: variable(z.optional(text), {
     description:
-      "Server of the databases: by its name files of backup-container are told from those of other servers. Nothing connects to it.",
+      "Server of the databases. Cull compares it with the server in the name of each backup-container file, and never connects to it.",
     allowed: "a host name, an address or the folder of a socket",
   }),
   STALE_HOURS: wholeNumber(

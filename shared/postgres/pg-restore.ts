@@ -1,6 +1,6 @@
 import type { LoadRequest } from "./databases/load-choice.ts";
 import { chosen, entryLists, usingList, type UsedList } from "./archive-list.ts";
-import { INHERITED } from "./process/child-process.ts";
+import { INHERITED, type RunningTool } from "./process/child-process.ts";
 import { hasStatistics } from "./archive-format.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 
@@ -19,37 +19,44 @@ export async function loadCustom(loader: Loader, request: LoadRequest, signal: A
 
 async function loadEntries(
   loader: Loader,
-  { database, file, settings, jobs, choice }: LoadRequest,
+  { jobs, choice, ...request }: LoadRequest,
   list: UsedList,
   signal: AbortSignal,
 ): Promise<void> {
-  const { libpq } = loader;
+  const how = [
+    "--exit-on-error",
+    // Without it no error tells the entry that it is of.
+    "--verbose",
+    "--no-subscriptions",
+    "--enable-row-security",
+    ...withoutStatistics(loader),
+    ...chosen(choice),
+    ...usingList(list),
+    `--jobs=${jobs}`,
+  ];
+  await startRestore(loader, request, how, signal).drain(() => undefined);
+}
+
+function startRestore(
+  loader: Loader,
+  { database, file, settings }: Pick<LoadRequest, "database" | "file" | "settings">,
+  how: readonly string[],
+  signal: AbortSignal,
+): RunningTool {
+  const into = ["--no-password", `--dbname=${loader.libpq.conninfo(database)}`, INHERITED];
   const running = startLoad(
     loader,
     "pg_restore",
     {
       database,
       settings: { ...settings, ...BESIDE },
-      arguments: [
-        "--exit-on-error",
-        // Without it no error tells the entry that it is of.
-        "--verbose",
-        "--no-subscriptions",
-        "--enable-row-security",
-        ...withoutStatistics(loader),
-        "--no-password",
-        ...chosen(choice),
-        ...usingList(list),
-        `--jobs=${jobs}`,
-        `--dbname=${libpq.conninfo(database)}`,
-        INHERITED,
-      ],
+      arguments: [...how, ...into],
       inherits: file.fd,
     },
     signal,
   );
   running.stdin.end();
-  for await (const _ of running.output) continue;
+  return running;
 }
 
 /** They are loaded apart from the content: an error in one of them must fail nothing. */
@@ -64,26 +71,10 @@ export function withoutStatistics({ tools }: Pick<Loader, "tools">): string[] {
  */
 export async function loadStatistics(
   loader: Loader,
-  { database, file, format, settings, choice }: Omit<LoadRequest, "jobs">,
+  { format, choice, ...request }: Omit<LoadRequest, "jobs">,
   signal: AbortSignal,
 ): Promise<void> {
   if (format !== "custom" || choice.leaveOut !== undefined || !hasStatistics(loader.tools.major)) return;
-  const running = startLoad(
-    loader,
-    "pg_restore",
-    {
-      database,
-      settings: { ...settings, ...BESIDE },
-      arguments: [
-        "--statistics-only",
-        "--no-password",
-        `--dbname=${loader.libpq.conninfo(database)}`,
-        INHERITED,
-      ],
-      inherits: file.fd,
-    },
-    signal,
-  );
-  running.stdin.end();
+  const running = startRestore(loader, request, ["--statistics-only"], signal);
   await running.drain(() => undefined).catch(() => signal.throwIfAborted());
 }

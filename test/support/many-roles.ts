@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { execa } from "execa";
 import pg from "pg";
 import type { TestServer } from "./postgres.ts";
-import { createSample, fingerprint } from "./sample-database.ts";
+import { createSample, fingerprintOf } from "./sample-database.ts";
 
 /** A database of several owners, with every kind of grant, whose roles are members of each other. */
 export type ManyRoles = {
@@ -62,7 +62,7 @@ export async function databaseOfManyRoles(server: TestServer): Promise<ManyRoles
     roles,
     owner,
     lookAt: async (where, name) => ({
-      values: await valuesOf(where, name),
+      values: await fingerprintOf(where, name),
       schema: await schemaOf(where, name),
       roles: (await where.query("postgres", ROLES, [roles])).rows,
     }),
@@ -82,15 +82,6 @@ const ROLES = `
   SELECT to_jsonb(r) - 'oid' - 'rolcanlogin' - 'rolconfig' AS row, (SELECT array_agg(item ORDER BY item) FROM unnest(rolconfig) item) AS settings,
     ARRAY(SELECT format('%s %s', roleid::regrole, admin_option) FROM pg_auth_members WHERE member = r.oid ORDER BY 1) AS memberships
   FROM pg_roles r WHERE rolname = ANY ($1) ORDER BY rolname`;
-
-async function valuesOf(server: TestServer, database: string): Promise<unknown> {
-  const client = await server.connect(database);
-  try {
-    return await fingerprint(client);
-  } finally {
-    await client.end();
-  }
-}
 
 /** Without what each pg_dump and each server says anew. */
 async function schemaOf(

@@ -7,7 +7,7 @@ import type { RestoreResult } from "../../functions/restore/journal/restore-resu
 import { backedUpSample, type GivenSample } from "./backed-up.ts";
 import { restoreEnvironment, startFunction, type FunctionProcess } from "./function-process.ts";
 import { sharedServer, type TestServer } from "./postgres.ts";
-import { fingerprint } from "./sample-database.ts";
+import { fingerprintOf } from "./sample-database.ts";
 import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 
 /** A database, one good backup of it, and restore functions. */
@@ -53,14 +53,7 @@ export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> 
 
   const query = (where: string, sql: string) =>
     server.query(where, sql.replaceAll(":db", pg.escapeIdentifier(database)));
-  const print = async (where = database) => {
-    const client = await server.connect(where);
-    try {
-      return await fingerprint(client);
-    } finally {
-      await client.end();
-    }
-  };
+  const print = (where = database) => fingerprintOf(server, where);
   const start = async (changes: Readonly<Record<string, string>> = {}) => {
     const restore = await startFunction("restore", { ...environment, ...changes });
     started.push(restore);

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import type { TestServer } from "./postgres.ts";
 
 /**
  * A believable database of an equipment hiring programme: several schemas, foreign keys, JSON, bytea, a partitioned
@@ -98,4 +99,17 @@ export async function fingerprint(client: pg.Client): Promise<Record<string, str
     UNION ALL SELECT 'large object ' || oid, md5(lo_get(oid)) FROM pg_largeobject_metadata`);
   for (const { name, value } of others.rows) found[name] = value;
   return found;
+}
+
+/** The fingerprint of a database, in a session of its own. */
+export async function fingerprintOf(
+  server: Pick<TestServer, "connect">,
+  database: string,
+): Promise<Record<string, string>> {
+  const client = await server.connect(database);
+  try {
+    return await fingerprint(client);
+  } finally {
+    await client.end();
+  }
 }

@@ -25,7 +25,7 @@ export function contentFormat(head: Uint8Array): ArchiveFormat | FileFormat | `g
   const format = fileFormat(head);
   if (format !== "gzip") return format;
   const plain = beginningOf(head);
-  // What is damaged or cut at its beginning is told when all of it is read.
+  // Reading the whole file finds what is damaged or cut at its beginning.
   if (plain === undefined || plain.length < TELLING_BYTES) return "gzip-sql";
   const packed = fileFormat(plain);
   if (packed === "plain-sql") return "gzip-sql";

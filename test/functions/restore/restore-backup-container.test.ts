@@ -8,7 +8,7 @@ import { cullEnvironment } from "../../support/culled.ts";
 import { problemIn } from "../../support/faulty.ts";
 import { restoreEnvironment, startFunction } from "../../support/function-process.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
-import { createSample, fingerprint } from "../../support/sample-database.ts";
+import { createSample, fingerprint, fingerprintOf } from "../../support/sample-database.ts";
 import { readContent, temporaryFolder, type Removed } from "../../support/volume.ts";
 
 type Answer = Readonly<Record<string, unknown>> & { readonly code?: string };
@@ -92,15 +92,6 @@ describe("the volume of backup-container", () => {
   const startRestore = (more: Readonly<Record<string, string>> = {}) =>
     startFunction("restore", { ...restoreEnvironment(server, database, volume.path), ...more });
 
-  async function printOf(name: string): Promise<Readonly<Record<string, string>>> {
-    const client = await server.connect(name);
-    try {
-      return await fingerprint(client);
-    } finally {
-      await client.end();
-    }
-  }
-
   it("is listed by what each file holds, with the database that it is of and how that was told", async () => {
     await using restore = await startRestore();
 
@@ -158,7 +149,7 @@ describe("the volume of backup-container", () => {
 
       assert.equal(answer.status, 200, `${kind} ${JSON.stringify(await answer.json())}`);
       // What changed the line ends of the file changed those within a name as well.
-      const found = Object.entries(await printOf(into)).map(([what, value]) => [
+      const found = Object.entries(await fingerprintOf(server, into)).map(([what, value]) => [
         what.replace("\r\n", "\n"),
         value,
       ]);
@@ -191,7 +182,7 @@ describe("the volume of backup-container", () => {
       assert.equal(problem.code, "archive_damaged", filename);
       assert.match(problem.detail, detail);
     }
-    assert.deepEqual(await printOf(database), original);
+    assert.deepEqual(await fingerprintOf(server, database), original);
   });
 
   it("is adopted under its own names, restored by latest, and culled by the same rules", async () => {
@@ -219,7 +210,7 @@ describe("the volume of backup-container", () => {
     const result = (await answer.json()) as Answer;
     assert.equal(answer.status, 200, JSON.stringify(result));
     assert.equal(result["source"], names.daily);
-    assert.deepEqual(await printOf(database), original);
+    assert.deepEqual(await fingerprintOf(server, database), original);
 
     const kept = (await (await cull.post({})).json()) as { readonly removed: readonly unknown[] };
     assert.deepEqual(kept.removed, []);

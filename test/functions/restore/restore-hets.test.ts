@@ -7,7 +7,7 @@ import type { Backup } from "../../../shared/catalog/backup.ts";
 import type { CatalogListing } from "../../../shared/catalog/catalog.ts";
 import { backupEnvironment, restoreEnvironment, startFunction } from "../../support/function-process.ts";
 import { cullEnvironment } from "../../support/culled.ts";
-import { fingerprint, createSample } from "../../support/sample-database.ts";
+import { createSample, fingerprint, fingerprintOf } from "../../support/sample-database.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
 import { readContent, temporaryFolder, type Removed } from "../../support/volume.ts";
 
@@ -70,15 +70,6 @@ describe("the volume of the HETS pod", () => {
 
   const startRestore = () => startFunction("restore", restoreEnvironment(server, database, volume.path));
 
-  async function printOf(name: string): Promise<Readonly<Record<string, string>>> {
-    const client = await server.connect(name);
-    try {
-      return await fingerprint(client);
-    } finally {
-      await client.end();
-    }
-  }
-
   it("is listed by what each file holds, whatever its name ends in", async () => {
     await using restore = await startRestore();
 
@@ -106,7 +97,7 @@ describe("the volume of the HETS pod", () => {
       const answer = await restore.post({ filename: name, into });
 
       assert.equal(answer.status, 200, JSON.stringify(await answer.json()));
-      assert.deepEqual(await printOf(into), original, name);
+      assert.deepEqual(await fingerprintOf(server, into), original, name);
     }
   });
 
@@ -116,7 +107,7 @@ describe("the volume of the HETS pod", () => {
     const problem = (await (await restore.post({ filename: "latest" })).json()) as Answer;
 
     assert.equal(problem.code, "archive_damaged", JSON.stringify(problem));
-    assert.deepEqual(await printOf(database), original);
+    assert.deepEqual(await fingerprintOf(server, database), original);
   });
 
   it("is adopted to what can be read to its end, and restored by latest from then on", async () => {
@@ -151,7 +142,7 @@ describe("the volume of the HETS pod", () => {
     await using restore = await startRestore();
     const answer = await restore.post({ filename: "latest" });
     assert.equal(answer.status, 200, JSON.stringify(await answer.json()));
-    assert.deepEqual(await printOf(database), original);
+    assert.deepEqual(await fingerprintOf(server, database), original);
   });
 });
 
