@@ -1,11 +1,13 @@
+import * as z from "zod";
 import type { CatalogListing, LegacyFile, VolumeCatalog } from "../../shared/catalog/catalog.ts";
 import { adoptable, describeAdopted } from "../../shared/catalog/legacy/legacy-adoption.ts";
-import type { RunContext } from "../../shared/run/run.ts";
+import type { RunContext, RunStore } from "../../shared/run/run.ts";
 import { asDormouseError, type Problem, problemFrom, logged } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 
 export type AdoptDependencies = {
   readonly catalog: Pick<VolumeCatalog, "list" | "adopt">;
+  readonly runs: Pick<RunStore, "all">;
   readonly log: Log;
   /** Of Dormouse. */
   readonly version: string;
@@ -25,7 +27,7 @@ export type AdoptReport = {
 
 /**
  * Makes backups of the files of the old pod, at most `limit` a run: each is read to its end first. It throws nothing but
- * the end of the process: one that fails, as its folder may not be written, is told of, and the next is tried.
+ * the end of the process: one that fails, as its folder may not be written, is reported, and the next is tried.
  */
 export async function adoptLegacyFiles(
   deps: AdoptDependencies,
@@ -38,11 +40,12 @@ export async function adoptLegacyFiles(
     const listing = await deps.catalog.list(signal);
     for (const { name, damage } of listing.legacy)
       if (damage !== undefined) tally.damaged.push({ name, why: damage });
-    for (const file of adoptable(listing.legacy, new Date(), limit))
+    const failedBefore = await readFailed(deps.runs);
+    for (const file of adoptable(listing.legacy, new Date(), limit, failedBefore))
       await adoptOne(deps, file, { listing, tally, context });
     const { adopted, damaged, failed } = tally;
     if (adopted.length + damaged.length + failed.length > 0)
-      await step("adopted", { adopted: adopted.length, damaged: damaged.length, failed });
+      await step(ADOPTED, { adopted: adopted.length, damaged: damaged.length, failed });
     return { ...tally, waiting: listing.legacy.length - adopted.length - damaged.length };
   } catch (error) {
     signal.throwIfAborted();
@@ -51,6 +54,22 @@ export async function adoptLegacyFiles(
     await step("adoption_failed", { problem });
     return { ...tally, waiting: 0, problem };
   }
+}
+
+const ADOPTED = "adopted";
+const failedSchema = z.object({ failed: z.array(z.object({ name: z.string() })) });
+
+/** When each was last tried in vain, by the records of the runs before. */
+async function readFailed(runs: AdoptDependencies["runs"]): Promise<ReadonlyMap<string, Date>> {
+  const adoptions = (await runs.all("cull")).flatMap(({ steps }) =>
+    steps.filter(({ step }) => step === ADOPTED),
+  );
+  return new Map(
+    adoptions.flatMap(({ at, detail }) => {
+      const { failed = [] } = failedSchema.safeParse(detail).data ?? {};
+      return failed.map(({ name }) => [name, at] as const);
+    }),
+  );
 }
 
 type Named = { readonly name: string; readonly why: string };

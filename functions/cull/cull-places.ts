@@ -12,7 +12,7 @@ import type { CullEvent } from "./cull-events.ts";
 import { announce } from "../../shared/events/announce.ts";
 
 export type CullPlacesDependencies = Omit<CullDependencies, "place" | "catalog" | "volume"> & {
-  readonly runs: Pick<RunStore, "find">;
+  readonly runs: Pick<RunStore, "find" | "all">;
   /** Of the volume. */
   readonly catalog: VolumeCatalog;
   /** Of Dormouse. */

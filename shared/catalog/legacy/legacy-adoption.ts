@@ -17,17 +17,29 @@ export type Adoption = {
 const DAY_MS = 86_400_000;
 
 /**
- * The legacy files that a run may adopt, newest first, since the newest are what one would want back. Left out are
+ * The legacy files that a run may adopt, newest first, since the newest are what one would want back; behind those the ones
+ * that `failed` before, the last to fail last, since in front they would keep all older ones from their turn. Left out are
  * those known to be damaged, those of which it is not known of which database they are, those whose name lies in the future,
  * since they would be the newest of all, and archives in pg_dump's own format of the last day: a backup of ours is one too,
  * until its manifest is written.
  */
-export function adoptable(legacy: readonly LegacyFile[], now: Date, limit: number): readonly LegacyFile[] {
+export function adoptable(
+  legacy: readonly LegacyFile[],
+  now: Date,
+  limit: number,
+  failed: ReadonlyMap<string, Date>,
+): readonly LegacyFile[] {
+  const failedMs = ({ name }: LegacyFile) => failed.get(name)?.getTime() ?? 0;
   const isOver = ({ format, minuteAt }: LegacyFile) =>
     minuteAt.getTime() + (format === "custom" ? DAY_MS : 0) <= now.getTime();
   return legacy
     .filter((file) => file.damage === undefined && file.decision?.isDecided !== false && isOver(file))
-    .toSorted((a, b) => b.minuteAt.getTime() - a.minuteAt.getTime() || (a.name < b.name ? -1 : 1))
+    .toSorted(
+      (a, b) =>
+        failedMs(a) - failedMs(b) ||
+        b.minuteAt.getTime() - a.minuteAt.getTime() ||
+        (a.name < b.name ? -1 : 1),
+    )
     .slice(0, limit);
 }
 

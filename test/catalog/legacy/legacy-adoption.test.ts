@@ -102,9 +102,9 @@ describe("adoptable", () => {
     ];
 
     assert.deepEqual(
-      adoptable(files, now, 2).map(({ name }) => name.slice(0, 10)),
+      adoptable(files, now, 2, new Map()).map(({ name }) => name.slice(0, 10)),
       ["2026-11-21", "2026-11-20"],
     );
-    assert.deepEqual(adoptable(files, now, 0), []);
+    assert.deepEqual(adoptable(files, now, 0, new Map()), []);
   });
 });
