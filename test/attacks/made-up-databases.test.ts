@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
+import { knownDatabase } from "../../functions/backup/known-database.ts";
+import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { until } from "../support/faulty.ts";
 import { backupEnvironment, startFunction } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
+import { settingsOf } from "../support/postgres-adapter.ts";
+import { tcpProxy } from "../support/tcp-proxy.ts";
 import { temporaryVolume } from "../support/volume.ts";
 
 const MADE_UP = [
@@ -35,4 +39,23 @@ it("names of databases that a sender of events makes up leave no record and no m
   await backup.logged("run succeeded");
   await server.dropDatabase(database);
   assert.equal((await backup.ping({ data: { database } })).status, 202, "its own run says that it is gone");
+});
+
+it("a flood of made-up names opens one session to the server, and not one for each name", async () => {
+  const server = await sharedServer();
+  const database = await server.createDatabase();
+  await using volume = await temporaryVolume();
+  let connections = 0;
+  await using proxy = await tcpProxy(server.port, () => {
+    connections += 1;
+    return { sent: () => true, answered: () => true };
+  });
+  const connection = settingsOf({ ...server, port: proxy.port }, { sslMode: "disable" });
+  const isKnown = knownDatabase({ connection, catalog: volumeCatalog(volume.path) });
+
+  const names = Array.from({ length: 100 }, (_, index) => `made up ${index}`);
+  const found = await Promise.all([...names, database].map(isKnown));
+
+  assert.deepEqual(found, [...names.map(() => false), true]);
+  assert.equal(connections, 1);
 });

@@ -1,4 +1,3 @@
-import type pg from "pg";
 import { asDormouseError, type ErrorCode } from "../../errors.ts";
 import type { DatabaseChoice } from "../../config/database-choice.ts";
 import { withSession, type ConnectionSettings } from "../session/connection.ts";
@@ -23,8 +22,7 @@ export async function listDatabases(
   known: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<ListedDatabases> {
-  const given = { database: settings.maintenanceDatabase, what: "list of databases" };
-  const found = await withSession(settings, given, signal, readDatabases);
+  const found = await findDatabases(settings, signal);
   const byPattern: string[] = [];
   for (const { name, isOpen, isTemplate } of found) {
     if (!choice.includes(name) || isTemplate || !(isOpen || known.has(name))) continue;
@@ -37,24 +35,26 @@ export async function listDatabases(
 
 type FoundDatabase = { readonly name: string; readonly isOpen: boolean; readonly isTemplate: boolean };
 
-async function readDatabases(client: pg.Client): Promise<readonly FoundDatabase[]> {
+async function findDatabases(
+  settings: ConnectionSettings,
+  signal: AbortSignal,
+): Promise<readonly FoundDatabase[]> {
+  const given = { database: settings.maintenanceDatabase, what: "list of databases" };
   const sql = `SELECT datname AS name, datallowconn AS "isOpen", datistemplate AS "isTemplate" FROM pg_database`;
-  return (await client.query<FoundDatabase>(sql)).rows;
+  return withSession(
+    settings,
+    given,
+    signal,
+    async (client) => (await client.query<FoundDatabase>(sql)).rows,
+  );
 }
 
-export async function hasDatabase(
+/** The names of all, with those that no pattern finds. */
+export async function namesOfDatabases(
   settings: ConnectionSettings,
-  database: string,
   signal: AbortSignal,
-): Promise<boolean> {
-  const given = {
-    database: settings.maintenanceDatabase,
-    what: `look for database ${JSON.stringify(database)}`,
-  };
-  return withSession(settings, given, signal, async (client) => {
-    const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [database]);
-    return rowCount === 1;
-  });
+): Promise<ReadonlySet<string>> {
+  return new Set((await findDatabases(settings, signal)).map(({ name }) => name));
 }
 
 /** Objects of initdb have lower numbers (FirstNormalObjectId); those of an extension come with it. */
