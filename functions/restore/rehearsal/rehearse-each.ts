@@ -1,14 +1,16 @@
 import { DormouseError, problemFrom, type Problem } from "../../../shared/errors.ts";
+import { announce } from "../../../shared/events/announce.ts";
 import { retirementOf, type RetiredDatabases } from "../../../shared/backup/retired-databases.ts";
 import { newestFirst } from "../../../shared/catalog/backup.ts";
 import type { Work } from "../../../shared/run/execute-run.ts";
 import { restoreMayGoOn, SWEPT } from "../../../shared/run/resume.ts";
-import type { RunContext } from "../../../shared/run/run.ts";
+import { isOwnedElsewhere, nameOf, type RunContext } from "../../../shared/run/run.ts";
 import type { Runs } from "../../../shared/run/runs.ts";
+import type { RestoreEvent } from "../journal/restore-result.ts";
 import { refuseEnded, type RestoreDependencies } from "../restoring.ts";
 import { LATEST_UNPROVEN } from "./requested-by-event.ts";
 
-type Dependencies = Pick<RestoreDependencies, "merged" | "choice"> & {
+type Dependencies = Pick<RestoreDependencies, "merged" | "choice" | "events" | "log"> & {
   readonly retired: Pick<RetiredDatabases, "known">;
   readonly inPod: Pick<Runs, "start">;
   /** Rehearses one database, as when that alone is asked for. */
@@ -19,10 +21,23 @@ type Rehearsed = { readonly database: string; readonly run?: string; readonly pr
 
 /**
  * Of each database that has backups the latest, unless it has been proved: one after the other, each by a run of its own.
- * One that fails stops no other. A process that takes this up goes on with those that are missing: a rehearsal changes
+ * One that fails stops no other. A process that resumes this goes on with those that are missing: a rehearsal changes
  * nothing that lives.
  */
 export async function rehearseEach(deps: Dependencies, context: RunContext): Promise<object> {
+  try {
+    return await rehearseAll(deps, context);
+  } catch (error) {
+    const problem = problemFrom(error);
+    // What failed of single databases has been announced of each.
+    const isAnnounced = problem.code === "sweep_incomplete";
+    if (!context.signal.aborted && !isAnnounced && !isOwnedElsewhere(problem.code))
+      announceFailure(deps, context, { database: nameOf(context.run), problem });
+    throw error;
+  }
+}
+
+async function rehearseAll(deps: Dependencies, context: RunContext): Promise<object> {
   const run = await context.refresh();
   refuseEnded(run);
   if (!restoreMayGoOn(run, new Date())) throw givenUp(run.attempt - 1);
@@ -41,21 +56,35 @@ export async function rehearseEach(deps: Dependencies, context: RunContext): Pro
   return { databases: [...done.values()] };
 }
 
-async function rehearseOne(
-  { inPod, work }: Dependencies,
-  { run: { id, kind, trigger }, signal }: RunContext,
-  database: string,
-): Promise<Rehearsed> {
+async function rehearseOne(deps: Dependencies, context: RunContext, database: string): Promise<Rehearsed> {
+  const { inPod, work } = deps;
+  const { run, signal } = context;
+  const { kind, trigger } = run;
   try {
-    const request = { ...LATEST_UNPROVEN, database, sweep: id };
+    const request = { ...LATEST_UNPROVEN, database, sweep: run.id };
     const started = await inPod.start({ kind, database, trigger, request }, work, { atMost: Infinity });
     const ended = await started.finished(signal);
     const { problem } = ended;
     return { database, run: ended.id, ...(problem === undefined ? {} : { problem }) };
   } catch (error) {
     signal.throwIfAborted();
-    return { database, problem: problemFrom(error) };
+    // It has no run of its own that would say so.
+    const problem = problemFrom(error);
+    announceFailure(deps, context, { database, problem });
+    return { database, problem };
   }
+}
+
+function announceFailure(
+  deps: Dependencies,
+  context: RunContext,
+  { database, problem }: { readonly database: string; readonly problem: Problem },
+): void {
+  announce(deps, context, {
+    type: "dev.dormouse.rehearsal.failed",
+    subject: database,
+    data: { run: context.run.id, database, problem },
+  } satisfies RestoreEvent);
 }
 
 /** What an operator has called gone for good is not missed. */
