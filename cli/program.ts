@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Argument, Command } from "commander";
 import { servePage } from "./commands/console.ts";
 import { backup, type BackupOptions } from "./commands/backup.ts";
 import { cull, type CullOptions } from "./commands/cull.ts";
@@ -12,6 +12,7 @@ import { status } from "./commands/status.ts";
 import { completion } from "./completion.ts";
 import type { Exit } from "./failure.ts";
 import type { Session } from "./session.ts";
+import { FUNCTIONS, type FunctionName } from "./wire.ts";
 
 export type GlobalOptions = {
   readonly namespace?: string;
@@ -84,8 +85,9 @@ function looking(program: Command, doing: Doing): void {
     .action((first: string, second?: string) => doing((session) => diff(session, first, second)));
   program
     .command("runs")
-    .description("the latest runs of all functions")
-    .action(() => doing(runs));
+    .addArgument(new Argument("[function]", "the function whose runs are meant").choices(FUNCTIONS))
+    .description("the latest runs of all functions, or of one")
+    .action((name: FunctionName | undefined) => doing((session) => runs(session, name)));
   program
     .command("run")
     .argument("<id>", "id of a run")

@@ -5,7 +5,7 @@ import type { Session } from "../session.ts";
 import { showPlan } from "../text/plan-text.ts";
 import { DONE } from "../text/run-words.ts";
 import { durationText, plural, timeText } from "../text/units.ts";
-import { shellQuote } from "../../shared/shell-quote.ts";
+import { undoCommand } from "../../shared/undo-command.ts";
 import type { Catalog, RestorePlan, RestoreResult } from "../wire.ts";
 import { confirmName } from "./confirm.ts";
 
@@ -103,7 +103,7 @@ function showResult(session: Session, result: RestoreResult): Exit {
     output.line(`  ${state}${why === undefined ? "" : `: ${why}`}`);
   }
   for (const warning of warnings) output.line(output.style("yellow", `  warning    ${warning}`));
-  if (back !== undefined) output.line(`  undo       ${session.commandLine(undoCommand(back))}`);
+  if (back !== undefined) output.line(`  undo       ${session.commandLine(undoText(back))}`);
   return EXIT.good;
 }
 
@@ -129,8 +129,7 @@ function downtimeText({ downtimeMs, stoppingMs = 0, swapMs = 0, startingMs = 0, 
   return `${whole}: pods ended in ${stop}, swap ${swap}, pods ready in ${start}`;
 }
 
-function undoCommand({ body, until }: NonNullable<RestoreResult["undo"]>): string {
-  const { undo: run, filename } = body;
-  const command = run === undefined ? `restore ${shellQuote(filename ?? "")} --in-place` : `undo ${run}`;
+function undoText({ body, until }: NonNullable<RestoreResult["undo"]>): string {
+  const command = undoCommand(body);
   return until === undefined ? command : `${command}   # until ${timeText(until)}`;
 }

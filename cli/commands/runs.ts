@@ -9,10 +9,10 @@ import { FUNCTIONS, type FunctionName, type Run } from "../wire.ts";
 
 const SHOWN = 30;
 
-/** The latest of all functions that are there, newest first. */
-export async function runs(session: Session): Promise<Exit> {
+/** The latest of one function, or of all that are there, newest first. */
+export async function runs(session: Session, only?: FunctionName): Promise<Exit> {
   const { output, ways } = session;
-  const names = await ways.known();
+  const names = only === undefined ? await ways.known() : [only];
   const lists = await Promise.all(
     names.map(
       async (name) => (await (await session.remote(name)).get<{ runs: readonly Run[] }>("/runs")).runs,

@@ -145,6 +145,13 @@ describe("dormouse, without a terminal", () => {
     assert.equal(down.code, 3);
   });
 
+  it("lists the runs of one function alone, where that is named", async () => {
+    const { stdout } = await good("runs", "backup", "--json");
+
+    const { runs } = JSON.parse(stdout) as { readonly runs: readonly { readonly kind: string }[] };
+    assert.deepEqual([...new Set(runs.map(({ kind }) => kind))], ["backup"]);
+  });
+
   it("sends test messages, and says of each function where they went", async () => {
     const { code, stdout } = await ask("doctor", "--send");
 

@@ -28,7 +28,12 @@ const failed: OutcomeEvent = {
 const completed: OutcomeEvent = {
   type: "dev.dormouse.restore.completed",
   subject: "2026-11-22/hets2026-11-22-01-00.bak",
-  data: { run: "restore-1", compared: { tables: 3, rows: 1000 }, downtimeMs: 95, undo: {} },
+  data: {
+    run: "restore-1",
+    compared: { tables: 3, rows: 1000 },
+    downtimeMs: 95,
+    undo: { body: { undo: "restore-1" } },
+  },
 };
 
 describe("telling people", async () => {

@@ -1,3 +1,4 @@
+import { undoCommand } from "../../../shared/undo-command.ts";
 import { DONE } from "../../text/run-words.ts";
 import { sweptCountText, sweptText } from "../../text/swept-text.ts";
 import { bytesText, durationText, plural } from "../../text/units.ts";
@@ -102,8 +103,7 @@ function HowToUndo({
   where: string;
   open?: Open | undefined;
 }) {
-  const { undo: run, filename } = body;
-  const command = run === undefined ? `restore ${filename} --in-place` : `undo ${run}`;
+  const { undo: run } = body;
   return (
     <>
       <p>
@@ -116,7 +116,7 @@ function HowToUndo({
         )}
         :{" "}
         <code>
-          {where} {command}
+          {where} {undoCommand(body)}
         </code>
       </p>
       {run !== undefined && open !== undefined && (

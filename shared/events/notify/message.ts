@@ -1,4 +1,5 @@
 import { shellQuote } from "../../shell-quote.ts";
+import { undoCommand } from "../../undo-command.ts";
 import type { OutcomeEvent } from "../event-sink.ts";
 import type { Trouble } from "./told.ts";
 
@@ -170,7 +171,7 @@ export const RULES = {
         [
           describeDetail(data["staleness"]),
           "Look at the runs of the restore function, then rehearse a backup.",
-          command("rehearse latest"),
+          command(`rehearse latest --database ${shellQuote(textIn(data, "database"))}`),
         ],
         { trouble: { condition: `dev.dormouse.rehearsal.stale ${textIn(data, "database")}`, fault: "" } },
       ),
@@ -247,7 +248,7 @@ function outcome(data: Data, command: (text: string) => string): string[] {
     compared?: { tables?: number; rows?: number; by?: string };
     downtimeMs?: number;
     run?: string;
-    undo?: unknown;
+    undo?: { body?: Parameters<typeof undoCommand>[0] };
   };
   return [
     ...(compared === undefined
@@ -257,7 +258,7 @@ function outcome(data: Data, command: (text: string) => string): string[] {
         ]),
     ...(downtimeMs === undefined ? [] : [`downtime: ${(downtimeMs / 1000).toFixed(1)} s`]),
     ...(undo === undefined ? [] : ["It can be undone."]),
-    command(undo === undefined ? `run ${String(run)}` : `undo ${String(run)}`),
+    command(undo === undefined ? `run ${String(run)}` : undoCommand(undo.body ?? {})),
   ];
 }
 
