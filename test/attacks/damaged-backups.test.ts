@@ -94,6 +94,18 @@ describe("a damaged backup of ours", () => {
     assert.deepEqual(await given.refused(), { rules: ["hets damaged"], own: [] });
   });
 
+  it("is acknowledged in a folder of backup-container as well", async () => {
+    await using given = await setUp(() => 1_000);
+    const name = "daily/2024-03-05/postgresql-hets_2024-03-05_01-00-00.sql.gz";
+    await fillVolume(given.path, 1, () => ({ name }));
+    await truncate(join(given.path, name), 3);
+    assert.deepEqual(await given.refused(), { rules: ["hets damaged"], own: [] });
+
+    assert.equal((await given.culler.post({ acknowledge: name })).status, 200);
+
+    assert.deepEqual((await given.refused()).rules, []);
+  });
+
   it("is shown with its place and why by a dry run", async () => {
     await using given = await setUp(() => 1_000);
     await truncate(given.formatPath(4), 3);

@@ -42,7 +42,7 @@ async function read(path: string): Promise<readonly KnownDamage[]> {
 }
 
 async function write(folder: string, damage: KnownDamage): Promise<void> {
-  const name = `${START}${damage.place}-${damage.path.replace("/", "-").replace(/(?:\.json)?$/, ".json")}`;
+  const name = `${START}${damage.place}-${damage.path.replaceAll("/", "-").replace(/(?:\.json)?$/, ".json")}`;
   const text = `${JSON.stringify({ formatVersion: 1, ...damage }, null, 2)}\n`;
   const writing = { writer: "acknowledged", what: `.dormouse/${name}` };
   await replaceFile(promises, join(folder, name), text, writing);

@@ -43,12 +43,13 @@ export function knownManifests(backupDir: string): KnownManifests {
 }
 
 const IS_PAGE = /^bucket-\d{4}-\d{2}\.json$/;
-const MONTH = "2026-11".length;
+/** Of the day, which may lie in a folder of backup-container. */
+const MONTH = /\d{4}-\d{2}/;
 
 type Page = readonly (readonly [path: string, text: string])[];
 
 function byMonth(manifests: Manifests): ReadonlyMap<string, Page> {
-  return Map.groupBy(manifests, ([path]) => path.slice(0, MONTH));
+  return Map.groupBy(manifests, ([path]) => MONTH.exec(path)?.[0] ?? "");
 }
 
 async function readPage(path: string): Promise<[string, string][]> {

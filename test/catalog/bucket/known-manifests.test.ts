@@ -19,6 +19,7 @@ import {
 import { temporaryFolder, type Removed } from "../../support/volume.ts";
 
 const BACKUPS = 25;
+const ADOPTED = "monthly/2024-03-05/postgresql-hets_2024-03-05_01-00-00.sql.gz";
 
 describe("a cull of a bucket whose manifests are known", () => {
   let store: OwnStore;
@@ -35,7 +36,10 @@ describe("a cull of a bucket whose manifests are known", () => {
     volume = await temporaryFolder();
     // Only in the bucket, as far more are after some months.
     await using other = await temporaryFolder();
-    mirrored = await fillVolume(other.path, BACKUPS, () => ({ origin: { namespace: "hets" } }));
+    mirrored = await fillVolume(other.path, BACKUPS, (index) => ({
+      origin: { namespace: "hets" },
+      ...(index === 1 ? { name: ADOPTED } : {}),
+    }));
     for (const { name } of mirrored)
       for (const Key of [name, `${name}.json`]) await put(Key, await readFile(join(other.path, Key)));
     // The volume knows whose they are.
