@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from "node:http";
 import * as z from "zod/mini";
 import { DormouseError } from "../errors.ts";
 import { variable } from "./config.ts";
@@ -45,15 +46,20 @@ const headers = z.pipe(
 );
 
 function readHeaders(list: string): Readonly<Record<string, string>> | undefined {
-  const pairs = list.split(",").map((pair) => /^\s*([\w!#$%&'*+.^`|~-]+)\s*=(.*)$/.exec(pair)?.slice(1));
   try {
-    const given = pairs.map((pair) => pair?.map((each) => decodeURIComponent(each.trim())));
-    return given.includes(undefined)
-      ? undefined
-      : (Object.fromEntries(given as string[][]) as Record<string, string>);
+    return Object.fromEntries(list.split(",").map(readHeader));
   } catch {
     return undefined;
   }
+}
+
+/** Throws for what no request can bear: found now, and not when the first run has ended. */
+function readHeader(pair: string): readonly [name: string, value: string] {
+  const [, name = "", value = ""] = /^([^=]*)=(.*)$/s.exec(pair) ?? [];
+  const header = [decodeURIComponent(name.trim()), decodeURIComponent(value.trim())] as const;
+  validateHeaderName(header[0]);
+  validateHeaderValue(...header);
+  return header;
 }
 
 const address = z.string().check(z.regex(/^[^\s@<>,]+@[^\s@<>,]+$/));

@@ -177,6 +177,10 @@ describe("a run that is traced", () => {
     ["secret", false],
     ["a=50%", false],
     ["a b=1", false],
+    ["=1", false],
+    ["a%0Ab=1", false],
+    ["a=1%0D%0Ahost: elsewhere", false],
+    ["a=%E2%82%AC", false],
   ] as const)
     it(`${isGood ? "takes" : "refuses"} ${given} for headers`, () => {
       assert.equal(notifyVariables.OTEL_EXPORTER_OTLP_HEADERS.safeParse(given).success, isGood);
