@@ -101,19 +101,20 @@ function findCommand(stderr: readonly string[], error: string): string {
   return first === undefined ? "" : ` at ${first.trim().slice(0, 150)}`;
 }
 
-/** Rights, room, roles and extensions of the server: nothing of the backup, and the same in whatever order it is loaded. */
+const NO_ROOM = /No space left on device|disk full|Disk quota exceeded|could not extend file/i;
+/** Rights, roles and extensions of the server: nothing of the backup, and the same in whatever order it is loaded. */
 const OF_THE_SERVER =
-  /permission denied|must be (?:owner|superuser|member|able to SET ROLE)|No space left|disk full|role ".*" does not exist|extension (?:"|control file)|\d EXTENSION /i;
+  /permission denied|must be (?:owner|superuser|member|able to SET ROLE)|role ".*" does not exist|extension (?:"|control file)|\d EXTENSION |temp_file_limit/i;
 
 /** Whether a load failed at the server, and would with any backup that needs as much of it. */
 export function isOfServer(message: string): boolean {
-  return OF_THE_SERVER.test(message);
+  return OF_THE_SERVER.test(message) || NO_ROOM.test(message);
 }
 
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [/backslash commands are restricted/, "the file holds commands for psql: read it before you trust it"],
   [
-    /No space left on device|disk full/i,
+    NO_ROOM,
     "make room on the server's disk, then restore again: databases named <database>__before_<run> are kept for an undo, for UNDO_HOURS",
   ],
   [

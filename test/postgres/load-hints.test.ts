@@ -10,6 +10,7 @@ const ROWS: readonly (readonly [said: string, typed: RegExp])[] = [
   ['permission denied to create extension "adminpack"', /dryRun.+docs\/roles\.md/],
   ["must be owner of table item", /dryRun.+docs\/roles\.md/],
   ["could not extend file: No space left on device", /__before_/],
+  ["could not write block 7 of file: Disk quota exceeded", /__before_/],
   ["something of a server's own", /kubectl logs .+pg_current_logfile/],
 ];
 

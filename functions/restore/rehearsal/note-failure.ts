@@ -10,8 +10,9 @@ const OF_THE_BACKUP: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "rows_differ",
   "values_differ",
 ]);
-/** Of the pod, or of the server's memory. */
-const OF_THE_HOUR = /killed by SIG|out of (?:shared )?memory/;
+/** Of the pod, of the server's memory, or of another session: an administrator's, or one that held a lock. */
+const OF_THE_HOUR =
+  /killed by SIG|out of (?:shared )?memory|canceling statement due to user request|deadlock detected/;
 
 /** A backup of which a rehearsal failed counts as proved no more. That this could not be noted changes nothing else. */
 export async function noteFailure(open: OpenRestore, error: unknown): Promise<void> {
