@@ -175,7 +175,7 @@ async function alone<Answer>(
 ): Promise<Answer> {
   const key = lockKey("");
   const endsAt = performance.now() + TRY_FOR_MS;
-  while ((await client.query<{ taken: boolean }>(TRY, [key])).rows[0]?.taken !== true) {
+  while (!(await tryOnce(client, key))) {
     if (performance.now() > endsAt)
       throw new DormouseError("lock_timeout", "another run keeps what all databases share to itself", {
         hint: "look in pg_locks which session has an advisory lock for so long",
@@ -187,6 +187,14 @@ async function alone<Answer>(
   } finally {
     // With the session goes the lock.
     await client.query(UNLOCK, [key]).catch(() => undefined);
+  }
+}
+
+async function tryOnce(client: pg.Client, key: string): Promise<boolean> {
+  try {
+    return (await client.query<{ taken: boolean }>(TRY, [key])).rows[0]?.taken === true;
+  } catch (error) {
+    throw serverError(error, "lock of what all databases share");
   }
 }
 

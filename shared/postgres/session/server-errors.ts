@@ -63,7 +63,7 @@ const KINDS: readonly Kind[] = [
   {
     code: "connection_lost",
     pattern:
-      /@(?:57P0[12]|08\w{3})|ECONNRESET|EPIPE|server closed the connection|terminating connection|Connection terminated|Connection reset|connection not open|no connection to the server|SSL SYSCALL|Query read timeout|could not receive data/i,
+      /@(?:57P0[12]|08\w{3})|ECONNRESET|EPIPE|server closed the connection|terminating connection|Connection terminated|Connection reset|connection not open|no connection to the server|SSL SYSCALL|Query read timeout|could not receive data|and is not queryable/i,
     hint: `was the server restarted, or the session ended? ${SERVER_LOG}`,
   },
   {

@@ -131,13 +131,15 @@ describe("advisoryLock", () => {
     const server = await sharedServer();
     const lock = advisoryLock(settingsOf(server));
 
-    await lock.hold({ database: "ended" }, never, async ({ lost }) => {
+    await lock.hold({ database: "ended" }, never, async ({ lost, alone }) => {
       const holders = `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
         AND (classid::bigint << 32) | objid::bigint = ${lockKey("ended")}`;
       await server.query("postgres", holders);
       while (!lost.aborted) await pause(10);
 
       assert.equal((lost.reason as { code?: string }).code, "connection_lost");
+      const shared = alone(async () => assert.fail("it has the lock"));
+      await assert.rejects(shared, { code: "connection_lost" });
       assert.equal(await lock.hold({ database: "ended" }, never, async () => "mine now"), "mine now");
     });
   });
