@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { STORAGE } from "./volume-calls.ts";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ArchiveName } from "../archive-name.ts";
 import { DormouseError } from "../../errors.ts";
@@ -52,7 +52,7 @@ async function acquire(files: Files, path: string, own: string): Promise<void> {
     if (holder === undefined) continue;
     if (holder !== seen.holder) seen = { holder, sinceMs: performance.now() };
     if (isGone(holder) || performance.now() - seen.sinceMs > GONE_AFTER_MS)
-      await breakLock(files, path, holder, own);
+      await breakLock(files, path, holder);
     else await pause(LOOK_AGAIN_MS);
   }
 }
@@ -92,8 +92,9 @@ function isGone(holder: string): boolean {
 }
 
 /** Of several that find a holder gone, one takes its file away; a process that finds that it took a living one's puts it back. */
-async function breakLock(files: Files, path: string, holder: string, own: string): Promise<void> {
-  const taken = `${path}.${own.split(" ").at(-1)}`;
+async function breakLock(files: Files, path: string, holder: string): Promise<void> {
+  // A sweep removes it, should this process be killed before it does.
+  const taken = join(dirname(path), file.temporaryName("changing"));
   try {
     await files.rename(path, taken);
     if ((await readHolder(files, taken)) !== holder) await file.moveWithoutClobbering(files, taken, path);

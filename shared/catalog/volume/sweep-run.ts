@@ -12,12 +12,12 @@ import type { Leftover } from "../catalog.ts";
 
 const never = new AbortController().signal;
 
-/** To write a record takes milliseconds, and no call waits for the volume so long. */
-const RECORD_WRITTEN_WITHIN_MS = 3_600_000;
+/** To write a small file takes milliseconds, and no call waits for the volume so long. */
+const WRITTEN_WITHIN_MS = 3_600_000;
 
 /** Removes the temporary files of a run that has ended, and the names that it took for a backup it did not complete. */
 export async function sweepRun(files: Files, backupDir: string, run: string): Promise<void> {
-  await sweepRecord(files, runsFolder(backupDir), run);
+  for (const folder of ownFolders(backupDir)) await sweepSmall(files, folder, run);
   for (const folder of await dayFolders(files, backupDir)) {
     const left = (await namesIn(files, folder)).filter((name) => file.isTemporaryOf(run, name));
     for (const temporary of left) {
@@ -30,13 +30,19 @@ export async function sweepRun(files: Files, backupDir: string, run: string): Pr
 }
 
 /** The writer of a record need not hold the lock: a run that failed is asked for again, one that has its backup sends it. */
-async function sweepRecord(files: Files, folder: string, run: string): Promise<void> {
+async function sweepSmall(files: Files, folder: string, run: string): Promise<void> {
   for (const name of await namesIn(files, folder)) {
     if (!file.isTemporaryOf(run, name)) continue;
     const stats = await file.lookAt(files, join(folder, name));
-    const isLeft = stats !== undefined && Date.now() - stats.ctimeMs > RECORD_WRITTEN_WITHIN_MS;
+    const isLeft = stats !== undefined && Date.now() - stats.ctimeMs > WRITTEN_WITHIN_MS;
     if (isLeft) await file.removeIfThere(files, join(folder, name));
   }
+}
+
+/** Of the records, and of the notes beside them, of which each kind is named as if it were one run that has no record. */
+function ownFolders(backupDir: string): readonly string[] {
+  const records = runsFolder(backupDir);
+  return [dirname(records), records];
 }
 
 /** All folders in which backups may lie. */
@@ -121,10 +127,10 @@ async function unlessGone<Found>(found: Promise<Found>): Promise<Found | undefin
   }
 }
 
-/** Everything under a temporary name in the folders of the days and of the records, one entry for each run that wrote it. */
+/** Everything under a temporary name in the folders of the days and in ours, one entry for each run that wrote it. */
 export async function listLeftovers(files: Files, backupDir: string): Promise<readonly Leftover[]> {
   const found = new Map<string, Leftover>();
-  for (const folder of [...(await dayFolders(files, backupDir)), runsFolder(backupDir)]) {
+  for (const folder of [...(await dayFolders(files, backupDir)), ...ownFolders(backupDir)]) {
     for (const name of await namesIn(files, folder)) {
       const run = file.runOfTemporary(name);
       const stats = run === undefined ? undefined : await file.lookAt(files, join(folder, name));

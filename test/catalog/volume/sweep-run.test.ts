@@ -1,15 +1,50 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
-import { filesWith } from "../../support/failing-files.ts";
+import { jsonLog } from "../../../shared/log.ts";
+import { runFiles } from "../../../shared/run/run-files.ts";
+import { sweepLeftovers } from "../../../shared/run/sweep-leftovers.ts";
+import { fault, filesWith } from "../../support/failing-files.ts";
 import { pieces, publish, temporaryVolume } from "../../support/volume.ts";
 
 const never = new AbortController().signal;
 const startedAt = new Date("2026-11-22T01:00:30Z");
 const run = "backup-0123456789abcdef01234567";
 const draft = { database: "hets", run, startedAt };
+
+describe("the sweep of what has no run", () => {
+  it("removes what a killed process was writing beside the records, a day later, and no note that was written", async (test) => {
+    await using volume = await temporaryVolume();
+    const folder = join(volume.path, ".dormouse");
+    await mkdir(join(folder, "runs"), { recursive: true });
+    const { name } = await publish(volume.catalog, { startedAt });
+    // No process has this number: the kernel's limit is below it.
+    await writeFile(join(folder, `changing-${name.replace("/", "-")}`), `${hostname()} 4194999 some`);
+    // Killed when it had taken the lock of a dead process out of the way.
+    const killed = volumeCatalog(volume.path, filesWith({ unlink: () => fault("EIO") }));
+    await assert.rejects(killed.mark(name, ({ verification }) => ({ verification }), never));
+    for (const kind of ["retired", "acknowledged", "damaged", "bucket"])
+      await writeFile(join(folder, `.tmp-${kind}-0123abcd`), "half");
+    await writeFile(join(folder, "retired-hets.json"), "{}");
+    const left = async () => (await readdir(folder)).filter((file) => file.startsWith(".tmp-")).length;
+    const log = jsonLog(() => undefined);
+    const runs = runFiles(volume.path, log);
+    const trigger = { source: "test", id: "1" };
+    const { run: own } = await runs.begin({ kind: "backup", database: "hets", trigger, request: {} });
+    const sweep = () => sweepLeftovers({ catalog: volume.catalog, runs, log }, own, []);
+
+    await sweep();
+    assert.equal(await left(), 5);
+    test.mock.timers.enable({ apis: ["Date"], now: Date.now() + 25 * 3_600_000 });
+    await sweep();
+
+    assert.deepEqual(await readdir(folder), ["retired-hets.json", "runs"]);
+    assert.ok(await volume.catalog.find(name, never));
+  });
+});
 
 describe("the sweep of a run", () => {
   it("sweeps while a cull removes folders and another sweep the same files", async () => {
