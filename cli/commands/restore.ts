@@ -1,4 +1,4 @@
-import { EXIT, Failure, type Exit } from "../failure.ts";
+import { EXIT, Failure, wrongUsage, type Exit } from "../failure.ts";
 import type { Remote } from "../remote/client.ts";
 import { watched } from "../remote/watch.ts";
 import type { Session } from "../session.ts";
@@ -47,6 +47,12 @@ export async function undo(
 
 async function lastUndo(remote: Remote, database: string | undefined): Promise<string> {
   const { undo: kept } = await remote.get<Catalog>("/");
+  const databases = new Set(kept.map(({ live }) => live));
+  if (database === undefined && databases.size > 1)
+    throw wrongUsage(
+      `restores of several databases can be taken back: ${[...databases].join(", ")}`,
+      "say which one is meant: --database NAME, or the id of the restore",
+    );
   const last = kept.find(({ live }) => database === undefined || live === database);
   if (last !== undefined) return last.run;
   throw new Failure("there is no restore that can be taken back", {

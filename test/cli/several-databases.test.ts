@@ -26,12 +26,15 @@ describe("dormouse, with several databases", () => {
     const live = await Promise.all([first, second].map((database) => stage.says(database)));
     const rehearsed = await ask("rehearse", ...of);
     const other = await ask("restore", "--database", first, "--yes", first);
+    const unclear = await ask("undo", "--yes", first);
     const undone = await ask("undo", ...of, "--yes", second);
 
     for (const { code, stdout, stderr } of [planned, restored, rehearsed, other, undone])
       assert.equal(code, 0, stdout + stderr);
     assert.equal((JSON.parse(planned.stdout) as { database: string }).database, second);
     assert.deepEqual(live, ["spoilt", second]);
+    assert.equal(unclear.code, 2, unclear.stderr);
+    assert.match(unclear.stderr, /restores of several databases can be taken back: .*\n.*--database NAME/);
     assert.deepEqual([await stage.says(first), await stage.says(second)], [first, "spoilt"]);
   });
 
