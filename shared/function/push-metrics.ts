@@ -52,7 +52,7 @@ export async function pushInfo(
   });
 }
 
-/** One that is taken up again has none yet, and a rehearsal that gave way says nothing of the backup. */
+/** One that will be resumed has none yet, and a rehearsal that gave way says nothing of the backup. */
 function hasOutcome({ state, problem }: Run): boolean {
   if (problem?.code === "rehearsal_gave_way") return false;
   return state !== "interrupted" || problem?.code === "rollback_pending";

@@ -23,7 +23,7 @@ export function traceRuns(config: TraceConfig, log: Log): RunMonitor | undefined
   return {
     begun: async () => undefined,
     async ended(run, step) {
-      // What is taken up again goes on in the same span.
+      // What is resumed goes on in the same span.
       if (isUnfinished(run)) return;
       const why = await exportSpans({ url, config }, run.kind, { span: spanOf(run), ...spansOf(run) });
       if (why === undefined) return;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { postTo, type ChatKind } from "../../shared/events/notify/chat.ts";
-import { describeEvent } from "../../shared/events/notify/message.ts";
+import { describeEvent } from "../../shared/events/notify/message-rules.ts";
 import { oneLine } from "../../shared/events/notify/one-line.ts";
 import { tellAll } from "../../shared/events/notify/notifier.ts";
 

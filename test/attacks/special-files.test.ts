@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdir, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { staleCondition } from "../../shared/events/notify/message.ts";
+import { staleCondition } from "../../shared/events/notify/message-rules.ts";
 import { cull, cullEnvironment, fillVolume } from "../support/culled.ts";
 import { setStage, until } from "../support/faulty.ts";
 import { manifestOf, startFunction, type FunctionProcess } from "../support/function-process.ts";

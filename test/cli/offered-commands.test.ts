@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { programOf } from "../../cli/program.ts";
 import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
-import { describeEvent, RULES } from "../../shared/events/notify/message.ts";
+import { describeEvent, RULES } from "../../shared/events/notify/message-rules.ts";
 import { MONITORING } from "../support/alerts.ts";
 
 const RUN = `restore-${"0".repeat(24)}`;

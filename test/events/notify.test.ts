@@ -6,7 +6,7 @@ import { trusting } from "../../shared/catalog/trusted-listing.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { notifyVariables } from "../../shared/config/notify-config.ts";
 import { postTo, readTarget, type ChatKind } from "../../shared/events/notify/chat.ts";
-import { describeEvent, RULES } from "../../shared/events/notify/message.ts";
+import { describeEvent, RULES } from "../../shared/events/notify/message-rules.ts";
 import { notifier } from "../../shared/events/notify/notifier.ts";
 import { settleTroubles } from "../../shared/function/settle-troubles.ts";
 import type { Run } from "../../shared/run/run.ts";
@@ -200,6 +200,22 @@ describe("telling people", async () => {
     assert.match(heard[0]?.body ?? "", /backups of 3 databases of postgresql failed/);
     for (const database of ["a", "b", "c"])
       assert.match(heard[0]?.body ?? "", new RegExp(`${database}: pg_dump ended with 1`));
+  });
+
+  it("tells of another database that fails, however much its name is like that of the first", async () => {
+    await using folder = await temporaryFolder();
+    take();
+    for (const database of ["a:1", "a:2"]) {
+      const data = { run: "backup-0", taken: [], failed: [{ database, problem }] };
+      await send(folder.path, [`${url}/a`], {
+        type: "dev.dormouse.backup.swept",
+        subject: "postgresql",
+        data,
+      });
+    }
+
+    assert.equal(heard.length, 2);
+    assert.match(heard[0]?.body ?? "", /backups of 1 database of postgresql failed/);
   });
 
   it("tells a fault at once when a backup has succeeded since the last one", async () => {

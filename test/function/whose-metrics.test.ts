@@ -71,7 +71,7 @@ describe("the metrics of a database", () => {
     ["a rehearsal that gave way", { ...rehearsal, state: "failed", ...problem("rehearsal_gave_way") }, false],
     ["a rehearsal that failed", { ...rehearsal, state: "failed", ...problem("rows_differ") }, true],
     [
-      "a run that is taken up again",
+      "a run that will be resumed",
       { database: "hets", state: "interrupted", ...problem("interrupted") },
       false,
     ],

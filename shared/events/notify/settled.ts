@@ -1,5 +1,5 @@
 import { nameOf, type Run } from "../../run/run.ts";
-import { staleCondition } from "./message.ts";
+import { staleCondition } from "./message-rules.ts";
 
 /** The troubles that a run has ended by what it did. */
 export function settledBy(run: Run): readonly string[] {

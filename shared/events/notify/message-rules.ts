@@ -1,0 +1,214 @@
+import { shellQuote } from "../../shell-quote.ts";
+import type { OutcomeEvent } from "../event-sink.ts";
+import {
+  type Data,
+  describeDetail,
+  failuresIn,
+  listOf,
+  namesIn,
+  outcome,
+  problemLines,
+  textIn,
+  toProblem,
+} from "./event-data.ts";
+import { type Message, news, trouble } from "./message.ts";
+
+/** `command` shows a command of `kubectl dormouse` for this namespace. */
+type Write = (subject: string, data: Data, command: (text: string) => string) => Message | undefined;
+
+/** `daily`: the same fault again only after a day. `asked`: if NOTIFY_ON names it. */
+type Rule = { readonly when: "always" | "daily" | "asked"; readonly write: Write };
+
+/** What all chats take at once; the record has them all. */
+const MOST_FAILURES = 5;
+
+/** What is sent as a message, by event type; docs/telling.md has the same table. */
+export const RULES = {
+  "dev.dormouse.backup.failed": {
+    when: "daily",
+    write: (subject, data, command) =>
+      // What failed of several has one message, of them all.
+      data["sweep"] === undefined
+        ? trouble(`backup of ${subject} failed`, problemLines(data, command), {
+            ...failing("dev.dormouse.backup.failed", subject, data),
+            database: textIn(data, "database"),
+          })
+        : undefined,
+  },
+  "dev.dormouse.backup.swept": {
+    when: "daily",
+    write: (subject, data, command) => {
+      const [added, gone] = [listOf(data["new"]), listOf(data["vanished"])];
+      const failed = failuresIn(data["failed"]);
+      if (added === "" && gone === "" && failed.length === 0) return undefined;
+      const lines = [
+        ...failed.slice(0, MOST_FAILURES).map(({ line }) => line),
+        ...(failed.length > MOST_FAILURES ? [`and ${failed.length - MOST_FAILURES} more`] : []),
+        ...(added === "" ? [] : [`new, and backed up for the first time: ${added}`]),
+        ...(gone === "" ? [] : [`gone, their backups stay: ${gone}`, command("list")]),
+      ];
+      if (failed.length > 0)
+        return trouble(
+          `backups of ${counted(failed)} of ${subject} failed`,
+          [...lines, command("runs backup")],
+          {
+            trouble: {
+              condition: "dev.dormouse.backup.failed *",
+              fault: failed.map(({ fault }) => fault).join(", "),
+            },
+          },
+        );
+      const title = `the databases of ${subject} have changed`;
+      if (gone === "") return news(title, lines);
+      return trouble(title, lines, {
+        trouble: { condition: `dev.dormouse.backup.swept ${subject}`, fault: gone },
+      });
+    },
+  },
+  "dev.dormouse.mirror.failed": {
+    when: "daily",
+    write: (_, data, command) =>
+      trouble(
+        `backups of ${textIn(data, "database")} are missing in the bucket`,
+        [`missing there: ${listOf(data["lacking"])}`, ...problemLines(data, command)],
+        failing("dev.dormouse.mirror.failed", textIn(data, "database"), data),
+      ),
+  },
+  "dev.dormouse.cull.failed": {
+    when: "daily",
+    write: (subject, data, command) =>
+      trouble(
+        `cull of the ${subject} failed`,
+        problemLines(data, command),
+        failing("dev.dormouse.cull.failed", subject, data),
+      ),
+  },
+  "dev.dormouse.backup.suspect": {
+    when: "daily",
+    write: (subject, data, command) =>
+      trouble(
+        `backup ${subject} is suspect`,
+        [
+          describeDetail(data["suspicion"]),
+          "Nothing is removed until an operator has looked. If the loss was intended, acknowledge the backup.",
+          command(`acknowledge ${shellQuote(subject)}`),
+        ],
+        { trouble: { condition: `dev.dormouse.backup.suspect ${subject}`, fault: "" } },
+      ),
+  },
+  "dev.dormouse.backup.stale": {
+    when: "daily",
+    write: (_, data, command) =>
+      trouble(
+        `no recent backup of ${textIn(data, "database")} on the ${textIn(data, "place")}`,
+        [
+          describeDetail(data["staleness"]),
+          "Look at the runs of the backup function, then force a backup.",
+          command("runs backup"),
+        ],
+        {
+          trouble: {
+            condition: staleCondition(textIn(data, "database"), textIn(data, "place")),
+            fault: "",
+          },
+        },
+      ),
+  },
+  "dev.dormouse.restore.planned": {
+    when: "always",
+    write: (subject, data) =>
+      Array.isArray(data["blockers"]) && data["blockers"].length === 0
+        ? news(`restore of ${subject} is planned`, [`strategy: ${textIn(data, "strategy")}`])
+        : undefined,
+  },
+  "dev.dormouse.restore.completed": {
+    when: "always",
+    write: (subject, data, command) => news(`restore from ${subject} is complete`, outcome(data, command)),
+  },
+  "dev.dormouse.restore.undone": {
+    when: "always",
+    write: (subject, data, command) => news(`restore ${subject} was undone`, outcome(data, command)),
+  },
+  "dev.dormouse.restore.rolledback": {
+    when: "always",
+    write: (subject, data, command) =>
+      trouble(`restore of ${subject} failed, the database is as it was`, problemLines(data, command)),
+  },
+  "dev.dormouse.restore.unsettled": {
+    when: "daily",
+    write: (subject, data, command) =>
+      trouble(
+        `restore of ${subject} is neither complete nor taken back`,
+        problemLines(data, command),
+        failing("dev.dormouse.restore.unsettled", textIn(data, "run"), data),
+      ),
+  },
+  "dev.dormouse.rehearsal.failed": {
+    when: "daily",
+    write: (subject, data, command) =>
+      // To a restore, which has messages of its own.
+      toProblem(data).code === "rehearsal_gave_way"
+        ? undefined
+        : trouble(
+            `rehearsal of ${subject} failed: the backup is not proved`,
+            problemLines(data, command),
+            failing("dev.dormouse.rehearsal.failed", subject, data),
+          ),
+  },
+  "dev.dormouse.rehearsal.stale": {
+    when: "daily",
+    write: (_, data, command) =>
+      trouble(
+        `no recent rehearsal of ${textIn(data, "database")}`,
+        [
+          describeDetail(data["staleness"]),
+          "Look at the runs of the restore function, then rehearse a backup.",
+          command("rehearse latest"),
+        ],
+        { trouble: { condition: `dev.dormouse.rehearsal.stale ${textIn(data, "database")}`, fault: "" } },
+      ),
+  },
+  "dev.dormouse.rehearsal.completed": {
+    when: "asked",
+    write: (subject, data, command) => news(`rehearsal of ${subject} is complete`, outcome(data, command)),
+  },
+  "dev.dormouse.backup.completed": {
+    when: "asked",
+    write: (subject) => news(`backup ${subject} is complete`, []),
+  },
+  "dev.dormouse.cull.completed": {
+    when: "asked",
+    write: (subject, data) =>
+      news(`cull of the ${subject} is complete`, [
+        `removed: ${listOf(namesIn(data["removed"])) || "nothing"}`,
+      ]),
+  },
+} satisfies Readonly<Record<string, Rule>>;
+
+/**
+ * The message of an event, or `undefined` where none is sent. Nothing in it comes from rows or from SQL. `asked`
+ * are the types of NOTIFY_ON, `where` is the namespace, as far as it is known.
+ */
+export function describeEvent(
+  { type, subject, data }: OutcomeEvent,
+  asked: readonly string[] = [],
+  where = "",
+): Message | undefined {
+  const rules: Readonly<Record<string, Rule>> = RULES;
+  const rule = rules[type];
+  if (rule === undefined || (rule.when === "asked" && !asked.includes(type))) return undefined;
+  const namespace = where === "" ? "" : ` -n ${where}`;
+  return rule.write(subject, data as Data, (text) => `Command: kubectl dormouse${namespace} ${text}`);
+}
+
+export function staleCondition(database: string, place: string): string {
+  return `dev.dormouse.backup.stale ${database} ${place}`;
+}
+
+function counted({ length }: readonly unknown[]): string {
+  return length === 1 ? "1 database" : `${length} databases`;
+}
+
+function failing(type: string, about: string, data: Data): Pick<Message, "trouble"> {
+  return { trouble: { condition: `${type} ${about}`, fault: toProblem(data).code ?? "" } };
+}
