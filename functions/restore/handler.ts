@@ -120,7 +120,7 @@ export function restoreHandler({ depsOf, choice, rehearseAll, wake }: RestoreWir
   };
 }
 
-/** A pattern includes names that a sender makes up: of what has no backup no run is recorded. */
+/** A pattern includes names that a sender makes up: of what has no backup no run is recorded. A volume that cannot be read says nothing of it. */
 async function ofKnown(deps: RestoreDependencies, request: RestoreRequest): Promise<RestoreRequest> {
   const { database } = request;
   const isKnown =

@@ -125,7 +125,8 @@ async function dropWhatIsOver(deps: RestoreDependencies): Promise<void> {
     await lock.hold({ database }, signal, () => dropExpired(deps, database, signal));
   };
   const dropAll = async () => {
-    const kept = keptDatabases(await server.lookAtAll(signal), choice, await backedUp(deps));
+    const known = await backedUp(deps).catch(() => []);
+    const kept = keptDatabases(await server.lookAtAll(signal), choice, known);
     for (const database of new Set(kept.map(({ live }) => live))) await unlessFailed(dropOf(database));
   };
   await unlessFailed(dropAll());

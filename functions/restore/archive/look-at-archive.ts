@@ -71,7 +71,7 @@ async function demandsOf(
     const { code, message } = asDormouseError(error);
     if (code === "client_tools_not_found") return { older: message };
     return {
-      unread: `the archive could not be looked at, so what this role may not make is not told here: ${message}`,
+      unread: `the archive could not be read, so the plan does not list what of it this role may not make: ${message}`,
     };
   }
 }

@@ -35,7 +35,7 @@ export async function databaseOfBackup(
   if (choice.only !== undefined || asked.database !== undefined) return databaseOf(choice, asked);
   const wanted = readWanted(asked.filename);
   const isToldByName = !("latest" in wanted) && !wanted.withServer;
-  const found = isToldByName ? [] : await onVolume(volume);
+  const found = isToldByName ? [] : await onVolume(volume).catch(() => []);
   const file = found.find(({ name }) => "name" in wanted && wanted.name === name);
   const known = new Set([...choice.named, ...found.map(({ database }) => database).filter(choice.includes)]);
   return databaseOf(choice, { ...asked, database: file?.database }, [...known].toSorted());
@@ -51,7 +51,7 @@ export async function databaseOfRun(
   const told = choice.only ?? database;
   if (told !== undefined) return told;
   const marks = await deps.server.lookAtAll(AbortSignal.timeout(LOOK_MS));
-  const kept = keptDatabases(marks, choice, await backedUp(deps));
+  const kept = keptDatabases(marks, choice, await backedUp(deps).catch(() => []));
   const [found, another] = kept.filter((each) => each.run === run);
   if (found !== undefined && another === undefined) return found.live;
   const known = [...new Set(kept.map(({ live }) => live))];
@@ -74,11 +74,10 @@ export async function backedUp({
   return [...new Set((await onVolume(volume)).map(({ database }) => database))].filter(choice.includes);
 }
 
-/** Of which the database is known. What cannot be looked at now says nothing. */
+/** Of which the database is known. */
 async function onVolume(volume: Dependencies["volume"]): Promise<readonly (Backup | LegacyFile)[]> {
-  const listing = await volume.list(AbortSignal.timeout(LOOK_MS)).catch(() => undefined);
-  const legacy = (listing?.legacy ?? []).filter(({ decision }) => decision?.isDecided !== false);
-  return [...(listing?.backups ?? []), ...legacy];
+  const listing = await volume.list(AbortSignal.timeout(LOOK_MS));
+  return [...listing.backups, ...listing.legacy.filter(({ decision }) => decision?.isDecided !== false)];
 }
 
 function unnamed(message: string, known: readonly string[]): DormouseError {
