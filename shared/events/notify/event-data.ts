@@ -1,3 +1,5 @@
+import { undoCommand } from "../../undo-command.ts";
+
 /** What an event says. A field that is missing, or is no text, reads as nothing. */
 export type Data = Readonly<Record<string, unknown>>;
 
@@ -27,7 +29,7 @@ export function outcome(data: Data, command: (text: string) => string): string[]
     compared?: { tables?: number; rows?: number; by?: string };
     downtimeMs?: number;
     run?: string;
-    undo?: unknown;
+    undo?: { body?: Parameters<typeof undoCommand>[0] };
   };
   return [
     ...(compared === undefined
@@ -37,7 +39,7 @@ export function outcome(data: Data, command: (text: string) => string): string[]
         ]),
     ...(downtimeMs === undefined ? [] : [`downtime: ${(downtimeMs / 1000).toFixed(1)} s`]),
     ...(undo === undefined ? [] : ["It can be undone."]),
-    command(undo === undefined ? `run ${String(run)}` : `undo ${String(run)}`),
+    command(undo === undefined ? `run ${String(run)}` : undoCommand(undo.body ?? {})),
   ];
 }
 

@@ -163,7 +163,7 @@ export const RULES = {
         [
           describeDetail(data["staleness"]),
           "Look at the runs of the restore function, then rehearse a backup.",
-          command("rehearse latest"),
+          command(`rehearse latest --database ${shellQuote(textIn(data, "database"))}`),
         ],
         { trouble: { condition: `dev.dormouse.rehearsal.stale ${textIn(data, "database")}`, fault: "" } },
       ),
