@@ -3,11 +3,9 @@
 import { rmSync } from "node:fs";
 import { chmod, glob, mkdtemp, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { run } from "node:test";
-import { spec } from "node:test/reporters";
 import { execa } from "execa";
 import { startPostgres } from "../test/support/postgres.ts";
+import { runFiles } from "./run-files.ts";
 
 /** Of one test: some start a function a hundred times. */
 const TIMEOUT_MS = 600_000;
@@ -29,24 +27,8 @@ async function main(wanted: readonly string[]): Promise<void> {
   process.env["DORMOUSE_TEST_SERVER"] = JSON.stringify({ host, port, user, password, major, binDir });
   console.log(`${files.length} test files against PostgreSQL ${major}`);
 
-  const skipped = await runFiles(files);
+  const skipped = await runFiles(files, { concurrency: CONCURRENCY, timeout: TIMEOUT_MS });
   console.log(skipped.length === 0 ? "Nothing was skipped." : `Skipped:\n  ${skipped.join("\n  ")}`);
-}
-
-/** Tells what was skipped, and why; sets the exit code when something failed. */
-async function runFiles(files: string[]): Promise<string[]> {
-  const skipped: string[] = [];
-  // A test that failed may have left a connection open; its file ends nevertheless.
-  const execArgv = ["--test-force-exit"];
-  const events = run({ files, concurrency: CONCURRENCY, timeout: TIMEOUT_MS, execArgv })
-    .on("test:fail", () => {
-      process.exitCode = 1;
-    })
-    .on("test:pass", ({ name, skip }) => {
-      if (skip !== undefined) skipped.push(`${name}: ${skip === true ? "no reason given" : skip}`);
-    });
-  await pipeline(events, new spec(), process.stdout, { end: false });
-  return skipped;
 }
 
 async function testFiles(wanted: readonly string[]): Promise<string[]> {

@@ -8,16 +8,14 @@ import { existsSync } from "node:fs";
 import { glob, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { run } from "node:test";
-import { spec } from "node:test/reporters";
 import { freeVolumes } from "./cluster/free-volumes.ts";
 import { findBuilder, type Builder } from "./image/builder.ts";
+import { runFiles } from "./run-files.ts";
 
 const IMAGE = "dev.local/dormouse:dev";
 const POSTGRES = "docker.io/library/postgres:15";
 const LOAD_IMAGE = process.env["LOAD_IMAGE"] ?? "../shared/cluster/load-image";
-const FILE_TIMEOUT_MS = 900_000;
+const TIMEOUT_MS = 900_000;
 /** All that an overlay of ours needs; docs/knative.md names them overlay by overlay. */
 const FLAGS = ["persistent-volume-claim", "persistent-volume-write", "securitycontext", "affinity"];
 
@@ -30,11 +28,7 @@ async function main(wanted: readonly string[]): Promise<void> {
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
     .toSorted();
   if (files.length === 0) throw new Error(`no test file matches ${wanted.join(" ")}`);
-  const events = run({ files, concurrency: 2, timeout: FILE_TIMEOUT_MS, execArgv: ["--test-force-exit"] });
-  events.on("test:fail", () => {
-    process.exitCode = 1;
-  });
-  await pipeline(events, new spec(), process.stdout, { end: false });
+  await runFiles(files, { concurrency: 2, timeout: TIMEOUT_MS });
 }
 
 async function provideImages(builder: Builder): Promise<void> {
