@@ -73,7 +73,7 @@ export const mirrorVariables = {
   }),
   S3_TIMEOUT_SECONDS: wholeNumber(
     { from: 1, to: 3_600, unset: 60 },
-    "How long the store may say nothing. Raise it for one that takes long to put a large upload together.",
+    "How long the store may say nothing. To put a large upload together it has a quarter of an hour, or as long as this if that is more.",
   ),
   S3_NUM_BACKUPS: wholeNumber(
     { from: 1, to: 100_000 },

@@ -131,6 +131,8 @@ export type Fault =
   | { readonly corrupt: true }
   /** Resets the connection when so many bytes of the answer's body have passed. */
   | { readonly cutAnswerAfterBytes: number }
+  /** Passes the answer when this has. */
+  | { readonly answerAfterMs: number }
   /** Passes the answer with these headers instead of its own. */
   | { readonly withHeaders: Readonly<Record<string, string>> };
 
@@ -175,12 +177,15 @@ export async function storeProxy(targetPort: number): Promise<StoreProxy> {
 
 type Passing = Extract<
   Fault,
-  { readonly corrupt: true } | { readonly cutAnswerAfterBytes: number } | { readonly withHeaders: object }
+  | { readonly corrupt: true }
+  | { readonly cutAnswerAfterBytes: number }
+  | { readonly answerAfterMs: number }
+  | { readonly withHeaders: object }
 >;
 type Broken = Exclude<Fault, Passing>;
 
 function isPassing(fault: Fault): fault is Passing {
-  return "corrupt" in fault || "cutAnswerAfterBytes" in fault || "withHeaders" in fault;
+  return ["corrupt", "cutAnswerAfterBytes", "answerAfterMs", "withHeaders"].some((kind) => kind in fault);
 }
 
 function breakOff(incoming: IncomingMessage, answer: ServerResponse, fault: Broken): void {
@@ -211,22 +216,27 @@ function pass(
   fault: Passing | undefined,
 ): void {
   const { method, url: path, headers } = incoming;
+  const waitMs = fault !== undefined && "answerAfterMs" in fault ? fault.answerAfterMs : 0;
   const outgoing = request({ host: "127.0.0.1", port, method, path, headers }, (inner) => {
-    const headers = fault !== undefined && "withHeaders" in fault ? fault.withHeaders : {};
-    answer.writeHead(inner.statusCode ?? 500, { ...inner.headers, ...headers });
-    let passed = 0;
-    inner.on("data", (chunk: Buffer) => {
-      if (fault !== undefined && "corrupt" in fault && passed === 0) chunk[0] = (chunk[0] ?? 0) ^ 1;
-      passed += chunk.length;
-      answer.write(chunk);
-      if (fault !== undefined && "cutAnswerAfterBytes" in fault && passed >= fault.cutAnswerAfterBytes)
-        answer.socket?.resetAndDestroy();
-    });
-    inner.on("end", () => answer.end());
+    setTimeout(() => passAnswer(inner, answer, fault), waitMs);
   });
   outgoing.on("error", () => answer.destroy());
   incoming.on("error", () => outgoing.destroy());
   incoming.pipe(outgoing);
+}
+
+function passAnswer(inner: IncomingMessage, answer: ServerResponse, fault: Passing | undefined): void {
+  const headers = fault !== undefined && "withHeaders" in fault ? fault.withHeaders : {};
+  answer.writeHead(inner.statusCode ?? 500, { ...inner.headers, ...headers });
+  let passed = 0;
+  inner.on("data", (chunk: Buffer) => {
+    if (fault !== undefined && "corrupt" in fault && passed === 0) chunk[0] = (chunk[0] ?? 0) ^ 1;
+    passed += chunk.length;
+    answer.write(chunk);
+    if (fault !== undefined && "cutAnswerAfterBytes" in fault && passed >= fault.cutAnswerAfterBytes)
+      answer.socket?.resetAndDestroy();
+  });
+  inner.on("end", () => answer.end());
 }
 
 function portOf(server: Server): number {

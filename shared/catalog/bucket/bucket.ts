@@ -42,6 +42,8 @@ export type Credentials = {
 /** A bucket as this folder works with it. */
 export type Bucket = {
   readonly client: S3Client;
+  /** For a request during which the store may be silent for minutes. */
+  readonly patientClient: () => S3Client;
   readonly name: string;
   /** Ends in a slash unless empty: `hets` must not match `hets-old`. */
   readonly prefix: string;
@@ -56,11 +58,14 @@ export type Bucket = {
 
 const CONNECT_MS = 10_000;
 const ATTEMPTS = 5;
+/** S3 puts large uploads together in minutes, and sends spaces meanwhile; other stores send nothing. */
+const PATIENT_MS = 15 * 60_000;
 
 export function openBucket(settings: BucketSettings): Bucket {
   const { bucket, prefix, checksums, storageClass, sse, stallMs } = settings;
   return {
     client: createClient(settings),
+    patientClient: () => createClient({ ...settings, stallMs: Math.max(stallMs, PATIENT_MS) }),
     name: bucket,
     prefix: prefix === "" ? "" : `${prefix}/`,
     stallMs,

@@ -55,13 +55,28 @@ export async function isThere(
   expected: Digest,
   signal: AbortSignal,
 ): Promise<boolean> {
+  if (!(await hasSize(bucket, key, expected.sizeBytes, signal))) return false;
+  try {
+    return isSame(await digestObject(bucket, key, signal), expected);
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw s3Error(error, `looking for ${key}`, signal);
+  }
+}
+
+/** Whether the object is there, and as long. */
+export async function hasSize(
+  bucket: Bucket,
+  key: string,
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
     const { ContentLength } = await bucket.client.send(
       new HeadObjectCommand({ Bucket: bucket.name, Key: key }),
       { abortSignal: signal },
     );
-    if (ContentLength !== expected.sizeBytes) return false;
-    return isSame(await digestObject(bucket, key, signal), expected);
+    return ContentLength === sizeBytes;
   } catch (error) {
     if (isMissing(error)) return false;
     throw s3Error(error, `looking for ${key}`, signal);

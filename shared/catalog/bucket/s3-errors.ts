@@ -99,6 +99,11 @@ export function isDenied(error: unknown): boolean {
   return name === "AccessDenied" || (command === "HeadObjectCommand" && NAMELESS.test(name));
 }
 
+/** The store may have done what it was asked to: it did not answer, or had done so before a second request. */
+export function mayHaveSucceeded(error: unknown): boolean {
+  return readCode(error) === "mirror_unreachable" || (error as Thrown).name === "NoSuchUpload";
+}
+
 /** Another has replaced the object since it was read, or is doing so. */
 export function isUnmatched(error: unknown): boolean {
   return readStatus(error) === 412 || readStatus(error) === 409;

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { toBackup } from "../../../shared/catalog/backup.ts";
+import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
+import { aManifest } from "../../support/backups.ts";
+import {
+  embeddedStore,
+  makeBucket,
+  storeProxy,
+  type Fault,
+  type OwnStore,
+  type Seen,
+} from "../../support/s3.ts";
+import { pieces } from "../../support/volume.ts";
+
+const never = new AbortController().signal;
+const LARGE = randomBytes((10 << 20) + 17);
+const STALL_MS = 3_000;
+const isComplete = ({ method, path }: Seen) => method === "POST" && path.includes("uploadId=");
+
+describe("an upload whose parts are put together", () => {
+  let store: OwnStore;
+  before(async () => void (store = await embeddedStore()));
+  after(() => store[Symbol.asyncDispose]());
+
+  async function copyWith(fault: Fault) {
+    await using proxy = await storeProxy(store.port);
+    await using bucket = await makeBucket(store);
+    const mirror = bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint, stallMs: STALL_MS });
+    const backup = toBackup(aManifest({ bytes: LARGE }));
+    proxy.set((request) => (isComplete(request) ? fault : undefined));
+
+    await mirror.copyIn(backup, async () => pieces(LARGE), never);
+
+    assert.deepEqual((await mirror.list(never)).backups, [backup]);
+    return proxy.seen.filter(isComplete).length;
+  }
+
+  it("is asked for once, though the store is silent for longer than it may be otherwise", async () => {
+    assert.equal(await copyWith({ answerAfterMs: 2 * STALL_MS }), 1);
+  });
+
+  it("is there although every answer to the request is lost", async () => {
+    assert.ok((await copyWith({ cutAnswerAfterBytes: 1 })) > 1);
+  });
+});
