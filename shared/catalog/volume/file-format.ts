@@ -1,8 +1,18 @@
 import { constants, gunzipSync } from "node:zlib";
-import type { ArchiveFormat } from "../../postgres/archive-format.ts";
 
-/** What a file is, by its first bytes; extensions are what people make of them. */
-export type FileFormat = "custom" | "gzip" | "zstd" | "age" | "plain-sql" | "unknown";
+const UTF_16 = "text in UTF-16, as PowerShell writes it";
+
+/** What people make of dumps besides: none of it is loaded here, and each is told by its name. */
+const OTHERS: readonly (readonly [begins: string, at: number, name: string])[] = [
+  ["toc.dat\0", 0, "pg_dump's tar format: pg_restore reads it"],
+  ["ustar", 257, "a tar archive"],
+  ["\xfd7zXZ\0", 0, "xz"],
+  ["BZh", 0, "bzip2"],
+  ["\x04\x22\x4d\x18", 0, "lz4"],
+  ["PK\x03\x04", 0, "zip"],
+  ["\xff\xfe", 0, UTF_16],
+  ["\xfe\xff", 0, UTF_16],
+];
 
 export const MAGIC_BYTES = 512;
 /** By then a dump has said that it is one. */
@@ -11,17 +21,19 @@ const TELLING_BYTES = 64;
 /** A plain dump opens with comments, with `\restrict`, or (a whole cluster's, or an edited one) with a statement. */
 const PLAIN_DUMP = /^(?:\s*|--[^\n]*\n|\\restrict \w+\n)*(?:SET |CREATE |-- PostgreSQL|SELECT pg_catalog)/;
 
-export function fileFormat(head: Uint8Array): FileFormat {
+/** What a file is, by its first bytes; extensions are what people make of them. */
+function fileFormat(head: Uint8Array): string {
   const text = String.fromCharCode(...head.subarray(0, MAGIC_BYTES));
   if (text.startsWith("PGDMP")) return "custom";
   if (text.startsWith("\x1f\x8b")) return "gzip";
   if (text.startsWith("\x28\xb5\x2f\xfd")) return "zstd";
   if (text.startsWith("age-encryption.org/v1\n")) return "age";
-  return text.includes("-- PostgreSQL database") || PLAIN_DUMP.test(text) ? "plain-sql" : "unknown";
+  if (text.includes("-- PostgreSQL database") || PLAIN_DUMP.test(text)) return "plain-sql";
+  return OTHERS.find(([begins, at]) => text.startsWith(begins, at))?.[2] ?? "unknown";
 }
 
 /** The same, and what of gzip it holds where that can be told. Pods for other databases name their files in the same way. */
-export function contentFormat(head: Uint8Array): ArchiveFormat | FileFormat | `gzip of ${string}` {
+export function contentFormat(head: Uint8Array): string {
   const format = fileFormat(head);
   if (format !== "gzip") return format;
   const plain = beginningOf(head);

@@ -29,6 +29,9 @@ const ATTEMPTS = 5;
 
 type Found = Classified | FoundLegacy;
 
+/** NFS says so of a file in whose place another client has put a new one. */
+const REPLACED = "ESTALE";
+
 /** Thrown when an entry went away between two looks: the folder is read again. */
 export class Vanished extends Error {}
 
@@ -96,7 +99,8 @@ async function listDay(files: Files, backupDir: string, date: string): Promise<F
     try {
       return await listFolder(files, backupDir, date);
     } catch (error) {
-      if (!(error instanceof Vanished) || attempt === ATTEMPTS) throw error;
+      const isChanging = error instanceof Vanished || readCode(error) === REPLACED;
+      if (!isChanging || attempt === ATTEMPTS) throw error;
     }
   }
 }
@@ -123,12 +127,36 @@ async function classify(
   if (!entry.isFile()) return { foreign: foreignEntry(entry, path) };
   const named = classifyName(path, (other) => paths.has(other));
   if (named === undefined || "foreign" in named) return named;
-  const [blocked, read] =
+  if (await hasOtherName(files, backupDir, path))
+    return { foreign: { path, reason: "unknown_file", detail: "has a name that is not UTF-8" } };
+  const [found] =
     "whole" in named
-      ? [`${path}.json`, () => readBackup(files, backupDir, named.whole)]
-      : [path, () => readLegacy(files, backupDir, named.bare)];
-  const [found] = await unlessForbidden(files, backupDir, blocked, async () => [await read()]);
+      ? await unlessForbidden(files, backupDir, `${path}.json`, async () => [
+          await readBackup(files, backupDir, named.whole),
+        ])
+      : await unlessFailed(path, () =>
+          unlessForbidden(files, backupDir, path, async () => [
+            await readLegacy(files, backupDir, named.bare),
+          ]),
+        );
   return found;
+}
+
+/** Bytes of a name that are no UTF-8 are replaced when the folder is read: there is no such file then. */
+async function hasOtherName(files: Files, backupDir: string, path: string): Promise<boolean> {
+  return path.includes("\uFFFD") && (await lookAt(files, join(backupDir, path))) === undefined;
+}
+
+/** The disk has lost a file that was never ours, and can hide no backup. */
+async function unlessFailed(path: string, look: () => Promise<Found[]>): Promise<Found[]> {
+  try {
+    return await look();
+  } catch (error) {
+    if (readCode(error) !== "EIO") throw error;
+    return [
+      { foreign: { path, reason: "unreadable", detail: `cannot be read: ${(error as Error).message}` } },
+    ];
+  }
 }
 
 /** What another user keeps to itself is no fault of the volume: it is told, with whose it is, and stops nothing by itself. */

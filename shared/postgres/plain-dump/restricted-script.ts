@@ -1,8 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { Transform } from "node:stream";
 
-/** pg_dump of a release with `\restrict` writes it behind its opening comment, and its opposite behind the closing one. */
-const OPENING = /^(?:(?:--[^\n]*)?\r?\n)*\\restrict \w+\r?\n/;
+/**
+ * pg_dump of a release with `\restrict` writes it behind its opening comment, and its opposite behind the closing one. A mark of
+ * byte order, as editors leave it, psql passes over at the beginning of a file alone.
+ */
+const OPENING = /^(?:\xef\xbb\xbf)?(?:(?:(?:--[^\n]*)?\r?\n)*\\restrict \w+\r?\n)?/;
 const CLOSING = /\n\\unrestrict \w+\s*$/;
 const LOOKED_AT_BYTES = 4096;
 

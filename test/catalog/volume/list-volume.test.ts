@@ -139,6 +139,50 @@ describe("the list of a volume", () => {
     });
   }
 
+  it("names a file whose name is not UTF-8, and lists all else", async () => {
+    await using volume = await temporaryVolume();
+    const kept = await publish(volume.catalog, { startedAt });
+    const latin1 = Buffer.from("gr\xf6\xdfe2026-11-22-01-00.bak", "latin1");
+    await writeFile(Buffer.concat([Buffer.from(`${volume.path}/2026-11-22/`), latin1]), "PGDMP");
+
+    const { backups, legacy, foreign } = await volume.catalog.list(never);
+
+    assert.deepEqual([backups, legacy], [[kept], []]);
+    assert.deepEqual(
+      foreign.map(({ reason, detail }) => `${reason}: ${detail}`),
+      ["unknown_file: has a name that is not UTF-8"],
+    );
+  });
+
+  it("names a file of the old pod that the disk has lost, and lists all else", async () => {
+    await using volume = await temporaryVolume();
+    const kept = await publish(volume.catalog, { startedAt });
+    await writeFile(join(volume.path, "2026-11-22", "hets2026-11-22-02-00.bak"), "PGDMP");
+    const open = (path: string, flags: number) =>
+      path.endsWith("-02-00.bak") ? fault("EIO") : promises.open(path, flags);
+
+    const { backups, foreign } = await volumeCatalog(volume.path, filesWith({ open })).list(never);
+
+    assert.deepEqual(backups, [kept]);
+    assert.deepEqual(
+      foreign.map(({ reason, detail }) => `${reason}: ${detail}`),
+      ["unreadable: cannot be read: EIO: made by the test"],
+    );
+  });
+
+  it("reads a day again when another client replaces a manifest in between", async () => {
+    await using volume = await temporaryVolume();
+    const kept = await publish(volume.catalog, { startedAt });
+    let stale = 1;
+    const open = (path: string, flags: number) =>
+      path.endsWith(".json") && stale-- > 0 ? fault("ESTALE") : promises.open(path, flags);
+
+    const { backups } = await volumeCatalog(volume.path, filesWith({ open })).list(never);
+
+    assert.deepEqual(backups, [kept]);
+    assert.ok(stale < 1);
+  });
+
   it("reads a day again when a file goes away in between", async () => {
     await using volume = await temporaryVolume();
     const kept = await publish(volume.catalog, { startedAt });

@@ -90,6 +90,17 @@ describe("a file of the old pod", () => {
       await stage.readResult(restore.post({ filename: stage.backup.name }));
     });
 
+  it("is restored as well behind a mark of byte order, as editors leave it", async () => {
+    const script = await readFile(join(stage.path, plain));
+    await writeFile(join(stage.path, plain), Buffer.concat([Buffer.from("\uFEFF"), script]));
+    await stage.destroyData();
+
+    await stage.readResult(restore.post({ filename: plain }));
+
+    assert.deepEqual(await stage.fingerprint(), stage.original);
+    await writeFile(join(stage.path, plain), script);
+  });
+
   it("is not restored in place, since a part of it commits by itself", async () => {
     const problem = await problemIn(restore.post({ filename: compressed, strategy: "in-place" }));
 
