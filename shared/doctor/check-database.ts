@@ -21,7 +21,8 @@ export function databaseCheck(
   return {
     name: "database",
     async look(signal) {
-      const { role, serverVersion, serverMajor, lacks } = await inspectDatabase(settings, database, signal);
+      const inspection = await inspectDatabase(settings, database, signal);
+      const { role, serverVersion, serverMajor, lacks, warnings } = inspection;
       const tools = await findClientTools(serverMajor, binDir, searchPath);
       const locks = await connect(settings, settings.maintenanceDatabase, signal);
       try {
@@ -35,6 +36,7 @@ export function databaseCheck(
         ...(tools.warning === undefined
           ? []
           : [{ state: "warning" as const, detail: tools.warning, fix: "build the image anew" }]),
+        ...warnings.map((detail) => ({ state: "warning" as const, detail })),
         ...unreadable.map((lack) => ({
           state:
             fatalOmissions([lack], allowIncomplete).length === 0 ? ("warning" as const) : ("fault" as const),

@@ -8,6 +8,7 @@ import { findExcluded, type Exclusion } from "./exclusions/excluded-tables.ts";
 import { neededRoles, ROLES_NAMED } from "./roles/needed-roles.ts";
 import type { ServerRole } from "./roles/server-role.ts";
 import { readProperties } from "./properties/read-properties.ts";
+import { standbyWarnings } from "./properties/standby-age.ts";
 import { settingsOfDatabase, settingsOfDump } from "./properties/read-settings.ts";
 import { serverError } from "./session/server-errors.ts";
 
@@ -153,7 +154,7 @@ async function propertiesOf(client: pg.Client, database: string) {
     properties,
     settings,
     dumpSettings: await settingsOfDump(client, settings, properties.encoding),
-    warnings: await collationWarnings(client, properties),
+    warnings: [...(await collationWarnings(client, properties)), ...(await standbyWarnings(client))],
   };
 }
 

@@ -54,6 +54,26 @@ describe("a hot standby", { skip }, () => {
     assert.match(problem.hint, /hot_standby_feedback=on .*max_standby_streaming_delay/);
   });
 
+  it("that replays no more is told by the doctor, and by each backup of it", async () => {
+    await using volume = await temporaryFolder();
+    await using backup = await startFunction("backup", backupEnvironment(standby, "app", volume.path));
+    const warnings = async () => {
+      const { findings } = (await (await backup.get("/doctor")).json()) as Report;
+      const { warnings: noted } = (await (await backup.post()).json()) as BackupManifest;
+      return [...findings.filter(({ state }) => state === "warning").map(({ detail }) => detail), ...noted];
+    };
+    const isOfStandby = (text: string) => text.includes("the server is a standby");
+
+    assert.deepEqual((await warnings()).filter(isOfStandby), []);
+    await standby.query("postgres", "SELECT pg_wal_replay_pause()");
+    const told = (await warnings()).filter(isOfStandby);
+    await standby.query("postgres", "SELECT pg_wal_replay_resume()");
+
+    assert.equal(told.length, 2);
+    for (const text of told)
+      assert.match(text, /minutes old.*its replay is paused: SELECT pg_wal_replay_resume/);
+  });
+
   it("is no place to restore to: doctor and plan say so, for each strategy, and nothing is begun", async () => {
     await using volume = await temporaryFolder();
     await using backup = await startFunction("backup", backupEnvironment(primary, "app", volume.path));

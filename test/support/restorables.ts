@@ -20,6 +20,8 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     exists: true,
     databaseBytes: 1_000,
     isStandby: false,
+    commitsWait: false,
+    refusedBeside: [],
     isSuperuser: false,
     canCreateDatabases: true,
     inherits: true,

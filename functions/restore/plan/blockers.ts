@@ -40,6 +40,21 @@ export const RULES: readonly Rule[] = [
     found: ({ facts }) => facts.isStandby,
   },
   {
+    kind: "commits-waiting",
+    strategies: STRATEGIES,
+    detail: "each commit waits for a synchronous standby, and none is connected",
+    remedy:
+      "start the standby that synchronous_standby_names names, or ALTER SYSTEM SET synchronous_standby_names = '' and SELECT pg_reload_conf()",
+    found: ({ facts }) => facts.commitsWait,
+  },
+  {
+    kind: "connection-refused",
+    strategies: LOADING_BESIDE,
+    detail: "the server would not let this role into the database that is made",
+    remedy: BY_SQL.letIn,
+    found: ({ facts }) => facts.refusedBeside,
+  },
+  {
     kind: "rights-missing",
     strategies: strategiesThat(({ replaces }) => !replaces),
     detail: "the role may not create or rename databases",

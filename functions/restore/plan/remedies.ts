@@ -11,6 +11,8 @@ export const SESSIONS_BESIDE = 4;
 /** SQL that can be pasted as it stands: it names the role, the database and each object. */
 export const BY_SQL = {
   letCreate: ({ role }) => `ALTER ROLE ${identifier(role)} CREATEDB, or use the strategy in-place`,
+  letIn: ({ role, database }) =>
+    `let a line of pg_hba.conf have "all" for its databases, or from 16 on ${JSON.stringify(`/^${database}(__(restore|scratch)_.*)?$`)}, for the role ${role}, then SELECT pg_reload_conf(); or use the strategy in-place`,
   letOwn: (facts) => {
     const { role, database, live } = facts;
     const owning = `ALTER DATABASE ${identifier(database)} OWNER TO ${identifier(role)}`;

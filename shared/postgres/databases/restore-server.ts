@@ -16,6 +16,7 @@ import { restoreTools } from "../restore-tools.ts";
 import { dropMadeRoles, keepMadeRoles, makeRoles } from "../roles/make-roles.ts";
 import type { PlannedRole } from "../roles/planned-roles.ts";
 import { targetFacts } from "../properties/read-target-facts.ts";
+import { refusedEntry } from "../session/refused-entry.ts";
 import { runDatabase, type OwnDatabase } from "./own-database.ts";
 import type { Settings } from "../properties/database-properties.ts";
 import type { TargetFacts, TargetRequest } from "../properties/target-facts.ts";
@@ -66,12 +67,20 @@ function inspector(settings: ConnectionSettings, jobs: number | undefined) {
       const loadSessions = chooseJobs(jobs, room).jobs;
       return { ...(await targetFacts(client, request)), freeConnections, loadSessions };
     });
-    if (!facts.exists) return facts;
+    const refusedBeside = await refusedEntry(settings, toMake(request), signal);
+    if (!facts.exists) return { ...facts, refusedBeside };
     // A role that may not connect learns so from what the plan says of it.
     const content = sessions(settings, request.database)(what, signal, liveContent).catch(() => ({}));
-    return { ...facts, ...(await content) };
+    return { ...facts, refusedBeside, ...(await content) };
   };
 }
+
+/** The name of the database that such a restore makes, but for the run. */
+function toMake({ database, target }: TargetRequest): string {
+  return target === database ? runDatabase(database, "restore", NO_RUN) : target;
+}
+
+const NO_RUN = "restore-000000000000";
 
 function sessions(settings: ConnectionSettings, database: string): Session {
   return (what, signal, work) =>

@@ -71,7 +71,7 @@ const OF_SUPERUSER: readonly RegExp[] = [
   /^CREATE (ACCESS METHOD)/,
   /^CREATE (TEXT SEARCH (?:PARSER|TEMPLATE))/,
   /^CREATE (TYPE) [^\s(]+\s*(?:\(|$)/,
-  /^CREATE (AGGREGATE) [^]*?\sSTYPE = internal\b/,
+  /^CREATE (AGGREGATE) [^]*?\sM?STYPE = internal\b/,
   // It is there in each new database, and the bootstrap superuser's. pg_dump of before 10 has a comment on it.
   /^COMMENT ON (EXTENSION) plpgsql\b/,
 ];
@@ -84,7 +84,8 @@ const DOUBTFUL: readonly RegExp[] = [
   /^CREATE (?:OR REPLACE )?(?:TRUSTED )?(?:PROCEDURAL )?(LANGUAGE) (?!plpgsql\b)[^\s;]+;?$/,
   /^CREATE (TRANSFORM FOR)/,
   /^SET (SESSION AUTHORIZATION) (?!DEFAULT)/,
-  /^GRANT [^]*? ON ((?:FUNCTION|PROCEDURE|TABLE) pg_catalog\.)/,
+  /^(?:GRANT|REVOKE) [^]*? ON ((?:FUNCTION|PROCEDURE|TABLE|TYPE|SCHEMA) pg_catalog\b)/,
+  /^(?:GRANT|REVOKE) [^]*? ON (LANGUAGE) /,
 ];
 
 /** A table has a TOAST table with an index; a function or a type is locked when it is given to its owner. */

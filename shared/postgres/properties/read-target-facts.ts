@@ -11,11 +11,13 @@ import { needsOfMade, notedFacts } from "./noted-facts.ts";
 import { OF_ONE_DATABASE } from "./one-database.ts";
 import { refusePooler } from "../session/pooler.ts";
 
+type OfOtherSessions = "loadSessions" | "freeConnections" | "refusedBeside";
+
 /** Looks at the database that is to be restored from outside of it, as the role that will restore. */
 export async function targetFacts(
   client: pg.Client,
   request: TargetRequest,
-): Promise<Omit<TargetFacts, "loadSessions" | "freeConnections">> {
+): Promise<Omit<TargetFacts, OfOtherSessions>> {
   await refusePooler(client);
   const noted = await notedFacts(client, request);
   const facts = await inOneSnapshot(client, request, noted);
@@ -26,7 +28,7 @@ async function inOneSnapshot(
   client: pg.Client,
   request: TargetRequest,
   noted: Awaited<ReturnType<typeof notedFacts>>,
-): Promise<Omit<TargetFacts, "loadSessions" | "freeConnections" | keyof PlannedRoles>> {
+): Promise<Omit<TargetFacts, OfOtherSessions | keyof PlannedRoles>> {
   const { database, target } = request;
   const needs = needsOfMade(request.needs, noted.live, request);
   await client.query("BEGIN READ ONLY");
@@ -65,17 +67,16 @@ async function inOneSnapshot(
 }
 
 async function ownRights(client: pg.Client, database: string) {
-  type Row = Omit<
-    TargetFacts,
-    "databaseBytes" | "database" | "loadSessions" | "freeConnections" | keyof PlannedRoles
-  > & {
+  type Row = Omit<TargetFacts, "databaseBytes" | "database" | OfOtherSessions | keyof PlannedRoles> & {
     bytes: string | null;
   };
   const { rows } = await client.query<Row>(
     `SELECT r.rolname::text AS role, split_part(current_setting('server_version'), ' ', 1) AS "serverVersion",
        current_setting('server_version_num')::int / 10000 AS "serverMajor", d.oid IS NOT NULL AS exists,
        CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS bytes,
-       pg_is_in_recovery() AS "isStandby", r.rolsuper AS "isSuperuser", r.rolcreatedb AS "canCreateDatabases", r.rolinherit AS inherits,
+       pg_is_in_recovery() AS "isStandby",
+       current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') NOT IN ('off', 'local')
+         AND NOT EXISTS (SELECT FROM pg_stat_replication) AS "commitsWait", r.rolsuper AS "isSuperuser", r.rolcreatedb AS "canCreateDatabases", r.rolinherit AS inherits,
        CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END AS "roleConnectionLimit",
        coalesce(pg_has_role(d.datdba, 'USAGE'), false) AS "ownsDatabase",
        current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int AS "lockHolders",

@@ -17,6 +17,8 @@ export type TargetFacts = PlannedRoles & {
   readonly exists: boolean;
   readonly databaseBytes: number;
   readonly isStandby: boolean;
+  /** Whether a commit would wait for a synchronous standby, and none is connected. */
+  readonly commitsWait: boolean;
   readonly isSuperuser: boolean;
   readonly canCreateDatabases: boolean;
   /** Before 16: whether it has the rights of the roles that it is a member of without becoming them. */
@@ -76,6 +78,8 @@ export type TargetFacts = PlannedRoles & {
   readonly lockTableSize: number;
   /** Of these as many as there are locks for each. */
   readonly lockHolders: number;
+  /** Why pg_hba.conf would not let this role into the database that is made. */
+  readonly refusedBeside: readonly string[];
   /** Whether the database that `into` names is there already. */
   readonly targetTaken: boolean;
 };

@@ -12,6 +12,13 @@ const LOADING = ["swap", "in-place", "rehearse", "beside"] as const;
 
 const ROWS: readonly Row[] = [
   ["a standby", { isStandby: true }, "standby", STRATEGIES],
+  ["commits that wait for a standby", { commitsWait: true }, "commits-waiting", STRATEGIES],
+  [
+    "a pg_hba.conf that names databases",
+    { refusedBeside: ["no pg_hba.conf entry"] },
+    "connection-refused",
+    ["swap", "rehearse", "beside"],
+  ],
   [
     "no right to create",
     { canCreateDatabases: false },
