@@ -91,9 +91,9 @@ function shown(value: unknown): string {
   return value instanceof Set ? [...value].join(",") : String(value);
 }
 
-/** Files and Secrets often end in a line break, which then ends the variable that they became. */
+/** Files and Secrets often end in a line break, or begin with a mark of byte order, as the variable does that they became. */
 function presence(value: string | undefined): string | undefined {
-  const text = value?.replace(/[\r\n]+$/, "");
+  const text = value?.replace(/^\uFEFF/, "").replace(/[\r\n]+$/, "");
   return text === "" ? undefined : text;
 }
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Duplex } from "node:stream";
 import { getCACertificates } from "node:tls";
 
 export type HttpRequest = {
@@ -38,11 +39,14 @@ export async function askHttp(
   // Whatever becomes of the connection once there is an answer: it says nothing of what was sent.
   call.on("error", () => undefined);
   call.end(body);
-  const [answer] = (await once(call, "response")) as [IncomingMessage];
+  // Where an answer is another protocol's, the connection comes with it, and is left to the one that asked.
+  const answered = Promise.race([once(call, "response"), once(call, "upgrade")]);
+  const [answer, socket] = (await answered) as [IncomingMessage, Duplex?];
+  socket?.destroy();
   answer.on("error", () => undefined).resume();
-  const { statusCode: status = 0, headers: answered } = answer;
+  const { statusCode: status = 0, headers: given } = answer;
   const isRedirect = status >= 300 && status < 400;
-  return { status, redirectsTo: isRedirect ? readHost(answered.location, url) : undefined };
+  return { status, redirectsTo: isRedirect ? readHost(given.location, url) : undefined };
 }
 
 /** What leads a request to `url` on its way. */

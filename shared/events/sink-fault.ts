@@ -8,11 +8,11 @@ const HINT = "check the sink that K_SINK names; the run itself is not affected";
 const HINTS: readonly (readonly [code: RegExp, hint: string])[] = [
   [
     /^(UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO_|CERT_)/,
-    "K_CA_CERTS must hold the authority that signed the sink's certificate; a SinkBinding copies it from the sink",
+    "K_CA_CERTS must hold the authority that signed the sink's certificate, as a SinkBinding copies it from the sink, or TRUSTED_CA_FILE name it",
   ],
   [/^ERR_TLS_CERT_ALTNAME/, "K_SINK must call the sink as its certificate does"],
   [/^ERR_PROXY_/, "check the proxy in HTTPS_PROXY or HTTP_PROXY, or name the sink's host in NO_PROXY"],
-  [/^ERR_OSSL_/, "K_CA_CERTS must hold whole certificates in PEM"],
+  [/^ERR_OSSL_/, "K_CA_CERTS and TRUSTED_CA_FILE must hold whole certificates in PEM"],
 ];
 
 /** Delivered is what that URL itself took with 2xx: an answer of elsewhere, like the page of a login, took nothing. */

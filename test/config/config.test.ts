@@ -58,6 +58,21 @@ describe("the environment", () => {
     });
   }
 
+  it("may begin each variable, and each file of one, with a mark of byte order", () => {
+    const given = { BACKUP_DIR: "\uFEFF/backups", AUTH: "none", NOTIFY_URL_FILE: "/hook" };
+
+    const config = readConfig(cullConfig, given, () => "\uFEFFhttps://chat.example.org/hook\r\n");
+
+    assert.equal(config.BACKUP_DIR, "/backups");
+    assert.deepEqual(config.NOTIFY_URL, ["https://chat.example.org/hook"]);
+  });
+
+  it("refuses the name of a database that has more bytes than PostgreSQL keeps", () => {
+    assert.equal(takes(backupConfig, "POSTGRESQL_DATABASE", "x".repeat(63)), true);
+    assert.equal(takes(backupConfig, "POSTGRESQL_DATABASE", "日".repeat(21)), true);
+    assert.equal(takes(backupConfig, "POSTGRESQL_DATABASE", "日".repeat(22)), false);
+  });
+
   for (const [what, value] of [
     ["no JSON", "{"],
     ["a number", "5"],

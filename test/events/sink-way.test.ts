@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer as createHttpServer, type RequestListener } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { createServer as createTcpServer, type AddressInfo } from "node:net";
 import { before, describe, it } from "node:test";
 import { sinkCheck } from "../../shared/doctor/check-sink.ts";
 import { httpEventSink } from "../../shared/events/event-sink.ts";
@@ -162,6 +162,27 @@ describe("the way to the sink", () => {
       assert.deepEqual(login.seen, []);
     });
   }
+
+  it("ends with a connection that becomes another protocol's, or ends without an answer", async () => {
+    for (const words of [
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+      "",
+    ]) {
+      const server = createTcpServer((socket) => {
+        socket.on("error", () => undefined);
+        socket.once("data", () => socket.end(words));
+      }).listen(0, "127.0.0.1");
+      await once(server, "listening");
+
+      const said = await tried({ K_SINK: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` });
+
+      assert.match(
+        said,
+        words === "" ? /did not reach 127.*socket hang up/ : /did not reach 127.*status 101/,
+      );
+      server.close();
+    }
+  });
 
   it("ends with any answer that is not 2xx", async () => {
     for (const status of [300, 304]) {

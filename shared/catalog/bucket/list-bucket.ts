@@ -78,6 +78,7 @@ export async function listObjects(
 ): Promise<Objects> {
   const objects = new Map<string, ListedObject>();
   const prefix = bucket.prefix + start;
+  const tokens = new Set<string>();
   let token: string | undefined;
   do {
     const ask = listPage(bucket, prefix, token);
@@ -87,7 +88,7 @@ export async function listObjects(
       if (!Key.startsWith(prefix)) throw otherList(bucket, Key);
       objects.set(Key.slice(bucket.prefix.length), { sizeBytes: Size, etag: ETag });
     }
-    token = nextToken(bucket, page, token);
+    token = nextToken(bucket, page, tokens);
   } while (token !== undefined);
   return objects;
 }
@@ -98,14 +99,17 @@ function listPage({ client, name }: Bucket, prefix: string, token: string | unde
     client.send(command, { abortSignal: signal });
 }
 
-/** A store that ends a page without saying where the next begins, or says the same again, gives no complete list. */
+/** A store that ends a page without saying where the next begins, or leads back to an earlier one, gives no complete list. */
 function nextToken(
   bucket: Bucket,
   { IsTruncated, NextContinuationToken: next }: ListObjectsV2CommandOutput,
-  last: string | undefined,
+  before: Set<string>,
 ): string | undefined {
   if (IsTruncated !== true) return undefined;
-  if (next !== undefined && next !== last) return next;
+  if (next !== undefined && !before.has(next)) {
+    before.add(next);
+    return next;
+  }
   throw new DormouseError("mirror_unreachable", `the store ended the list of ${bucket.name} in the middle`, {
     hint: "nothing is culled while the list is incomplete; GET /doctor shows which requests the store answers",
   });

@@ -1,6 +1,6 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { DormouseError, type ErrorCode } from "../../errors.ts";
-import { hintFor, REFUSED_HINT, RIGHTS, WAIT_HINT } from "./s3-hints.ts";
+import { hintFor, KMS_HINT, REFUSED_HINT, RIGHTS, WAIT_HINT } from "./s3-hints.ts";
 
 /** What an S3 store, the SDK or Node throws, as far as it is read here. */
 type Thrown = {
@@ -16,6 +16,8 @@ type Thrown = {
 
 /** What the SDK calls an answer without a code: to HEAD, which has no body, and of what is no S3 store. */
 const NAMELESS = /^(?:Unknown|UnknownError|Error|Forbidden|BadRequest|\d+)$/;
+/** AWS denies in the words of S3 what the key may not do with that by which the bucket encrypts. */
+const OF_KMS = /\bkms:[A-Z]/;
 /** Advice that Node and the SDK add for programmers. */
 const ASIDES = /; if the root CA is installed locally[^]*|\s*Deserialization error: to see[^]*|\s*\n[^]*/;
 
@@ -58,7 +60,9 @@ function isNoWordOfS3(error: unknown): boolean {
 }
 
 function chooseHint(error: unknown): string {
-  const right = RIGHTS[(error as Thrown).command ?? ""];
+  const { command = "", message = "" } = error as Thrown;
+  if (OF_KMS.test(message)) return KMS_HINT;
+  const right = RIGHTS[command];
   if (isDenied(error) && right !== undefined)
     return `allow ${right} to the key, or check AWS_ACCESS_KEY_ID; docs/mirror.md has the policy of each function`;
   const region = regionIn(error as Thrown);

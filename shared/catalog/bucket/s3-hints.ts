@@ -25,7 +25,8 @@ const ENDPOINT =
   "set AWS_REGION to the region of the bucket, and AWS_ENDPOINT_URL_S3, if it is set, to its address there";
 const ROOM =
   "make room: raise the quota of the bucket or the store, or lower S3_NUM_BACKUPS and let a cull run";
-const KMS = "give the key of S3_SSE back: enable it, and allow kms:GenerateDataKey and kms:Decrypt on it";
+export const KMS_HINT =
+  "give the key of S3_SSE back: enable it, and allow kms:GenerateDataKey and kms:Decrypt on it";
 const ACCOUNT = "look at the account at the provider of the store: it may do nothing there at present";
 const CLASS = "set S3_STORAGE_CLASS to a class that the store knows, or leave it unset";
 const CA = "mount the certificate that signs the store's and name the file in S3_CA_FILE";
@@ -58,7 +59,7 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   ],
   [/^(?:InvalidStorageClass|StorageClassNotSupported)\b/, CLASS],
   [/^(?:\w*Quota\w*|\w*StorageFull|EntityTooLarge|InsufficientStorage|TooManyObjects|507)\b/i, ROOM],
-  [/^KMS\b|^KMS[.A-Z]|^Kms/, KMS],
+  [/^KMS\b|^KMS[.A-Z]|^Kms/, KMS_HINT],
   [
     /^(?:InvalidEncryptionAlgorithmError|ServerSideEncryption\w*)\b/,
     "set S3_SSE to what the store encrypts with",

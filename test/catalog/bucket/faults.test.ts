@@ -210,6 +210,17 @@ describe("a mirror whose store or network fails", () => {
       await assert.rejects(given.mirror.list(never), { code: "mirror_unreachable" });
     });
 
+  it("takes no listing for whole whose pages lead in a circle", async () => {
+    await using given = await setUp();
+    given.proxy.set(({ path }) => {
+      if (!path.includes("list-type=2")) return undefined;
+      const body = pageOf(path.includes("continuation-token=one") ? "two" : "one");
+      return { answer: 200, code: "", body };
+    });
+
+    await assert.rejects(given.mirror.list(AbortSignal.timeout(60_000)), { code: "mirror_unreachable" });
+  });
+
   it("reports a removal that the store denies, and takes the backup for kept", async () => {
     await using given = await setUp();
     await given.copy();

@@ -21,6 +21,8 @@ const isGet = ({ method, path }: Seen) => method === "GET" && path.includes(".ba
 const page = { code: "", body: "<html>no</html>", headers: { "content-type": "text/html" } };
 const malformed =
   "<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region 'us-east-1' is wrong; expecting 'eu-central-1'</Message></Error>";
+const kms =
+  "<Error><Code>AccessDenied</Code><Message>User: arn:aws:iam::1:user/b is not authorized to perform: kms:GenerateDataKey on the resource</Message></Error>";
 const checksum =
   "<Error><Code>NotImplemented</Code><Message>Header x-amz-checksum-crc32 not implemented</Message></Error>";
 
@@ -44,6 +46,7 @@ const ROWS: readonly Row[] = [
   ["a full store of MinIO", isPut, { answer: 507, code: "XMinioStorageFull" }, /S3_NUM_BACKUPS/],
   ["a key that is disabled", isPut, { answer: 403, code: "KMS.DisabledException" }, /kms:GenerateDataKey/],
   ["a key that may not be used", isPut, { answer: 400, code: "KMSInvalidStateException" }, /kms:Decrypt/],
+  ["a key that AWS denies", isPut, { answer: 403, code: "", body: kms }, /^give the key of S3_SSE back/],
   ["an expired token", any, { answer: 400, code: "ExpiredToken" }, /session token/],
   ["an unknown key", any, { answer: 403, code: "InvalidAccessKeyId" }, /AWS_ACCESS_KEY_ID/],
   ["a wrong secret", any, { answer: 403, code: "SignatureDoesNotMatch" }, /AWS_SECRET_ACCESS_KEY/],
