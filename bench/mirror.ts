@@ -19,6 +19,7 @@ import {
   type TestBucket,
 } from "../test/support/s3.ts";
 import { imageEnvironment, measure, median, peakOf, type Measure } from "./measure.ts";
+import type { Measured } from "./results.ts";
 
 const ROUNDS = 3;
 /** Above the 200 MiB up to which rclone sends a file in one piece. */
@@ -32,7 +33,7 @@ type Task = { readonly store: Store; readonly storeName: string };
 type Rounds = { readonly ours: readonly Mirrored[]; readonly theirs: readonly number[] };
 
 /** To a server of this process; and to the store of DORMOUSE_TEST_S3_ENDPOINT. `server` is given a database for it. */
-export async function mirrors(server: TestServer, folder: string): Promise<Measure[]> {
+export async function mirrors(server: TestServer, folder: string): Promise<Measured> {
   await using embedded = await embeddedStore();
   const given = givenStore();
   const tasks: Task[] = [
@@ -43,13 +44,13 @@ export async function mirrors(server: TestServer, folder: string): Promise<Measu
   const { name } = await largeBackup(server, volume);
   const archive = join(volume, name);
   const size = `${Math.round((await stat(archive)).size / 1e6)} MB`;
-  if (!(await hasRclone())) console.log("rclone is not installed: the mirror's speed is left out");
+  const reference = await rcloneVersion();
 
   const measures: Measure[] = [];
   let peakMb = 0;
   for (const task of tasks) {
-    const rounds = await mirrorTo(server, task, volume, archive);
-    if (rounds.theirs.length > 0) measures.push(speedOf(rounds, size, task.storeName));
+    const rounds = await mirrorTo(server, { ...task, isCompared: reference !== undefined }, volume, archive);
+    if (reference !== undefined) measures.push(speedOf(rounds, `${size}, ${task.storeName}`, reference));
     peakMb = Math.max(peakMb, ...rounds.ours.map((one) => one.peakMb));
   }
   const memory = measure({
@@ -61,8 +62,12 @@ export async function mirrors(server: TestServer, folder: string): Promise<Measu
     limit: 1,
   });
   await server.dropDatabase(DATABASE);
-  return [...measures, memory];
+  const notes = reference === undefined ? [NOT_COMPARED] : [];
+  return { measures: [...measures, memory], notes };
 }
+
+const NOT_COMPARED =
+  "The speed of the mirror was not compared: `rclone` is not installed (`apt-get install rclone`).";
 
 /** What the store calls itself. */
 async function formatName({ endpoint }: Store): Promise<string> {
@@ -70,37 +75,36 @@ async function formatName({ endpoint }: Store): Promise<string> {
   return headers.get("server") ?? new URL(endpoint).host;
 }
 
-function hasRclone(): Promise<boolean> {
-  return execa("rclone", ["version"]).then(
-    () => true,
-    () => false,
-  );
+/** Like `rclone v1.60.1`; `undefined` where it is not installed. */
+async function rcloneVersion(): Promise<string | undefined> {
+  const { failed, stdout } = await execa({ reject: false })`rclone version`;
+  return failed ? undefined : stdout?.split("\n")[0];
 }
 
 async function mirrorTo(
   server: TestServer,
-  { store, storeName }: Task,
+  { store, storeName, isCompared }: Task & { readonly isCompared: boolean },
   volume: string,
   archive: string,
 ): Promise<Rounds> {
   const [ours, theirs]: [Mirrored[], number[]] = [[], []];
-  const isCompared = await hasRclone();
   for (let round = 1; round <= ROUNDS; round++) {
     await using bucket = await makeBucket(store);
     if (isCompared) theirs.push(await byRclone(archive, bucket));
     ours.push(await byUs(server, volume, bucket));
-    console.log(`mirror to ${storeName}: rclone ${theirs.at(-1)?.toFixed(2)} s, ours ${shown(ours.at(-1))}`);
+    const compared = isCompared ? `rclone ${theirs.at(-1)?.toFixed(2)} s, ` : "";
+    console.log(`mirror to ${storeName}: ${compared}ours ${shown(ours.at(-1))}`);
   }
   return { ours, theirs };
 }
 
-function speedOf({ ours, theirs }: Rounds, size: string, storeName: string): Measure {
+function speedOf({ ours, theirs }: Rounds, what: string, reference: string): Measure {
   return measure({
-    name: `mirror, proved, ${size}, ${storeName}`,
+    name: `mirror, proved, ${what}`,
     unit: "s",
     ours: median(ours.map(({ seconds }) => seconds)),
     reference: median(theirs),
-    referenceName: "rclone copyto",
+    referenceName: `${reference} copyto`,
     limit: 1,
   });
 }

@@ -1,57 +1,73 @@
 // Measures Dormouse against the tools themselves and the pipeline of the old pod, in one run on one machine: `npm run bench`.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+// `npm run bench -- mirror cull` runs these parts alone, and leaves the figures of the others as they are.
 import { execa } from "execa";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import { backupEnvironment } from "../test/support/function-process.ts";
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { culls } from "./cull.ts";
-import { fill, LARGE, peakOfBackup, SETTINGS, sizeOf, SMALL } from "./large-database.ts";
+import { fill, LARGE, peakOfBackup, SETTINGS, SMALL } from "./large-database.ts";
 import { mirrors } from "./mirror.ts";
 import { huge } from "./huge.ts";
 import { outage } from "./outage.ts";
 import { overloads } from "./overload.ts";
-import { toolsTable, type Compared } from "./tool-measures.ts";
+import { startUp } from "./start-up.ts";
 import { againstTools } from "./tools.ts";
-import { imageEnvironment, measure, median, plotOf, tableOf, type Measure } from "./measure.ts";
+import { keepResults, type Measured } from "./results.ts";
+import { measure, tableOf, type Measure } from "./measure.ts";
 
-const STARTS = 25;
 const MEMORY_LIMIT_MB = 120;
+/** Of these databases no use is made by the other parts. */
+const WITH_DATABASES = new Set(["tools", "memory", "start", "overload", "outage"]);
+
+type Bench = { readonly server: OwnServer; readonly folder: string };
+
+const PARTS: Readonly<Record<string, (bench: Bench) => Promise<Measured>>> = {
+  async tools({ server, folder }) {
+    const tools = await againstTools(server, folder);
+    return {
+      compared: tools.map(({ compared }) => compared),
+      measures: tools.flatMap(({ measures }) => measures),
+    };
+  },
+  memory: async ({ server, folder }) => ({ measures: await memory(server, folder) }),
+  start: async ({ server, folder }) => ({ measures: await startUp(server, folder) }),
+  cull: async ({ folder }) => ({ measures: await culls(folder) }),
+  overload: async ({ server, folder }) => ({ measures: await overloads(server, folder) }),
+  outage: async ({ server, folder }) => ({ measures: [await outage(server, "large", folder)] }),
+  mirror: async ({ server, folder }) => mirrors(server, folder),
+  huge: async ({ server, folder }) => huge(server, folder, Number(process.env["DORMOUSE_BENCH_HUGE"] ?? 10)),
+};
+
+/** The huge part takes longer than all others, and room: it runs where it is asked for. */
+function chosen(names: readonly string[]): readonly string[] {
+  const unknown = names.filter((name) => !(name in PARTS));
+  if (unknown.length > 0) throw new Error(`no part ${unknown.join(", ")}: ${Object.keys(PARTS).join(", ")}`);
+  const isWanted = (part: string) => part !== "huge" || process.env["DORMOUSE_BENCH_HUGE"] !== undefined;
+  return names.length > 0 ? names : Object.keys(PARTS).filter(isWanted);
+}
 
 async function main(): Promise<void> {
+  const wanted = chosen(process.argv.slice(2));
   await execa(process.execPath, ["scripts/build.ts"]);
   process.env["DORMOUSE_TEST_DIST"] = "dist";
   await using server = await startPostgres(SETTINGS);
   const folder = await mkdtemp(join(tmpdir(), "dormouse-bench-"));
+  const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, PostgreSQL ${server.major}`;
   try {
-    for (const [name, scale] of [
-      ["small", SMALL],
-      ["large", LARGE],
-    ] as const)
-      await fill(server, name, scale);
-    const tools = await againstTools(server, folder);
-    const measures = [
-      ...tools.flatMap((each) => each.measures),
-      ...(await memory(server, folder)),
-      ...(await startUp(server, folder)),
-      ...(await culls(folder)),
-      ...(await overloads(server, folder)),
-      await outage(server, "large", folder),
-      ...(await mirrors(server, folder)),
-    ];
-    const gigabytes = process.env["DORMOUSE_BENCH_HUGE"];
-    const large = gigabytes === undefined ? undefined : await huge(server, folder, Number(gigabytes));
-    measures.push(...(large?.measures ?? []));
-    const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, PostgreSQL ${server.major}, ${await sizeOf(server, "large")}`;
-    const date = new Date().toISOString().slice(0, 10);
-    const compared = tools.map((each) => each.compared);
-    const results = { machine, date, compared, huge: large?.times, measures };
-    await writeFile("bench/results.json", `${JSON.stringify(results, null, 2)}\n`);
-    await writeFile("bench/results.svg", plotOf(measures));
-    await showInReadme(`Measured on ${date}: ${machine}.`, compared, measures);
-    console.log(`\n${machine}\n\n${tableOf(measures)}`);
+    if (wanted.some((part) => WITH_DATABASES.has(part))) {
+      await fill(server, "small", SMALL);
+      await fill(server, "large", LARGE);
+    }
+    const ran = [];
+    for (const [part, run] of Object.entries(PARTS)) {
+      if (!wanted.includes(part)) continue;
+      const measured = await run({ server, folder });
+      ran.push({ part, date: new Date().toISOString().slice(0, 10), machine, ...measured });
+    }
+    await keepResults(Object.keys(PARTS), ran);
+    const measures = ran.flatMap((each) => each.measures);
+    console.log([machine, tableOf(measures), ...ran.flatMap(({ notes = [] }) => notes)].join("\n\n"));
     if (measures.some(({ holds }) => !holds)) process.exitCode = 1;
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -79,63 +95,6 @@ async function memory(server: OwnServer, folder: string): Promise<Measure[]> {
       limit: 1.2,
     }),
   ];
-}
-
-type Start = { readonly acceptingMs: number; readonly answeringMs: number };
-
-const BARE = `const server = require("node:http").createServer((_, response) => response.end());
-server.listen(0, () => process.stdout.write(JSON.stringify({ message: "listening", port: server.address().port }) + "\\n"));`;
-
-/** Both take turns, so that a slow moment of the machine meets both. */
-async function startUp(server: OwnServer, folder: string): Promise<Measure[]> {
-  const [ours, bare]: [Start[], Start[]] = [[], []];
-  const image = await imageEnvironment();
-  const environment = { ...image, ...backupEnvironment(server, "small", folder) };
-  for (let start = 0; start < STARTS; start++) {
-    bare.push(await timeStart(["-e", BARE], image));
-    ours.push(await timeStart(["dist/backup/index.mjs"], environment));
-  }
-  const compared = (name: string, limit: number, pick: (start: Start) => number) =>
-    measure({
-      name,
-      unit: "ms",
-      ours: median(ours.map(pick)),
-      reference: median(bare.map(pick)),
-      referenceName: "bare node:http",
-      limit,
-    });
-  return [
-    compared("start to accepting", 2, ({ acceptingMs }) => acceptingMs),
-    compared("start to first answer", 6, ({ answeringMs }) => answeringMs),
-  ];
-}
-
-/** Connections are accepted when the first line says so; requests may wait longer. */
-async function timeStart(args: string[], env: Readonly<Record<string, string>>): Promise<Start> {
-  const begun = performance.now();
-  const child = spawn(process.execPath, args, { env: { ...env }, stdio: ["ignore", "pipe", "inherit"] });
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
-  const acceptingMs = performance.now() - begun;
-  const { port } = JSON.parse(String(line)) as { port: number };
-  await fetch(`http://127.0.0.1:${port}/health/readiness`, { headers: { connection: "close" } });
-  const answeringMs = performance.now() - begun;
-  child.kill("SIGKILL");
-  await once(child, "exit");
-  return { acceptingMs, answeringMs };
-}
-
-/** The README shows the last run, between two comments. */
-async function showInReadme(
-  when: string,
-  compared: readonly Compared[],
-  measures: readonly Measure[],
-): Promise<void> {
-  const readme = await readFile("README.md", "utf8");
-  const [before = "", rest = ""] = readme.split("<!-- bench -->");
-  const after = rest.slice(rest.indexOf("<!-- /bench -->"));
-  const shown = [when, ...compared.map(toolsTable), tableOf(measures)].join("\n\n");
-  await writeFile("README.md", `${before}<!-- bench -->\n\n${shown}\n\n${after}`);
-  await execa("node_modules/.bin/prettier", ["--write", "README.md"]);
 }
 
 await main();

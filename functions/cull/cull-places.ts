@@ -51,7 +51,7 @@ export async function cullPlaces(
 ): Promise<CullPlacesReport> {
   const volume = await tried(deps, context, "volume", async () => {
     // What an earlier attempt of this run left, and what runs that have ended left, makes room first.
-    await sweepLeftovers(deps, context.run, []);
+    if (!request.dryRun) await sweepLeftovers(deps, context.run, []);
     return cullBackups({ ...deps, place: "volume", volume: deps.catalog }, request, context);
   });
   const bucket = await cullBucket(deps, request, context);

@@ -37,15 +37,32 @@ export function archiveName(database: string, startedAt: Date, ordinal = 1): Arc
 }
 
 function named(database: string, startedAt: Date, ordinal: number, extension: Extension): ArchiveName {
-  const bytes = new TextEncoder().encode(database).length;
-  if (bytes === 0 || bytes > MAX_DATABASE_BYTES) {
-    throw new DormouseError("configuration_invalid", `database name has ${bytes} bytes, not 1 to 63`, {
-      hint: "set POSTGRESQL_DATABASE to the name as PostgreSQL shows it",
-    });
+  if (!fits(database)) {
+    throw new DormouseError(
+      "configuration_invalid",
+      `database name has ${bytesIn(database)} bytes, not 1 to 63`,
+      {
+        hint: "set POSTGRESQL_DATABASE to the name as PostgreSQL shows it",
+      },
+    );
   }
   const stamp = startedAt.toISOString().slice(0, 16).replace(/[T:]/g, "-");
+  return stamped(database, stamp, ordinal, extension);
+}
+
+function stamped(database: string, stamp: string, ordinal: number, extension: Extension): ArchiveName {
   const suffix = ordinal === 1 ? "" : `-${ordinal}`;
-  return `${stamp.slice(0, 10)}/${encodeDatabase(database)}${stamp}${suffix}${extension}`;
+  return `${stamp.slice(0, DATE_LENGTH)}/${encodeDatabase(database)}${stamp}${suffix}${extension}`;
+}
+
+/** A unit of UTF-16 is one to three bytes of UTF-8: most names need not be encoded. */
+function fits(database: string): boolean {
+  const { length } = database;
+  return length > 0 && (3 * length <= MAX_DATABASE_BYTES || bytesIn(database) <= MAX_DATABASE_BYTES);
+}
+
+function bytesIn(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /**
@@ -86,7 +103,7 @@ function parseOwnName(text: string): ArchiveNameParts | undefined {
 
   const date = stamp.slice(0, DATE_LENGTH);
   const parts = { database, withServer: false, date, folder: date, minuteAt, ordinal: Number(ordinal) };
-  const name = named(database, minuteAt, parts.ordinal, extension);
+  const name = stamped(database, stamp, parts.ordinal, extension);
   return name === text ? { name, ...parts } : undefined;
 }
 
@@ -104,8 +121,7 @@ function decodeDatabase(encoded: string): string | undefined {
   const database = encoded.replace(/%([0-9A-F]{2})/g, (_, hex: string) =>
     String.fromCharCode(parseInt(hex, 16)),
   );
-  const bytes = new TextEncoder().encode(database).length;
-  return bytes <= MAX_DATABASE_BYTES ? database : undefined;
+  return fits(database) ? database : undefined;
 }
 
 function parseStamp(stamp: string): Date | undefined {

@@ -68,11 +68,11 @@ export function keepingOnce(): (found: Classified | { readonly legacy: unknown }
 export function classifyBackup(
   name: ArchiveName,
   archiveBytes: number | undefined,
-  manifest: Uint8Array,
+  manifest: Buffer,
 ): Classified {
   if (manifest.length > MAX_MANIFEST_BYTES) return tooLarge(name);
   try {
-    const backup = toBackup(parseManifest(name, Buffer.from(manifest).toString("utf8")));
+    const backup = toBackup(parseManifest(name, manifest.toString("utf8")));
     if (backup.sizeBytes === archiveBytes) return { backup };
     const detail = `has ${archiveBytes} bytes, its manifest says ${backup.sizeBytes}`;
     return { foreign: { path: name, reason: "archive_size_differs", detail } };

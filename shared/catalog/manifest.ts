@@ -29,15 +29,37 @@ const instant = z.iso.datetime();
 const count = z.int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-const archiveNameSchema = z
-  .string()
-  .refine((text) => parseArchiveName(text) !== undefined, "is not the name of a backup")
-  .transform((text) => text as ArchiveName);
+type Table = {
+  readonly schema: string;
+  readonly name: string;
+  readonly rows: number;
+  readonly hash?: string | undefined;
+  /** In the order of the hash; of a table that inherits. */
+  readonly columns?: readonly string[] | undefined;
+};
+
+/** Most of a manifest is tables: checked field by field as the rest, they would take most of the time of a listing. */
+const tables = z.custom<Table[]>(
+  (value) => Array.isArray(value) && value.every(isTable),
+  "is no list of tables with schema, name, rows, and perhaps hash and columns",
+);
+
+function isTable(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { schema, name, rows, hash = "", columns = [] } = value as Readonly<Record<string, unknown>>;
+  const isCount = Number.isSafeInteger(rows) && Number(rows) >= 0;
+  return isCount && areTexts([schema, name, hash]) && areTexts(columns);
+}
+
+function areTexts(values: unknown): boolean {
+  return Array.isArray(values) && values.every((each) => typeof each === "string");
+}
 
 /** Unknown fields are kept: an older Dormouse that pins a newer backup must not forget what it cannot read. */
 const manifestSchema = z.looseObject({
   formatVersion: z.literal(1),
-  name: archiveNameSchema,
+  /** Of a backup; see `parseManifest`. */
+  name: z.string().transform((text) => text as ArchiveName),
   database: z.string(),
   /**
    * Counts the backups of one database from 1; it orders them where clocks do not. An adopted file has the number of
@@ -85,16 +107,7 @@ const manifestSchema = z.looseObject({
     databaseBytes: count,
     /** How values were hashed; absent where they were not: by an earlier version, or in an adopted file. */
     hashing: z.string().optional(),
-    tables: z.array(
-      z.looseObject({
-        schema: z.string(),
-        name: z.string(),
-        rows: count,
-        hash: z.string().optional(),
-        /** In the order of the hash; of a table that inherits. */
-        columns: z.array(z.string()).optional(),
-      }),
-    ),
+    tables,
     rows: count,
     largeObjects: count,
     largeObjectsHash: z.string().optional(),

@@ -19,8 +19,7 @@ export function calendarIn(timeZone: string): Calendar {
     day: "2-digit",
   });
   return (at) => {
-    const part = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, value]));
-    const [year, month, day] = [part["year"] ?? "", part["month"] ?? "", part["day"] ?? ""];
+    const [month = "", day = "", year = ""] = format.format(at).split("/");
     const date = `${year}-${month}-${day}`;
     return { day: date, week: isoWeek(date), month: `${year}-${month}`, year };
   };

@@ -119,13 +119,13 @@ function compare(before: Reference | undefined, backup: Backup, dropPercent: num
 
 function tableDrops(before: Reference, backup: Backup, dropPercent: number): Drop[] {
   const excluded = excludedBy(backup);
-  const same = new Set(backup.manifest.content.tables);
-  // Dumps of before 2018 name a table without its schema: it cannot be found again.
-  const tables = before.tables.filter((table) => !same.has(table) && table.schema !== "");
-  // Most tables of most nights: a listing keeps what is equal once.
-  if (tables.length === 0) return [];
-  const now = new Map(backup.manifest.content.tables.map((table) => [tableName(table), table.rows]));
-  return tables.flatMap((table): Drop[] => {
+  const { tables } = backup.manifest.content;
+  // Most tables of most nights stand where they stood, and a listing keeps what is equal once. Dumps of before 2018 name a
+  // table without its schema: it cannot be found again.
+  const changed = before.tables.filter((table, index) => tables[index] !== table && table.schema !== "");
+  if (changed.length === 0) return [];
+  const now = new Map(tables.map((table) => [tableName(table), table.rows]));
+  return changed.flatMap((table): Drop[] => {
     const name = tableName(table);
     if (excluded.has(name)) return [];
     const rows = now.get(name);
@@ -145,9 +145,9 @@ function sizeDrops(before: Backup, backup: Backup, dropPercent: number): Drop[] 
     return JSON.stringify([format, compression, ...[...excludedBy(each)].toSorted()]);
   };
   const isSharp =
-    kind(before) === kind(backup) &&
     before.sizeBytes - backup.sizeBytes >= MIN_LOST_BYTES &&
-    fell(before.sizeBytes, backup.sizeBytes, dropPercent);
+    fell(before.sizeBytes, backup.sizeBytes, dropPercent) &&
+    kind(before) === kind(backup);
   return isSharp ? [{ kind: "size", before: before.sizeBytes, now: backup.sizeBytes }] : [];
 }
 

@@ -89,10 +89,12 @@ function derive(secret: string, salt: string): Promise<Buffer> {
 
 /** A record as it is written: where there is a seal, it stands behind all that it covers. */
 export async function sealedText(run: Run, seal: RunSeal | undefined): Promise<string> {
+  return `${JSON.stringify(seal === undefined ? run : await withSeal(run, seal), null, 2)}\n`;
+}
+
+async function withSeal(run: Run, seal: RunSeal): Promise<object> {
   const text = JSON.stringify(run);
-  const written = JSON.parse(text) as object;
-  const sealed = seal === undefined ? written : { ...written, seal: await seal.of(text, run.database) };
-  return `${JSON.stringify(sealed, null, 2)}\n`;
+  return { ...(JSON.parse(text) as object), seal: await seal.of(text, run.database) };
 }
 
 type SealedRecord = { readonly seal?: unknown; readonly database: string };

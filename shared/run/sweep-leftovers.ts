@@ -16,11 +16,10 @@ type Dependencies = {
  * What cannot be removed costs room and no backup: the next run tries again.
  */
 export async function sweepLeftovers(deps: Dependencies, own: Run, halted: readonly Run[]): Promise<void> {
-  const isHalted = (id: string) => halted.some((run) => run.id === id);
+  const isOurs = (id: string) => id === own.id || halted.some((run) => run.id === id);
   try {
-    await deps.catalog.sweep(own.id);
     for (const left of await deps.catalog.leftovers())
-      if (isHalted(left.run) || (await isOver(deps, own, left))) await deps.catalog.sweep(left.run);
+      if (isOurs(left.run) || (await isOver(deps, own, left))) await deps.catalog.sweep(left.run);
   } catch (error) {
     const { code, message } = asDormouseError(error);
     deps.log.warn("leftovers not swept", { run: own.id, code, error: message });

@@ -4,8 +4,9 @@ import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { cull, cullEnvironment, fillVolume } from "../support/culled.ts";
 import { preload, problemIn, setStage } from "../support/faulty.ts";
-import { manifestOf } from "../support/function-process.ts";
+import { manifestOf, startFunction } from "../support/function-process.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
 describe("a volume whose server is gone", () => {
@@ -38,5 +39,38 @@ describe("a volume whose server is gone", () => {
     await writer.close();
     while ((await health("readiness")) !== 200) await pause(20);
     assert.match((await manifestOf(await backup.post())).name, /\.bak$/);
+  });
+
+  it("ends a listing that waits for a manifest, and no other answer waits with it", async () => {
+    await using volume = await temporaryFolder();
+    await using outside = await temporaryFolder();
+    const [backup] = await fillVolume(volume.path, 1);
+    const fifo = join(outside.path, "server");
+    await execa("mkfifo", [fifo]);
+    await using culler = await startFunction(
+      "cull",
+      cullEnvironment(volume.path, {
+        ...preload("silent-volume-preload.ts"),
+        DORMOUSE_TEST_SILENT: String.raw`\.bak\.json$`,
+        DORMOUSE_TEST_FIFO: fifo,
+        VOLUME_TIMEOUT_SECONDS: "2",
+      }),
+    );
+
+    const answers = await Promise.all([
+      problemIn(culler.post({ dryRun: true })).then(({ code, detail }) => [code, detail] as const),
+      culler.get("/health/liveness").then(({ status }) => status),
+    ]);
+
+    assert.equal(answers[1], 200);
+    assert.deepEqual(answers[0], [
+      "volume_silent",
+      `the volume does not answer: read of ${join(volume.path, backup?.name ?? "")}.json, for 2 s`,
+    ]);
+    const writer = await open(fifo, "w");
+    await rm(fifo);
+    await writer.close();
+    while ((await culler.get("/health/readiness")).status !== 200) await pause(20);
+    assert.equal((await cull(culler, { dryRun: true })).kept, 1);
   });
 });

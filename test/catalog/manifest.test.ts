@@ -36,7 +36,7 @@ describe("BackupManifest", () => {
     assert.deepEqual([level(), level("murmur3-x64-128-sum")], ["counted", "compared"]);
   });
 
-  const broken: readonly (readonly [string, string, RegExp])[] = [
+  const broken: (readonly [string, string, RegExp])[] = [
     ["no JSON", "{", /it is not JSON/],
     ["another format version", JSON.stringify({ ...aManifest(), formatVersion: 2 }), /formatVersion/],
     [
@@ -52,6 +52,25 @@ describe("BackupManifest", () => {
     ],
     ["a list", "[]", /expected object/],
   ];
+  const ofTables = (...tables: readonly unknown[]) =>
+    JSON.stringify({ ...aManifest(), content: { ...aManifest().content, tables } });
+  const table = { schema: "public", name: "t", rows: 1 };
+  for (const [what, json] of [
+    ["a table that is none", ofTables(table, null)],
+    ["a table without a schema", ofTables({ ...table, schema: undefined })],
+    ["a table whose name is a number", ofTables({ ...table, name: 1 })],
+    ["less than no rows", ofTables({ ...table, rows: -1 })],
+    ["half a row", ofTables({ ...table, rows: 1.5 })],
+    ["rows as text", ofTables({ ...table, rows: "1" })],
+    ["a hash that is none", ofTables({ ...table, hash: null })],
+    ["columns that are no list", ofTables({ ...table, columns: "a" })],
+    ["a column that is no text", ofTables({ ...table, columns: ["a", 1] })],
+    [
+      "tables by name",
+      JSON.stringify({ ...aManifest(), content: { ...aManifest().content, tables: { t: table } } }),
+    ],
+  ] as const)
+    broken.push([what, json, /content\.tables: is no list of tables/]);
   for (const [what, json, message] of broken) {
     it(`refuses ${what}`, () => {
       const parse = () => parseManifest(aManifest().name, json);

@@ -47,6 +47,7 @@ export function planCull(
   const suspicion = findSuspicion(ordered, policy.suspectDropPercent, odd);
   const refusal = describeRefusal(suspicion, odd) ?? hiddenRefusal(ordered, context);
 
+  const reason = removalReason(policy, goesSince);
   const keep: KeptBackup[] = [];
   const remove: RemovedBackup[] = [];
   for (const backup of ordered) {
@@ -54,13 +55,13 @@ export function planCull(
     if (given.length > 0) keep.push({ backup, reasons: given });
     else if (refusal !== undefined)
       keep.push({ backup, reasons: [{ rule: "refused", detail: refusal.detail }] });
-    else remove.unshift({ backup, reason: removalReason(policy, goesSince) });
+    else remove.push({ backup, reason });
   }
   const { database } = context;
   return {
     database,
     keep,
-    remove,
+    remove: remove.toReversed(),
     ...(refusal === undefined ? {} : { refusal }),
     ...(suspicion === undefined ? {} : { suspicion }),
     ...findMissed(ordered, policy, context),

@@ -76,10 +76,6 @@ export function temporaryName(run: string, end = ""): string {
   return `.tmp-${run}-${randomBytes(4).toString("hex")}${end}`;
 }
 
-export function isTemporaryOf(run: string, file: string): boolean {
-  return file.startsWith(`.tmp-${run}-`);
-}
-
 /** The run that a temporary name bears; `undefined` for any other name. */
 export function runOfTemporary(file: string): string | undefined {
   return /^\.tmp-(.+)-[0-9a-f]+(?:\.backup\.json|\.manifest\.json)?$/.exec(file)?.[1];

@@ -17,14 +17,14 @@ import { damagedFiles } from "../legacy/damaged-files.ts";
 import { describeLegacy, type FoundLegacy, type KnownServer } from "../legacy/decide-database.ts";
 import { contentFormat, MAGIC_BYTES } from "./file-format.ts";
 import { readCode, lookAt, type Files } from "./files.ts";
-import { openRegular, readBeginning } from "./open-regular.ts";
+import { readBeginning } from "./open-regular.ts";
 import { STORAGE } from "./volume-calls.ts";
 
 /** Folders of the file system's own, and ours. */
 const IGNORED = new Set([".dormouse", "lost+found", ".snapshot"]);
-/** Entries looked at side by side: enough for a network file system, few enough for its handles. */
-const AT_ONCE = 16;
+/** Days, and entries of each, looked at side by side: many more than the threads that Node has for files would wait. */
 const DAYS_AT_ONCE = 8;
+const AT_ONCE = 4;
 const ATTEMPTS = 5;
 
 type Found = Classified | FoundLegacy;
@@ -187,30 +187,30 @@ export async function readBackup(
   const archive = await statOf(files, path);
   if (!archive.isFile())
     return { foreign: { path: name, reason: "special_file", detail: "is not a regular file" } };
-  const manifest = await readSmall(files, `${path}.json`, MAX_MANIFEST_BYTES + 1);
-  return classifyBackup(name, archive.size, manifest);
+  return readSmall(`${path}.json`, MAX_MANIFEST_BYTES + 1, (manifest) =>
+    classifyBackup(name, archive.size, manifest),
+  );
 }
 
 async function readLegacy(files: Files, backupDir: string, parts: ArchiveNameParts): Promise<Found> {
   const { name, database, minuteAt } = parts;
   const path = join(backupDir, name);
   const { size, mtimeMs } = await statOf(files, path);
-  const format = contentFormat(await readSmall(files, path, MAGIC_BYTES));
+  const format = await readSmall(path, MAGIC_BYTES, contentFormat);
   if (format === "gzip-sql" || format === "plain-sql" || format === "custom")
     return { legacy: { name, database, minuteAt, sizeBytes: size, format }, parts, modifiedMs: mtimeMs };
   const detail = size === 0 ? "is empty" : `has no manifest; its content is ${format}`;
   return { foreign: { path: name, reason: "archive_without_manifest", detail } };
 }
 
-/** The first `limit` bytes. */
-async function readSmall(files: Files, path: string, limit: number): Promise<Buffer> {
-  const handle = await openRegular(files, path);
-  if (handle === undefined) throw new Vanished(`${path} went away`);
-  try {
-    return await readBeginning(handle, limit);
-  } finally {
-    await handle.close();
-  }
+async function readSmall<Result>(
+  path: string,
+  limit: number,
+  use: (bytes: Buffer) => Result,
+): Promise<Result> {
+  const result = await readBeginning(path, limit, use);
+  if (result === undefined) throw new Vanished(`${path} went away`);
+  return result;
 }
 
 async function statOf(files: Files, path: string): Promise<Stats> {

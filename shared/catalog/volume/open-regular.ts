@@ -3,11 +3,9 @@ import { join } from "node:path";
 import { parseArchiveName } from "../archive-name.ts";
 import { DormouseError } from "../../errors.ts";
 import { lookAt, readCode, type Files } from "./files.ts";
-import { constants } from "./volume-calls.ts";
+import { constants, readRegular } from "./volume-calls.ts";
 
 const READ_BYTES = 1 << 18;
-/** What most manifests and records have less than. */
-const SMALL_BYTES = 1 << 14;
 /** Of what is read as a whole: more than a cull of thousands of backups records, and little enough for a pod's memory. */
 const MAX_WHOLE_BYTES = 32 << 20;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -30,18 +28,13 @@ export async function openRegular(files: Files, path: string): Promise<FileHandl
  * `catalog_unreadable` for those.
  */
 export async function readWhole(files: Files, path: string): Promise<string | undefined> {
-  const handle = await openRegular(files, path);
-  if (handle === undefined) {
-    if ((await lookAt(files, path)) === undefined) return undefined;
-    throw noSmallFile(path, "is not a regular file");
-  }
-  try {
-    const whole = await readBeginning(handle, MAX_WHOLE_BYTES + 1);
-    if (whole.length > MAX_WHOLE_BYTES) throw noSmallFile(path, `has more than ${MAX_WHOLE_BYTES} bytes`);
-    return whole.toString("utf8");
-  } finally {
-    await handle.close();
-  }
+  const whole = await readBeginning(path, MAX_WHOLE_BYTES + 1, (bytes) =>
+    bytes.length > MAX_WHOLE_BYTES ? MAX_WHOLE_BYTES : bytes.toString("utf8"),
+  );
+  if (typeof whole === "string") return whole;
+  if (whole !== undefined) throw noSmallFile(path, `has more than ${MAX_WHOLE_BYTES} bytes`);
+  if ((await lookAt(files, path)) === undefined) return undefined;
+  throw noSmallFile(path, "is not a regular file");
 }
 
 function noSmallFile(path: string, why: string): DormouseError {
@@ -50,14 +43,20 @@ function noSmallFile(path: string, why: string): DormouseError {
   });
 }
 
-/** The first `limit` bytes of what is there now. A regular file gives fewer than it is asked for at its end alone. */
-export async function readBeginning(handle: FileHandle, limit: number): Promise<Buffer> {
-  let buffer = Buffer.allocUnsafe(Math.min(limit, SMALL_BYTES));
-  for (let at = 0; ;) {
-    const { bytesRead } = await handle.read(buffer, at, buffer.length - at, at);
-    at += bytesRead;
-    if (at < buffer.length || at === limit) return buffer.subarray(0, at);
-    buffer = Buffer.concat([buffer], Math.min(limit, 4 * buffer.length));
+/**
+ * What `use` makes of the first `limit` bytes of what is there now; they are good until it returns. `undefined` unless it is a
+ * regular file.
+ */
+export async function readBeginning<Result>(
+  path: string,
+  limit: number,
+  use: (bytes: Buffer) => Result,
+): Promise<Result | undefined> {
+  try {
+    return await readRegular(path, FLAGS, limit, use);
+  } catch (error) {
+    if (NONE.includes(readCode(error))) return undefined;
+    throw error;
   }
 }
 

@@ -8,31 +8,37 @@ import type { Files } from "./files.ts";
 import { isDate } from "./list-volume.ts";
 import { openRegular, readWhole } from "./open-regular.ts";
 import { runsFolder } from "./open-volume.ts";
+import { sideBySide } from "../../waiting.ts";
 import type { Leftover } from "../catalog.ts";
 
 const never = new AbortController().signal;
 
 /** To write a small file takes milliseconds, and no call waits for the volume so long. */
 const WRITTEN_WITHIN_MS = 3_600_000;
+/** One after the other, a network file system would take seconds for the folders of some years. */
+const FOLDERS_AT_ONCE = 8;
 
 /** Removes the temporary files of a run that has ended, and the names that it took for a backup it did not complete. */
 export async function sweepRun(files: Files, backupDir: string, run: string): Promise<void> {
   for (const folder of ownFolders(backupDir)) await sweepSmall(files, folder, run);
-  for (const folder of await dayFolders(files, backupDir)) {
-    const left = (await namesIn(files, folder)).filter((name) => file.isTemporaryOf(run, name));
-    for (const temporary of left) {
-      await removeUncommitted(files, backupDir, join(folder, temporary));
+  const left = await temporariesIn(files, await dayFolders(files, backupDir));
+  for (const [folder, of] of Map.groupBy(
+    left.filter((each) => each.run === run),
+    (each) => each.folder,
+  )) {
+    for (const { name } of of) {
+      await removeUncommitted(files, backupDir, join(folder, name));
       // Last: a sweep that ends before finds it again.
-      await file.removeIfThere(files, join(folder, temporary));
+      await file.removeIfThere(files, join(folder, name));
     }
-    if (left.length > 0) await file.removeFolderIfEmpty(files, folder);
+    await file.removeFolderIfEmpty(files, folder);
   }
 }
 
 /** The writer of a record need not hold the lock: a run that failed is asked for again, one that has its backup sends it. */
 async function sweepSmall(files: Files, folder: string, run: string): Promise<void> {
-  for (const name of await namesIn(files, folder)) {
-    if (!file.isTemporaryOf(run, name)) continue;
+  for (const { name, run: writer } of await temporariesIn(files, [folder])) {
+    if (writer !== run) continue;
     const stats = await file.lookAt(files, join(folder, name));
     const isLeft = stats !== undefined && Date.now() - stats.ctimeMs > WRITTEN_WITHIN_MS;
     if (isLeft) await file.removeIfThere(files, join(folder, name));
@@ -127,24 +133,35 @@ async function unlessGone<Found>(found: Promise<Found>): Promise<Found | undefin
   }
 }
 
+type Temporary = { readonly folder: string; readonly name: string; readonly run: string };
+
+/** What has a temporary name in each of `folders`: thousands, of which hardly one holds any. */
+async function temporariesIn(files: Files, folders: readonly string[]): Promise<readonly Temporary[]> {
+  const found = await sideBySide(folders, FOLDERS_AT_ONCE, async (folder) =>
+    (await namesIn(files, folder)).flatMap((name) => {
+      const run = file.runOfTemporary(name);
+      return run === undefined ? [] : [{ folder, name, run }];
+    }),
+  );
+  return found.flat();
+}
+
 /** Everything under a temporary name in the folders of the days and in ours, one entry for each run that wrote it. */
 export async function listLeftovers(files: Files, backupDir: string): Promise<readonly Leftover[]> {
   const found = new Map<string, Leftover>();
-  for (const folder of [...(await dayFolders(files, backupDir)), ...ownFolders(backupDir)]) {
-    for (const name of await namesIn(files, folder)) {
-      const run = file.runOfTemporary(name);
-      const stats = run === undefined ? undefined : await file.lookAt(files, join(folder, name));
-      if (run === undefined || stats === undefined) continue;
-      const { sizeBytes, files: count, changedAt } = found.get(run) ?? NONE;
-      // ctime: to be renamed is a sign of life as well, and no tool sets it back.
-      const newest = Math.max(changedAt.getTime(), stats.ctimeMs);
-      found.set(run, {
-        run,
-        files: count + 1,
-        sizeBytes: sizeBytes + stats.size,
-        changedAt: new Date(newest),
-      });
-    }
+  const folders = [...(await dayFolders(files, backupDir)), ...ownFolders(backupDir)];
+  for (const { folder, name, run } of await temporariesIn(files, folders)) {
+    const stats = await file.lookAt(files, join(folder, name));
+    if (stats === undefined) continue;
+    const { sizeBytes, files: count, changedAt } = found.get(run) ?? NONE;
+    // ctime: to be renamed is a sign of life as well, and no tool sets it back.
+    const newest = Math.max(changedAt.getTime(), stats.ctimeMs);
+    found.set(run, {
+      run,
+      files: count + 1,
+      sizeBytes: sizeBytes + stats.size,
+      changedAt: new Date(newest),
+    });
   }
   return [...found.values()];
 }

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, it } from "node:test";
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
 import { jsonLog } from "../../../shared/log.ts";
 import { runFiles } from "../../../shared/run/run-files.ts";
+import type { Run } from "../../../shared/run/run.ts";
 import { sweepLeftovers } from "../../../shared/run/sweep-leftovers.ts";
 import { fault, filesWith } from "../../support/failing-files.ts";
 import { pieces, publish, temporaryVolume } from "../../support/volume.ts";
@@ -43,6 +44,27 @@ describe("the sweep of what has no run", () => {
 
     assert.deepEqual(await readdir(folder), ["retired-hets.json", "runs"]);
     assert.ok(await volume.catalog.find(name, never));
+  });
+});
+
+describe("the sweep of what runs have left", () => {
+  it("looks into each folder once where there is nothing to sweep", async () => {
+    await using volume = await temporaryVolume();
+    await mkdir(join(volume.path, ".dormouse", "runs"), { recursive: true });
+    for (const hour of [1, 25, 49])
+      await publish(volume.catalog, { startedAt: new Date(startedAt.getTime() + hour * 3_600_000) });
+    const looks: string[] = [];
+    const counting = async (path: string, options: object) => {
+      looks.push(relative(volume.path, path));
+      return readdir(path, options);
+    };
+    const catalog = volumeCatalog(volume.path, filesWith({ readdir: counting }));
+    const runs = { find: async () => undefined };
+
+    await sweepLeftovers({ catalog, runs, log: jsonLog(() => undefined) }, { id: run } as Run, []);
+
+    const days = looks.filter((path) => path.startsWith("2026"));
+    assert.deepEqual(days.toSorted(), ["2026-11-22", "2026-11-23", "2026-11-24"]);
   });
 });
 

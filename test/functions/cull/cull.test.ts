@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { cull, cullEnvironment, daysOf, fillVolume } from "../../support/culled.ts";
+import { preload } from "../../support/faulty.ts";
 import { startFunction } from "../../support/function-process.ts";
 import { readContent, temporaryVolume } from "../../support/volume.ts";
 
@@ -51,6 +52,17 @@ describe("the cull function", () => {
     assert.deepEqual([dry.dryRun, dry.removed, dry.bytesFreed], [true, [], 0]);
     assert.deepEqual(dry.databases, real.databases);
     assert.deepEqual(daysOf(dry.databases[0]?.remove ?? []), daysOf(real.removed));
+  });
+
+  it("removes what a killed run has left, but not on a dry run", async () => {
+    await using volume = await temporaryVolume();
+    await fillVolume(volume.path, 1);
+    await writeFile(join(volume.path, "2025-11-01", ".tmp-backup-0123456789abcdef01234567-01234567"), "half");
+    const aDayLater = { ...preload("clock-preload.ts"), DORMOUSE_TEST_CLOCK_OFFSET_MS: `${25 * 3_600_000}` };
+    await using culler = await start(volume.path, aDayLater);
+    const foreign = async (dryRun: boolean) => (await cull(culler, { dryRun })).foreignEntries;
+
+    assert.deepEqual([await foreign(true), await foreign(true), await foreign(false)], [1, 1, 0]);
   });
 
   it("goes on with the next run where MAX_REMOVALS ended this one", async () => {
