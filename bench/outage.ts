@@ -21,7 +21,7 @@ export async function outage(server: TestServer, database: string, folder: strin
   const { downtimeMs } = await readResult(await restore.post({ filename: "latest" }));
   ended.abort();
   const ours = (await asking) / 1000;
-  console.log(`outage of a swap: ${ours.toFixed(3)} s seen, ${(downtimeMs ?? 0) / 1000} s told`);
+  console.log(`outage of a swap: ${ours.toFixed(3)} s seen, ${(downtimeMs ?? 0) / 1000} s reported`);
   return measure({
     name: "outage of a swap, 0.5 GB",
     unit: "s",

@@ -24,7 +24,7 @@ const DATABASE = "large";
 
 type Ways = Readonly<Record<string, () => Promise<Spent>>>;
 
-export type ToolResults = { readonly compared: Compared; readonly measures: readonly Measure[] };
+type ToolResults = { readonly compared: Compared; readonly measures: readonly Measure[] };
 
 /** Of `server`, then of every other major that has a root folder. */
 export async function againstTools(server: OwnServer, folder: string): Promise<ToolResults[]> {

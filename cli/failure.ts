@@ -1,4 +1,4 @@
-/** What a script can tell by: docs/cli.md. */
+/** What a script goes by: docs/cli.md. */
 export const EXIT = { good: 0, failed: 1, usage: 2, unhealthy: 3 } as const;
 export type Exit = (typeof EXIT)[keyof typeof EXIT];
 

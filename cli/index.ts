@@ -4,7 +4,7 @@ import { CommanderError } from "commander";
 import { EXIT, Failure, wrongUsage, type Exit } from "./failure.ts";
 import { outputTo, type Output } from "./output.ts";
 import { programOf, type GlobalOptions, type WithSession } from "./program.ts";
-import { directWays, sessionOf, type Ways } from "./session.ts";
+import { directAccess, sessionOf, type Access } from "./session.ts";
 import { version } from "../shared/version.ts";
 
 const { env } = process;
@@ -19,17 +19,17 @@ let output: Output = outputTo(process, env, { json: false, quiet: false });
 
 const within: WithSession = async (options, work) => {
   output = outputTo(process, env, { json: options.json === true, quiet: options.quiet === true });
-  await using ways = await waysOf(options);
-  process.exitCode = await work(sessionOf(output, ways, program));
+  await using access = await openAccess(options);
+  process.exitCode = await work(sessionOf(output, access, program));
 };
 
-async function waysOf(options: GlobalOptions): Promise<Ways> {
+async function openAccess(options: GlobalOptions): Promise<Access> {
   const { url } = options;
   const file = env["DORMOUSE_TOKEN_FILE"];
   const token = file === undefined || file === "" ? undefined : () => tokenIn(file);
-  if (url !== undefined) return directWays(url, token ?? (async () => undefined));
-  const { clusterWays } = await import("./way-in/cluster-ways.ts");
-  return clusterWays(options, output, token);
+  if (url !== undefined) return directAccess(url, token ?? (async () => undefined));
+  const { clusterAccess } = await import("./access/cluster-access.ts");
+  return clusterAccess(options, output, token);
 }
 
 async function tokenIn(path: string): Promise<string> {

@@ -1,17 +1,17 @@
 import type { ClusterReport } from "./doctor/seen.ts";
 import { wrongUsage } from "./failure.ts";
 import type { Output } from "./output.ts";
-import { remoteOf, requestsOf, type Remote, type Request, type Way } from "./remote/client.ts";
+import { remoteOf, requestsOf, type Remote, type Request, type Endpoint } from "./remote/client.ts";
 import { durationText } from "./text/units.ts";
 import type { FunctionName } from "./wire.ts";
 
-/** The ways to the functions, however they were found. */
-export type Ways = AsyncDisposable & {
+/** How this call reaches the functions: by URLs, or through the cluster. */
+export type Access = AsyncDisposable & {
   /** Throws `Failure` for a function that is not there. */
-  readonly to: (name: FunctionName) => Promise<Way>;
+  readonly to: (name: FunctionName) => Promise<Endpoint>;
   /** The functions that are there. */
   readonly known: () => Promise<readonly FunctionName[]>;
-  /** How the same is reached by another call of this program: ` -n hets`. */
+  /** The options with which another call of this program reaches the same: ` -n hets`. */
   readonly options: string;
   /** When pings come to the functions, where that can be seen. */
   readonly schedules?: () => Promise<readonly Schedule[] | undefined>;
@@ -29,7 +29,7 @@ export type Schedule = {
 /** One call of the program. */
 export type Session = {
   readonly output: Output;
-  readonly ways: Ways;
+  readonly access: Access;
   readonly remote: (name: FunctionName) => Promise<Remote>;
   /** A command line of this program that can be pasted. */
   readonly commandLine: (command: string) => string;
@@ -37,15 +37,16 @@ export type Session = {
 
 const WAKING_AFTER_MS = 1_500;
 
-export function sessionOf(output: Output, ways: Ways, program: string): Session {
+export function sessionOf(output: Output, access: Access, program: string): Session {
   const remotes = new Map<FunctionName, Promise<Remote>>();
   return {
     output,
-    ways,
-    commandLine: (command) => `${program}${ways.options} ${command}`,
+    access,
+    commandLine: (command) => `${program}${access.options} ${command}`,
     remote(name) {
       const known =
-        remotes.get(name) ?? ways.to(name).then((way) => remoteOf(name, waking(name, way, output)));
+        remotes.get(name) ??
+        access.to(name).then((endpoint) => remoteOf(name, waking(name, endpoint, output)));
       remotes.set(name, known);
       return known;
     },
@@ -53,9 +54,9 @@ export function sessionOf(output: Output, ways: Ways, program: string): Session 
 }
 
 /** The first answer of a function that sleeps takes the time of a start: the terminal says what it waits for. */
-function waking(name: FunctionName, way: Way, output: Output): Request {
-  const request = requestsOf(name, way);
-  if (!way.sleeps) return request;
+function waking(name: FunctionName, endpoint: Endpoint, output: Output): Request {
+  const request = requestsOf(name, endpoint);
+  if (!endpoint.sleeps) return request;
   let isAwake = false;
   return async (...asked) => {
     if (isAwake) return request(...asked);
@@ -75,7 +76,7 @@ function waking(name: FunctionName, way: Way, output: Output): Request {
 }
 
 /** `backup=http://localhost:8080,restore=http://localhost:8082` */
-export function directWays(text: string, token: () => Promise<string | undefined>): Ways {
+export function directAccess(text: string, token: () => Promise<string | undefined>): Access {
   const bases = new Map<string, URL>();
   for (const part of text.split(",")) {
     const [, name = "", address = ""] = /^(backup|cull|restore)=(https?:\/\/.+)$/.exec(part.trim()) ?? [];

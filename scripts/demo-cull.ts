@@ -12,7 +12,7 @@ type Given = {
   readonly server: OwnServer;
   /** Where volume and clock may lie; removed by the caller. */
   readonly folder: string;
-  readonly tell: (line: string) => void;
+  readonly say: (line: string) => void;
 };
 
 const DATABASE = "orders";
@@ -21,7 +21,7 @@ const LAST_NIGHT = Date.parse("2026-11-22T01:00:00Z");
 const COUNTS = { NUM_BACKUPS: "7", KEEP_WEEKLY: "4", KEEP_MONTHLY: "3" };
 const ROWS = 500;
 
-export async function demoCull({ server, folder, tell }: Given): Promise<void> {
+export async function demoCull({ server, folder, say }: Given): Promise<void> {
   const [volume, clock] = [join(folder, "volume"), join(folder, "clock")];
   await mkdir(volume);
   const setClock = (at: number) => writeFile(clock, `${at - Date.now()}`);
@@ -40,28 +40,28 @@ export async function demoCull({ server, folder, tell }: Given): Promise<void> {
     const at = LAST_NIGHT - night * DAY_MS;
     await takeBackup(at, night === NIGHTS - 5 ? { pin: "before the migration" } : {});
   }
-  tell(`${NIGHTS} backups of "${DATABASE}" were made under a test clock, a night apart, one of them pinned`);
+  say(`${NIGHTS} backups of "${DATABASE}" were made under a test clock, a night apart, one of them pinned`);
 
   await using culler = await startFunction("cull", cullEnvironment(volume, { ...COUNTS, ...testClock }));
   const plan = await cull(culler, { dryRun: true });
-  tell(
+  say(
     `a dry run with ${Object.entries(COUNTS)
       .map((entry) => entry.join("="))
       .join(" ")} explains:`,
   );
   console.log(explained(plan));
   const done = await cull(culler);
-  tell(`the cull removed those ${done.removed.length}, freed ${done.bytesFreed} bytes and kept ${done.kept}`);
+  say(`the cull removed those ${done.removed.length}, freed ${done.bytesFreed} bytes and kept ${done.kept}`);
 
   await server.query(DATABASE, `DELETE FROM item WHERE id > 3`);
   const suspect = await takeBackup(LAST_NIGHT + DAY_MS);
   const refused = await cull(culler);
-  tell(
+  say(
     `then most rows were deleted by mistake. The next cull removed ${refused.removed.length}, and says why:`,
   );
-  tell(`  ${refused.refused[0]?.detail}`);
+  say(`  ${refused.refused[0]?.detail}`);
   await culler.post({ acknowledge: suspect.name, reason: "the orders of last year moved out" });
-  tell(`it was acknowledged, and the next cull removed ${(await cull(culler)).removed.length}`);
+  say(`it was acknowledged, and the next cull removed ${(await cull(culler)).removed.length}`);
 }
 
 function explained({ databases }: CullPlacesReport): string {

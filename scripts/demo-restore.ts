@@ -1,5 +1,5 @@
 // The part of the demo that people come for: data are destroyed, restored by a file's name, proved to be back; then the
-// restore is taken back. A client asks the database all the while, and tells how long it got no answer.
+// restore is taken back. A client asks the database all the while, and measures how long it got no answer.
 import { setTimeout as pause } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import pg from "pg";
@@ -15,27 +15,27 @@ type Stage = {
   readonly database: string;
   readonly backupDir: string;
   readonly filename: string;
-  readonly tell: (line: string) => void;
-  readonly tellSteps: (run: Run) => void;
+  readonly say: (line: string) => void;
+  readonly saySteps: (run: Run) => void;
 };
 
 export async function demoRestore(stage: Stage): Promise<void> {
-  const { server, database, backupDir, filename, tell } = stage;
+  const { server, database, backupDir, filename, say } = stage;
   const original = await readContent(server, database);
   await server.query(database, `DELETE FROM hire.equipment; DROP SCHEMA "Odd Names" CASCADE`);
   const destroyed = await readContent(server, database);
-  tell("an operator deletes all equipment and drops a schema by mistake: the data are gone");
+  say("an operator deletes all equipment and drops a schema by mistake: the data are gone");
 
   await using restore = await startFunction("restore", restoreEnvironment(server, database, backupDir));
   const plan = (await (await restore.post({ filename, dryRun: true })).json()) as RestorePlan;
-  tell(`what would happen (dryRun): ${plan.steps.join("; ")}`);
+  say(`what would happen (dryRun): ${plan.steps.join("; ")}`);
 
   await using client = askingClient(server, database);
   const result = await readResult(restore, { filename });
-  tell(`${filename} was restored by one POST:`);
-  stage.tellSteps((await (await restore.get(`/runs/${result.run}`)).json()) as Run);
+  say(`${filename} was restored by one POST:`);
+  stage.saySteps((await (await restore.get(`/runs/${result.run}`)).json()) as Run);
   await proof(stage, original, "the data are back, every table's rows with the same hash as before");
-  tell(`a client that asked all the while got no answer for ${client.longestMs()} ms at the most`);
+  say(`a client that asked all the while got no answer for ${client.longestMs()} ms at the most`);
 
   await readResult(restore, result.undo?.body);
   await proof(
@@ -54,10 +54,10 @@ async function readResult(restore: FunctionProcess, body: unknown): Promise<Rest
 
 type Content = Readonly<Record<string, string>>;
 
-async function proof({ server, database, tell }: Stage, expected: Content, what: string): Promise<void> {
+async function proof({ server, database, say }: Stage, expected: Content, what: string): Promise<void> {
   if (!isDeepStrictEqual(await readContent(server, database), expected))
     throw new Error("the content differs");
-  tell(what);
+  say(what);
 }
 
 async function readContent(server: OwnServer, database: string): Promise<Content> {

@@ -22,38 +22,38 @@ const SAMPLE_SCALE = 20;
 async function main(server: OwnServer, folders: AsyncDisposableStack): Promise<void> {
   const backupDir = await mkdtemp(join(tmpdir(), "dormouse-demo-"));
   folders.defer(() => rm(backupDir, { recursive: true, force: true }));
-  tell(`PostgreSQL ${server.major} started on port ${server.port}, nothing but this demo uses it`);
-  tell(`database "${DATABASE}" filled with ${await fill(server)}`);
+  say(`PostgreSQL ${server.major} started on port ${server.port}, nothing but this demo uses it`);
+  say(`database "${DATABASE}" filled with ${await fill(server)}`);
 
   await using backup = await startFunction("backup", backupEnvironment(server, DATABASE, backupDir));
-  tell(
+  say(
     `backup function listening on ${backup.url} (${String(backup.lines[0]?.["startMs"])} ms from its start)`,
   );
 
   const ping = await backup.ping();
-  tell(`the daily ping was delivered as a CloudEvent and answered with ${ping.status}`);
+  say(`the daily ping was delivered as a CloudEvent and answered with ${ping.status}`);
   const { run } = await backup.logged("run succeeded");
-  tellSteps((await (await backup.get(`/runs/${String(run)}`)).json()) as Run);
+  saySteps((await (await backup.get(`/runs/${String(run)}`)).json()) as Run);
 
   const forced = await manifestOf(await backup.post({ label: "before the upgrade", pin: true }));
-  tell(`a forced backup (POST /) was answered with its manifest: ${forced.name}`);
+  say(`a forced backup (POST /) was answered with its manifest: ${forced.name}`);
   const { backups } = (await (await backup.get("/")).json()) as CatalogListing;
-  tell(`the catalog (GET /) in ${backupDir}:`);
+  say(`the catalog (GET /) in ${backupDir}:`);
   console.log(tableOf(backups));
-  tell("restored without Dormouse by the command in each manifest:");
+  say("restored without Dormouse by the command in each manifest:");
   console.log(`\n  ${forced.restoreByHand}\n`);
 
-  await demoRestore({ server, database: DATABASE, backupDir, filename: forced.name, tell, tellSteps });
+  await demoRestore({ server, database: DATABASE, backupDir, filename: forced.name, say, saySteps });
 
   if (process.argv.includes("--console")) {
-    await demoConsole({ server, database: DATABASE, backupDir, tell });
+    await demoConsole({ server, database: DATABASE, backupDir, say });
     return;
   }
   const folder = await mkdtemp(join(tmpdir(), "dormouse-demo-cull-"));
   folders.defer(() => rm(folder, { recursive: true, force: true }));
-  await demoSeveral({ server, folder, tell });
-  await demoCull({ server, folder, tell });
-  await demoBucket({ server, folder, tell });
+  await demoSeveral({ server, folder, say });
+  await demoCull({ server, folder, say });
+  await demoBucket({ server, folder, say });
 }
 
 async function fill(server: OwnServer): Promise<string> {
@@ -72,12 +72,12 @@ async function fill(server: OwnServer): Promise<string> {
   }
 }
 
-function tellSteps(run: Run): void {
+function saySteps(run: Run): void {
   let since = Date.parse(String(run.acceptedAt));
   for (const { step, at, detail } of run.steps) {
     const tookMs = Date.parse(String(at)) - since;
     since += tookMs;
-    tell(
+    say(
       `  ${step.padEnd(9)} ${String(tookMs).padStart(5)} ms  ${detail === undefined ? "" : JSON.stringify(detail)}`,
     );
   }
@@ -98,7 +98,7 @@ function tableOf(backups: readonly Backup[]): string {
   return `\n${lines.map((line) => `  ${line.trimEnd()}`).join("\n")}\n`;
 }
 
-function tell(line: string): void {
+function say(line: string): void {
   console.log(`${(performance.now() / 1000).toFixed(1).padStart(5)} s  ${line}`);
 }
 
@@ -118,4 +118,4 @@ try {
   await folders.disposeAsync();
 }
 if (outcome === "interrupted") process.exit(130);
-tell("server, function and folders are gone");
+say("server, function and folders are gone");

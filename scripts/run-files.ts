@@ -12,7 +12,7 @@ type How = {
   readonly timeout: number;
 };
 
-/** Tells what was skipped, and why; sets the exit code when something failed. */
+/** Reports what was skipped, and why; sets the exit code when something failed. */
 export async function runFiles(files: string[], how: How): Promise<string[]> {
   const skipped: string[] = [];
   // A test that failed may have left a connection open; its file ends nevertheless.

@@ -1,4 +1,4 @@
-/** Every way to stop. The HTTP status of each stands in `http/problem.ts`, its meaning in `docs/errors.md`. */
+/** Every reason to stop. The HTTP status of each stands in `http/problem.ts`, its meaning in `docs/errors.md`. */
 export type ErrorCode =
   // what a caller can mend
   | "request_invalid"
@@ -128,11 +128,10 @@ export type Problem = {
 /** For `catch` blocks: our own errors unchanged, anything else as `internal` with its cause kept. */
 export function asDormouseError(error: unknown): DormouseError {
   if (error instanceof DormouseError) return error;
-  // Whatever waits ends with an AbortError of Node's; why it was told to end stands behind that.
+  // What waits ends with an AbortError of Node's; the reason of the abort stands behind that.
   const isAbort = error instanceof Error && error.name === "AbortError";
   if (isAbort && error.cause instanceof DormouseError) return error.cause;
-  const message = error instanceof Error ? error.message : String(error);
-  return new DormouseError("internal", message, {
+  return new DormouseError("internal", readMessage(error), {
     cause: error,
     hint: "please report this with the log lines",
   });
@@ -154,4 +153,14 @@ export function faultsIn(error: {
 export function problemFrom(error: unknown): Problem {
   const { code, message, hint } = asDormouseError(error);
   return { code, message, hint };
+}
+
+/** The message of anything that was thrown. */
+export function readMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The code that Node or a library gave an error, like `ENOENT`; empty without one. */
+export function readCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

@@ -1,6 +1,6 @@
 import { withoutUrlSecrets } from "./errors.ts";
 
-export type LogFields = Readonly<Record<string, unknown>>;
+type LogFields = Readonly<Record<string, unknown>>;
 
 /** Messages are in the past tense (`backup published`); everything that varies stands in the fields. */
 export type Log = {

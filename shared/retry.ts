@@ -20,7 +20,7 @@ export function isTransient(code: ErrorCode): boolean {
 }
 
 /** What a failed attempt looks like to the rule that says whether there is another one. */
-export type FailedAttempt = {
+type FailedAttempt = {
   readonly error: unknown;
   readonly code: ErrorCode;
   /** 1 and up. */

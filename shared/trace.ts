@@ -28,7 +28,7 @@ export type RunSpan = SpanContext & { readonly parent?: SpanContext | undefined 
 
 /**
  * The span of a whole run, in the trace of the request or event that asked for it. It follows from the record: each process that
- * carries the run out tells others the same.
+ * carries the run out derives the same.
  */
 export function spanOf({ id, acceptedAt, traceparent }: Recorded): RunSpan {
   const parent = parseTraceparent(traceparent);

@@ -1,7 +1,10 @@
 import type { DormouseError } from "./errors.ts";
 
+/** A signal that never aborts. */
+export const never = new AbortController().signal;
+
 /** The results in the order of `entries`, of which no more than `count` are worked on at once; none is begun after one has failed. */
-export async function sideBySide<Entry, Result>(
+export async function mapConcurrently<Entry, Result>(
   entries: readonly Entry[],
   count: number,
   work: (entry: Entry) => Promise<Result>,
@@ -26,8 +29,8 @@ export async function sideBySide<Entry, Result>(
   return results;
 }
 
-/** What `ask` gives within `ms`; `late` is thrown when it is told to stop then. */
-export async function within<Answer>(
+/** What `ask` gives within `ms`; `late` is thrown when it has not ended by then. */
+export async function withTimeout<Answer>(
   ms: number,
   signal: AbortSignal,
   ask: (signal: AbortSignal) => Promise<Answer>,
@@ -54,20 +57,19 @@ export function lazily<Value>(make: () => Promise<Value>): () => Promise<Value> 
 }
 
 /**
- * One look for all callers that ask while the one before is under way: what each gets was begun after it had asked, and however
- * many ask, two looks at most are in the making. A caller's `signal` ends its waiting, not the look.
+ * One call of `read` for all callers that come while the one before is under way: what each gets was begun after it had come,
+ * and however many come, two calls at most are under way. A caller's `signal` ends its waiting, not the call.
  */
-export function lookTogether<Found>(
-  look: (signal: AbortSignal) => Promise<Found>,
+export function coalesced<Found>(
+  read: (signal: AbortSignal) => Promise<Found>,
 ): (signal: AbortSignal) => Promise<Found> {
-  const never = new AbortController().signal;
   let last: Promise<unknown> = Promise.resolve();
   let next: Promise<Found> | undefined;
 
   async function after(previous: Promise<unknown>): Promise<Found> {
     await previous.catch(() => undefined);
     next = undefined;
-    return look(never);
+    return read(never);
   }
 
   return (signal) => {

@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { asDormouseError, DormouseError } from "../shared/errors.ts";
 
 describe("asDormouseError", () => {
-  it("tells why something that waited was told to end", async () => {
+  it("gives the reason why something that waited was aborted", async () => {
     const why = new DormouseError("connection_lost", "the lock was lost");
     const ended = new AbortController();
 

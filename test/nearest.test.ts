@@ -27,7 +27,7 @@ describe("the nearest names", () => {
     });
   }
 
-  it("are told of that database alone when a backup is not found", () => {
+  it("are of that database alone when a backup is not found", () => {
     const backups = [
       aBackup({ startedAt: new Date("2026-11-22T01:00:00Z") }),
       aBackup({ database: "other", startedAt: new Date("2026-11-22T01:05:00Z") }),

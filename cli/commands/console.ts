@@ -7,7 +7,7 @@ import type { Session } from "../session.ts";
 export async function servePage(session: Session, { browser }: { readonly browser: boolean }): Promise<Exit> {
   const { output } = session;
   // Where there are no functions, it ends here and not on the page.
-  await session.ways.known();
+  await session.access.known();
   const { pageFiles } = await import("../console/page-files.ts");
   const interrupted = signalled();
   await using server = await serveConsole(session, await pageFiles(), (address) =>

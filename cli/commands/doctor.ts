@@ -12,24 +12,24 @@ export type DoctorOptions = { readonly kustomize?: string; readonly send?: true 
 /** What is installed, or with a folder what that would install; or what becomes of test messages. */
 export async function doctor(session: Session, { kustomize, send }: DoctorOptions): Promise<Exit> {
   const { output } = session;
-  const told = (name: string, report: ClusterReport) => show(output, name, report);
+  const report = (name: string, report: ClusterReport) => show(output, name, report);
   const examined =
     kustomize === undefined
-      ? await examine(session, { told, send: send === true })
-      : await ofFolder(session, kustomize, told);
+      ? await examine(session, { onReport: report, send: send === true })
+      : await ofFolder(session, kustomize, report);
   if (output.isJson) output.json(examined);
   return examined.healthy ? EXIT.good : EXIT.unhealthy;
 }
 
 async function ofFolder(
-  { ways }: Session,
+  { access }: Session,
   folder: string,
-  told: (name: string, report: ClusterReport) => void,
+  report: (name: string, report: ClusterReport) => void,
 ) {
-  if (ways.examine === undefined)
+  if (access.examine === undefined)
     throw wrongUsage("--kustomize asks a cluster, and --url reaches none", "leave out --url");
-  const cluster = await ways.examine(folder);
-  told("cluster", cluster);
+  const cluster = await access.examine(folder);
+  report("cluster", cluster);
   return { healthy: cluster.healthy, cluster };
 }
 

@@ -6,7 +6,7 @@ import type { Backup, Catalog } from "../wire.ts";
 
 /** The restore function knows both places, and which backup is suspect. */
 export async function catalogOf(session: Session): Promise<Catalog> {
-  const known = await session.ways.known();
+  const known = await session.access.known();
   const remote = await session.remote(known.includes("restore") ? "restore" : "backup");
   return remote.get<Catalog>("/");
 }

@@ -11,8 +11,8 @@ const SHOWN = 30;
 
 /** The latest of one function, or of all that are there, newest first. */
 export async function runs(session: Session, only?: FunctionName): Promise<Exit> {
-  const { output, ways } = session;
-  const names = only === undefined ? await ways.known() : [only];
+  const { output, access } = session;
+  const names = only === undefined ? await access.known() : [only];
   const lists = await Promise.all(
     names.map(
       async (name) => (await (await session.remote(name)).get<{ runs: readonly Run[] }>("/runs")).runs,

@@ -19,17 +19,17 @@ export type Overview = {
 
 export async function status(session: Session): Promise<Exit> {
   const { output } = session;
-  const { status: told } = await overview(session);
-  if (output.isJson) output.json(told);
+  const { status: found } = await overview(session);
+  if (output.isJson) output.json(found);
   else {
-    if (told.databases.length === 0) output.line("There is no backup of any database.");
-    const shown = { now: Date.now(), isOnly: told.databases.length === 1 };
-    for (const database of told.databases) showDatabase(session, database, shown);
-    if (told.bucketProblem !== undefined)
-      output.line(`The bucket does not answer: ${told.bucketProblem.message}`);
-    for (const what of told.unknown) output.complain(`not known: ${what}`);
+    if (found.databases.length === 0) output.line("There is no backup of any database.");
+    const shown = { now: Date.now(), isOnly: found.databases.length === 1 };
+    for (const database of found.databases) showDatabase(session, database, shown);
+    if (found.bucketProblem !== undefined)
+      output.line(`The bucket does not answer: ${found.bucketProblem.message}`);
+    for (const what of found.unknown) output.complain(`not known: ${what}`);
   }
-  return told.healthy ? EXIT.good : EXIT.unhealthy;
+  return found.healthy ? EXIT.good : EXIT.unhealthy;
 }
 
 export async function overview(session: Session): Promise<Overview> {
@@ -39,10 +39,10 @@ export async function overview(session: Session): Promise<Overview> {
   const runsOf = async (name: FunctionName) =>
     (await maybe<{ runs: readonly Run[] }>(name, "/runs"))?.runs ?? [];
   const [functions, catalog, examined, schedules, ...runs] = await Promise.all([
-    session.ways.known(),
+    session.access.known(),
     catalogOf(session),
     maybe<Examination>("cull", "/doctor"),
-    session.ways.schedules?.(),
+    session.access.schedules?.(),
     ...FUNCTIONS.map(runsOf),
   ]);
   const asked: Asked = {
@@ -62,12 +62,12 @@ export async function overview(session: Session): Promise<Overview> {
 }
 
 async function askIfThere<Answer>(
-  { ways, remote }: Session,
+  { access, remote }: Session,
   unknown: string[],
   name: FunctionName,
   path: string,
 ): Promise<Answer | undefined> {
-  if (!(await ways.known()).includes(name)) return undefined;
+  if (!(await access.known()).includes(name)) return undefined;
   try {
     return await (await remote(name)).get<Answer>(path);
   } catch (error) {

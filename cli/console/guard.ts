@@ -2,9 +2,9 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 
 /** Why a request is not answered. */
-export type Refusal = { readonly status: 401 | 403; readonly detail: string };
+type Refusal = { readonly status: 401 | 403; readonly detail: string };
 
-export const SESSION_HEADER = "x-dormouse-session";
+const SESSION_HEADER = "x-dormouse-session";
 
 /**
  * Who may use the console: a page that has exchanged a key for a session. Keys are printed in the terminal, and each is

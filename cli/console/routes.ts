@@ -56,7 +56,7 @@ async function passOn(asked: Asked): Promise<boolean> {
 }
 
 async function copy(answering: Promise<IncomingMessage>, response: ServerResponse): Promise<void> {
-  const told = await answering;
-  begin(response, told.statusCode ?? 502, told.headers["content-type"] ?? "text/plain");
-  await pipeline(told, response);
+  const answer = await answering;
+  begin(response, answer.statusCode ?? 502, answer.headers["content-type"] ?? "text/plain");
+  await pipeline(answer, response);
 }

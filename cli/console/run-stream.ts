@@ -5,7 +5,7 @@ import { begin, problemOf } from "./answers.ts";
 
 /**
  * A run as lines of JSON for the page, as a function streams it: `run`, `step`, and at the end `result` or `problem`. A line
- * `lost` says that the way to the function broke: this program goes on asking, and the page need not.
+ * `lost` says that the connection to the function broke: this program goes on asking, and the page need not.
  */
 export async function streamRun(
   response: ServerResponse,

@@ -10,7 +10,7 @@ import { route } from "./routes.ts";
 
 const MAX_BODY_BYTES = 64 << 10;
 
-export type ConsoleServer = AsyncDisposable & {
+type ConsoleServer = AsyncDisposable & {
   /** Its address, with a key that is good once. */
   readonly address: () => string;
   /** Resolves when the page says that it is to end. */

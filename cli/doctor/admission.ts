@@ -1,5 +1,5 @@
 import { AuthorizationV1Api } from "@kubernetes/client-node";
-import { asking, type Cluster } from "../way-in/cluster.ts";
+import { asking, type Cluster } from "../access/cluster.ts";
 import type { Kubectl, Manifest } from "./kubectl.ts";
 import { good, type Found } from "./seen.ts";
 

@@ -1,6 +1,6 @@
-import { asking, type Cluster } from "../way-in/cluster.ts";
-import { listObjects, unlessMissing, type Kind } from "../way-in/objects.ts";
-import { listServices, OURS, SERVICES, type Conditions } from "../way-in/services.ts";
+import { asking, type Cluster } from "../access/cluster.ts";
+import { listObjects, unlessMissing, type Kind } from "../access/objects.ts";
+import { listServices, OURS, SERVICES, type Conditions } from "../access/services.ts";
 import { admitted, mayGive } from "./admission.ts";
 import { kubectl, rendered, type Kubectl, type Manifest } from "./kubectl.ts";
 import { claimNeeded, secretsNeeded } from "./needs.ts";

@@ -11,20 +11,20 @@ export type Examined = {
 };
 
 type Asked = {
-  /** Hears of each part as soon as it is known. */
-  readonly told?: (name: string, report: ClusterReport) => void;
+  /** Called with each part as soon as it is known. */
+  readonly onReport?: (name: string, report: ClusterReport) => void;
   /** The functions send test messages, and nothing is examined. */
   readonly send?: boolean;
 };
 
 /** What is at fault in the cluster, and what each function finds of itself. */
-export async function examine(session: Session, { told, send = false }: Asked = {}): Promise<Examined> {
-  const cluster = send ? undefined : await session.ways.examine?.();
-  if (cluster !== undefined) told?.("cluster", cluster);
+export async function examine(session: Session, { onReport, send = false }: Asked = {}): Promise<Examined> {
+  const cluster = send ? undefined : await session.access.examine?.();
+  if (cluster !== undefined) onReport?.("cluster", cluster);
   const reports = await Promise.all(
     (await functionsOf(session, cluster)).map(async (name) => {
       const report = await examineOne(session, name, send);
-      told?.(name, report);
+      onReport?.(name, report);
       return [name, report] as const;
     }),
   );
@@ -34,9 +34,9 @@ export async function examine(session: Session, { told, send = false }: Asked = 
 }
 
 /** That there are none is a finding of the cluster's. */
-async function functionsOf({ ways }: Session, cluster: ClusterReport | undefined) {
+async function functionsOf({ access }: Session, cluster: ClusterReport | undefined) {
   try {
-    return await ways.known();
+    return await access.known();
   } catch (error) {
     if (cluster === undefined || !(error instanceof Failure) || error.code !== "not_installed") throw error;
     return [];

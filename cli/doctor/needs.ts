@@ -1,5 +1,5 @@
-import { asking, type Cluster } from "../way-in/cluster.ts";
-import { unlessMissing } from "../way-in/objects.ts";
+import { asking, type Cluster } from "../access/cluster.ts";
+import { unlessMissing } from "../access/objects.ts";
 import type { Manifest } from "./kubectl.ts";
 import { good, type Found } from "./seen.ts";
 

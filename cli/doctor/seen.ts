@@ -2,7 +2,7 @@ import type { Finding } from "../../shared/doctor/finding.ts";
 import { Failure } from "../failure.ts";
 
 /** What was found of one thing in the cluster; `unseen` is what this account may not look at. */
-export type Seen = Omit<Finding, "state"> & { readonly state: Finding["state"] | "unseen" };
+type Seen = Omit<Finding, "state"> & { readonly state: Finding["state"] | "unseen" };
 export type Found = Omit<Seen, "check">;
 
 export type ClusterReport = {

@@ -4,8 +4,8 @@ import type { FunctionName, Step } from "../wire.ts";
 const SESSION = "dormouse-session";
 
 /** What the console or a function says instead of an answer. */
-export class Told extends Error {
-  override readonly name = "Told";
+export class ApiError extends Error {
+  override readonly name = "ApiError";
   readonly code: string | undefined;
   readonly hint: string | undefined;
 
@@ -25,7 +25,7 @@ export async function enter(): Promise<void> {
     sessionStorage.setItem(SESSION, session);
   }
   if (sessionStorage.getItem(SESSION) === null)
-    throw new Told({
+    throw new ApiError({
       code: "no_session",
       detail: "this tab was not opened by the console",
       hint: "the terminal that runs `dormouse console` shows an address that is good once",
@@ -74,7 +74,7 @@ async function ask(path: string, init: RequestInit, more: Record<string, string>
   const session = sessionStorage.getItem(SESSION);
   const headers = { ...more, ...(session === null ? {} : { "x-dormouse-session": session }) };
   const answer = await fetch(path, { ...init, headers }).catch(() => {
-    throw new Told({
+    throw new ApiError({
       code: "console_ended",
       detail: "the console does not answer: it has ended",
       hint: "start it again in a terminal: dormouse console",
@@ -82,7 +82,7 @@ async function ask(path: string, init: RequestInit, more: Record<string, string>
   });
   if (answer.ok) return answer;
   const text = await answer.text();
-  throw new Told(problemIn(text, answer.status));
+  throw new ApiError(problemIn(text, answer.status));
 }
 
 function problemIn(text: string, status: number): Problem {

@@ -79,12 +79,12 @@ type TopProps = {
 function Top({ at, askedAt, ask, end }: TopProps) {
   const now = useNow();
   const isAsking = askedAt !== undefined;
-  const told = at === undefined ? "" : `as of ${new Date(at).toLocaleTimeString()}${ageText(now - at)}`;
+  const age = at === undefined ? "" : `as of ${new Date(at).toLocaleTimeString()}${ageText(now - at)}`;
   return (
     <header class="top">
       <h1>Dormouse</h1>
       <p class="dim" role="status">
-        {isAsking && at !== undefined ? "asking again" : told}
+        {isAsking && at !== undefined ? "asking again" : age}
       </p>
       <button type="button" onClick={ask} disabled={isAsking}>
         Look again

@@ -6,7 +6,7 @@ import { Failure } from "../failure.ts";
 import type { FunctionName } from "../wire.ts";
 
 /** How one function is reached. */
-export type Way = {
+export type Endpoint = {
   readonly base: URL;
   /** Asked for each request: tokens are short-lived. */
   readonly token: () => Promise<string | undefined>;
@@ -36,10 +36,10 @@ const ANSWER_MS = 120_000;
 
 export type Request = Remote["request"];
 
-export function requestsOf(name: FunctionName, way: Way): Request {
+export function requestsOf(name: FunctionName, endpoint: Endpoint): Request {
   return async (method, path, { body, headers = {}, signal } = {}) => {
-    const token = await way.token();
-    const connection = way.connect === undefined ? undefined : await way.connect();
+    const token = await endpoint.token();
+    const connection = endpoint.connect === undefined ? undefined : await endpoint.connect();
     const sent = body === undefined ? undefined : JSON.stringify(body);
     const options: https.RequestOptions = {
       method,
@@ -55,10 +55,10 @@ export function requestsOf(name: FunctionName, way: Way): Request {
       ...(connection === undefined ? {} : { createConnection: () => connection }),
     };
     return new Promise((resolve, reject) => {
-      const module = way.base.protocol === "https:" ? https : http;
-      const asking = module.request(new URL(`${basePath(way.base)}${path}`, way.base), options);
+      const module = endpoint.base.protocol === "https:" ? https : http;
+      const asking = module.request(new URL(`${basePath(endpoint.base)}${path}`, endpoint.base), options);
       asking.once("response", resolve);
-      asking.once("error", (error) => reject(unreachable(name, way.base, error)));
+      asking.once("error", (error) => reject(unreachable(name, endpoint.base, error)));
       asking.end(sent);
     });
   };

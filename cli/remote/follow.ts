@@ -26,8 +26,8 @@ type Line = Step & {
   readonly result?: unknown;
 };
 
-/** What has been heard of a run: a stream that breaks is gone on with where it was. */
-type Heard = { run: string | undefined; steps: number; ended?: { readonly result: unknown } };
+/** What has arrived of a run: after a broken stream, following continues from there. */
+type Followed = { run: string | undefined; steps: number; ended?: { readonly result: unknown } };
 
 /**
  * Has something done, and answers with the result of its run, however often the connection breaks: the request bears a
@@ -35,23 +35,23 @@ type Heard = { run: string | undefined; steps: number; ended?: { readonly result
  */
 export async function executeRun<Result>(remote: Remote, body: unknown, watcher: Watcher): Promise<Result> {
   const key = randomUUID();
-  const heard: Heard = { run: undefined, steps: 0 };
+  const followed: Followed = { run: undefined, steps: 0 };
   const deadline = Date.now() + GIVE_UP_MS;
-  while (heard.run === undefined && heard.ended === undefined) {
-    await stream(remote, { body, key }, heard, watcher).catch(async (error: unknown) => {
+  while (followed.run === undefined && followed.ended === undefined) {
+    await stream(remote, { body, key }, followed, watcher).catch(async (error: unknown) => {
       watcher.signal.throwIfAborted();
       // Nothing was ever there: no run was begun, and an address that leads nowhere is not tried for minutes.
-      const isInVain = heard.run === undefined && (isRefused(error) || Date.now() > deadline);
+      const isInVain = followed.run === undefined && (isRefused(error) || Date.now() > deadline);
       if (isInVain || !isBroken(error)) throw error;
       watcher.lost(error instanceof Error ? error.message : String(error));
-      if (heard.run === undefined) await pause(LOOK_AGAIN_MS, undefined, { signal: watcher.signal });
+      if (followed.run === undefined) await pause(LOOK_AGAIN_MS, undefined, { signal: watcher.signal });
     });
   }
-  if (heard.ended !== undefined) return heard.ended.result as Result;
-  return endOf<Result>(remote, heard, watcher);
+  if (followed.ended !== undefined) return followed.ended.result as Result;
+  return endOf<Result>(remote, followed, watcher);
 }
 
-/** The result of a run that is known by its name, told step by step. */
+/** The result of a run that is known by its name, followed step by step. */
 export function followRun<Result>(remote: Remote, run: string, watcher: Watcher): Promise<Result> {
   return endOf<Result>(remote, { run, steps: 0 }, watcher);
 }
@@ -59,7 +59,7 @@ export function followRun<Result>(remote: Remote, run: string, watcher: Watcher)
 async function stream(
   remote: Remote,
   { body, key }: { readonly body: unknown; readonly key: string },
-  heard: Heard,
+  followed: Followed,
   watcher: Watcher,
 ): Promise<void> {
   const headers = { accept: "application/x-ndjson", "idempotency-key": key };
@@ -74,9 +74,9 @@ async function stream(
     const iterator = lines[Symbol.asyncIterator]();
     for (;;) {
       const { value, done } = await Promise.race([iterator.next(), failed]);
-      if (done === true || heard.ended !== undefined) return;
+      if (done === true || followed.ended !== undefined) return;
       silence.refresh();
-      hear(value, heard, watcher);
+      receive(value, followed, watcher);
     }
   } finally {
     clearTimeout(silence);
@@ -84,17 +84,17 @@ async function stream(
   }
 }
 
-function hear(text: string, heard: Heard, watcher: Watcher): void {
+function receive(text: string, followed: Followed, watcher: Watcher): void {
   const line = parsed(text);
   if (line === undefined) return;
   const { type, run, result, ...step } = line;
   if (type === "run" && run !== undefined) {
-    heard.run = run;
+    followed.run = run;
     watcher.begun(run);
   } else if (type === "step") {
-    if (step.step !== "progress") heard.steps += 1;
+    if (step.step !== "progress") followed.steps += 1;
     watcher.step(step);
-  } else if (type === "result") heard.ended = { result };
+  } else if (type === "result") followed.ended = { result };
   else if (type === "problem") throw describeFailure(JSON.parse(text) as Problem);
 }
 
@@ -108,10 +108,10 @@ function parsed(text: string): Line | undefined {
 }
 
 /** Asks once a second how the run stands: also while the function is gone, since another pod takes it up. */
-async function endOf<Result>(remote: Remote, heard: Heard, watcher: Watcher): Promise<Result> {
+async function endOf<Result>(remote: Remote, followed: Followed, watcher: Watcher): Promise<Result> {
   let silentSince: number | undefined;
   for (;;) {
-    const run = await remote.get<Run>(`/runs/${heard.run}`, watcher.signal).catch((error: unknown) => {
+    const run = await remote.get<Run>(`/runs/${followed.run}`, watcher.signal).catch((error: unknown) => {
       silentSince ??= Date.now();
       if (!isBroken(error) || Date.now() - silentSince > GIVE_UP_MS) throw error;
       return undefined;
@@ -120,9 +120,9 @@ async function endOf<Result>(remote: Remote, heard: Heard, watcher: Watcher): Pr
     if (run !== undefined) {
       silentSince = undefined;
       // A run that was begun again has other steps.
-      if (run.steps.length < heard.steps) heard.steps = 0;
-      for (const step of run.steps.slice(heard.steps)) watcher.step(step);
-      heard.steps = run.steps.length;
+      if (run.steps.length < followed.steps) followed.steps = 0;
+      for (const step of run.steps.slice(followed.steps)) watcher.step(step);
+      followed.steps = run.steps.length;
       if (run.state === "succeeded") return run.result as Result;
       if (run.state === "failed") throw describeFailure({ ...run.problem });
     }
@@ -141,7 +141,7 @@ const PASSING: ReadonlySet<string> = new Set([
   "volume_silent",
 ]);
 
-/** Of the way, or of a function that just starts or ends; all else is an answer. */
+/** The connection broke, or the function just starts or ends; all else is an answer. */
 function isBroken(error: unknown): boolean {
   if (!(error instanceof Failure)) return !(error instanceof Error && error.name === "AbortError");
   return PASSING.has(error.code ?? "");

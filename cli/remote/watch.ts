@@ -30,7 +30,7 @@ async function withWatcher<Result>(
   process.on("SIGTERM", interrupted);
   try {
     return await work({
-      ...told(session),
+      ...printing(session),
       begun(id) {
         run = id;
         output.note(output.style("dim", `run ${id}`));
@@ -44,15 +44,15 @@ async function withWatcher<Result>(
   }
 }
 
-function told({ output }: Session): Pick<Watcher, "step" | "lost"> {
-  let toldAt = 0;
+function printing({ output }: Session): Pick<Watcher, "step" | "lost"> {
+  let printedAt = 0;
   return {
     step(step) {
       if (step.step !== "progress") return output.note(`${step.at.slice(11, 19)}  ${stepText(step)}`);
       output.redraw(progressText(step));
       // A log of a script has no line that is drawn again.
-      if (output.isInteractive || Date.now() - toldAt < PLAIN_PROGRESS_MS) return;
-      toldAt = Date.now();
+      if (output.isInteractive || Date.now() - printedAt < PLAIN_PROGRESS_MS) return;
+      printedAt = Date.now();
       output.note(progressText(step));
     },
     lost: (why) =>

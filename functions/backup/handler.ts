@@ -67,7 +67,7 @@ type Settings = Pick<BackupRequest, "allowIncomplete" | "retryForMs"> & {
   readonly minIntervalMs: number;
 };
 
-export type BackupWiring = {
+type BackupWiring = {
   /** What one database is backed up with, or all of them are listed with. */
   readonly depsOf: (database: string) => BackupDependencies;
   /** Backs up all, each by a run of its own. */

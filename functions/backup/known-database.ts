@@ -1,8 +1,6 @@
 import type { BackupDependencies } from "../../shared/backup/taking-backup.ts";
 import { namesOfDatabases } from "../../shared/postgres/databases/list-databases.ts";
-import { lookTogether } from "../../shared/waiting.ts";
-
-const never = new AbortController().signal;
+import { coalesced, never } from "../../shared/waiting.ts";
 
 /**
  * Whether a name is that of a database: the server has it, or there are backups of it and its own run says that it is gone.
@@ -10,7 +8,7 @@ const never = new AbortController().signal;
  * no token: however many come at once, one session asks the server for all of them.
  */
 export function knownDatabase({ connection, catalog }: Pick<BackupDependencies, "connection" | "catalog">) {
-  const existing = lookTogether((signal) => namesOfDatabases(connection, signal));
+  const existing = coalesced((signal) => namesOfDatabases(connection, signal));
   return async (database: string): Promise<boolean> => {
     const names = await existing(never).catch(() => undefined);
     if (names === undefined || names.has(database)) return true;

@@ -3,7 +3,7 @@ import { databaseChoice } from "../../shared/config/database-choice.ts";
 import { retiredDatabases } from "../../shared/backup/retired-databases.ts";
 import { sweepDatabases } from "./sweep/sweep-databases.ts";
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
-import { tellingChecks } from "../../shared/doctor/check-telling.ts";
+import { notificationChecks } from "../../shared/doctor/check-notifications.ts";
 import { sinkCheck } from "../../shared/doctor/check-sink.ts";
 import { runChecks } from "../../shared/doctor/run-checks.ts";
 import type { MirrorPolicy } from "../../shared/backup/mirror-backups.ts";
@@ -79,7 +79,7 @@ function listChecks(config: BackupConfig, { connection, toolPlace, runs }: Backu
     ),
     ...mirrorChecks(config, "backup"),
     ...callerChecks(config),
-    ...tellingChecks(config, runs, "backup"),
+    ...notificationChecks(config, runs, "backup"),
     sendersCheck(config),
     sinkCheck(config),
   ];

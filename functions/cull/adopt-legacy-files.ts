@@ -5,7 +5,7 @@ import type { RunContext, RunStore } from "../../shared/run/run.ts";
 import { asDormouseError, type Problem, problemFrom, logged } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 
-export type AdoptDependencies = {
+type AdoptDependencies = {
   readonly catalog: Pick<VolumeCatalog, "list" | "adopt">;
   readonly runs: Pick<RunStore, "all">;
   readonly log: Log;

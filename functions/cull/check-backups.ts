@@ -9,7 +9,7 @@ import type { CullPlacesDependencies } from "./cull-places.ts";
 export function backupsCheck(deps: CullPlacesDependencies, staleHours: number): Check {
   return {
     name: "backups",
-    async look(signal) {
+    async run(signal) {
       if (staleHours === 0) return [];
       const { backups } = await listOwn({ ...deps, place: "volume", volume: deps.catalog }, signal);
       const retirements = await deps.retired.known();

@@ -48,9 +48,9 @@ export async function cullBackups(
   }
 
   for (const plan of plans) {
-    tellRefusal(deps, context, plan);
-    tellStaleness(deps, context, plan);
-    tellStaleRehearsal(deps, context, plan);
+    announceRefusal(deps, context, plan);
+    announceStaleness(deps, context, plan);
+    announceStaleRehearsal(deps, context, plan);
   }
   const done = await removePlanned(deps, request, context, plans);
   const report = toReport(deps, request, { listing, plans, ...done });
@@ -76,7 +76,7 @@ function countBackups(plans: readonly CullPlan[]) {
   };
 }
 
-function tellRefusal(deps: CullDependencies, context: RunContext, plan: CullPlan): void {
+function announceRefusal(deps: CullDependencies, context: RunContext, plan: CullPlan): void {
   const { database, refusal, suspicion } = plan;
   if (refusal !== undefined) {
     const { rule, detail: why } = refusal;
@@ -92,7 +92,11 @@ function tellRefusal(deps: CullDependencies, context: RunContext, plan: CullPlan
 }
 
 /** Only cull looks: a backup function that is never woken cannot say so. */
-function tellStaleness(deps: CullDependencies, context: RunContext, { database, staleness }: CullPlan): void {
+function announceStaleness(
+  deps: CullDependencies,
+  context: RunContext,
+  { database, staleness }: CullPlan,
+): void {
   if (staleness === undefined) return;
   const { place } = deps;
   const { newest = database, detail: why } = staleness;
@@ -102,7 +106,7 @@ function tellStaleness(deps: CullDependencies, context: RunContext, { database, 
 }
 
 /** The restore function cannot say that nothing wakes it, either. Marks lie on the volume, and come to the bucket later. */
-function tellStaleRehearsal(
+function announceStaleRehearsal(
   deps: CullDependencies,
   context: RunContext,
   { database, staleRehearsal }: CullPlan,

@@ -3,7 +3,7 @@ import type { Suspicion } from "../../shared/retention/suspicion.ts";
 import type { CullOutcome } from "./cull-report.ts";
 import type { Staleness } from "./retention/staleness.ts";
 
-/** What others hear of a cull, and of the backups that it looked at. */
+/** The events of a cull, and of the backups that it checked. */
 export type CullEvent =
   | {
       readonly type: "dev.dormouse.backup.suspect";

@@ -21,7 +21,7 @@ export type CullPlacesDependencies = Omit<CullDependencies, "place" | "catalog" 
   readonly bucket?: { readonly catalog: BucketCatalog; readonly keep: KeepPolicy } | undefined;
 };
 
-export type CullPlacesRequest = CullRequest & {
+type CullPlacesRequest = CullRequest & {
   /** How many files of the old pod a run may adopt. */
   readonly adoptLimit: number;
 };
@@ -41,7 +41,7 @@ export type CullPlacesReport = CullReport & {
 
 /**
  * Culls the volume, then the bucket: each by what lies there, so that neither can cost the other its last good backup; then
- * adopts some of what the old pod left. Three jobs: one that fails stops neither of the others, and each tells what it did.
+ * adopts some of what the old pod left. Three jobs: one that fails stops neither of the others, and each reports what it did.
  * Adoption is last: reading large files must not keep a full volume from being culled.
  */
 export async function cullPlaces(
@@ -78,10 +78,10 @@ async function cullBucket(
   const done = await tried(deps, context, "bucket", () =>
     cullBackups(bucket, { ...request, policy }, context),
   );
-  return "error" in done ? { place: "bucket", ...done.told } : done.report;
+  return "error" in done ? { place: "bucket", ...done.failure } : done.report;
 }
 
-type Tried = { readonly report: CullReport } | { readonly error: unknown; readonly told: PlaceProblem };
+type Tried = { readonly report: CullReport } | { readonly error: unknown; readonly failure: PlaceProblem };
 
 async function tried(
   deps: CullPlacesDependencies,
@@ -96,11 +96,11 @@ async function tried(
     const problem = problemFrom(error);
     const removed = error instanceof CullStopped ? error.removed : [];
     const bytesFreed = removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    const told = { problem, removed, bytesFreed };
+    const failure = { problem, removed, bytesFreed };
     deps.log.error("cull failed", { run: context.run.id, place, ...logged(problem) });
-    await context.step("cull_failed", { place, ...told });
-    const data = { run: context.run.id, place, ...told };
+    await context.step("cull_failed", { place, ...failure });
+    const data = { run: context.run.id, place, ...failure };
     announce(deps, context, { type: "dev.dormouse.cull.failed", subject: place, data } satisfies CullEvent);
-    return { error, told };
+    return { error, failure };
   }
 }

@@ -23,8 +23,8 @@ export type CullOutcome = {
   readonly kept: number;
 };
 
-/** What is kept of one database and what goes, as people and records are told it. */
-export type DatabasePlan = {
+/** What is kept of one database and what goes, as answers and records show it. */
+type DatabasePlan = {
   readonly database: string;
   readonly keep: readonly { readonly name: string; readonly reasons: readonly KeepReason[] }[];
   readonly remove: readonly Omit<Removal, "database">[];
@@ -41,7 +41,7 @@ export type CullReport = CullOutcome & {
   readonly databases: readonly DatabasePlan[];
   /** Files of the old pod, damaged ones too. They neither count nor go. */
   readonly legacyFiles: number;
-  /** Told by a dry run where there is any: what would become of what Dormouse did not write with CULL_LEGACY=true. */
+  /** In a dry run, if there is any: what would become of files that Dormouse did not write with CULL_LEGACY=true. */
   readonly withCullLegacy?: LegacyPlan | undefined;
   /** Whatever else lies there. It neither counts nor goes. */
   readonly foreignEntries: number;

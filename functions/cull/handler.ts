@@ -13,6 +13,7 @@ import { markBackup } from "./marks/mark-backup.ts";
 import { readBody } from "../../shared/http/read-body.ts";
 import { recentCull } from "./recent-cull.ts";
 import type { CullRequest } from "./remove-planned.ts";
+import { never } from "../../shared/waiting.ts";
 
 const name = z
   .string()
@@ -67,14 +68,16 @@ const NEWS = "dev.dormouse.backup.completed";
 const TYPES = [NEWS, "dev.knative.sources.ping"];
 const OURS = "dev.dormouse.";
 const TROUBLE = /\.(failed|suspect|stale|rolledback)$/;
-type Told = { readonly type: string; readonly subject?: string | undefined; readonly data?: unknown };
+type ReceivedEvent = {
+  readonly type: string;
+  readonly subject?: string | undefined;
+  readonly data?: unknown;
+};
 type Settings = Omit<CullRequest, "dryRun"> & {
   readonly adoptLimit: number;
   /** Of events, however many come. */
   readonly minIntervalMs: number;
 };
-
-const never = new AbortController().signal;
 
 /** Which database a run is about: all that have backups on the volume. */
 const EVERY_DATABASE = "*";
@@ -92,7 +95,7 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
      * Without a broker all that a backup says comes here. What starts no cull is taken, or it counts as undelivered; what
      * needs a person is said once more, in a log that outlives the pod of the backup.
      */
-    async onEvent({ type, subject, data }: Told): Promise<boolean> {
+    async onEvent({ type, subject, data }: ReceivedEvent): Promise<boolean> {
       if (!type.startsWith(OURS) || TYPES.includes(type)) return false;
       if (TROUBLE.test(type)) deps.log.error("database fault reported", { type, subject, told: data });
       return true;
@@ -126,7 +129,7 @@ export function cullHandler(deps: CullPlacesDependencies, { minIntervalMs, ...se
 }
 
 /** The event says that there is a new backup; what to keep is decided by what lies on the volume. */
-function parseEvent({ type, subject, data }: Told): Request {
+function parseEvent({ type, subject, data }: ReceivedEvent): Request {
   if (!TYPES.includes(type)) {
     throw new DormouseError("event_unsupported", `events of type ${JSON.stringify(type)} start no cull`, {
       hint: `send ${TYPES.join(" or ")}, or filter in the Trigger`,

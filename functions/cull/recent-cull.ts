@@ -3,9 +3,9 @@ import type { ArchiveName } from "../../shared/catalog/archive-name.ts";
 import type { Run } from "../../shared/run/run.ts";
 
 /** What an event asks for: a cull, perhaps since this backup was completed. */
-export type AskedByEvent = { readonly dryRun: boolean; readonly after?: ArchiveName | undefined };
+type AskedByEvent = { readonly dryRun: boolean; readonly after?: ArchiveName | undefined };
 
-export type Recently = {
+type Recently = {
   readonly find: (name: ArchiveName) => Promise<Backup | undefined>;
   /** 0: each event starts a cull. */
   readonly minIntervalMs: number;
@@ -31,7 +31,7 @@ export async function recentCull(
   const recent = known.filter((run) => isRecent(run) && hasNotFailed(run) && doesAsMuch(run, asked));
   const { after } = asked;
   if (recent.length === 0 || after === undefined) return recent[0];
-  // One that cannot be read is for a cull to tell.
+  // One that cannot be read is for a cull to report.
   const backup = await find(after).catch(() => undefined);
   const sinceMs = backup === undefined ? -Infinity : backup.finishedAt.getTime() + SKEW_MS;
   return recent.find(

@@ -3,7 +3,7 @@ import type { Check } from "../../shared/doctor/finding.ts";
 import type { Run, RunStore } from "../../shared/run/run.ts";
 import { trusting } from "../../shared/catalog/trusted-listing.ts";
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
-import { tellingChecks } from "../../shared/doctor/check-telling.ts";
+import { notificationChecks } from "../../shared/doctor/check-notifications.ts";
 import { retiredDatabases } from "../../shared/backup/retired-databases.ts";
 import { damageBook } from "./marks/damage-book.ts";
 import { signatureJudge } from "../../shared/catalog/encryption/manifest-signature.ts";
@@ -75,7 +75,7 @@ function listChecks(config: CullConfig, deps: CullPlacesDependencies, store: Run
     backupsCheck(deps, config.STALE_HOURS),
     ...mirrorChecks(config, "cull"),
     ...callerChecks(config),
-    ...tellingChecks(config, store, "cull"),
+    ...notificationChecks(config, store, "cull"),
     sendersCheck(config),
   ];
 }

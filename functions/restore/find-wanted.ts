@@ -68,7 +68,7 @@ async function findUndone({ server, settings, signal }: Planning, id: string): P
   const { database } = settings;
   if (!/^restore-[0-9a-f]{24}$/.test(id)) throw notUndone(`${JSON.stringify(id)} is not the id of a restore`);
   const kept = runDatabase(database, "before", id);
-  const mark = (await server.look([kept], signal)).get(kept);
+  const mark = (await server.readMarks(signal, [kept])).get(kept);
   if (mark === undefined)
     throw notUndone(`there is no database ${JSON.stringify(kept)} that restore ${id} kept`);
   if (mark.kept?.by !== id)

@@ -28,7 +28,7 @@ export async function loadBeside(restoring: Restoring, toLoad: Load): Promise<vo
   if (own === undefined) throw new DormouseError("internal", `${strategy} loads no database of its own`);
   const likeness = { like: database, otherwise: backup.manifest?.properties };
   const makeEmpty = async () => {
-    // What an earlier attempt left there is a part of it at best. The new one tells that the run is under way.
+    // What an earlier attempt left there is a part of it at best. The new one shows that the run is under way.
     await server.drop(own, signal);
     await server.create(own, likeness, signal);
   };
@@ -74,7 +74,7 @@ function sizeOf({ format, manifest }: Restorable): LoadSize {
   return { tables: content.tables.length, plainBytes: archive.plainBytes, offsets: archive.offsets };
 }
 
-/** Tells every two seconds how much is there, how fast it comes and how long it may take. */
+/** Reports every two seconds how much is loaded, at which rate, and the time that is left. */
 async function watched(
   restoring: Restoring,
   expectedBytes: number | undefined,
@@ -102,6 +102,6 @@ async function watchSize(restoring: Restoring, expectedBytes: number | undefined
       progress({ loading: loaded, ...progressOf(bytes, expectedBytes, performance.now() - begunMs) });
     }
   } catch {
-    // Looking on is a courtesy: when it ends or fails, the load itself tells how it went.
+    // Progress is optional: if its session ends or fails, the load itself shows how it went.
   }
 }

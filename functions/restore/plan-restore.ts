@@ -7,7 +7,7 @@ import type { Found } from "./find-wanted.ts";
 import { findDoubts, type Doubt } from "./journal/doubts-of.ts";
 import { othersUnderWay, stoppedByOther } from "./journal/others-under-way.ts";
 import { workloadText, type Workload, type WorkloadState } from "./workloads/workload.ts";
-import { lookAtArchive } from "./archive/look-at-archive.ts";
+import { inspectArchive } from "./archive/inspect-archive.ts";
 import type { Load } from "./archive/verify-archive.ts";
 import { unmetNeeds, type Blocker } from "./plan/blockers.ts";
 import { rehearsalRoom } from "./rehearsal/room.ts";
@@ -24,7 +24,7 @@ export async function toPlan(
 ): Promise<{ readonly plan: RestorePlan; readonly facts: TargetFacts }> {
   const { settings, wakeUpSource, signal } = planning;
   const { database } = settings;
-  const { facts, tools, demands, warnings, older } = await lookAtArchive(planning, {
+  const { facts, tools, demands, warnings, older } = await inspectArchive(planning, {
     backup,
     choice,
     target,
@@ -86,7 +86,7 @@ function toBlocker({ run, detail, remedy }: Doubt): Blocker {
   return { kind: "record-doubtful", names: [run], detail, remedy };
 }
 
-/** For what the archive itself tells, once it has been read to its end: nothing has been touched by then. */
+/** For what the archive itself shows, once it has been read to its end: nothing has been touched by then. */
 export async function refuseUnmet(
   { server, settings: { database }, signal }: Planning,
   given: Pick<Load, "backup" | "choice"> & { readonly strategy: Strategy; readonly demands: ArchiveDemands },

@@ -13,7 +13,7 @@ import type { WakeUpSource, Workload, Workloads } from "./workloads/workload.ts"
 
 export type RestoreSettings = {
   readonly database: string;
-  /** A backup that holds so much less than the last good one is told as suspect. */
+  /** A backup that holds so much less than the last good one is reported as suspect. */
   readonly suspectDropPercent: number;
   /** Started in this order, stopped in the reverse. */
   readonly workloads: readonly Workload[];

@@ -1,7 +1,7 @@
 import { ALL_DATABASES, isUnfinished, type RunContext } from "../../shared/run/run.ts";
 import { retiredDatabases } from "../../shared/backup/retired-databases.ts";
 import { volumeCheck } from "../../shared/doctor/check-volume.ts";
-import { tellingChecks } from "../../shared/doctor/check-telling.ts";
+import { notificationChecks } from "../../shared/doctor/check-notifications.ts";
 import { asDormouseError } from "../../shared/errors.ts";
 import { sinkCheck } from "../../shared/doctor/check-sink.ts";
 import { rightsCheck } from "../../shared/doctor/check-rights.ts";
@@ -97,7 +97,7 @@ function listChecks(config: RestoreConfig, { depsOf, choice, call }: Wired, sear
     ...(rights.length === 0 ? [] : [rightsCheck(call, rights)]),
     sendersCheck(config),
     ...openChecks(config),
-    ...tellingChecks(config, runs, "restore"),
+    ...notificationChecks(config, runs, "restore"),
     ...(config.K_SINK === undefined ? [] : [sinkCheck(config)]),
   ];
 }
@@ -126,7 +126,7 @@ async function dropWhatIsOver(deps: RestoreDependencies): Promise<void> {
   };
   const dropAll = async () => {
     const known = await backedUp(deps).catch(() => []);
-    const kept = keptDatabases(await server.lookAtAll(signal), choice, known);
+    const kept = keptDatabases(await server.readMarks(signal), choice, known);
     for (const database of new Set(kept.map(({ live }) => live))) await unlessFailed(dropOf(database));
   };
   await unlessFailed(dropAll());

@@ -17,7 +17,7 @@ export type RestoreOverview = Omit<ShownCatalog, "backups"> & {
     readonly live: string;
     readonly until: string;
   }[];
-  /** Why the server does not tell. */
+  /** Why the server's databases are unknown. */
   readonly undoProblem?: Problem;
 };
 
@@ -25,7 +25,7 @@ export type RestoreOverview = Omit<ShownCatalog, "backups"> & {
 export async function showRestores(deps: RestoreDependencies, signal: AbortSignal): Promise<RestoreOverview> {
   const { merged, settings, choice } = deps;
   const { suspectDropPercent: dropPercent } = settings;
-  const [{ listing, origins }, told] = await Promise.all([
+  const [{ listing, origins }, marked] = await Promise.all([
     showCatalog(deps, merged, choice.includes, signal),
     marksSoon(deps, signal),
   ]);
@@ -39,7 +39,7 @@ export async function showRestores(deps: RestoreDependencies, signal: AbortSigna
     const suspicion = suspects.get(backup.name);
     return suspicion === undefined ? backup : { ...backup, suspicion };
   });
-  const { marks = new Map<string, DatabaseMark>(), ...undoProblem } = told;
+  const { marks = new Map<string, DatabaseMark>(), ...undoProblem } = marked;
   const kept = keptDatabases(marks, choice, databases);
   const undo = kept.map((each) => ({ ...each, until: each.until.toISOString() }));
   return { ...listing, backups, undo, ...undoProblem };
@@ -50,7 +50,7 @@ async function marksSoon(
   signal: AbortSignal,
 ): Promise<{ readonly marks?: ReadonlyMap<string, DatabaseMark>; readonly undoProblem?: Problem }> {
   try {
-    return { marks: await server.lookAtAll(serverSoon(signal)) };
+    return { marks: await server.readMarks(serverSoon(signal)) };
   } catch (error) {
     signal.throwIfAborted();
     return { undoProblem: problemFrom(error) };

@@ -14,7 +14,7 @@ import {
 export async function swapDatabases(restoring: Restoring): Promise<Stopped> {
   const { run, signal, step, held, settings } = restoring;
   const { database, loaded, kept } = readJournal(restoring);
-  // Both, so that whichever of them is dropped meanwhile, the other one tells that something was stopped.
+  // Both, so that whichever of them is dropped meanwhile, the other one shows that something was stopped.
   for (const name of [loaded, database]) await held.claim(name, run.id);
   await ensureWakeUp(restoring);
   await stopWorkloads(restoring);
@@ -45,7 +45,7 @@ export async function finishSwap(restoring: Restoring): Promise<Stopped> {
 }
 
 async function keptUntil({ server, signal }: Restoring, kept: string): Promise<Date | undefined> {
-  return (await server.look([kept], signal)).get(kept)?.kept?.until;
+  return (await server.readMarks(signal, [kept])).get(kept)?.kept?.until;
 }
 
 /** What an undo has made live again is kept no longer. */
@@ -73,7 +73,7 @@ export async function restart(restoring: Restoring): Promise<Stopped> {
 function downtimeOf({ downSince, stoppedAt }: RestoreJournal, openedMs: number, readyMs: number): Downtime {
   if (downSince === undefined) return {};
   const downMs = Date.parse(downSince);
-  // A restore that an earlier version has begun does not tell.
+  // The journal of an earlier version lacks it.
   const stoppedMs = stoppedAt === undefined ? downMs : Date.parse(stoppedAt);
   return {
     downtimeMs: readyMs - downMs,

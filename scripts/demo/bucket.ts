@@ -19,12 +19,12 @@ type Given = {
   readonly server: OwnServer;
   /** Where volume and scratch may lie; removed by the caller. */
   readonly folder: string;
-  readonly tell: (line: string) => void;
+  readonly say: (line: string) => void;
 };
 
 const DATABASE = "ledger";
 
-export async function demoBucket({ server, folder, tell }: Given): Promise<void> {
+export async function demoBucket({ server, folder, say }: Given): Promise<void> {
   const [volume, scratch] = [join(folder, "bucket-volume"), join(folder, "bucket-scratch")];
   for (const path of [volume, scratch]) await mkdir(path);
   await using store = await embeddedStore();
@@ -39,18 +39,18 @@ export async function demoBucket({ server, folder, tell }: Given): Promise<void>
   await rm(volume, { recursive: true });
   await mkdir(volume);
   await withClient(server, (client) => client.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public"));
-  tell(`then the volume was wiped, and everything in "${DATABASE}" dropped`);
+  say(`then the volume was wiped, and everything in "${DATABASE}" dropped`);
   await restored();
   const found = await withClient(server, fingerprint);
   assert.deepEqual(found, original);
-  tell(`all is back, with nothing but the bucket: every table has the content that it had`);
+  say(`all is back, with nothing but the bucket: every table has the content that it had`);
 
   async function mirrored(): Promise<string> {
     const environment = { ...backupEnvironment(server, DATABASE, volume), ...mirrorEnvironment(bucket) };
     await using backup = await startFunction("backup", environment);
     const manifest = await manifestOf(await backup.post());
     const objects = (await bucket.keys()).map((key) => key.split("/").at(-1)).join(", ");
-    tell(`a backup of "${DATABASE}" was mirrored to an S3 server on ${store.endpoint}: ${objects}`);
+    say(`a backup of "${DATABASE}" was mirrored to an S3 server on ${store.endpoint}: ${objects}`);
     return manifest.name;
   }
 
@@ -58,13 +58,11 @@ export async function demoBucket({ server, folder, tell }: Given): Promise<void>
     const environment = { ...restoreEnvironment(server, DATABASE, volume), ...mirrorEnvironment(bucket) };
     await using restore = await startFunction("restore", { ...environment, RESTORE_DIR: scratch });
     const { backups } = (await (await restore.get("/")).json()) as PlacedListing;
-    tell(
-      `the restore function lists ${backups.map((each) => `${each.name} (${each.places.join()})`).join()}`,
-    );
+    say(`the restore function lists ${backups.map((each) => `${each.name} (${each.places.join()})`).join()}`);
     const answer = await restore.post({ filename: name });
     if (answer.status !== 200) throw new Error(`the restore failed: ${await answer.text()}`);
     const { compared } = (await answer.json()) as RestoreResult;
-    tell(`it was fetched, proved, loaded and swapped; ${compared?.rows} rows compared`);
+    say(`it was fetched, proved, loaded and swapped; ${compared?.rows} rows compared`);
   }
 }
 

@@ -16,12 +16,12 @@ type Given = {
   readonly server: OwnServer;
   /** Where the volume may lie; removed by the caller. */
   readonly folder: string;
-  readonly tell: (line: string) => void;
+  readonly say: (line: string) => void;
 };
 
 const DATABASES = ["shop", "billing"];
 
-export async function demoSeveral({ server, folder, tell }: Given): Promise<void> {
+export async function demoSeveral({ server, folder, say }: Given): Promise<void> {
   const volume = join(folder, "several-volume");
   await mkdir(volume);
   for (const database of DATABASES) {
@@ -37,12 +37,12 @@ export async function demoSeveral({ server, folder, tell }: Given): Promise<void
   await using backup = await startFunction("backup", environment);
   await backup.ping();
   await ended(backup);
-  tell(`one installation, POSTGRESQL_DATABASES=${DATABASES.join()}: one ping took ${await proofs(backup)}`);
+  say(`one installation, POSTGRESQL_DATABASES=${DATABASES.join()}: one ping took ${await proofs(backup)}`);
 
   await using restore = await startFunction("restore", environment);
   await restore.ping({ data: { rehearse: "each" } });
   await ended(restore);
-  tell(
+  say(
     `the scheduled rehearsal loaded the latest backup of each, compared, and dropped it: ${await proofs(backup)}`,
   );
 }

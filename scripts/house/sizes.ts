@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const SOURCES = ["cli/**/*.{ts,tsx}", "functions/**/*.ts", "shared/**/*.ts"];
 
-export type Sizes = {
+type Sizes = {
   readonly files: number;
   readonly lines: number;
   readonly testLines: number;

@@ -24,7 +24,7 @@ function builderOf(program: Builder["program"]): Builder {
   };
   return {
     program,
-    // Without being told, buildah begins from the first line each time.
+    // Without this, buildah begins from the first line each time.
     build: (image, context, options) =>
       run(["build", ...(program === "buildah" ? ["--layers"] : []), "--tag", image, ...options, context]),
     save: (image, archive) =>

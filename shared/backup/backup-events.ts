@@ -1,7 +1,7 @@
 import type { BackupManifest } from "../catalog/manifest.ts";
 import type { Problem } from "../errors.ts";
 
-/** What others hear of backups and of their mirror. */
+/** The events of backups and of their mirror. */
 export type BackupEvent =
   | {
       readonly type: "dev.dormouse.backup.completed";

@@ -4,7 +4,7 @@ import { DormouseError } from "../errors.ts";
 import { listAlong, listContents } from "../postgres/archive-contents.ts";
 import { startDump, startDumpInto, type Dumping } from "../postgres/pg-dump.ts";
 import { readArchive, type ArchiveContents } from "../postgres/read-archive.ts";
-import { toldProgress } from "../run/progress.ts";
+import { withProgress } from "../run/progress.ts";
 import type { ClientTools } from "../postgres/client-tools.ts";
 import type { DatabaseInspection } from "../postgres/preflight.ts";
 import type { Backup } from "../catalog/backup.ts";
@@ -29,7 +29,7 @@ export type Dumped = {
   /** What pg_dump has complained of. */
   readonly warnings: () => readonly string[];
   readonly encrypted: EncryptedArchive | undefined;
-  /** Whether its table of contents tells where the data of each table lie. */
+  /** Whether its table of contents has the offsets of each table's data. */
   readonly hasOffsets: boolean;
 };
 
@@ -80,7 +80,7 @@ function dumpWriter(
       const dump = startDumpInto(fd, dumping, signal);
       const { archive, contents } = readArchive(tools, passing(dump), options, signal);
       begun({ contents, warnings: () => dump.stderr.lines() });
-      const seen = listAlong(tools, told(taking, preflight, archive), signal);
+      const seen = listAlong(tools, reported(taking, preflight, archive), signal);
       listed = seen.listed;
       return seen.archive;
     },
@@ -98,13 +98,13 @@ async function throughPipe(
   const dump = startDump(dumping, signal);
   const { archive, contents } = readArchive(dumping.tools, dump.archive, dumping.options, signal);
   const encrypted = taking.encryption?.encrypt(archive);
-  const passing = told(taking, preflight, encrypted?.archive ?? archive);
+  const passing = reported(taking, preflight, encrypted?.archive ?? archive);
   const staged = await taking.catalog.stage(draft, passing, taking.signal);
   return { staged, contents, warnings: dump.warnings, encrypted, hasOffsets: false };
 }
 
-/** Tells the caller how far the dump is. */
-function told(
+/** Reports to the caller how far the dump is. */
+function reported(
   { request, progress }: TakingBackup,
   { inspection, newest }: Pick<Preflight, "inspection" | "newest">,
   archive: AsyncIterable<Uint8Array>,
@@ -114,7 +114,7 @@ function told(
     databaseBytes: newest.manifest.content.databaseBytes,
   };
   const expectedBytes = last && archiveBytesExpected(inspection.databaseBytes, last);
-  return toldProgress(archive, { what: { dumping: request.database }, expectedBytes }, progress);
+  return withProgress(archive, { what: { dumping: request.database }, expectedBytes }, progress);
 }
 
 function otherContents(database: string): DormouseError {

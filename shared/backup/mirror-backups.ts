@@ -3,7 +3,7 @@ import type { BucketCatalog, Catalog } from "../catalog/catalog.ts";
 import { planMirror } from "./mirror-plan.ts";
 import type { KeepPolicy } from "../retention/retention-policy.ts";
 import { isOwn, ownOrigins } from "../catalog/origin.ts";
-import { toldProgress } from "../run/progress.ts";
+import { withProgress } from "../run/progress.ts";
 import type { RunContext } from "../run/run.ts";
 import { asDormouseError, DormouseError, problemFrom, logged } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -18,7 +18,7 @@ export type MirrorPolicy = {
   readonly timeoutMs: number;
 };
 
-export type MirrorDependencies = {
+type MirrorDependencies = {
   readonly catalog: Catalog;
   /** Unset: there is no bucket. */
   readonly mirroring?: MirrorPolicy | undefined;
@@ -80,7 +80,7 @@ async function catchUp(
   async function copy(backup: Backup): Promise<void> {
     const passing = { what: { mirroring: backup.name }, expectedBytes: backup.sizeBytes };
     const open = async () =>
-      toldProgress(await catalog.open(backup.name, 0, signal), passing, context.progress);
+      withProgress(await catalog.open(backup.name, 0, signal), passing, context.progress);
     await mirror.copyIn(backup, open, signal);
     progress.copied.push(backup.name);
     progress.lacking.splice(progress.lacking.indexOf(backup.name), 1);

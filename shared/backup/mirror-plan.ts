@@ -3,7 +3,7 @@ import { keepReasons, type KeepRule } from "../retention/keep-rules.ts";
 import { serialiseManifest } from "../catalog/manifest.ts";
 import type { KeepPolicy } from "../retention/retention-policy.ts";
 
-export type MirrorPlan = {
+type MirrorPlan = {
   /** Newest first: if time runs out, what matters most is there. */
   readonly copy: readonly Backup[];
   /** The archive is there, its manifest has changed: a pin, a verification. */

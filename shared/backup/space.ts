@@ -7,7 +7,7 @@ const RESERVE_INODES = 16;
 const FIRST_RATIO = 0.1;
 const GROWTH = 1.5;
 
-export type SpaceEstimate = { readonly neededBytes: number; readonly isEnough: boolean };
+type SpaceEstimate = { readonly neededBytes: number; readonly isEnough: boolean };
 
 type Last = { readonly sizeBytes: number; readonly databaseBytes: number };
 

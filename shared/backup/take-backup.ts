@@ -57,7 +57,7 @@ function takeInTheEnd(taking: TakingBackup): Promise<BackupManifest> {
       if (code === "run_superseded") return !(await hasEnded(taking));
       const mayPass = isTransient(code) || (code === "database_busy" && (request.waitsForLock || isResumed));
       if (!mayPass || elapsedMs + waitMs > request.retryForMs) return false;
-      // A person may be waiting for the answer: what they can do meanwhile is told before the last attempt has failed.
+      // A person may be waiting for the answer: it shows what to do before the last attempt has failed.
       const { message, hint } = asDormouseError(error);
       const triesForMs = Math.max(0, Math.round(request.retryForMs - elapsedMs));
       await step("retrying", { attempt, code, error: message, hint, waitMs, triesForMs });
@@ -83,7 +83,7 @@ async function takeUnlessThere(taking: TakingBackup): Promise<BackupManifest> {
 
   const own = await ownBackups(taking);
   const made = own.known.find(({ manifest }) => manifest.run === run.id);
-  // The process that made it may have ended before it told of it.
+  // The process that made it may have ended before it reported it.
   if (made !== undefined) announceBackup(taking, made);
   const existing = made ?? recentEnough(taking, own.known);
   if (existing === undefined) return backUp(taking, own);
@@ -183,7 +183,7 @@ function refuseIncomplete(
   );
 }
 
-/** ENOSPC would tell as well, but an hour later and with the volume full meanwhile. */
+/** ENOSPC would come as well, but an hour later and with the volume full meanwhile. */
 async function refuseFullDisk(
   { catalog }: BackupDependencies,
   { databaseBytes }: DatabaseInspection,
@@ -202,7 +202,7 @@ async function refuseFullDisk(
   });
 }
 
-/** What others hear of a run that failed. */
+/** The event of a run that failed. */
 export function failureOf(run: Run, { code, message, hint }: Problem): BackupEvent {
   const subject = nameOf(run);
   const { sweep } = run.request;

@@ -59,7 +59,7 @@ export type BackupRequest = {
   readonly exclude?: { readonly by: "configuration" | "request"; readonly patterns: readonly string[] };
   /** How long transient faults are tried again. */
   readonly retryForMs: number;
-  /** An event cannot be told to come back later: it waits for the lock as for any transient fault. */
+  /** An event cannot be asked to come back later: it waits for the lock as for any transient fault. */
   readonly waitsForLock: boolean;
   /** The lock of the database, where the caller holds it: a restore in place. The next backup sends what the bucket lacks. */
   readonly held?: HeldDatabase | undefined;
@@ -73,7 +73,7 @@ type InstallationSettings = {
   readonly DATABASE_SERVICE_NAME: string;
 };
 
-/** What a function that takes backups is told by its environment. */
+/** The configuration of a function that takes backups. */
 type Settings = InstallationSettings &
   SinkConfig &
   NotifyConfig &

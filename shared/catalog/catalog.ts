@@ -14,13 +14,13 @@ export type LegacyFile = {
   readonly minuteAt: Date;
   readonly sizeBytes: number;
   readonly format: ArchiveFormat;
-  /** How the database was told, where the name puts the server's before it. */
+  /** How the database was decided, if the name has the server's before it. */
   readonly decision?: { readonly how: string; readonly isDecided: boolean };
   /** Why it could not be adopted, as long as it has not changed since: it is kept, and counts as nothing. */
   readonly damage?: string;
 };
 
-/** What reading a legacy file to its end has told. */
+/** What reading a legacy file to its end has shown. */
 export type LegacyContents = {
   readonly sizeBytes: number;
   readonly sha256: string;

@@ -8,12 +8,12 @@ export const MAX_MANIFEST_BYTES = 32 << 20;
 export type Classified = { readonly backup: Backup } | { readonly foreign: ForeignEntry };
 
 /** What a name says: a `whole` backup has both its names, a `bare` archive lacks its manifest. */
-export type Named =
+type Named =
   | { readonly whole: ArchiveNameParts }
   | { readonly bare: ArchiveNameParts }
   | { readonly foreign: ForeignEntry };
 
-/** `undefined` for a manifest whose archive is there: that archive tells of both. */
+/** `undefined` for a manifest whose archive is there: that archive stands for both. */
 export function classifyName(path: string, isThere: (path: string) => boolean): Named | undefined {
   const parts = parseArchiveName(path.replace(/\.json$/, ""));
   if (parts === undefined) return { foreign: foreignName(path) };

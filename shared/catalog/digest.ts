@@ -20,7 +20,7 @@ export function otherThanDescribed(name: string): DormouseError {
   );
 }
 
-/** Passes `source` through; `digest` tells of what has passed so far. */
+/** Passes `source` through; `digest` is that of what has passed so far. */
 export function hashing(source: AsyncIterable<Uint8Array>) {
   const hash = createHash("sha256");
   let sizeBytes = 0;

@@ -89,9 +89,9 @@ const manifestSchema = z.looseObject({
   versions: z.looseObject({ dormouse: z.string(), pgDump: z.string(), server: z.string() }),
   archive: z.looseObject({
     format: z.enum(ARCHIVE_FORMATS),
-    /** As pg_dump is told it: `zstd:1`, `gzip:1`. */
+    /** As pg_dump takes it: `zstd:1`, `gzip:1`. */
     compression: z.string(),
-    /** Whether its table of contents tells where the data of each table lie; unknown where absent. */
+    /** Whether its table of contents has the offsets of each table's data; unknown where absent. */
     offsets: z.boolean().optional(),
     /** age recipients; absent when the archive is not encrypted. */
     recipients: z.array(z.string()).min(1).optional(),

@@ -1,7 +1,7 @@
 import { problemFrom, type Problem } from "../errors.ts";
 import { newestFirst, type Backup } from "./backup.ts";
 import type { Catalog, CatalogListing, ForeignEntry } from "./catalog.ts";
-import { within } from "../waiting.ts";
+import { withTimeout } from "../waiting.ts";
 import { ANSWER_MS, silentBucket } from "./bucket/silent-bucket.ts";
 
 export type Place = "volume" | "bucket";
@@ -55,7 +55,7 @@ const WHOLE_MS = 45_000;
 const ONE_MS = 60_000;
 
 /**
- * For readers. A bucket that cannot be asked is no reason to refuse what the volume has, and is told in the
+ * For readers. A bucket that cannot be listed is no reason to refuse what the volume has, and is reported in the
  * listing; where the volume has nothing, it is the error.
  */
 export function mergedCatalog(volume: Catalog, bucket: Catalog): MergedCatalog {
@@ -66,7 +66,7 @@ export function mergedCatalog(volume: Catalog, bucket: Catalog): MergedCatalog {
       if (isEmpty) return inBothPlaces(local, await bucket.list(signal));
       try {
         const ask = (limited: AbortSignal) => bucket.list(limited, ANSWER_MS);
-        return inBothPlaces(local, await within(WHOLE_MS, signal, ask, silentBucket));
+        return inBothPlaces(local, await withTimeout(WHOLE_MS, signal, ask, silentBucket));
       } catch (error) {
         if (signal.aborted) throw error;
         return { ...inBothPlaces(local, undefined), bucketProblem: problemFrom(error) };
@@ -74,11 +74,11 @@ export function mergedCatalog(volume: Catalog, bucket: Catalog): MergedCatalog {
     },
     find: async (name, signal) =>
       (await volume.find(name, signal)) ??
-      within(ONE_MS, signal, (limited) => bucket.find(name, limited), silentBucket),
+      withTimeout(ONE_MS, signal, (limited) => bucket.find(name, limited), silentBucket),
     async mark(name, change, signal) {
       // The next backup run sends a manifest that changed on the volume; what only the bucket has is changed there.
       if ((await volume.find(name, signal)) !== undefined) return volume.mark(name, change, signal);
-      return within(ONE_MS, signal, (limited) => bucket.mark(name, change, limited), silentBucket);
+      return withTimeout(ONE_MS, signal, (limited) => bucket.mark(name, change, limited), silentBucket);
     },
   };
 }

@@ -6,7 +6,7 @@ import { nearestNames } from "../nearest.ts";
 /** A caller waits for no more than this to learn which name was meant. */
 const LOOK_MS = 5_000;
 
-/** The refusal of a name, with those that may have been meant, unless the volume does not tell them soon. */
+/** The refusal of a name, with those that may have been meant, unless the volume does not list them soon. */
 export async function offeringNearest(
   error: unknown,
   volume: Pick<Catalog, "list">,

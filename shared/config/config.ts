@@ -43,7 +43,7 @@ export function readConfig<Schema extends ConfigSchema>(
   for (const [name, rule] of Object.entries(readShape(schema))) {
     const { isSecret, isFile } = findAbout(rule);
     const value = isSecret ? secret(name, environment, readFile, mistakes) : presence(environment[name]);
-    if (isFile) lookInto(name, value, readFile, mistakes);
+    if (isFile) checkFile(name, value, readFile, mistakes);
     if (value !== undefined) given[name] = value;
   }
   mistakes.push(...alternativeMistakes(schema, given));
@@ -114,7 +114,7 @@ function secret(
   return readContent(`${name}_FILE`, path, readFile, mistakes);
 }
 
-function lookInto(
+function checkFile(
   name: string,
   path: string | undefined,
   readFile: (path: string) => string,

@@ -4,7 +4,7 @@ import { DormouseError } from "../errors.ts";
 export type DatabaseChoice = {
   /** The one of `POSTGRESQL_DATABASE`. */
   readonly only?: string | undefined;
-  /** Named letter for letter: backed up whether the server has them or not, so that a missing one is told. */
+  /** Named letter for letter: backed up whether the server has them or not, so that a missing one is reported. */
   readonly named: readonly string[];
   /** Whether a database is one of them; patterns say so of any name. */
   readonly includes: (database: string) => boolean;

@@ -4,8 +4,8 @@ import { splitPatterns } from "./database-choice.ts";
 import { path, text, wholeNumber } from "./rules.ts";
 
 /** PostgreSQL cuts longer ones off. */
-export const databaseName = text.check(z.refine((name) => Buffer.byteLength(name) <= 63));
-export const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const;
+const databaseName = text.check(z.refine((name) => Buffer.byteLength(name) <= 63));
+const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const;
 export type SslMode = (typeof SSL_MODES)[number];
 
 const databasePatterns = z.pipe(

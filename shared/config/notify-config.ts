@@ -68,7 +68,7 @@ const address = z.string().check(z.regex(/^[^\s@<>,]+@[^\s@<>,]+$/));
 export const notifyVariables = {
   NOTIFY_URL: variable(z.optional(webhooks), {
     description:
-      "Webhooks that get a message about failures, stale and suspect backups, and restores. The kind is known by the host, or said as in `mattermost+https://chat.example.com/hooks/abc`; all else gets plain JSON. Set it to get messages without a broker: [telling.md](telling.md).",
+      "Webhooks that get a message about failures, stale and suspect backups, and restores. The kind is known by the host, or said as in `mattermost+https://chat.example.com/hooks/abc`; all else gets plain JSON. Set it to get messages without a broker: [notifications.md](notifications.md).",
     allowed: "URLs of webhooks, separated by white space",
     isSecret: true,
   }),
@@ -99,7 +99,7 @@ export const notifyVariables = {
   }),
   OTEL_EXPORTER_OTLP_ENDPOINT: variable(z.optional(httpUrl), {
     description:
-      "OpenTelemetry collector that takes a trace of each run when it has ended, by OTLP over HTTP. Set it to see where the time of a run goes: [telling.md](telling.md#traces).",
+      "OpenTelemetry collector that takes a trace of each run when it has ended, by OTLP over HTTP. Set it to see where the time of a run goes: [notifications.md](notifications.md#traces).",
     allowed: "the http or https URL below which its /v1/traces is",
     isSecret: true,
   }),
@@ -120,7 +120,7 @@ export const notifyVariables = {
     ),
     {
       description:
-        "A monitor that expects to hear of each run: of its start, its success, its failure. `{database}` in it becomes the run's database. Set it to be told when nothing runs at all.",
+        "A monitor that expects the start, the success or the failure of each run. `{database}` in it becomes the run's database. Set it to notice that nothing runs at all.",
       allowed: "an http or https URL",
       isSecret: true,
     },

@@ -54,7 +54,7 @@ const UPLOAD: readonly Probe[] = [
 export function bucketCheck(settings: BucketSettings, examiner: Examiner): Check {
   return {
     name: "mirror",
-    async look(signal) {
+    async run(signal) {
       const bucket = openBucket(settings);
       // One name for each function, which its policy lets it write: where nothing can be removed, one object stays.
       const place = { bucket, key: `${bucket.prefix}doctor-${examiner}.bak.json`, signal };
@@ -74,11 +74,13 @@ async function toFindings(place: Place, examiner: Examiner): Promise<readonly Se
   ]);
   const refused = [...object.refused, ...upload.refused];
   const works = [...object.works, ...upload.works];
-  const told = refused.map(({ probe, error }): Seen => {
+  const denied = refused.map(({ probe, error }): Seen => {
     const { message, hint } = asDormouseError(error);
     return { state: probe.needs.includes(examiner) ? "fault" : "warning", detail: message, fix: hint };
   });
-  return works.length === 0 ? told : [good(`bucket ${place.bucket.name}: ${works.join(", ")} work`), ...told];
+  return works.length === 0
+    ? denied
+    : [good(`bucket ${place.bucket.name}: ${works.join(", ")} work`), ...denied];
 }
 
 type Tried = {
@@ -96,9 +98,9 @@ async function tried(place: Place, probes: readonly Probe[], examiner: Examiner)
       works.push(probe.what);
     } catch (error) {
       const doing = `${probe.what} in bucket ${place.bucket.name}`;
-      const told = s3Error(error, doing, place.signal);
-      if (!isDenied(findCause(error))) throw told;
-      refused.push({ probe, error: told });
+      const failure = s3Error(error, doing, place.signal);
+      if (!isDenied(findCause(error))) throw failure;
+      refused.push({ probe, error: failure });
     }
   }
   return { works, refused };

@@ -28,7 +28,7 @@ export function openChecks({ AUTH }: AuthSettings): readonly Check[] {
 /** Outside of a cluster too: a function listens on every address of its machine. */
 const ASKS_NOBODY: Check = {
   name: "callers",
-  look: async () => [
+  run: async () => [
     {
       state: "warning",
       detail: "AUTH=none: every caller that reaches this function may do all that it does",
@@ -48,7 +48,7 @@ type Senders = Pick<AuthSettings, "AUTH" | "AUTH_EVENTS" | "AUTH_EVENT_SUBJECTS"
 export function sendersCheck({ AUTH, AUTH_EVENTS, AUTH_EVENT_SUBJECTS = [], ...config }: Senders): Check {
   return {
     name: "senders",
-    async look() {
+    async run() {
       if (AUTH_EVENTS === "kubernetes")
         return [good(`events need a token of ${AUTH_EVENT_SUBJECTS.join(", ")}`)];
       const { SINK_TOKEN_FILE } = config;

@@ -20,7 +20,7 @@ export function databaseCheck(
 ): Check {
   return {
     name: "database",
-    async look(signal) {
+    async run(signal) {
       const inspection = await inspectDatabase(settings, database, signal);
       const { role, serverVersion, serverMajor, lacks, warnings } = inspection;
       const tools = await findClientTools(serverMajor, binDir, searchPath);

@@ -6,7 +6,7 @@ import type { Check } from "./finding.ts";
 export function mirrorChecks(config: MirrorConfig, examiner: Examiner): readonly Check[] {
   const settings = bucketSettings(config);
   if (settings === undefined) return [];
-  const look: Check["look"] = async (signal) =>
-    (await import("./check-bucket.ts")).bucketCheck(settings, examiner).look(signal);
-  return [{ name: "mirror", look }];
+  const run: Check["run"] = async (signal) =>
+    (await import("./check-bucket.ts")).bucketCheck(settings, examiner).run(signal);
+  return [{ name: "mirror", run }];
 }

@@ -15,7 +15,7 @@ export type Right = {
 export function rightsCheck(call: CallCluster, wanted: readonly Right[]): Check {
   return {
     name: "rights",
-    async look(signal) {
+    async run(signal) {
       const answers = await Promise.all(wanted.map((right) => isAllowed(call, right, signal)));
       const lacking = wanted.filter((_, index) => answers[index] !== true);
       if (lacking.length === 0) return [good(`the account has all ${wanted.length} rights that it needs`)];

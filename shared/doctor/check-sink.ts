@@ -2,7 +2,7 @@ import { good, type Check } from "./finding.ts";
 import { DormouseError } from "../errors.ts";
 import type { SinkConfig } from "../events/sink-config.ts";
 import { describeFailure, describeRefusal } from "../events/sink-fault.ts";
-import type { HttpAnswer } from "../events/http-ask.ts";
+import type { HttpAnswer } from "../events/http-request.ts";
 
 /**
  * Whether something answers at K_SINK, asked as an event is sent. OPTIONS changes nothing, and wakes what sleeps there;
@@ -11,7 +11,7 @@ import type { HttpAnswer } from "../events/http-ask.ts";
 export function sinkCheck(config: SinkConfig): Check {
   return {
     name: "sink",
-    async look(signal) {
+    async run(signal) {
       const { K_SINK } = config;
       if (K_SINK === undefined) {
         const fix = "apply the SinkBinding of manifests/base/schedule.yaml, and wait until it is ready";
@@ -34,9 +34,9 @@ export function sinkCheck(config: SinkConfig): Check {
 }
 
 async function asked(config: SinkConfig, host: string, signal: AbortSignal): Promise<HttpAnswer> {
-  const { askSink } = await import("../events/sink-request.ts");
+  const { sendToSink } = await import("../events/sink-request.ts");
   try {
-    return await askSink(config, { method: "OPTIONS", headers: {} }, signal);
+    return await sendToSink(config, { method: "OPTIONS", headers: {} }, signal);
   } catch (error) {
     signal.throwIfAborted();
     const { why, hint } = describeFailure(error);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { isAbandoned } from "../catalog/catalog.ts";
 import { good, type Check, type Finding } from "./finding.ts";
-import { DormouseError } from "../errors.ts";
+import { DormouseError, readMessage } from "../errors.ts";
 import * as file from "../catalog/volume/files.ts";
 import { readWhole } from "../catalog/volume/open-regular.ts";
 import { listLeftovers } from "../catalog/volume/sweep-run.ts";
@@ -19,7 +19,7 @@ const LITTLE_BYTES = 64 * 1024 * 1024;
 export function volumeCheck(backupDir: string): Check {
   return {
     name: "volume",
-    look: async () => [await writing(backupDir), ...(await abandoned(backupDir))],
+    run: async () => [await writing(backupDir), ...(await abandoned(backupDir))],
   };
 }
 
@@ -65,7 +65,7 @@ async function rehearsePublishing(backupDir: string): Promise<{ readonly isNameS
       throw new Error("it reads back other bytes than were written");
     return { isNameSynced };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = readMessage(error);
     throw new DormouseError("volume_unwritable", `BACKUP_DIR ${backupDir} cannot hold a backup: ${why}`, {
       hint: "mount the claim read-write; on Kubernetes set fsGroup (manifests/overlays/kubernetes)",
       cause: error,

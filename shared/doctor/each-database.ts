@@ -15,11 +15,11 @@ export function eachDatabase(
   if (choice.only !== undefined) return checkOf(choice.only);
   return {
     name,
-    async look(signal) {
+    async run(signal) {
       const { wanted } = await listDatabases(connection, choice, new Set(), signal);
       if (wanted.length === 0) return [NONE];
       const found: Omit<Finding, "check">[] = [];
-      for (const database of wanted) found.push(...(await lookAt(database, checkOf(database), signal)));
+      for (const database of wanted) found.push(...(await checkOne(database, checkOf(database), signal)));
       return found;
     },
   };
@@ -31,14 +31,14 @@ const NONE = {
   fix: "compare it with SELECT datname FROM pg_database",
 } as const;
 
-async function lookAt(
+async function checkOne(
   database: string,
-  { look }: Check,
+  { run }: Check,
   signal: AbortSignal,
 ): Promise<readonly Omit<Finding, "check">[]> {
   const of = (detail: string) => `${JSON.stringify(database)}: ${detail}`;
   try {
-    return (await look(signal)).map((finding) => ({ ...finding, database, detail: of(finding.detail) }));
+    return (await run(signal)).map((finding) => ({ ...finding, database, detail: of(finding.detail) }));
   } catch (error) {
     signal.throwIfAborted();
     const { message, hint } = problemFrom(error);

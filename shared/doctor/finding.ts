@@ -1,6 +1,6 @@
 /** What an examination of one thing found, and what to do about it. */
 export type Finding = {
-  /** What was looked at: `volume`, `database`, ... */
+  /** What was checked: `volume`, `database`, ... */
   readonly check: string;
   /** `warning`: it works, and something of it may hurt one day. */
   readonly state: "good" | "warning" | "fault";
@@ -18,10 +18,10 @@ export type Report = {
   readonly findings: readonly Finding[];
 };
 
-/** Looks at one thing and changes nothing that stays. What it throws is a finding, too. */
+/** Checks one thing and changes nothing that stays. What it throws is a finding, too. */
 export type Check = {
   readonly name: string;
-  readonly look: (signal: AbortSignal) => Promise<readonly Omit<Finding, "check">[]>;
+  readonly run: (signal: AbortSignal) => Promise<readonly Omit<Finding, "check">[]>;
 };
 
 export function good(detail: string): Omit<Finding, "check"> {

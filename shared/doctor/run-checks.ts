@@ -9,10 +9,10 @@ export async function runChecks(checks: readonly Check[], signal: AbortSignal): 
   return { healthy: findings.every(({ state }) => state !== "fault"), findings };
 }
 
-async function toFindings({ name, look }: Check, signal: AbortSignal): Promise<readonly Finding[]> {
+async function toFindings({ name, run }: Check, signal: AbortSignal): Promise<readonly Finding[]> {
   const limit = AbortSignal.timeout(LIMIT_MS);
   try {
-    const found = await look(AbortSignal.any([signal, limit]));
+    const found = await run(AbortSignal.any([signal, limit]));
     return found.map((finding) => ({ check: name, ...finding }));
   } catch (error) {
     if (limit.aborted) {

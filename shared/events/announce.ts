@@ -1,11 +1,11 @@
-import type { RunContext } from "../run/run.ts";
+import type { OutcomeEvent, RunContext } from "../run/run.ts";
 import { logged, problemFrom, type Problem } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { EventSink, OutcomeEvent } from "./event-sink.ts";
+import type { EventSink } from "./event-sink.ts";
 
 /**
- * Announces what became of a run, while the run goes on. An event that reaches no receiver is reported, and changes
- * nothing of what was done; one that the end of the process cut off stays untold in the record.
+ * Sends what became of a run, while the run goes on. An event that reaches no receiver is logged, and changes nothing of
+ * what was done; one that the end of the process cut off stays in the record as `untold`.
  */
 export function announce(
   { events, log }: { readonly events: EventSink; readonly log: Log },

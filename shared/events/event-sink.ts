@@ -2,20 +2,17 @@ import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { CloudEvent, HTTP, type Headers } from "cloudevents";
 import { DormouseError } from "../errors.ts";
-import type { Outcome } from "../run/run.ts";
+import type { OutcomeEvent } from "../run/run.ts";
 import { encodeHeaderValue } from "./header-value.ts";
 import type { SinkConfig } from "./sink-config.ts";
 import { describeFailure, describeRefusal, type SinkFault } from "./sink-fault.ts";
-import type { HttpRequest } from "./http-ask.ts";
+import type { HttpRequest } from "./http-request.ts";
 import { traceHeaders } from "../trace.ts";
-
-/** Each feature declares its own. */
-export type OutcomeEvent = Outcome;
 
 export type EventSink = {
   /**
    * Delivers once or more, within a bound, or throws. `run` makes the id, together with type and subject, so that a
-   * receiver can tell a repeat; the caller reports a failure and never lets it fail a good backup.
+   * receiver recognizes a repeat; the caller reports a failure and never lets it fail a good backup.
    */
   send(event: OutcomeEvent, run: string, signal: AbortSignal): Promise<void>;
 };
@@ -30,7 +27,7 @@ export type SinkSettings = {
 
 const TIMEOUT_MS = 10_000;
 const RETRY_DELAYS_MS = [500, 2_000, 8_000];
-/** What an event says of itself, and what the SDK would take for that: no extension changes it. */
+/** The attributes of an event, and what the SDK takes for such: no extension changes them. */
 const OWN = new Set([
   "id",
   "source",
@@ -75,19 +72,19 @@ type Sending = {
 };
 
 /**
- * The id follows from the run and what it tells of, so that a receiver knows a repeat: a cull may tell of several. It
- * is short whatever the subject is called, for receivers bound the length of ids.
+ * The id follows from run, type and subject, so that a receiver recognizes a repeat: a cull may send several. It is short
+ * whatever the subject is called, for receivers bound the length of ids.
  */
 function cloudEvent(
   { type, subject, data }: OutcomeEvent,
   run: string,
   { config, settings }: Sending,
 ): CloudEvent<unknown> {
-  const told = createHash("sha256").update(subject).digest("hex").slice(0, 16);
+  const hash = createHash("sha256").update(subject).digest("hex").slice(0, 16);
   return new CloudEvent({
     ...listExtensions(config),
     ...traceHeaders(),
-    id: `${run}-${type.slice(type.lastIndexOf(".") + 1)}-${told}`,
+    id: `${run}-${type.slice(type.lastIndexOf(".") + 1)}-${hash}`,
     source: settings.source,
     type,
     subject,
@@ -119,10 +116,10 @@ async function attempt(
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<SinkFault | undefined> {
   // Loaded by the first event: most of a day is without one.
-  const { askSink } = await import("./sink-request.ts");
+  const { sendToSink } = await import("./sink-request.ts");
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    return describeRefusal(await askSink(config, request, limit));
+    return describeRefusal(await sendToSink(config, request, limit));
   } catch (error) {
     signal.throwIfAborted();
     return describeFailure(error);

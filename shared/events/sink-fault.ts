@@ -1,4 +1,5 @@
-import type { HttpAnswer } from "./http-ask.ts";
+import type { HttpAnswer } from "./http-request.ts";
+import { readCode } from "../errors.ts";
 
 /** Why an event is not delivered. What may pass is tried again. */
 export type SinkFault = { readonly why: string; readonly hint: string; readonly mayPass: boolean };
@@ -36,8 +37,4 @@ function describeCause(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === "AbortError" && error.cause instanceof Error) return error.cause.message;
   return error.message === "" ? readCode(error) : error.message;
-}
-
-function readCode(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

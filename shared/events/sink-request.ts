@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { askHttp, type HttpAnswer, type HttpRequest } from "./http-ask.ts";
+import { sendHttp, type HttpAnswer, type HttpRequest } from "./http-request.ts";
 import type { SinkConfig } from "./sink-config.ts";
 import { trustBundles } from "./trust-bundles.ts";
 
-/** One request to the sink, by the same way for events and for the doctor, with the sink's own authorities and its token. */
-export async function askSink(
+/** One request to the sink, for events and for the doctor, with the sink's own authorities and its token. */
+export async function sendToSink(
   config: SinkConfig,
   request: HttpRequest,
   signal: AbortSignal,
@@ -12,7 +12,7 @@ export async function askSink(
   const { K_SINK = "" } = config;
   const authorities = await trustBundles();
   const headers = { ...request.headers, ...(await bearer(config)) };
-  return askHttp(K_SINK, { ...request, headers }, { way: config, authorities }, signal);
+  return sendHttp(K_SINK, { ...request, headers }, { outbound: config, authorities }, signal);
 }
 
 /** Read for each request: Knative renews it. */

@@ -1,42 +1,43 @@
 import type { Beat } from "../events/notify/heartbeat.ts";
-import type { Way } from "../events/http-ask.ts";
+import type { OutboundConfig } from "../events/http-request.ts";
 import type { Log } from "../log.ts";
 import type { RunMonitor } from "../run/execute-run.ts";
 import { ALL_DATABASES, type Run, type RunContext } from "../run/run.ts";
+import { readMessage } from "../errors.ts";
 
-export type HeartbeatConfig = Way & { readonly HEARTBEAT_URL?: string | undefined };
+export type HeartbeatConfig = OutboundConfig & { readonly HEARTBEAT_URL?: string | undefined };
 
 /** In all, so that a monitor that is silent keeps no pod. */
-const TELL_WITHIN_MS = 10_000;
+const WITHIN_MS = 10_000;
 
 /** `{database}`, as a URL has it. */
 const DATABASE = "%7Bdatabase%7D";
 
-/** Tells the monitor at HEARTBEAT_URL of each run that does the function's work: no plan, no mark. It costs a run nothing. */
+/** Reports to the monitor at HEARTBEAT_URL each run that does the function's work: no plan, no mark. */
 export function heartbeat(config: HeartbeatConfig, log: Log): RunMonitor | undefined {
   const { HEARTBEAT_URL: url } = config;
   if (url === undefined) return undefined;
-  const tell = async (run: Run, what: Beat, step?: RunContext["step"]) => {
+  const report = async (run: Run, what: Beat, step?: RunContext["step"]) => {
     try {
       const { beat } = await import("../events/notify/heartbeat.ts");
-      await beat(monitorOf(url, run.database), what, config, AbortSignal.timeout(TELL_WITHIN_MS));
+      await beat(monitorOf(url, run.database), what, config, AbortSignal.timeout(WITHIN_MS));
     } catch (error) {
       log.warn("heartbeat not sent", { run: run.id, state: what.state, error: readMessage(error) });
       await step?.("notification_failed", { to: "heartbeat", error: readMessage(error) });
     }
   };
   const isOfEach = url.includes(DATABASE);
-  const isTold = (run: Run) => isWork(run) && (isOfEach ? run.database !== ALL_DATABASES : !isPart(run));
+  const isReported = (run: Run) => isWork(run) && (isOfEach ? run.database !== ALL_DATABASES : !isPart(run));
   return {
     async begun(run) {
-      if (isTold(run)) await tell(run, { state: "start" });
+      if (isReported(run)) await report(run, { state: "start" });
     },
     async ended(run, step) {
-      if (!isTold(run)) return;
-      if (run.state === "succeeded") await tell(run, { state: "success" }, step);
+      if (!isReported(run)) return;
+      if (run.state === "succeeded") await report(run, { state: "success" }, step);
       // The restore to which a rehearsal gave way says how it went.
       if (run.state === "failed" && run.problem !== undefined && run.problem.code !== "rehearsal_gave_way")
-        await tell(run, { state: "fail", problem: run.problem }, step);
+        await report(run, { state: "fail", problem: run.problem }, step);
     },
   };
 }
@@ -58,8 +59,4 @@ export function isWork({ request }: Run): boolean {
 /** Of a run over all databases, which is reported as a whole: what succeeds after it would hide one that failed. */
 function isPart({ request }: Run): boolean {
   return request["sweep"] !== undefined;
-}
-
-function readMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

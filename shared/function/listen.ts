@@ -8,7 +8,7 @@ const KEEP_ALIVE_MS = 95_000;
 /** No body is large, and one that comes slowly is in memory for as long. */
 const RECEIVE_MS = 60_000;
 
-export type Listener = {
+type Listener = {
   readonly port: number;
   /** Answers the requests that came so far, in their order, and all that come. */
   open(answer: RequestListener): void;

@@ -1,7 +1,7 @@
 import { statfs } from "../catalog/volume/volume-calls.ts";
 import type { Sample } from "../events/metrics/metric-list.ts";
 import type { Volume } from "../events/metrics/read-metrics.ts";
-import type { Way } from "../events/http-ask.ts";
+import type { OutboundConfig } from "../events/http-request.ts";
 import { findNamespace } from "../kubernetes/namespace.ts";
 import type { Log } from "../log.ts";
 import { LISTED, SWEPT } from "../run/resume.ts";
@@ -9,8 +9,9 @@ import type { RunMonitor } from "../run/execute-run.ts";
 import { ALL_DATABASES, type Run } from "../run/run.ts";
 import { version } from "../version.ts";
 import { isWork } from "./heartbeat.ts";
+import { readMessage } from "../errors.ts";
 
-export type MetricsConfig = Way & {
+export type MetricsConfig = OutboundConfig & {
   readonly PUSHGATEWAY_URL?: string | undefined;
   readonly BACKUP_DIR: string;
   readonly POD_NAMESPACE?: string | undefined;
@@ -30,7 +31,7 @@ export function pushMetrics(config: MetricsConfig, log: Log): RunMonitor | undef
     begun: async () => undefined,
     async ended(run, step) {
       if (!isWork(run) || !hasOutcome(run)) return;
-      const why = await tried((signal) => push({ url, way: config, signal }, config, run));
+      const why = await tried((signal) => push({ url, outbound: config, signal }, config, run));
       if (why === undefined) return;
       const { host } = new URL(url);
       log.warn("metrics not pushed", { run: run.id, host, error: why });
@@ -48,7 +49,7 @@ export async function pushInfo(
   const { groupOf, info } = describeFunction(config, kind);
   return tried(async (signal) => {
     const { pushGroup } = await import("../events/metrics/pushgateway.ts");
-    await pushGroup({ url, way: config, signal }, groupOf(database), [info]);
+    await pushGroup({ url, outbound: config, signal }, groupOf(database), [info]);
   });
 }
 
@@ -58,7 +59,7 @@ function hasOutcome({ state, problem }: Run): boolean {
   return state !== "interrupted" || problem?.code === "rollback_pending";
 }
 
-type PushTarget = { readonly url: string; readonly way: Way; readonly signal: AbortSignal };
+type PushTarget = { readonly url: string; readonly outbound: OutboundConfig; readonly signal: AbortSignal };
 
 /** Then deletes what a database had pushed that is no longer this function's: it would be an alarm for ever. */
 async function push(target: PushTarget, config: MetricsConfig, run: Run): Promise<void> {
@@ -67,7 +68,7 @@ async function push(target: PushTarget, config: MetricsConfig, run: Run): Promis
   const { groupOf, info, own } = describeFunction(config, run.kind);
   // Of a run over all databases each part pushes what is its own.
   const metrics =
-    run.database === ALL_DATABASES ? [] : [...readMetrics(run, await lookAtVolume(config.BACKUP_DIR))];
+    run.database === ALL_DATABASES ? [] : [...readMetrics(run, await measureVolume(config.BACKUP_DIR))];
   const pushed = metrics.map(([database, samples]) =>
     pushGroup(target, groupOf(database), [info, ...samples]),
   );
@@ -107,7 +108,7 @@ function listedIn({ steps }: Run): readonly string[] | undefined {
   return names.flat().map(String);
 }
 
-async function lookAtVolume(folder: string): Promise<Volume | undefined> {
+async function measureVolume(folder: string): Promise<Volume | undefined> {
   try {
     const { bsize, blocks, bavail, ffree } = await statfs(folder);
     return { sizeBytes: bsize * blocks, freeBytes: bsize * bavail, freeInodes: ffree };
@@ -125,7 +126,7 @@ async function tried(work: (signal: AbortSignal) => Promise<void>): Promise<stri
       await work(signal);
       return undefined;
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = readMessage(error);
       why = /status \d+/.exec(message)?.[0] ?? message;
     }
   }

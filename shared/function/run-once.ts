@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DormouseError } from "../errors.ts";
 import { readEvent } from "../http/cloud-event.ts";
-import { type ServeOptions, type Service, stopped, resumeRun, tellUntold } from "./service.ts";
+import { type ServeOptions, type Service, stopped, resumeRun, sendUnsent } from "./service.ts";
 import { endOnSignals } from "./shutdown.ts";
 import { takeEvent } from "../http/take-event.ts";
+import { never } from "../waiting.ts";
 
 const STRUCTURED = { "content-type": "application/cloudevents+json" };
 
@@ -20,12 +21,12 @@ export async function runOnce(
   const { runs, dispose } = service;
   const graceMs = config.SHUTDOWN_GRACE_SECONDS * 1000;
   const others = resumeRun(service, log);
-  const untold = tellUntold(service, log);
+  const unsent = sendUnsent(service, log);
   const done = (async () => {
     const isDone = await carryOutEvent(service, join(eventPath, "event"));
-    await Promise.all(others.map(({ finished }) => finished(new AbortController().signal)));
+    await Promise.all(others.map(({ finished }) => finished(never)));
     // A run has finished before its events and messages are sent, be it of this process or of an earlier one.
-    await untold;
+    await unsent;
     await runs.settle(graceMs, stopped());
     await dispose?.();
     return isDone ? 0 : 1;
@@ -40,7 +41,7 @@ export async function runOnce(
 async function carryOutEvent({ handler, runs }: Service, path: string): Promise<boolean> {
   const event = readEvent(STRUCTURED, await readEventFile(path));
   const started = await takeEvent(handler, runs, event);
-  const run = await started?.finished(new AbortController().signal);
+  const run = await started?.finished(never);
   return run === undefined || run.state === "succeeded";
 }
 

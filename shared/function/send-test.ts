@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Check, type Finding, good } from "../doctor/finding.ts";
-import { tellAll } from "../events/notify/notifier.ts";
+import { sendToAll } from "../events/notify/notifier.ts";
 import type { NotifyConfig, Receiver } from "../events/notify/receiver.ts";
 import { listReceivers } from "../events/notify/receivers.ts";
 import { findNamespace } from "../kubernetes/namespace.ts";
@@ -9,6 +9,7 @@ import { type HeartbeatConfig, monitorOf } from "./heartbeat.ts";
 import { spanOf } from "../trace.ts";
 import { type MetricsConfig, pushInfo } from "./push-metrics.ts";
 import { exportSpans, type TraceConfig } from "./trace-runs.ts";
+import { readMessage } from "../errors.ts";
 
 export type TestedConfig = NotifyConfig & HeartbeatConfig & MetricsConfig & TraceConfig;
 type Tested = {
@@ -19,7 +20,7 @@ type Tested = {
 };
 type Seen = Omit<Finding, "check">;
 
-const FIX = "check the address, and the proxy and certificates on the way there: docs/telling.md";
+const FIX = "check the address, and the proxy and certificates on the way there: docs/notifications.md";
 
 /** One check for each target: that it took a test message, or why it did not. */
 export function testChecks(config: TestedConfig, kind: Run["kind"]): readonly Check[] {
@@ -31,13 +32,13 @@ export function testChecks(config: TestedConfig, kind: Run["kind"]): readonly Ch
     ...(gateway === undefined ? [] : [gatewayCheck(gateway, tested)]),
     ...(collector === undefined ? [] : [collectorCheck(collector, tested)]),
   ];
-  return checks.length > 0 ? checks : [{ name: "telling", look: async () => [NO_TARGET] }];
+  return checks.length > 0 ? checks : [{ name: "telling", run: async () => [NO_TARGET] }];
 }
 
 const NO_TARGET: Seen = {
   state: "warning",
   detail: "there is no target, so nothing was sent",
-  fix: "set NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL, PUSHGATEWAY_URL or OTEL_EXPORTER_OTLP_ENDPOINT: docs/telling.md",
+  fix: "set NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL, PUSHGATEWAY_URL or OTEL_EXPORTER_OTLP_ENDPOINT: docs/notifications.md",
 };
 
 function receiverCheck(receiver: Receiver, { config, kind }: Tested): Check {
@@ -49,8 +50,8 @@ function receiverCheck(receiver: Receiver, { config, kind }: Tested): Check {
   };
   return {
     name: receiver.name,
-    async look(signal) {
-      const failed = await tellAll([receiver], message, where, signal);
+    async run(signal) {
+      const failed = await sendToAll([receiver], message, where, signal);
       return failed.length === 0 ? [good(`${receiver.host} took a test message`)] : failed.map(untaken);
     },
   };
@@ -62,7 +63,7 @@ function monitorCheck(url: string, { config, database }: Tested): Check {
   const untested = (why: string): Seen => ({ state: "warning", detail: `${host}: nothing was sent: ${why}` });
   return {
     name: "heartbeat",
-    async look(signal) {
+    async run(signal) {
       const own = monitorOf(url, database);
       if (own === undefined) return [untested("each database has a monitor of its own")];
       const { beat } = await import("../events/notify/heartbeat.ts");
@@ -70,7 +71,7 @@ function monitorCheck(url: string, { config, database }: Tested): Check {
         const isTaken = await beat(own, { state: "log" }, config, signal);
         return [isTaken ? good(`${host} took a log entry`) : untested("it takes every request for a run")];
       } catch (error) {
-        return [untaken(error instanceof Error ? error.message : String(error))];
+        return [untaken(readMessage(error))];
       }
     },
   };
@@ -80,7 +81,7 @@ function gatewayCheck(url: string, { config, kind, database = "*" }: Tested): Ch
   const { host } = new URL(url);
   return {
     name: "pushgateway",
-    async look() {
+    async run() {
       const why = await pushInfo({ url, config }, kind, database);
       return [why === undefined ? good(`${host} took dormouse_info`) : untaken(`${host}: ${why}`)];
     },
@@ -91,7 +92,7 @@ function collectorCheck(url: string, { config, kind }: Tested): Check {
   const { host } = new URL(url);
   return {
     name: "collector",
-    async look() {
+    async run() {
       const now = new Date();
       const span = spanOf({ id: randomUUID(), acceptedAt: now });
       const whole = { name: "test", start: now, end: now, attributes: {} };

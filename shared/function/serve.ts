@@ -44,7 +44,7 @@ async function serveRequests(
     domain: clusterDomain(),
     allowed,
   };
-  const [service, { resumeRun, tellUntold }, { createApp }] = await loading;
+  const [service, { resumeRun, sendUnsent }, { createApp }] = await loading;
   const { awake, handler } = service;
   const sendTests = async (signal: AbortSignal) => {
     const [{ testChecks }, { runChecks }] = await Promise.all([
@@ -57,7 +57,7 @@ async function serveRequests(
   // SIGTERM comes half a minute after the drain began, or too late: then this is the end.
   awake?.draining.addEventListener("abort", () => setTimeout(() => end("drain"), awake.graceLeftMs()));
   resumeRun(service, log);
-  await tellUntold(service, log);
+  await sendUnsent(service, log);
 }
 
 /** Ends the process with 1 and one line in the log when `start` fails: a function that is set up wrongly never listens. */

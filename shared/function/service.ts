@@ -29,11 +29,11 @@ export type ServeOptions = {
   readonly log: Log;
   readonly config: ServeConfig;
   readonly version: string;
-  /** Why the function is not ready, if it is not: told at once, without asking anything. */
+  /** Why the function is not ready, if it is not: known at once, without asking anything. */
   readonly trouble: () => DormouseError | undefined;
 };
 
-export type RunsInPod = {
+type RunsInPod = {
   readonly runs: Runs;
   /** On Knative alone. */
   readonly awake: StayAwake | undefined;
@@ -55,19 +55,19 @@ export function runsInPod(
       (await import("./push-metrics.ts")).pushMetrics(config, log),
     ),
     late(collector !== undefined, async () => (await import("./trace-runs.ts")).traceRuns(config, log)),
-    late(isTold(config), async () =>
+    late(sendsMessages(config), async () =>
       (await import("./settle-troubles.ts")).settleTroubles(config.BACKUP_DIR),
     ),
   ]);
-  const tell: RunsDependencies["announce"] = (context, outcome) =>
-    announce({ events: eventsOf(context.run.database), log }, context, outcome);
+  const announceLeft: RunsDependencies["announce"] = (context, event) =>
+    announce({ events: eventsOf(context.run.database), log }, context, event);
   const within: RunsDependencies["within"] =
     collector === undefined ? undefined : (run, work) => traced(spanOf(run), work);
-  const more = { whileActive: awake?.whileActive, within, monitor, announce: tell };
+  const more = { whileActive: awake?.whileActive, within, monitor, announce: announceLeft };
   return { runs: createRuns({ ...dependencies, ...more }), awake };
 }
 
-/** What tells of runs is loaded by the first one, where it is set. */
+/** A monitor whose code the first run loads, if the monitor is set. */
 function late(isSet: boolean, load: () => Promise<RunMonitor | undefined>): RunMonitor | undefined {
   if (!isSet) return undefined;
   const monitor = lazily(load);
@@ -77,11 +77,11 @@ function late(isSet: boolean, load: () => Promise<RunMonitor | undefined>): RunM
   };
 }
 
-function isTold({ NOTIFY_URL, NOTIFY_SMTP_URL }: ServeConfig): boolean {
+function sendsMessages({ NOTIFY_URL, NOTIFY_SMTP_URL }: ServeConfig): boolean {
   return NOTIFY_URL !== undefined || NOTIFY_SMTP_URL !== undefined;
 }
 
-/** Each hears of the same, side by side. */
+/** Calls them all, side by side. */
 function allOf(given: readonly (RunMonitor | undefined)[]): RunMonitor | undefined {
   const monitors = given.filter((monitor) => monitor !== undefined);
   if (monitors.length === 0) return undefined;
@@ -114,18 +114,18 @@ export function resumeRun({ interrupted, handler, runs }: Service, log: Log): re
 }
 
 /**
- * What an earlier process did, and did not come to tell. The records of cull bear no seal, since cull knows no password: a
+ * Sends the events that an earlier process left unsent. The records of cull bear no seal, since cull knows no password: a
  * writer to the volume could have it send what it likes. Resolves when all of it is begun.
  */
-export async function tellUntold({ handler, runs }: Service, log: Log): Promise<void> {
+export async function sendUnsent({ handler, runs }: Service, log: Log): Promise<void> {
   if (handler.kind === "cull") return;
-  await runs.tellUntold(handler.kind, handler.covers).catch((error: unknown) => {
+  await runs.sendUnsent(handler.kind, handler.covers).catch((error: unknown) => {
     log.warn("records not read", { error: String(error) });
   });
 }
 
 export function stopped(): DormouseError {
-  return new DormouseError("interrupted", "the pod was told to stop before the run ended", {
+  return new DormouseError("interrupted", "the pod was stopped before the run ended", {
     hint: "the run is resumed when the function starts again, within six hours",
   });
 }

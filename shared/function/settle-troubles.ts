@@ -1,5 +1,5 @@
 import { settledBy } from "../events/notify/settled.ts";
-import { settleTrouble } from "../events/notify/told.ts";
+import { settleTrouble } from "../events/notify/trouble.ts";
 import type { RunMonitor } from "../run/execute-run.ts";
 
 /** Once it went well, the next failure is news, however soon it comes. */

@@ -1,4 +1,4 @@
-import type { Way } from "../events/http-ask.ts";
+import type { OutboundConfig } from "../events/http-request.ts";
 import { type SpanData, spansOf } from "../events/traces/run-spans.ts";
 import { findNamespace } from "../kubernetes/namespace.ts";
 import type { Log } from "../log.ts";
@@ -6,8 +6,9 @@ import type { RunMonitor } from "../run/execute-run.ts";
 import { isUnfinished, type Run } from "../run/run.ts";
 import { type RunSpan, spanOf } from "../trace.ts";
 import { version } from "../version.ts";
+import { readMessage } from "../errors.ts";
 
-export type TraceConfig = Way & {
+export type TraceConfig = OutboundConfig & {
   readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
   readonly OTEL_EXPORTER_OTLP_HEADERS?: Readonly<Record<string, string>> | undefined;
   readonly POD_NAMESPACE?: string | undefined;
@@ -52,9 +53,9 @@ export async function exportSpans(
   };
   try {
     const { exportTrace } = await import("../events/traces/export-trace.ts");
-    const collector = { url, headers, way: config, signal: AbortSignal.timeout(WITHIN_MS) };
+    const collector = { url, headers, outbound: config, signal: AbortSignal.timeout(WITHIN_MS) };
     return await exportTrace(collector, { ...spans, resource });
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return readMessage(error);
   }
 }

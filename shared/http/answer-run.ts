@@ -81,14 +81,14 @@ function closedSignal(response: Response): AbortSignal {
 }
 
 /** What a caller prefers (RFC 7240). */
-export type Preference = {
+type Preference = {
   readonly respondAsync: boolean;
   /** How long the caller will wait, in milliseconds; `undefined` for as long as it takes. */
   readonly waitMs: number | undefined;
 };
 
 /** Unknown preferences are ignored, as the RFC asks. */
-export function readPrefer(header: string | undefined): Preference {
+function readPrefer(header: string | undefined): Preference {
   const preferences = (header ?? "").split(",").map((preference) => preference.trim().toLowerCase());
   const wait = preferences
     .map((preference) => /^wait\s*=\s*"?(\d{1,6})"?/.exec(preference)?.[1])

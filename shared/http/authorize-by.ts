@@ -45,7 +45,7 @@ export function createEventAuthorizer(
     const sender = await review({ token }, signal);
     if (subjects.some((subject) => isSubject(subject, sender.name))) return sender;
     throw new DormouseError("forbidden", `${sender.name} may send no events`, {
-      hint: "name the sender in AUTH_EVENT_SUBJECTS: status.auth.serviceAccountName of a source tells it",
+      hint: "name the sender in AUTH_EVENT_SUBJECTS: status.auth.serviceAccountName of a source has it",
     });
   };
 }

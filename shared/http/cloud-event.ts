@@ -1,6 +1,6 @@
 import { HTTP, type Headers } from "cloudevents";
 import * as z from "zod";
-import { DormouseError, faultsIn } from "../errors.ts";
+import { DormouseError, faultsIn, readMessage } from "../errors.ts";
 import { decodeHeaderValue } from "../events/header-value.ts";
 import { findTraceparent } from "../trace.ts";
 
@@ -16,7 +16,7 @@ export type IncomingEvent = {
   readonly traceparent?: string | undefined;
 };
 
-export type IncomingHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+type IncomingHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** As of an Idempotency-Key: each is kept in the record of its run, and hundreds of records are read for each new one. */
 const MAX_NAME_BYTES = 255;
@@ -51,7 +51,7 @@ export function isEventRequest(headers: IncomingHeaders): boolean {
  * Throws `event_invalid`, also for a batch.
  */
 export function readEvent(headers: IncomingHeaders, body: string): IncomingEvent {
-  const message = readMessage(headers, body);
+  const message = toMessage(headers, body);
   const event = eventSchema.safeParse(decode(message));
   if (!event.success) {
     throw invalid(faultsIn(event.error));
@@ -71,7 +71,7 @@ export function readEvent(headers: IncomingHeaders, body: string): IncomingEvent
 /** What the SDK reads: headers without the parameters, spaces and cases in which senders differ. */
 type Message = { readonly headers: Headers; readonly body: unknown };
 
-function readMessage(headers: IncomingHeaders, body: string): Message {
+function toMessage(headers: IncomingHeaders, body: string): Message {
   const type = mediaType(headers);
   if (!type.startsWith(ANY_EVENT)) return { headers: readAttributes(headers), body };
   if (type !== STRUCTURED) {
@@ -110,7 +110,7 @@ function decode(message: Message): unknown {
   try {
     return HTTP.toEvent(message);
   } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error), error);
+    throw invalid(readMessage(error), error);
   }
 }
 

@@ -102,7 +102,7 @@ export function toProblemDetails({ code, message, hint }: Fault, run?: string): 
 }
 
 /** Of an event: a sender that is unknown, or may send none, is no fault that passes either. */
-export type EventStatus = 400 | 401 | 403 | 422 | 503;
+type EventStatus = 400 | 401 | 403 | 422 | 503;
 
 /** A permanent fault must not be retried by any sender; what may pass is retried by all of them at 503. */
 export function eventStatus(code: ErrorCode): EventStatus {

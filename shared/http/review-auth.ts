@@ -4,7 +4,7 @@ import type { Authorize, Caller, Verb } from "./authorize.ts";
 import { DormouseError } from "../errors.ts";
 import { ApiRefusal, type CallCluster } from "../kubernetes/client.ts";
 
-export type ReviewSettings = {
+type ReviewSettings = {
   /** The audience that a token must have: one that was given for something else is of no use here, and cannot be stolen. */
   readonly audience: string;
   /** The Knative Service of this function, in its own namespace: the verbs are rights on it. */

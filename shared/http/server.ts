@@ -14,7 +14,7 @@ import { takeEvent } from "./take-event.ts";
 import { inFlight, authorizeWork, guard, shown } from "./guard.ts";
 import type { Report } from "../doctor/finding.ts";
 
-export type AppDependencies = {
+type AppDependencies = {
   readonly handler: Handler;
   readonly runs: Runs;
   readonly log: Log;
@@ -211,7 +211,7 @@ function errorAnswer(log: Log) {
   };
 }
 
-/** body-parser tells its faults by `type` (https://expressjs.com/en/resources/middleware/body-parser.html#errors). */
+/** body-parser distinguishes its faults by `type` (https://expressjs.com/en/resources/middleware/body-parser.html#errors). */
 function fromExpress(error: unknown): unknown {
   const type = error instanceof Error && "type" in error ? String(error.type) : "";
   if (type === "entity.too.large") {

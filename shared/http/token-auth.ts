@@ -18,7 +18,7 @@ export async function tokenAuth(path: string): Promise<Authorize> {
     const known = await readTokens(path);
     if (token === undefined) throw unauthenticated("the request bears no token");
     const hash = hashToken(token);
-    // Each is compared: how long it takes tells nothing.
+    // All are compared: the time that it takes reveals nothing.
     const [found] = known.filter((each) => timingSafeEqual(each.hash, hash));
     if (found === undefined) throw unauthenticated("this token is not known");
     return { name: found.name };

@@ -11,7 +11,7 @@ import type {
 import { lazily } from "../waiting.ts";
 import { DormouseError } from "../errors.ts";
 
-export type ClusterSettings = {
+type ClusterSettings = {
   /** The file that KUBECONFIG names, for use outside of a cluster. Without it the pod's own service account counts. */
   readonly kubeconfig?: string | undefined;
   /** How long one call may take. */

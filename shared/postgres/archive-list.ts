@@ -11,7 +11,7 @@ export type UsedList = { readonly path: string | undefined };
 
 type Archive = Pick<LoadRequest, "database" | "file" | "choice">;
 
-export type EntryLists = {
+type EntryLists = {
   /** All but event triggers. */
   readonly content: UsedList;
   /** Event triggers; undefined where there are none. */

@@ -1,7 +1,7 @@
 import type { Omission, OmissionKind } from "./lacks.ts";
 import { identifier } from "./sql-text.ts";
 
-/** More are not told one by one: a role that lacks as many wants the right to all. */
+/** More are not listed one by one: a role that lacks as many wants the right to all. */
 const MOST = 10;
 const SCHEMA = /^(?:"(?:[^"]|"")+"|[^".]+)(?=\.)/;
 

@@ -59,7 +59,7 @@ const NO_SESSION: ReadonlySet<ErrorCode> = new Set([
 /** psql has no such word for a command that it may not run. */
 const FIRST_ERROR = /error:|fatal:|backslash commands are restricted/i;
 
-/** What pg_restore tells when it is asked to tell all; names of objects there may read like errors. */
+/** What pg_restore prints with --verbose; names of objects there may read like errors. */
 const PROGRESS = /^pg_restore: (?!error: |fatal: |warning: |hint: |detail: |from TOC entry )/;
 
 /** The first error is the cause. Lines that quote rows (DETAIL, CONTEXT, the command) stay out: they hold people's data. */

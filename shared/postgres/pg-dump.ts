@@ -31,7 +31,7 @@ export type DumpRequest = {
 };
 
 /** One pg_dump process. `archive` ends without an error only if the process ended with 0. */
-export type RunningDump = {
+type RunningDump = {
   readonly archive: AsyncIterable<Uint8Array>;
   /** What pg_dump wrote to stderr, bounded and without secrets: an omitted object is only a warning with exit 0. */
   readonly warnings: () => readonly string[];
@@ -50,7 +50,7 @@ export type Dumping = {
   readonly request: DumpRequest;
 };
 
-/** Starts `pg_dump -Fc` into a pipe. Its table of contents tells no offsets: a pipe cannot go back to fill them in. */
+/** Starts `pg_dump -Fc` into a pipe. Its table of contents has no offsets: a pipe cannot go back to fill them in. */
 export function startDump(dumping: Dumping, signal: AbortSignal): RunningDump {
   const running = runTool(dumpCommand(dumping), dumping.options, explainer(dumping), signal);
   running.stdin.end();
@@ -96,7 +96,7 @@ function dumpArguments(
     `--lock-wait-timeout=${options.lockWaitMs}`,
     ...statistics(tools, request),
     ...request.leaveOut.flatMap((lack) => leftOut(tools.major, lack)),
-    // By their names: what is left out is then what was told.
+    // By their names: what is left out is then what was reported.
     ...request.inspection.excluded.tables.map(
       ({ schema, name }) => `--exclude-table-data=${identifier(schema)}.${identifier(name)}`,
     ),
@@ -104,7 +104,7 @@ function dumpArguments(
   ];
 }
 
-/** Statistics hold values of rows, the most common ones: where rows are left out, theirs must not be told, either. */
+/** Statistics hold values of rows, the most common ones: where rows are left out, theirs must not be in the dump, either. */
 function statistics({ major }: ClientTools, { leaveOut, inspection }: DumpRequest): string[] {
   const isWhole = inspection.excluded.tables.length === 0 && !leaveOut.some(({ data }) => data);
   return hasStatistics(major) && isWhole ? ["--statistics"] : [];

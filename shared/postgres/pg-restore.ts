@@ -25,7 +25,7 @@ async function loadEntries(
 ): Promise<void> {
   const how = [
     "--exit-on-error",
-    // Without it no error tells the entry that it is of.
+    // Without it no error names the entry that it is of.
     "--verbose",
     "--no-subscriptions",
     "--enable-row-security",

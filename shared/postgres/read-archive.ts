@@ -10,7 +10,7 @@ const PRINT_WITHIN_MS = 12 * 3_600_000;
 
 export type ArchiveContents = Omit<PlainDump, "metaCommands" | "needs" | "makes" | "isComplete">;
 
-export type ArchiveReading = {
+type ArchiveReading = {
   /** Unchanged. */
   readonly archive: AsyncIterable<Uint8Array>;
   /** Resolves when pg_restore has ended with 0; rejects with `archive_damaged` otherwise. */
@@ -84,7 +84,7 @@ async function* passThrough(
       guard.waiting();
       const taken = feed(restore.stdin, chunk).finally(() => guard.busy());
       yield chunk;
-      // A pg_restore that went away early has either read enough or found damage: its end tells.
+      // A pg_restore that went away early has either read enough or found damage: its exit code shows which.
       if (!(await taken)) await contents;
     }
     guard.waiting();

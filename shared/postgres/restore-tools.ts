@@ -28,9 +28,9 @@ export function restoreTools(tools: ClientTools, libpq: Libpq, options: LoadOpti
     /** Loads into an empty database and stops at the first error. Throws `restore_failed`. */
     load: (request: LoadRequest, signal: AbortSignal): Promise<void> =>
       request.format === "custom" ? loadCustom(loader, request, signal) : loadPlain(loader, request, signal),
-    /** Reads the values of a database that was loaded, and tells how many bytes have come. Throws `restore_failed`. */
-    readBack: (request: ReadBackRequest, tell: (bytes: number) => void, signal: AbortSignal) =>
-      readBack(loader, request, tell, signal),
+    /** Reads the values of a database that was loaded, and reports how many bytes have come. Throws `restore_failed`. */
+    readBack: (request: ReadBackRequest, report: (bytes: number) => void, signal: AbortSignal) =>
+      readBack(loader, request, report, signal),
     /**
      * Replaces all that a database holds by an archive of format `custom`, in one transaction. `alone` is called with
      * the session that will do it, before that changes anything. Throws `restore_failed`, with nothing changed.

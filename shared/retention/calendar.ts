@@ -1,8 +1,8 @@
-export const PERIODS = ["day", "week", "month", "year"] as const;
+const PERIODS = ["day", "week", "month", "year"] as const;
 export type Period = (typeof PERIODS)[number];
 
 /** The name of the period that an instant lies in: `2026-11-22`, `2026-W47`, `2026-11`, `2026`. */
-export type Calendar = (at: Date) => Readonly<Record<Period, string>>;
+type Calendar = (at: Date) => Readonly<Record<Period, string>>;
 
 const DAY_MS = 86_400_000;
 const THURSDAY = 4;

@@ -2,7 +2,7 @@ import { isAdopted, isPartial, type Backup } from "../catalog/backup.ts";
 import { calendarIn, type Period } from "./calendar.ts";
 import type { CullContext, KeepPolicy } from "./retention-policy.ts";
 
-export const KEEP_RULES = [
+const KEEP_RULES = [
   // what the policy asks for
   "newest",
   "daily",

@@ -2,7 +2,7 @@ import type { ArchiveName } from "../catalog/archive-name.ts";
 import { isAdopted, newestFirst, type Backup } from "../catalog/backup.ts";
 import type { Oddity } from "./oddities.ts";
 
-export type Drop = {
+type Drop = {
   readonly kind: "table_gone" | "rows" | "size";
   /** `schema.table`; absent for the size of the archive. */
   readonly table?: string;
@@ -20,8 +20,8 @@ export type Suspicion = {
 };
 
 /** A table that lost fewer rows, or an archive that lost fewer bytes, is small enough to shrink without a reason. */
-export const MIN_LOST_ROWS = 100;
-export const MIN_LOST_BYTES = 64 << 10;
+const MIN_LOST_ROWS = 100;
+const MIN_LOST_BYTES = 64 << 10;
 const MAX_TOLD = 5;
 const MINUTE_MS = 60_000;
 
@@ -100,7 +100,7 @@ function hasGap(
   return !odd.some(({ minuteAt }) => minuteAt >= toMinute(before.startedAt) && minuteAt <= after.startedAt);
 }
 
-/** A name tells the minute, and several backups may share it. */
+/** A name has the minute, and several backups may share it. */
 function toMinute(at: Date): Date {
   return new Date(Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS);
 }

@@ -1,4 +1,4 @@
-import { isOwnedElsewhere, type Outcome, type Run, type RunContext, type RunStep } from "./run.ts";
+import { isOwnedElsewhere, type OutcomeEvent, type Run, type RunContext, type RunStep } from "./run.ts";
 import { problemFrom } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { openRecord, type RecordDependencies, type RunRecord } from "./record-run.ts";
@@ -9,25 +9,24 @@ export type Work = (context: RunContext) => Promise<unknown>;
 export type RunsDependencies = RecordDependencies & {
   /** Called for as long as a run is active: keeps the pod from being scaled away. */
   readonly whileActive?: ((signal: AbortSignal) => Promise<void>) | undefined;
-  /** Hears of each run's begin and end. Neither rejects; the pod is kept until the second has resolved. */
+  /** Called at each run's begin and end. Neither rejects; the pod is kept until the second has resolved. */
   readonly monitor?: RunMonitor | undefined;
-  /** Does what belongs to a run where others can tell so. */
+  /** Does what belongs to a run in the run's trace context. */
   readonly within?: (<Result>(run: Run, work: () => Result) => Result) | undefined;
-  /** Tells what an earlier process left untold. */
-  readonly announce?: ((context: Telling, outcome: Outcome) => void) | undefined;
+  /** Sends an event that an earlier process left unsent. */
+  readonly announce?: ((context: AnnounceContext, event: OutcomeEvent) => void) | undefined;
 };
 
-/** What the telling of a run is given. */
-export type Telling = Pick<RunContext, "run" | "meanwhile" | "step">;
+type AnnounceContext = Pick<RunContext, "run" | "meanwhile" | "step">;
 
 export type RunMonitor = {
   begun(run: Run): Promise<void>;
-  /** A step says what could not be told. */
+  /** `step` records what could not be sent. */
   ended(run: Run, step: RunContext["step"]): Promise<void>;
 };
 
 type Execution = {
-  readonly tell: (step: RunStep) => void;
+  readonly emit: (step: RunStep) => void;
   /** Called with the run as it is recorded: its callers need not wait for background tasks. */
   readonly recorded: (run: Run) => void;
   readonly signal: AbortSignal;
@@ -39,30 +38,30 @@ export async function executeRun(
   dependencies: RunsDependencies,
   begun: Run,
   work: Work,
-  { tell, recorded, signal, isResumed }: Execution,
+  { emit, recorded, signal, isResumed }: Execution,
 ): Promise<Run> {
   const { log, whileActive, monitor, within = alone } = dependencies;
-  const record = openRecord(dependencies, begun, { tell, isResumed });
+  const record = openRecord(dependencies, begun, { emit, isResumed });
   const active = new AbortController();
   void whileActive?.(active.signal).catch((error: unknown) =>
     log.warn("keep-alive request failed", { error: String(error) }),
   );
 
-  const begunTold = monitor?.begun(begun);
+  const reported = monitor?.begun(begun);
   const aside = oneAfterAnother(signal);
-  /** With a monitor there is always something to tell. */
-  const left = () => (monitor !== undefined || aside.untold().length > 0 ? aside.untold() : undefined);
+  /** With a monitor there is always something to send. */
+  const unsent = () => (monitor !== undefined || aside.unsent().length > 0 ? aside.unsent() : undefined);
   let run: Run;
   try {
     const { writes } = record;
     const context = { run: begun, isResumed, signal, ...writes, meanwhile: aside.begin };
     const result = await within(begun, () => work(context));
-    run = { ...record.current(), state: "succeeded", finishedAt: new Date(), result, untold: left() };
+    run = { ...record.current(), state: "succeeded", finishedAt: new Date(), result, untold: unsent() };
   } catch (error) {
     const problem = problemFrom(error);
     // What could not be settled is left for the next process, as is what a signal ended.
     const state = signal.aborted || isOwnedElsewhere(problem.code) ? "interrupted" : "failed";
-    run = { ...record.current(), state, finishedAt: new Date(), problem, untold: left() };
+    run = { ...record.current(), state, finishedAt: new Date(), problem, untold: unsent() };
   }
   if (!mayBeNewer(run)) {
     await record.end(run).catch((error: unknown) => {
@@ -70,27 +69,27 @@ export async function executeRun(
     });
   }
   recorded(run);
-  await begunTold;
-  await endTelling(dependencies, { run, record, aside });
+  await reported;
+  await finishReports(dependencies, { run, record, aside });
   active.abort();
   logEnd(log, run);
   return run;
 }
 
-/** Tells of a run that has ended what the process that carried it out did not come to. Never rejects. */
-export async function tellEnded(
+/** Sends the events of a run that has ended which its process left unsent. Never rejects. */
+export async function announceEnded(
   dependencies: RunsDependencies,
   ended: Run,
-  { tell, signal }: Pick<Execution, "tell" | "signal">,
+  { emit, signal }: Pick<Execution, "emit" | "signal">,
 ): Promise<Run> {
   const { store, announce, within = alone } = dependencies;
   // A list of records is without their results.
   const run = (await store.find(ended.id).catch(() => undefined)) ?? ended;
-  const record = openRecord(dependencies, run, { tell, isResumed: true });
+  const record = openRecord(dependencies, run, { emit, isResumed: true });
   const aside = oneAfterAnother(signal);
   const context = { run, step: record.writes.step, meanwhile: aside.begin };
-  within(run, () => run.untold?.forEach((outcome) => announce?.(context, outcome)));
-  await endTelling(dependencies, { run, record, aside });
+  within(run, () => run.untold?.forEach((event) => announce?.(context, event)));
+  await finishReports(dependencies, { run, record, aside });
   return run;
 }
 
@@ -104,11 +103,14 @@ type Ending = {
   readonly aside: ReturnType<typeof oneAfterAnother>;
 };
 
-async function endTelling({ log, monitor }: RunsDependencies, { run, record, aside }: Ending): Promise<void> {
+async function finishReports(
+  { log, monitor }: RunsDependencies,
+  { run, record, aside }: Ending,
+): Promise<void> {
   await aside.ended();
   await monitor?.ended({ ...run, steps: record.current().steps }, record.writes.step);
-  const untold = aside.untold();
-  await record.settle(untold.length === 0 ? undefined : untold).catch((error: unknown) => {
+  const unsent = aside.unsent();
+  await record.settle(unsent.length === 0 ? undefined : unsent).catch((error: unknown) => {
     log.warn("run not recorded", { run: run.id, error: String(error) });
   });
 }
@@ -116,15 +118,15 @@ async function endTelling({ log, monitor }: RunsDependencies, { run, record, asi
 /** The background tasks of a run: no caller gets their result. */
 function oneAfterAnother(signal: AbortSignal) {
   let last = Promise.resolve();
-  const untold = new Set<Outcome>();
+  const unsent = new Set<OutcomeEvent>();
   return {
-    begin: (task: (signal: AbortSignal) => Promise<void>, tells?: Outcome): void => {
-      if (tells !== undefined) untold.add(tells);
-      const done = last.then(() => task(signal)).then(() => void (tells && untold.delete(tells)));
+    begin: (task: (signal: AbortSignal) => Promise<void>, event?: OutcomeEvent): void => {
+      if (event !== undefined) unsent.add(event);
+      const done = last.then(() => task(signal)).then(() => void (event && unsent.delete(event)));
       last = done.catch(() => undefined);
     },
     ended: (): Promise<void> => last,
-    untold: (): readonly Outcome[] => [...untold],
+    unsent: (): readonly OutcomeEvent[] => [...unsent],
   };
 }
 

@@ -1,6 +1,6 @@
 import type { RunContext } from "./run.ts";
 
-const TELL_EVERY_MS = 2_000;
+const REPORT_EVERY_MS = 2_000;
 
 /** How far a long step is, in numbers. What cannot be known is left out. */
 export type Progress = {
@@ -24,21 +24,21 @@ type Passing = {
   readonly expectedBytes: number | undefined;
 };
 
-/** Passes `archive` on unchanged, and tells at its begin and at most every two seconds how much of it has passed. */
-export async function* toldProgress(
+/** Passes `archive` on unchanged, and reports at its begin and at most every two seconds how much has passed. */
+export async function* withProgress(
   archive: AsyncIterable<Uint8Array>,
   { what, expectedBytes }: Passing,
-  tell: RunContext["progress"],
+  report: RunContext["progress"],
 ): AsyncGenerator<Uint8Array> {
   const begunMs = performance.now();
-  let toldMs = -Infinity;
+  let reportedMs = -Infinity;
   let bytes = 0;
   for await (const chunk of archive) {
     bytes += chunk.length;
     const nowMs = performance.now();
-    if (nowMs - toldMs >= TELL_EVERY_MS) {
-      toldMs = nowMs;
-      tell({ ...what, ...progressOf(bytes, expectedBytes, nowMs - begunMs) });
+    if (nowMs - reportedMs >= REPORT_EVERY_MS) {
+      reportedMs = nowMs;
+      report({ ...what, ...progressOf(bytes, expectedBytes, nowMs - begunMs) });
     }
     yield chunk;
   }

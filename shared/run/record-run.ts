@@ -7,14 +7,14 @@ export type RecordDependencies = {
   readonly log: Log;
 };
 
-type Given = { readonly tell: (step: RunStep) => void; readonly isResumed: boolean };
+type Given = { readonly emit: (step: RunStep) => void; readonly isResumed: boolean };
 
 export type RunRecord = {
   readonly writes: Pick<RunContext, "step" | "amend" | "refresh" | "progress">;
   current(): Run;
   /** Writes how the run ended, unless another process has it by now. Steps that come later wait for `settle`. */
   end(last: Run): Promise<void>;
-  /** Writes them, and what of `untold` is left; nothing where neither has changed, or another process has the run. */
+  /** Writes them, and `untold`; nothing where neither has changed, or another process has the run. */
   settle(untold: Run["untold"]): Promise<void>;
 };
 
@@ -63,7 +63,7 @@ type Place = {
 function createWrites(
   { store, log }: RecordDependencies,
   { current, write, believe }: Place,
-  { tell, isResumed }: Given,
+  { emit, isResumed }: Given,
 ): RunRecord["writes"] {
   let isFirst = !isResumed;
   return {
@@ -71,7 +71,7 @@ function createWrites(
       const taken: RunStep = { step: name, at: new Date(), ...(detail === undefined ? {} : { detail }) };
       const run = current();
       log.info(`step ${name}`, { run: run.id, ...detail });
-      tell(taken);
+      emit(taken);
       await write({ ...run, state: "running", steps: [...run.steps, taken] });
     },
     amend: (changes) => write({ ...current(), state: "running", ...changes }),
@@ -83,7 +83,7 @@ function createWrites(
       believe({ ...known, attempt, problem: undefined, finishedAt: undefined });
       return { ...known, attempt };
     },
-    progress: (detail) => tell({ step: "progress", at: new Date(), detail }),
+    progress: (detail) => emit({ step: "progress", at: new Date(), detail }),
   };
 }
 

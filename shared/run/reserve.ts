@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as promises from "../catalog/volume/volume-calls.ts";
 import { join } from "node:path";
 import type { RunStore } from "./run.ts";
-import { asDormouseError } from "../errors.ts";
+import { asDormouseError, readCode } from "../errors.ts";
 import type { Log } from "../log.ts";
 import * as file from "../catalog/volume/files.ts";
 
@@ -19,7 +19,7 @@ export async function keepReserve(backupDir: string, log: Log): Promise<void> {
   try {
     await file.writeNew(promises, path, randomBytes(RESERVE_BYTES).toString("latin1"));
   } catch (error) {
-    if (file.readCode(error) === "EEXIST") return;
+    if (readCode(error) === "EEXIST") return;
     await file.clearUp(() => file.removeIfThere(promises, path));
     log.warn("reserve file not created", { error: String(error) });
   }

@@ -1,20 +1,20 @@
 import type { Problem } from "../errors.ts";
 import { resumption } from "./resume.ts";
-import { isUnfinished, type Outcome, type Run, type RunStore } from "./run.ts";
+import { isUnfinished, type OutcomeEvent, type Run, type RunStore } from "./run.ts";
 import type { Log } from "../log.ts";
 
-export type ResumeDependencies = {
+type ResumeDependencies = {
   readonly runs: RunStore;
   readonly log: Log;
-  /** What others are to hear of a run that is not resumed: no caller waits for the answer any more. */
-  readonly failureOf?: (run: Run, problem: Problem) => Outcome;
+  /** The event of a run that is not resumed: no caller waits for the answer any more. */
+  readonly failureOf?: (run: Run, problem: Problem) => OutcomeEvent;
   /** Why a run is not for its record to begin. */
   readonly notByRecord?: (run: Run) => string | undefined;
 };
 
 /**
  * The unfinished runs of a kind and of databases that are to be resumed, each with one more attempt on record; the others
- * are closed, and untold.
+ * are closed, with their events unsent.
  */
 export async function interruptedRuns(
   deps: ResumeDependencies,

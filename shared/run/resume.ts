@@ -4,7 +4,7 @@ import { ALL_DATABASES, type Run } from "./run.ts";
 const MAX_ATTEMPTS = 3;
 const TAKE_UP_WITHIN_MS = 6 * 3_600_000;
 
-export type Resumption = { readonly resumeRun: true } | { readonly resumeRun: false; readonly why: string };
+type Resumption = { readonly resumeRun: true } | { readonly resumeRun: false; readonly why: string };
 
 /**
  * What becomes of an unfinished backup run when a function starts. Taking up is safe even while another process works

@@ -3,7 +3,7 @@ import * as promises from "../catalog/volume/volume-calls.ts";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { isUnfinished, type Admission, type NewRun, type Run, type RunStore, type Trigger } from "./run.ts";
-import { asDormouseError, DormouseError } from "../errors.ts";
+import { asDormouseError, DormouseError, readCode } from "../errors.ts";
 import type { Log } from "../log.ts";
 import * as file from "../catalog/volume/files.ts";
 import { readWhole } from "../catalog/volume/open-regular.ts";
@@ -11,7 +11,7 @@ import { runsFolder } from "../catalog/volume/open-volume.ts";
 import { replaceFile, writeDurably } from "../catalog/volume/write-durably.ts";
 import {
   type FoundRecord,
-  lookAtRecord,
+  readRecord,
   notSealed,
   recordPath,
   runRecords,
@@ -25,8 +25,8 @@ import { parseRun, sealedText, type RunSeal } from "./run-record.ts";
  */
 const KEPT_RECORDS = 200;
 /** Between taking a name and filling it lie milliseconds. */
-const LOOKS_AT_EMPTY = 10;
-const LOOK_AGAIN_MS = 100;
+const CHECKS_OF_EMPTY = 10;
+const CHECK_AGAIN_MS = 100;
 
 type Written = Pick<RunRecords, "folder" | "seal">;
 type Begun = { readonly run: Run; readonly isNew: boolean };
@@ -79,7 +79,7 @@ async function begin(records: RunRecords, { wanted, admit, answeredBy, at }: Ask
 }
 
 async function namedAs(records: RunRecords, wanted: NewRun): Promise<Run | undefined> {
-  const found = await lookAtNamed(records, { ...wanted, id: runId(wanted) });
+  const found = await readNamed(records, { ...wanted, id: runId(wanted) });
   return found?.isOurs === true ? found.run : undefined;
 }
 
@@ -87,12 +87,12 @@ async function namedAs(records: RunRecords, wanted: NewRun): Promise<Run | undef
  * What has the name that a run has by its database: ours only if it says that one. What cannot be read belongs to no database;
  * of a restore it throws, since in it may stand what an application needs back.
  */
-async function lookAtNamed(
+async function readNamed(
   { folder, seal }: Written,
   { id, kind, database }: Pick<Run, "id" | "kind" | "database">,
 ): Promise<{ readonly run?: Run; readonly isOurs: boolean } | undefined> {
   try {
-    const found = await lookAtRecord(folder, id, seal);
+    const found = await readRecord(folder, id, seal);
     if (found === undefined) return undefined;
     const { run, isOurs } = found;
     return { run, isOurs: isOurs && run.database === database };
@@ -165,7 +165,7 @@ async function takeAway(folder: string, failed: Run): Promise<void> {
       await file.moveWithoutClobbering(promises, taken, recordPath(folder, failed.id));
     await file.removeIfThere(promises, taken);
   } catch (error) {
-    if (file.readCode(error) !== "ENOENT") throw file.volumeError(error, `record of run ${failed.id}`);
+    if (readCode(error) !== "ENOENT") throw file.volumeError(error, `record of run ${failed.id}`);
   }
 }
 
@@ -189,7 +189,7 @@ async function create({ folder, seal }: Written, run: Run): Promise<boolean> {
  */
 async function setAside({ folder, seal }: Written, wanted: Run): Promise<void> {
   const { id, kind } = wanted;
-  const found = await lookAtNamed({ folder, seal }, wanted);
+  const found = await readNamed({ folder, seal }, wanted);
   if (found?.isOurs !== false) return;
   if (kind === "restore" && found.run !== undefined && isUnfinished(found.run)) throw notSealed(id);
   await promises.rename(recordPath(folder, id), join(folder, `${id}.unsealed`));
@@ -200,10 +200,10 @@ async function setAside({ folder, seal }: Written, wanted: Run): Promise<void> {
  * merely slow finds it filled.
  */
 async function replaceEmpty(temporary: string, path: string): Promise<boolean> {
-  for (let looks = 0; looks < LOOKS_AT_EMPTY; looks++) {
-    const found = await file.lookAt(promises, path);
+  for (let checks = 0; checks < CHECKS_OF_EMPTY; checks++) {
+    const found = await file.statIfThere(promises, path);
     if (found === undefined || found.size > 0) return false;
-    await pause(LOOK_AGAIN_MS);
+    await pause(CHECK_AGAIN_MS);
   }
   await promises.rename(temporary, path);
   return true;

@@ -7,7 +7,7 @@ import { readWhole } from "../catalog/volume/open-regular.ts";
 import * as promises from "../catalog/volume/volume-calls.ts";
 import { parseRun, isSealed, type RunSeal } from "./run-record.ts";
 
-export const RUN_ID = /^(?:backup|cull|restore)-[0-9a-f]{24}$/;
+const RUN_ID = /^(?:backup|cull|restore)-[0-9a-f]{24}$/;
 
 /** A record as it lies there; `isOurs` when its seal proves it, or where there is nothing to prove. */
 export type FoundRecord = { readonly run: Run; readonly isOurs: boolean };
@@ -17,7 +17,7 @@ export function recordPath(folder: string, id: string): string {
 }
 
 /** `undefined` where there is none, or only its name is taken. Throws `catalog_unreadable`. */
-export async function lookAtRecord(
+export async function readRecord(
   folder: string,
   id: string,
   seal: RunSeal | undefined,
@@ -38,7 +38,7 @@ export async function lookAtRecord(
 export type RunRecords = {
   readonly folder: string;
   readonly seal: RunSeal | undefined;
-  /** All that can be read, without results; what cannot, or is not ours, is told once by each process. */
+  /** All that can be read, without results; each process logs once what cannot, or is not ours. */
   each(): Promise<readonly FoundRecord[]>;
   ours(kind: Run["kind"]): Promise<readonly Run[]>;
   /** Throws `record_unsealed`. */
@@ -49,13 +49,13 @@ export type RunRecords = {
 
 /** How the records in a folder are read; `seal` proves those that are ours. */
 export function runRecords(folder: string, log: Log, seal: RunSeal | undefined): RunRecords {
-  const tell = teller(log);
+  const warn = warnOnce(log);
   /** Runs that have ended stay so: `inUse`, which a cull asks before each removal, reads their records once. */
   const ended = new Set<string>();
 
   async function each(): Promise<readonly FoundRecord[]> {
-    const found = await eachRecord(folder, seal, (id, error) => tell.unreadable(id, error));
-    tell.unsealed(found.flatMap(({ run, isOurs }) => (isOurs ? [] : [run.id])));
+    const found = await eachRecord(folder, seal, (id, error) => warn.unreadable(id, error));
+    warn.unsealed(found.flatMap(({ run, isOurs }) => (isOurs ? [] : [run.id])));
     return found;
   }
 
@@ -66,7 +66,7 @@ export function runRecords(folder: string, log: Log, seal: RunSeal | undefined):
     ours: async (kind) =>
       (await each()).flatMap(({ run, isOurs }) => (isOurs && run.kind === kind ? [run] : [])),
     async find(id) {
-      const found = await lookAtRecord(folder, id, seal);
+      const found = await readRecord(folder, id, seal);
       if (found?.isOurs === false) throw notSealed(id);
       return found?.run;
     },
@@ -75,10 +75,10 @@ export function runRecords(folder: string, log: Log, seal: RunSeal | undefined):
   };
 }
 
-/** Each record that is passed over is told once by each process. */
-function teller(log: Log) {
-  const told = new Set<string>();
-  const isNews = (run: string) => !told.has(run) && told.add(run) !== undefined;
+/** Each process logs once what it ignores. */
+function warnOnce(log: Log) {
+  const logged = new Set<string>();
+  const isNews = (run: string) => !logged.has(run) && logged.add(run) !== undefined;
   return {
     unreadable(run: string, error: unknown): void {
       if (isNews(run)) log.warn("run record ignored", { run, code: asDormouseError(error).code });
@@ -123,7 +123,7 @@ async function inUse(folder: string, ended: Set<string>): Promise<ReadonlyMap<st
   return new Map(needing.flatMap((run) => listUses(run).map((name) => [name, run.id] as const)));
 }
 
-/** Every record but those of `leaveOut`; `fault` is told of each that cannot be read. */
+/** Every record but those of `leaveOut`; `fault` is called with each that cannot be read. */
 async function eachRecord(
   folder: string,
   seal: RunSeal | undefined,
@@ -137,7 +137,7 @@ async function eachRecord(
   const found: FoundRecord[] = [];
   for (const id of ids.filter((each) => !leaveOut.has(each))) {
     try {
-      const record = await lookAtRecord(folder, id, seal);
+      const record = await readRecord(folder, id, seal);
       if (record !== undefined) found.push({ ...record, run: withoutResult(record.run) });
     } catch (error) {
       fault(id, error);

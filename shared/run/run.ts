@@ -3,7 +3,7 @@ import type { ErrorCode, Problem } from "../errors.ts";
 /** What a run of all databases has as its database: no database of PostgreSQL has the empty name. */
 export const ALL_DATABASES = "";
 
-/** The database of a run as others are told it; `*` stands for all. */
+/** The database of a run as answers and events name it; `*` stands for all. */
 export function nameOf({ database }: Pick<Run, "database">): string {
   return database === ALL_DATABASES ? "*" : database;
 }
@@ -13,7 +13,7 @@ export const RUN_STATES = ["accepted", "running", "succeeded", "failed", "interr
  * `accepted` is recorded but holds no lock yet; `running` holds the lock of its database. `interrupted` ended without
  * an answer, by a kill or by SIGTERM, and is resumed while it is young.
  */
-export type RunState = (typeof RUN_STATES)[number];
+type RunState = (typeof RUN_STATES)[number];
 
 /** What asked for a run: an event's source and id, or a caller's Idempotency-Key, or nothing but a request. */
 export type Trigger = {
@@ -31,8 +31,8 @@ export type RunStep = {
   readonly detail?: Readonly<Record<string, unknown>>;
 };
 
-/** What became of a run, as others are to hear of it; `shared/events` sends it. */
-export type Outcome = {
+/** What became of a run, as `shared/events` sends it; each feature declares its own. */
+export type OutcomeEvent = {
   /** `dev.dormouse.<what>.<outcome>` */
   readonly type: `dev.dormouse.${string}`;
   /** What it is about: a backup, a database, a place. */
@@ -70,11 +70,11 @@ export type Run = {
   readonly result?: unknown;
   /** Present when `failed` or `interrupted`. */
   readonly problem?: Problem | undefined;
-  /** Of a run that has ended: what may not have been told yet. A process that finds it tells it. */
-  readonly untold?: readonly Outcome[] | undefined;
+  /** Of a run that has ended: events that may not have been sent yet. A process that finds them sends them. */
+  readonly untold?: readonly OutcomeEvent[] | undefined;
 };
 
-/** What an operation is told of the run that it works for. */
+/** What an operation knows of its run, and what it records there. */
 export type RunContext = {
   readonly run: Run;
   /** Whether an earlier process had begun it: that one may still be ending, and its record may be newer than `run`. */
@@ -94,10 +94,10 @@ export type RunContext = {
   readonly progress: (detail: Readonly<Record<string, unknown>>) => void;
   /**
    * Begins `task` when those handed over before have ended; the pod is kept for the last of them. For what no caller must
-   * wait for, be it for the lock or for the answer. `signal` is that of the run. `tells` is in the record as untold
+   * wait for, be it for the lock or for the answer. `signal` is that of the run. `event` is in the record as `untold`
    * until the task has resolved.
    */
-  readonly meanwhile: (task: (signal: AbortSignal) => Promise<void>, tells?: Outcome) => void;
+  readonly meanwhile: (task: (signal: AbortSignal) => Promise<void>, event?: OutcomeEvent) => void;
 };
 
 /** A record that cannot be believed, and why: `does not bear our seal`. What it says is to be looked at by a person. */

@@ -10,13 +10,13 @@ import {
 } from "./run.ts";
 import { unlessAborted } from "../waiting.ts";
 import { DormouseError } from "../errors.ts";
-import { executeRun, tellEnded, type RunsDependencies, type Work } from "./execute-run.ts";
+import { executeRun, announceEnded, type RunsDependencies, type Work } from "./execute-run.ts";
 
 /** A requested run, carried out by this process or another. */
 export type StartedRun = {
   readonly run: Run;
   readonly isNew: boolean;
-  /** Tells of each step, those already taken first; returns how to stop that. */
+  /** Calls `listener` with each step, those already taken first; returns how to stop that. */
   subscribe(listener: (step: RunStep) => void): () => void;
   /** The record at the end, in whatever state. `signal` ends the waiting and nothing else. */
   readonly finished: (signal: AbortSignal) => Promise<Run>;
@@ -32,8 +32,8 @@ export type Runs = {
   start(wanted: NewRun, work: Work, limits?: Limits): Promise<StartedRun>;
   /** Carries out a recorded run once more. */
   resumeRun(run: Run, work: Work): StartedRun;
-  /** Tells of those of a database that ended with a process which did not come to that. */
-  tellUntold(kind: Run["kind"], covers: (database: string) => boolean): Promise<void>;
+  /** Sends the events of ended runs that an earlier process left unsent. */
+  sendUnsent(kind: Run["kind"], covers: (database: string) => boolean): Promise<void>;
   find(id: string): Promise<Run | undefined>;
   /** The newest that can be believed, newest first, without their journals and results. */
   latest(kind: Run["kind"], covers: (database: string) => boolean): Promise<readonly Run[]>;
@@ -69,15 +69,15 @@ export function createRuns(dependencies: RunsDependencies): Runs {
   function launch(run: Run, work: Work, isResumed: boolean): StartedRun {
     const known = active.get(run.id);
     if (known !== undefined) return watch(run, false, known);
-    const { tell, recorded, outcome, ...audience } = audienceOf(run);
-    const end = executeRun(dependencies, run, work, { tell, recorded, signal: stopping.signal, isResumed });
+    const { emit, recorded, outcome, ...subscribers } = subscribersOf(run);
+    const end = executeRun(dependencies, run, work, { emit, recorded, signal: stopping.signal, isResumed });
     const finished: ActiveRun["finished"] = (signal) => toOutcome(store, outcome, signal, stopping.signal);
-    active.set(run.id, { ...audience, end, finished });
+    active.set(run.id, { ...subscribers, end, finished });
     void end.then(({ problem }) => {
       active.delete(run.id);
       if (problem !== undefined && isOwnedElsewhere(problem.code)) left.add(run.id);
     });
-    return watch(run, true, { ...audience, end, finished });
+    return watch(run, true, { ...subscribers, end, finished });
   }
 
   return {
@@ -104,32 +104,27 @@ export function createRuns(dependencies: RunsDependencies): Runs {
   };
 }
 
-/** Each is active until it is told: a process that must end waits for that. */
-function untoldTeller(
-  dependencies: RunsDependencies,
-  active: Map<string, ActiveRun>,
-  signal: AbortSignal,
-): Runs["tellUntold"] {
-  return async (kind, covers) => {
-    const all = await dependencies.store.all(kind);
-    const left = all.filter((run) => run.untold !== undefined && !isUnfinished(run) && covers(run.database));
-    for (const run of left.filter(({ id }) => !active.has(id))) {
-      const { steps, listeners, tell } = audienceOf(run);
-      const end = tellEnded(dependencies, run, { tell, signal });
-      active.set(run.id, { steps, listeners, end, finished: (given) => unlessAborted(end, given) });
-      void end.then(() => active.delete(run.id));
-    }
-  };
-}
-
 function recordsOf(
   dependencies: RunsDependencies,
   active: Map<string, ActiveRun>,
   stopping: AbortSignal,
-): Pick<Runs, "find" | "latest" | "tellUntold"> {
+): Pick<Runs, "find" | "latest" | "sendUnsent"> {
   const { store } = dependencies;
   return {
-    tellUntold: untoldTeller(dependencies, active, stopping),
+    /** Each is active until all is sent: a process that must end waits for that. */
+    async sendUnsent(kind, covers) {
+      const all = await store.all(kind);
+      const left = all.filter(
+        (run) =>
+          run.untold !== undefined && !isUnfinished(run) && covers(run.database) && !active.has(run.id),
+      );
+      for (const run of left) {
+        const { steps, listeners, emit } = subscribersOf(run);
+        const end = announceEnded(dependencies, run, { emit, signal: stopping });
+        active.set(run.id, { steps, listeners, end, finished: (given) => unlessAborted(end, given) });
+        void end.then(() => active.delete(run.id));
+      }
+    },
     find: (id) => store.find(id),
     async latest(kind, covers) {
       const own = (await store.all(kind)).filter(({ database }) => covers(database));
@@ -163,15 +158,15 @@ function overloaded(count: number): DormouseError {
 }
 
 /** The listeners of a run, its steps so far, and the callers that wait for its end. */
-function audienceOf(run: Run) {
+function subscribersOf(run: Run) {
   const steps = [...run.steps];
   const listeners = new Set<(step: RunStep) => void>();
-  const tell = (step: RunStep) => {
+  const emit = (step: RunStep) => {
     if (step.step !== "progress") steps.push(step);
     listeners.forEach((listener) => listener(step));
   };
   const { promise: outcome, resolve: recorded } = Promise.withResolvers<Run>();
-  return { steps, listeners, tell, outcome, recorded };
+  return { steps, listeners, emit, outcome, recorded };
 }
 
 function watch(run: Run, isNew: boolean, { steps, listeners, finished }: ActiveRun): StartedRun {
@@ -214,7 +209,7 @@ async function toOutcome(
   });
 }
 
-/** Another process has the run: its record tells how it ends. */
+/** Another process has the run: its record shows how it ends. */
 async function endElsewhere(store: RunStore, begun: Run, signal: AbortSignal): Promise<Run> {
   for (;;) {
     const run = (await store.find(begun.id)) ?? begun;

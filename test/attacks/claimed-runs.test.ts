@@ -26,7 +26,7 @@ describe("a record that is written under the name of a run to come", () => {
   };
   for (const kind of ["backup", "cull", "restore"] as const)
     for (const [how, claim] of Object.entries(claims)) {
-      // In what cannot be read of a restore may stand what an application needs back: it is told, and not set aside.
+      // In what cannot be read of a restore may stand what an application needs back: it is reported, and not set aside.
       if (kind === "restore" && how !== "says that it is another database's") continue;
       it(`keeps no ${kind} from its night when it ${how}`, async () => {
         await using volume = await temporaryVolume();

@@ -151,7 +151,7 @@ describe("an unreadable record of a restore, on a volume that several databases 
     return blockers.filter(({ kind }) => kind === "record-doubtful");
   };
 
-  it("stops nothing where the server does not say that it is under way, and is told", async () => {
+  it("stops nothing if the server does not say that it is under way, and is reported", async () => {
     assert.deepEqual(await blocked(), []);
     const [warning, ...others] = await leftovers(restore);
 

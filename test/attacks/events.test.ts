@@ -91,7 +91,7 @@ describe("a sender of events", () => {
     ["an hour ahead", minutesAgo(-HOUR), 422],
     ["the end of time", "9999-12-31T23:59:59Z", 422],
   ];
-  it("is heard of a day and two minutes, by each function", async () => {
+  it("is received of a day and two minutes, by each function", async () => {
     await using volume = await temporaryVolume();
     const environment = {
       ...backupEnvironment(server, database, volume.path),

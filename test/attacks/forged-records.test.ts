@@ -110,7 +110,7 @@ describe("a forged record and a ping", () => {
     });
   }
 
-  it("is told, and stops no restore: the server does not say that it is under way", async () => {
+  it("is logged, and stops no restore: the server does not say that it is under way", async () => {
     await put({ state: "interrupted" });
     await using restore = await stage.start();
 

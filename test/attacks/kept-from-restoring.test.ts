@@ -43,7 +43,7 @@ describe("an operator’s restore while others ask for backups and wake function
     for (const status of statuses) assert.ok([202, 503].includes(status), `a ping was answered ${status}`);
   });
 
-  it("is told by which run it waits, goes on when that has ended, and waits no longer than it is set to", async () => {
+  it("names the run that it waits for, goes on when that has ended, and waits no longer than configured", async () => {
     const restore = await stage.start();
     const impatient = await stage.start({ BUSY_WAIT_SECONDS: "1" });
     const holder = await hold(stage, "backup-0123456789abcdef01234567");

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { postTo, type ChatKind } from "../../shared/events/notify/chat.ts";
 import { describeEvent } from "../../shared/events/notify/message-rules.ts";
 import { oneLine } from "../../shared/events/notify/one-line.ts";
-import { tellAll } from "../../shared/events/notify/notifier.ts";
+import { sendToAll } from "../../shared/events/notify/notifier.ts";
 
 const HOSTILE =
   "[click here](https://example.org) ![](https://example.org/x.png) @all <users/all> <!channel>\r\nNews: all is well";
@@ -25,7 +25,7 @@ async function toldOf(names: readonly string[]) {
     host: "chat",
     send: async (message: typeof told) => ((told = message), undefined),
   };
-  await tellAll([receiver], told, "prod", AbortSignal.timeout(60_000));
+  await sendToAll([receiver], told, "prod", AbortSignal.timeout(60_000));
   return told;
 }
 

@@ -20,7 +20,7 @@ async function isReady(process: FunctionProcess): Promise<number> {
 }
 
 describe("a FIFO, a device or a huge file in the place of a small one on the volume", () => {
-  it("keeps no backup from being taken when it is named like a record, and is told", async () => {
+  it("keeps no backup from being taken when it is named like a record, and is logged", async () => {
     await using stage = await setStage();
     const runs = join(stage.path, ".dormouse", "runs");
     await execa("mkfifo", [join(runs, `backup-${id("a")}.json`)]);
@@ -57,8 +57,8 @@ describe("a FIFO, a device or a huge file in the place of a small one on the vol
     const { databases } = await cull(culler);
 
     assert.equal(databases.length, 1);
-    await until(() => chat.heard.length > 0 && chat.heard[0]?.body !== "");
-    assert.match(chat.heard[0]?.body ?? "", /no recent backup of hets on the volume/);
+    await until(() => chat.received.length > 0 && chat.received[0]?.body !== "");
+    assert.match(chat.received[0]?.body ?? "", /no recent backup of hets on the volume/);
     assert.equal(await isReady(culler), 200);
   });
 });

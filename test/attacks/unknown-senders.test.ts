@@ -101,7 +101,7 @@ describe("the doctor of a function that could ask senders for a token", () => {
     const SINK_TOKEN_FILE = join(volume.path, "token");
     const look = async (settings: object) => {
       const check = sendersCheck({ AUTH: "kubernetes", AUTH_EVENTS: "none", SINK_TOKEN_FILE, ...settings });
-      return (await check.look(new AbortController().signal))[0];
+      return (await check.run(new AbortController().signal))[0];
     };
 
     const without = await look({});

@@ -47,7 +47,7 @@ async function cullAsNobody(path: string, environment: Readonly<Record<string, s
 }
 
 describe("what another user keeps to itself on the volume", () => {
-  it("is told with whose it is, and stops nothing where it can hide no newer backup", async (test) => {
+  it("is reported with its owner, and stops nothing if it can hide no newer backup", async (test) => {
     const volume = await foreignVolume(test);
     if (volume === undefined) return;
     await using _ = volume;
@@ -116,7 +116,7 @@ describe("what another user keeps to itself on the volume", () => {
     assert.match(failed.map(({ name, why }) => `${name} ${why}`).join(), /2019-03-21.*EACCES/);
   });
 
-  it("is told with what went where a removal is denied", async (test) => {
+  it("is reported with what was removed if a removal is denied", async (test) => {
     const volume = await foreignVolume(test);
     if (volume === undefined) return;
     await using _ = volume;

@@ -10,7 +10,7 @@ import { mirrorBackups } from "../../shared/backup/mirror-backups.ts";
 import { KEEP_NOTHING } from "../support/backups.ts";
 import { embeddedStore, makeBucket, storeProxy, type OwnStore } from "../support/s3.ts";
 import { publish, temporaryVolume } from "../support/volume.ts";
-import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
+import type { OutcomeEvent } from "../../shared/run/run.ts";
 
 const never = new AbortController().signal;
 /** Far more than a loaded machine needs. */

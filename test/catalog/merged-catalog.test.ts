@@ -8,7 +8,7 @@ const day = (date: number, given: ManifestGiven = {}) =>
 const listing = (...backups: ReturnType<typeof day>[]) => ({ backups, legacy: [], foreign: [] });
 
 describe("volume and bucket as one catalog", () => {
-  it("tells where each backup lies, newest first", () => {
+  it("lists where each backup lies, newest first", () => {
     const both = inBothPlaces(listing(day(12), day(11)), listing(day(12), day(10), day(13)));
 
     assert.deepEqual(

@@ -37,7 +37,7 @@ describe("dormouse, without a terminal", () => {
   };
   const json = ({ stdout }: Ended) => JSON.parse(stdout) as Record<string, unknown>;
 
-  it("takes a backup, tells its steps beside it, and lists it", async () => {
+  it("takes a backup, prints its steps to stderr, and lists it", async () => {
     const taken = await good("backup", "--label", "by hand", "--pin");
     const listed = await good("list");
 

@@ -94,7 +94,7 @@ describe("the console, asked by others than its page", () => {
       assert.deepEqual(reached, []);
     });
 
-  it("takes a POST of no origin for nobody's, and no body beyond what a function takes", async () => {
+  it("refuses a POST without an origin, and a body larger than a function takes", async () => {
     const { hostname, port, host } = new URL(console.origin);
     const headers = { host, "x-dormouse-session": session };
     const asking = request({ host: hostname, port, path: "/functions/backup/", method: "POST", headers });

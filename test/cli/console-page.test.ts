@@ -27,7 +27,7 @@ describe("the console's page", { skip: SKIP }, () => {
     // Of a step on a machine that does much else.
     page.setDefaultTimeout(120_000);
     page.on("pageerror", (error) => faults.push(error.message));
-    // What the policy forbids is told there.
+    // What the policy forbids is logged there.
     page.on("console", (message) => void (message.type() === "error" && faults.push(message.text())));
     await page.goto(await console.address());
   });
@@ -67,7 +67,7 @@ describe("the console's page", { skip: SKIP }, () => {
     assert.equal(new URL(page.url()).hash, "", "the key is gone from the address");
   });
 
-  it("backs up with label and pin, tells each step, and executes nothing of the label", async () => {
+  it("backs up with label and pin, shows each step, and executes nothing of the label", async () => {
     await button("Back up now").click();
     await page.getByLabel(/^Label/).fill(HTML);
     await page.getByLabel(/^Pin it/).check();
@@ -158,7 +158,7 @@ describe("the console's page", { skip: SKIP }, () => {
     await closeDialog();
   });
 
-  it("rehearses, and then tells how long it takes to be back", async () => {
+  it("rehearses, and then shows how long it takes to be back", async () => {
     await settled();
     await button("Rehearse").first().click();
     await dialog().getByText("Rehearsed: the backup can be restored.").waitFor();

@@ -104,7 +104,7 @@ describe("the console's page in trouble", { skip: SKIP }, () => {
     await page.close();
   });
 
-  it("says so where nothing answers, and looks again when it is told to", async () => {
+  it("says so if nothing answers, and looks again on a click", async () => {
     await using console = await startConsole("backup=http://127.0.0.1:1");
     const page = await open(console);
     await page.getByText("does not answer at 127.0.0.1:1").waitFor();

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { programOf } from "../../cli/program.ts";
-import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
+import type { OutcomeEvent } from "../../shared/run/run.ts";
 import { describeEvent, RULES } from "../../shared/events/notify/message-rules.ts";
 import { MONITORING } from "../support/alerts.ts";
 

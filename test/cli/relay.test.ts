@@ -12,7 +12,7 @@ const RELAY = "relay/index.mjs";
 describe("the relay", () => {
   it("passes bytes on to one host, each direction to its own end, and listens for its own pod alone", async () => {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
-      void text(socket).then((said) => socket.end(`heard ${said}`));
+      void text(socket).then((said) => socket.end(`received ${said}`));
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -26,7 +26,7 @@ describe("the relay", () => {
       });
       socket.end("hello");
 
-      assert.equal(await text(socket), "heard hello");
+      assert.equal(await text(socket), "received hello");
       const elsewhere = connect({ port: socket.remotePort ?? 0, host: "127.0.0.2" });
       const [refused] = (await once(elsewhere, "error")) as [NodeJS.ErrnoException];
       assert.equal(refused.code, "ECONNREFUSED");

@@ -48,7 +48,7 @@ describe("dormouse, with several databases", () => {
     assert.equal(await stage.says(first), "spoilt");
   });
 
-  it("tells how each stands, and of which database each run is", async () => {
+  it("shows how each stands, and the database of each run", async () => {
     const status = await ask("status", "--json");
     const runs = await ask("runs");
 

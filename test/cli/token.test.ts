@@ -11,12 +11,12 @@ const TOKEN = "a-token-that-nothing-shows";
 describe("the file that DORMOUSE_TOKEN_FILE names", () => {
   let folder: Removed;
   let backup: StandIn;
-  const heard: (string | undefined)[] = [];
+  const received: (string | undefined)[] = [];
   before(async () => {
     folder = await temporaryFolder();
     await writeFile(join(folder.path, "token"), `${TOKEN}\n`);
     backup = await standIn(({ headers }, answer) => {
-      heard.push(headers.authorization);
+      received.push(headers.authorization);
       const problem = { code: "unauthenticated", detail: "the token is not known" };
       answer.writeHead(401, { "content-type": "application/problem+json" }).end(JSON.stringify(problem));
     });
@@ -33,7 +33,7 @@ describe("the file that DORMOUSE_TOKEN_FILE names", () => {
     const { code, stdout, stderr } = await list("token");
 
     assert.equal(code, 1);
-    assert.deepEqual(heard.splice(0), [`Bearer ${TOKEN}`]);
+    assert.deepEqual(received.splice(0), [`Bearer ${TOKEN}`]);
     assert.match(stderr, /unauthenticated: the token is not known/);
     assert.doesNotMatch(`${stdout}${stderr}`, new RegExp(TOKEN));
   });
@@ -43,6 +43,6 @@ describe("the file that DORMOUSE_TOKEN_FILE names", () => {
 
     assert.equal(code, 2);
     assert.match(stderr, /DORMOUSE_TOKEN_FILE names .*none, which cannot be read/);
-    assert.deepEqual(heard, []);
+    assert.deepEqual(received, []);
   });
 });

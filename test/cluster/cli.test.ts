@@ -64,7 +64,7 @@ describe("kubectl dormouse", () => {
     assert.equal(await relays(), 0);
   });
 
-  it("tells how things stand, restores, and takes that back", async () => {
+  it("shows the status, restores, and undoes that", async () => {
     const status = await good("status");
     await dormouse.sql("DROP TABLE item");
 

@@ -29,7 +29,7 @@ describe("a backup as a Job", () => {
   });
   after(() => dormouse?.[Symbol.asyncDispose]());
 
-  it("is started by a ping, by way of a JobSink, and tells cull when it is done", async () => {
+  it("is started by a ping through a JobSink, and triggers cull when it is done", async () => {
     await schedule(dormouse, "* * * * *");
     const [file] = await eventually("a backup of the ping", async () => {
       const names = await dormouse.onVolume("ls */*.bak.json 2>/dev/null || true");

@@ -34,7 +34,7 @@ describe("the settings of the mirror", () => {
       ["https://amazonaws.com.example.org", "us-east-1", true, "when-required"],
     ],
     [
-      "another store that is told otherwise",
+      "another store that is configured otherwise",
       {
         AWS_ENDPOINT_URL: "https://s3.example.org",
         S3_FORCE_PATH_STYLE: "false",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { withProxies } from "../../shared/config/proxy-config.ts";
-import { askHttp } from "../../shared/events/http-ask.ts";
+import { sendHttp } from "../../shared/events/http-request.ts";
 import { forwardProxy, type ForwardProxy } from "../support/forward-proxy.ts";
 import { json, standIn, type StandIn } from "../support/stand-in.ts";
 
@@ -44,11 +44,11 @@ describe("NO_PROXY", () => {
   for (const [NO_PROXY, host, isDirect] of ROWS)
     it(`"${NO_PROXY}" leads to ${host} ${isDirect ? "past" : "through"} the proxy`, async () => {
       const url = `http://${host}:${new URL(server.url).port}/`;
-      const way = withProxies({ HTTP_PROXY: proxy.url, NO_PROXY });
+      const outbound = withProxies({ HTTP_PROXY: proxy.url, NO_PROXY });
       const asked = proxy.seen.length;
 
-      // The host need not be there: what counts is which way is taken.
-      await askHttp(url, { method: "GET", headers: {} }, { way }, signal).catch(() => undefined);
+      // The host need not be there: what counts is whether it goes through the proxy.
+      await sendHttp(url, { method: "GET", headers: {} }, { outbound }, signal).catch(() => undefined);
 
       assert.equal(proxy.seen.length - asked, isDirect ? 0 : 1);
     });

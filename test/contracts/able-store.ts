@@ -108,7 +108,7 @@ export function usesWhatTheStoreCan(describeStore: () => Store): void {
     assert.deepEqual(left, ["2026-11-22/other2026-11-22-01-00.bak", "notes.txt"]);
   });
 
-  it("tells of parts page by page", async () => {
+  it("lists parts page by page", async () => {
     await using bucket = await makeBucket(describeStore());
     const { client, settings } = bucket;
     const upload = { Bucket: settings.bucket, Key: "some", UploadId: await beginUpload(bucket, "some") };

@@ -188,7 +188,7 @@ export function behavesAsMirror(describeStore: () => Store, changes: Partial<Buc
     assert.deepEqual(await bucket.keys(), [whole.name, `${whole.name}.json`]);
   });
 
-  it("stops when it is told to, and shows nothing of what was sent", async () => {
+  it("stops when it is aborted, and shows nothing of what was sent", async () => {
     await using bucket = await makeBucket(describeStore(), changes);
     const stop = new AbortController();
     async function* slow() {

@@ -61,7 +61,7 @@ export function describeWorkloads(where: string, open: () => Promise<KubernetesW
       assert.equal((await workloads.read(deployment("race"), signal)).replicas, won);
     });
 
-    it("tells a workload that is not there from one that it may not see", async () => {
+    it("distinguishes a workload that is not there from one that it may not see", async () => {
       const forbidden = kubernetesWorkloads(world.callWithoutRights);
       await world.deploy(deployment("hidden"), 0);
 

@@ -132,7 +132,7 @@ describe("GET /doctor with a bucket", () => {
     assert.deepEqual(await given.bucket.keys(), []);
   });
 
-  it("says what to change where there is no such bucket, and tells no key", async () => {
+  it("says what to change if there is no such bucket, and shows no key", async () => {
     await using given = await setUp({ S3_BUCKET: "no-such-bucket" });
 
     const { healthy, findings } = await given.report();

@@ -39,7 +39,7 @@ describe("each block of the pages", () => {
     ],
   ];
   for (const [what, page, needs] of rows) {
-    it(`is told by ${what}: ${needs.join(", ") || "nothing"}`, () => {
+    it(`are derived from ${what}: ${needs.join(", ") || "nothing"}`, () => {
       assert.deepEqual(
         blocksIn("page.md", page).map((block) => block.needs),
         needs,

@@ -14,7 +14,7 @@ import { startPostgres, type OwnServer } from "../support/postgres.ts";
 const PAGES = [
   "README.md",
   "docs/tasks.md",
-  "docs/telling.md",
+  "docs/notifications.md",
   "docs/restore-by-hand.md",
   "docs/encryption.md",
   "docs/mirror.md",
@@ -83,10 +83,10 @@ describe("what a page says to work without a cluster, pasted as it stands", asyn
     await assert.rejects(rowsIn("hets_yesterday"));
   });
 
-  it("shows what a monitor hears: docs/telling.md", { skip }, async () => {
+  it("shows what a monitor gets: docs/notifications.md", { skip }, async () => {
     await using shell = await machine.shell();
     const said = [];
-    for (const block of await localBlocksOf("docs/telling.md")) said.push(await shell.paste(block));
+    for (const block of await localBlocksOf("docs/notifications.md")) said.push(await shell.paste(block));
 
     assert.match(said.join(""), /POST \/check\/start\nPOST \/check$/m);
   });

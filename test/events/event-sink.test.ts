@@ -8,12 +8,8 @@ import { readEvent } from "../../shared/http/cloud-event.ts";
 import { aManifest } from "../support/backups.ts";
 import { ODD_NAMES } from "../support/odd-names.ts";
 import type { SinkConfig } from "../../shared/events/sink-config.ts";
-import {
-  eventSink,
-  httpEventSink,
-  type SinkSettings,
-  type OutcomeEvent,
-} from "../../shared/events/event-sink.ts";
+import { eventSink, httpEventSink, type SinkSettings } from "../../shared/events/event-sink.ts";
+import type { OutcomeEvent } from "../../shared/run/run.ts";
 
 const RUN = "backup-0123456789abcdef01234567";
 const NOW = new Date("2026-11-22T01:00:30Z");
@@ -34,7 +30,7 @@ async function sink(...statuses: readonly number[]) {
       const status = statuses[Math.min(received.length, statuses.length - 1)] ?? 202;
       received.push({ headers: request.headers, body });
       if (status === 0) return void request.socket.destroy();
-      response.writeHead(status).end("an answer that nobody reads");
+      response.writeHead(status).end("an answer that is not read");
     });
   });
   server.listen(0, "127.0.0.1");
@@ -55,7 +51,7 @@ function sinkTo(K_SINK: string, changes: Partial<SinkSettings> = {}, config: Sin
   return httpEventSink({ K_SINK, ...config }, { ...settings, ...changes });
 }
 
-/** It follows from the run and what is told of. */
+/** It follows from run, type and subject. */
 const ID = `${RUN}-completed-d41d72424931cacd`;
 
 describe("the sink of events", () => {
@@ -63,11 +59,11 @@ describe("the sink of events", () => {
   after(() => mock.timers.reset());
 
   it("posts one event in binary mode, with its data as JSON", async () => {
-    await using heard = await sink(202);
+    await using received = await sink(202);
 
-    await sinkTo(heard.url).send(completed, RUN, never);
+    await sinkTo(received.url).send(completed, RUN, never);
 
-    const [{ headers, body } = { headers: {}, body: "" }, ...others] = heard.received;
+    const [{ headers, body } = { headers: {}, body: "" }, ...others] = received.received;
     assert.deepEqual(others, []);
     assert.equal(headers["ce-specversion"], "1.0");
     assert.equal(headers["ce-type"], completed.type);
@@ -80,21 +76,21 @@ describe("the sink of events", () => {
   });
 
   it("names any database so that a receiver reads the same name, under an id that is short", async () => {
-    await using heard = await sink(202);
+    await using received = await sink(202);
     const problem = { code: "internal", message: "größe" } as const;
     const names = [...ODD_NAMES, "日本", "größe", "日".repeat(21)];
 
     for (const database of names) {
       const data = { run: RUN, database, problem };
       const source = `/dormouse/backup/${encodeURIComponent(database)}`;
-      await sinkTo(heard.url, { source }).send(
+      await sinkTo(received.url, { source }).send(
         { type: "dev.dormouse.backup.failed", subject: database, data },
         RUN,
         never,
       );
     }
 
-    const read = heard.received.map(({ headers, body }) => readEvent(headers, body));
+    const read = received.received.map(({ headers, body }) => readEvent(headers, body));
     assert.deepEqual(
       read.map(({ subject, source, data }) => [subject, decodeURIComponent(source), data]),
       names.map((database) => [database, `/dormouse/backup/${database}`, { run: RUN, database, problem }]),
@@ -105,12 +101,12 @@ describe("the sink of events", () => {
 
   for (const status of [404, 408, 409, 429, 500, 502, 503, 0]) {
     it(`tries again after ${status === 0 ? "a cut connection" : status}, with the same id`, async () => {
-      await using heard = await sink(status, status, 202);
+      await using received = await sink(status, status, 202);
 
-      await sinkTo(heard.url).send(completed, RUN, never);
+      await sinkTo(received.url).send(completed, RUN, never);
 
       assert.deepEqual(
-        heard.received.map(({ headers }) => headers["ce-id"]),
+        received.received.map(({ headers }) => headers["ce-id"]),
         Array.from({ length: 3 }, () => ID),
       );
     });
@@ -118,25 +114,25 @@ describe("the sink of events", () => {
 
   for (const status of [400, 401, 403, 413, 415, 422]) {
     it(`does not ask again after ${status}`, async () => {
-      await using heard = await sink(status);
+      await using received = await sink(status);
 
-      const sent = sinkTo(heard.url).send(completed, RUN, never);
+      const sent = sinkTo(received.url).send(completed, RUN, never);
 
       await assert.rejects(sent, { code: "event_undelivered", message: new RegExp(`status ${status}$`) });
-      assert.equal(heard.received.length, 1);
+      assert.equal(received.received.length, 1);
     });
   }
 
   it("gives up after the last try, and names the host it did not reach without the path, which may be a secret", async () => {
-    await using heard = await sink(503);
+    await using received = await sink(503);
 
-    const sent = sinkTo(`${heard.url}token/s3cret`).send(completed, RUN, never);
+    const sent = sinkTo(`${received.url}token/s3cret`).send(completed, RUN, never);
 
     await assert.rejects(sent, (error: Error) => {
       assert.match(error.message, /event dev\.dormouse\.backup\.completed did not reach 127\.0\.0\.1:\d+/);
       return !error.message.includes("s3cret");
     });
-    assert.equal(heard.received.length, 4);
+    assert.equal(received.received.length, 4);
   });
 
   it("gives up on a sink that is not there, and on one that does not answer", async () => {
@@ -153,26 +149,26 @@ describe("the sink of events", () => {
   });
 
   it("stops between two tries when the run is aborted, with its reason", async () => {
-    await using heard = await sink(503);
+    await using received = await sink(503);
     const stopping = new AbortController();
-    const patient = sinkTo(heard.url, { retryDelaysMs: [600_000] });
+    const patient = sinkTo(received.url, { retryDelaysMs: [600_000] });
 
     const sent = patient.send(completed, RUN, stopping.signal);
-    while (heard.received.length === 0) await new Promise(setImmediate);
+    while (received.received.length === 0) await new Promise(setImmediate);
     stopping.abort(new Error("the pod was told to stop"));
 
     await assert.rejects(sent, /told to stop|aborted/);
-    assert.equal(heard.received.length, 1);
+    assert.equal(received.received.length, 1);
   });
 
   it("adds the extensions that a SinkBinding asks for, and lets them change nothing of the event", async () => {
-    await using heard = await sink(202);
+    await using received = await sink(202);
     const ours = { id: "forged", type: "forged", specversion: "0.3", data_base64: "AAAA", schemaurl: "x" };
     const extensions = { Team: "größe", number: 5, fraction: 0.5, flag: false, ...ours };
 
-    await sinkTo(heard.url, {}, { K_CE_OVERRIDES: { extensions } }).send(completed, RUN, never);
+    await sinkTo(received.url, {}, { K_CE_OVERRIDES: { extensions } }).send(completed, RUN, never);
 
-    const { headers = {}, body = "" } = heard.received[0] ?? {};
+    const { headers = {}, body = "" } = received.received[0] ?? {};
     const names = ["ce-team", "ce-number", "ce-fraction", "ce-flag", "ce-specversion"];
     assert.deepEqual(
       names.map((name) => headers[name]),

@@ -10,7 +10,7 @@ const problem = {
 };
 
 describe("a monitor that notices silence", async () => {
-  const { heard, url, take, ...receiver } = await webhooks();
+  const { received, url, take, ...receiver } = await webhooks();
   after(() => receiver[Symbol.dispose]());
 
   for (const [given, state, method, path] of [
@@ -25,22 +25,22 @@ describe("a monitor that notices silence", async () => {
       "/api/push/key?status=down&msg=pg_dump+ended+with+1%3A+it+says+%3Cno%3E+%26+nothing+%28dump_failed%29",
     ],
   ] as const)
-    it(`hears at ${given} of a ${state}, by ${method} ${path}`, async () => {
+    it(`gets a ${state} at ${given} as ${method} ${path}`, async () => {
       take();
       const what = state === "fail" ? ({ state, problem } as const) : { state };
       await beat(`${url}${given}`, what as Parameters<typeof beat>[1], {}, AbortSignal.timeout(60_000));
 
       assert.deepEqual(
-        heard.map((each) => `${each.method} ${each.path}`),
+        received.map((each) => `${each.method} ${each.path}`),
         [`${method} ${path}`],
       );
       if (method === "POST" && state === "fail")
-        assert.match(heard[0]?.body ?? "", /dump_failed\)\nlook at its log$/);
+        assert.match(received[0]?.body ?? "", /dump_failed\)\nlook at its log$/);
     });
 
-  it("hears nothing at the start where it is of Uptime Kuma", async () => {
+  it("gets nothing at the start if it is of Uptime Kuma", async () => {
     take();
     await beat(`${url}/api/push/key`, { state: "start" }, {}, AbortSignal.timeout(60_000));
-    assert.equal(heard.length, 0);
+    assert.equal(received.length, 0);
   });
 });

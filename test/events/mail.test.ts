@@ -68,7 +68,7 @@ describe("mail", () => {
 
     assert.match(
       await send(`smtp://jo:s3cret@${server.host}`),
-      /^people were not told of .*: localhost:\d+: /,
+      /^message about .* was not delivered: localhost:\d+: /,
     );
     assert.deepEqual([server.mails, server.logins], [[], []]);
   });
@@ -83,7 +83,7 @@ describe("mail", () => {
   it("says so as well where the file of the authorities is gone", async () => {
     assert.match(
       await send("smtps://localhost:1", true, false),
-      /^people were not told of .*: localhost:1: ENOENT.*ca\.pem/,
+      /^message about .* was not delivered: localhost:1: ENOENT.*ca\.pem/,
     );
   });
 

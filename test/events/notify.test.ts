@@ -10,7 +10,7 @@ import { describeEvent, RULES } from "../../shared/events/notify/message-rules.t
 import { notifier } from "../../shared/events/notify/notifier.ts";
 import { settleTroubles } from "../../shared/function/settle-troubles.ts";
 import type { Run } from "../../shared/run/run.ts";
-import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
+import type { OutcomeEvent } from "../../shared/run/run.ts";
 import { fillVolume } from "../support/culled.ts";
 import { temporaryFolder } from "../support/volume.ts";
 import { webhooks } from "../support/webhooks.ts";
@@ -36,8 +36,8 @@ const completed: OutcomeEvent = {
   },
 };
 
-describe("telling people", async () => {
-  const { heard, url, take, answerBy, ...receiver } = await webhooks();
+describe("messages to people", async () => {
+  const { received, url, take, answerBy, ...receiver } = await webhooks();
   after(() => receiver[Symbol.dispose]());
 
   const send = async (
@@ -67,7 +67,7 @@ describe("telling people", async () => {
     ])
       await send(folder.path, [`${kind}+${url}/${kind}`], completed);
 
-    const bodies = new Map(heard.map(({ path, body }) => [path.slice(1), body]));
+    const bodies = new Map(received.map(({ path, body }) => [path.slice(1), body]));
     const text = (kind: string, field: string) =>
       String((JSON.parse(bodies.get(kind) ?? "{}") as Record<string, unknown>)[field]);
     const head = "News: restore from 2026-11-22/hets2026-11-22-01-00.bak is complete (prod)";
@@ -86,9 +86,9 @@ describe("telling people", async () => {
       );
     assert.equal(text("json", "type"), "info");
     assert.match(bodies.get("ntfy") ?? "", /^rows counted: 3 tables/);
-    assert.equal(heard.find(({ path }) => path === "/ntfy")?.headers["title"], head);
+    assert.equal(received.find(({ path }) => path === "/ntfy")?.headers["title"], head);
     assert.match(bodies.get("teams") ?? "", /"contentType":"application\/vnd.microsoft.card.adaptive"/);
-    assert.equal(heard.length, 8);
+    assert.equal(received.length, 8);
   });
 
   it("knows a kind by its host, and what is said before the scheme goes first", () => {
@@ -115,7 +115,7 @@ describe("telling people", async () => {
     assert.match(postTo("discord", message, "").body, /"allowed_mentions":\{"parse":\[\]\}/);
   });
 
-  it("tells a fault once a day, another one at once, and a restore each time", async () => {
+  it("report a fault once a day, another one at once, and a restore each time", async () => {
     await using folder = await temporaryFolder();
     take();
     const other = { ...failed, data: { ...failed.data, problem: { ...problem, code: "disk_full" } } };
@@ -125,11 +125,11 @@ describe("telling people", async () => {
     await send(folder.path, [`${url}/a`], completed);
     await send(folder.path, [`${url}/a`], completed);
 
-    assert.equal(heard.length, 4);
-    assert.match(heard[0]?.body ?? "", /There is no backup of hets on the volume/);
-    assert.match(heard[0]?.body ?? "", /Command: kubectl dormouse -n prod run backup-1/);
-    assert.doesNotMatch(heard[0]?.body ?? "", /since: /);
-    assert.match(heard[1]?.body ?? "", /since: \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+    assert.equal(received.length, 4);
+    assert.match(received[0]?.body ?? "", /There is no backup of hets on the volume/);
+    assert.match(received[0]?.body ?? "", /Command: kubectl dormouse -n prod run backup-1/);
+    assert.doesNotMatch(received[0]?.body ?? "", /since: /);
+    assert.match(received[1]?.body ?? "", /since: \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
   });
 
   it("says which backup would be restored: none that no key signed, or that is stamped in the future", async () => {
@@ -139,9 +139,9 @@ describe("telling people", async () => {
       await fillVolume(folder.path, 1, given);
       const verdict = isTrusted ? "trusted" : "changed";
       const volume = trusting(volumeCatalog(folder.path), () => ({ verdict, why: "" }));
-      heard.length = 0;
+      received.length = 0;
       await send(folder.path, [`${url}/a`], failed, volume);
-      return heard[0]?.body ?? "";
+      return received[0]?.body ?? "";
     };
 
     assert.match(await says(undefined), /The newest backup on the volume is \d+ hours old: [^"]*hets/);
@@ -151,7 +151,7 @@ describe("telling people", async () => {
   });
 
   for (const told of ["null", '"text"', "7"])
-    it(`tells it again where what was noted of it holds ${told}`, async () => {
+    it(`report it again if the note about it holds ${told}`, async () => {
       await using folder = await temporaryFolder();
       take();
       await send(folder.path, [`${url}/a`], failed);
@@ -161,10 +161,10 @@ describe("telling people", async () => {
 
       await send(folder.path, [`${url}/a`], failed);
 
-      assert.equal(heard.length, 2);
+      assert.equal(received.length, 2);
     });
 
-  it("tells nothing of a rehearsal that gave way to a restore", () => {
+  it("report no rehearsal that gave way to a restore", () => {
     const rehearsal = (code: string) => ({
       ...failed,
       type: "dev.dormouse.rehearsal.failed" as const,
@@ -175,7 +175,7 @@ describe("telling people", async () => {
     assert.notEqual(describeEvent(rehearsal("rows_differ")), undefined);
   });
 
-  it("tells what failed of several databases in one message", async () => {
+  it("report what failed of several databases at once", async () => {
     await using folder = await temporaryFolder();
     take();
     for (const database of ["a", "b", "c"])
@@ -196,13 +196,13 @@ describe("telling people", async () => {
     await send(folder.path, [`${url}/a`], swept);
     await send(folder.path, [`${url}/a`], swept);
 
-    assert.equal(heard.length, 1);
-    assert.match(heard[0]?.body ?? "", /backups of 3 databases of postgresql failed/);
+    assert.equal(received.length, 1);
+    assert.match(received[0]?.body ?? "", /backups of 3 databases of postgresql failed/);
     for (const database of ["a", "b", "c"])
-      assert.match(heard[0]?.body ?? "", new RegExp(`${database}: pg_dump ended with 1`));
+      assert.match(received[0]?.body ?? "", new RegExp(`${database}: pg_dump ended with 1`));
   });
 
-  it("tells of another database that fails, however much its name is like that of the first", async () => {
+  it("report another database that fails, even if its name is like that of the first", async () => {
     await using folder = await temporaryFolder();
     take();
     for (const database of ["a:1", "a:2"]) {
@@ -214,11 +214,11 @@ describe("telling people", async () => {
       });
     }
 
-    assert.equal(heard.length, 2);
-    assert.match(heard[0]?.body ?? "", /backups of 1 database of postgresql failed/);
+    assert.equal(received.length, 2);
+    assert.match(received[0]?.body ?? "", /backups of 1 database of postgresql failed/);
   });
 
-  it("tells a fault at once when a backup has succeeded since the last one", async () => {
+  it("report a fault at once if a backup has succeeded since the last one", async () => {
     await using folder = await temporaryFolder();
     take();
     const run = { kind: "backup", state: "succeeded", database: "hets", steps: [] } as unknown as Run;
@@ -229,10 +229,10 @@ describe("telling people", async () => {
     await settleTroubles(folder.path).ended(run, async () => undefined);
     await send(folder.path, [`${url}/a`], failed);
 
-    assert.equal(heard.length, 2);
+    assert.equal(received.length, 2);
   });
 
-  it("tells of what went well where NOTIFY_ON asks for it, and says so of nothing else", async () => {
+  it("report a success only if NOTIFY_ON names it", async () => {
     for (const [type, { when }] of Object.entries(RULES)) {
       const told = (asked: readonly string[]) =>
         describeEvent(
@@ -245,29 +245,29 @@ describe("telling people", async () => {
     }
   });
 
-  it("tells the others when one refuses, says which, and shows no secret of its URL", async () => {
+  it("reach the others if one refuses; the error names that one without a secret of its URL", async () => {
     await using folder = await temporaryFolder();
     answerBy((request, response) => void response.writeHead(request.url === "/good" ? 200 : 500).end());
 
     await assert.rejects(send(folder.path, [`${url}/bad-secret`, `${url}/good`], failed), (error: Error) => {
       assert.match(
         error.message,
-        /people were not told of dev.dormouse.backup.failed: 127.0.0.1:\d+: status 500$/,
+        /message about dev.dormouse.backup.failed was not delivered: 127.0.0.1:\d+: status 500$/,
       );
       assert.doesNotMatch(JSON.stringify(error) + error.stack, /bad-secret/);
       return true;
     });
-    assert.deepEqual(heard.map(({ path }) => path).toSorted(), ["/bad-secret", "/bad-secret", "/good"]);
+    assert.deepEqual(received.map(({ path }) => path).toSorted(), ["/bad-secret", "/bad-secret", "/good"]);
   });
 
-  it("tells again what no target took", async () => {
+  it("are sent again if no target took them", async () => {
     await using folder = await temporaryFolder();
     take(403);
     await assert.rejects(send(folder.path, [`${url}/a`], failed), { code: "notification_failed" });
     take();
     await send(folder.path, [`${url}/a`], failed);
 
-    assert.equal(heard.length, 1);
+    assert.equal(received.length, 1);
   });
 
   it("follows no redirect, and ends at a target that says nothing", async () => {
@@ -280,8 +280,8 @@ describe("telling people", async () => {
     await assert.rejects(soon?.send(failed, "run", AbortSignal.timeout(200)) ?? Promise.resolve());
   });
 
-  it("is described in docs/telling.md as the code has it", async () => {
-    const page = await readFile(new URL("../../docs/telling.md", import.meta.url), "utf8");
+  it("is described in docs/notifications.md as the code has it", async () => {
+    const page = await readFile(new URL("../../docs/notifications.md", import.meta.url), "utf8");
     const rows = [...page.matchAll(/^\| `(dev\.dormouse\.[\w.]+)` *\| `(\w+)` *\|$/gm)];
     assert.deepEqual(
       rows.map(([, type, when]) => [type, when]),

@@ -67,7 +67,7 @@ describe("a cull whose volume fails", () => {
     assert.deepEqual(await readContent(volume.path), before);
   });
 
-  it("stops where removing is denied, tells what went and what did not, and goes on when it is allowed", async () => {
+  it("stops where removing is denied, reports what went and what did not, and goes on when it is allowed", async () => {
     await using volume = await temporaryVolume();
     const backups = await fillVolume(volume.path, 6);
     const denied = `${backups[1]?.name}.json`;

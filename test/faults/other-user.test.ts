@@ -79,31 +79,27 @@ describe("a pod that has another user of the same group than the one before", as
     );
   });
 
-  it(
-    "is told path, owner and command where an older version made the folder for itself",
-    { skip },
-    async () => {
-      await using volume = await volumeOfFirst();
-      const runs = join(volume.path, ".dormouse", "runs");
-      await chmod(runs, 0o700);
-      await using backup = spawnFunction("backup", volume.environment, NEXT);
+  it("gets path, owner and command if an older version made the folder for itself", { skip }, async () => {
+    await using volume = await volumeOfFirst();
+    const runs = join(volume.path, ".dormouse", "runs");
+    await chmod(runs, 0o700);
+    await using backup = spawnFunction("backup", volume.environment, NEXT);
 
-      const line = await backup.logged("start-up failed");
+    const line = await backup.logged("start-up failed");
 
-      assert.equal(line["code"], "configuration_invalid");
-      assert.ok(
-        String(line["error"]).includes(
-          `${runs} belongs to 65534:5000 with mode 0700, and this process is 1234:`,
-        ),
-      );
-      assert.match(String(line["hint"]), /chmod -R g\+rwX/);
-      await using owner = await startFunction("backup", volume.environment, FIRST);
-      assert.equal((await stat(runs)).mode & 0o777, 0o770);
-      await owner.end("SIGTERM");
-    },
-  );
+    assert.equal(line["code"], "configuration_invalid");
+    assert.ok(
+      String(line["error"]).includes(
+        `${runs} belongs to 65534:5000 with mode 0700, and this process is 1234:`,
+      ),
+    );
+    assert.match(String(line["hint"]), /chmod -R g\+rwX/);
+    await using owner = await startFunction("backup", volume.environment, FIRST);
+    assert.equal((await stat(runs)).mode & 0o777, 0o770);
+    await owner.end("SIGTERM");
+  });
 
-  it("is told which record it may not read, and what to do", { skip }, async () => {
+  it("gets the name of the record that it may not read, and what to do", { skip }, async () => {
     await using volume = await volumeOfFirst();
     const runs = join(volume.path, ".dormouse", "runs");
     for (const name of await readdir(runs)) await chmod(join(runs, name), 0o600);

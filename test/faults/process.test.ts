@@ -91,7 +91,7 @@ describe("a backup whose process ends", () => {
     await assertOneMore(stage);
   });
 
-  it("gives up a run that was interrupted three times, and tells of it, also when it is killed meanwhile", async () => {
+  it("gives up a run that was interrupted three times, and reports that, also when it is killed meanwhile", async () => {
     await using stage = await setStage();
     await using sink = await eventReceiver();
     const held = await stage.startHeld();
@@ -120,7 +120,7 @@ describe("a backup whose process ends", () => {
     assert.equal((await listingOf(last)).backups.length, 1);
   });
 
-  it("makes one backup of an event and tells of it, killed before whatever call that changes the volume", async (test) => {
+  it("makes one backup of an event and reports it, killed before any call that changes the volume", async (test) => {
     await using given = await smallDatabase();
     const calls = await undisturbed(given.environment);
     assert.ok(calls.includes("link") && calls.includes("sync"), calls.join());

@@ -64,7 +64,7 @@ describe("a restore in place whose process is killed inside of its transaction",
     assert.notEqual(await statistics(stage), 0);
   });
 
-  it("still tells what was compared and how it can be undone", async () => {
+  it("still reports what was compared and how it can be undone", async () => {
     const destroyed = await stage.fingerprint();
     await using _network = await killAt("committed");
 
@@ -77,7 +77,7 @@ describe("a restore in place whose process is killed inside of its transaction",
     assert.deepEqual(await stage.fingerprint(), destroyed);
   });
 
-  it("begins again when it had not, whoever connects meanwhile", async () => {
+  it("begins again when it had not, whatever connects meanwhile", async () => {
     await using _network = await killAt("wiping");
     await using _application = connectAgainAndAgain(stage);
 

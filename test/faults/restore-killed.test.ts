@@ -14,7 +14,7 @@ import {
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 
 /**
- * Where the process is killed: before a record is on the volume (what it tells of has happened), or after (what it
+ * Where the process is killed: before a record is on the volume (what it records has happened), or after (what it
  * announces has not). And what the next start makes of it.
  */
 type Point = readonly [point: string, outcome: "restored" | "not restored"];

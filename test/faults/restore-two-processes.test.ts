@@ -31,7 +31,7 @@ describe("a restore that two processes have", () => {
     return stage.start({ ...cluster.environment, ...record });
   }
 
-  it("is not begun any more by one that slept before it had the lock, and its caller is told so", async () => {
+  it("is not begun any more by one that slept before it had the lock, and its caller gets the error", async () => {
     const sleeper = await startStopping("after accepted");
     const answer = problemIn(sleeper.post({ filename: "latest" }));
     await until(async () => (await restoreRuns(stage.path)).length === 1);

@@ -26,7 +26,7 @@ describe("a hot standby", { skip }, () => {
     await primary[Symbol.asyncDispose]();
   });
 
-  it("ends a dump for a conflict with recovery, which is tried again, and then told with what to set", async () => {
+  it("ends a dump for a conflict with recovery, which is tried again, and then reported with what to set", async () => {
     await using volume = await temporaryFolder();
     const environment = backupEnvironment(standby, "app", volume.path);
     await using backup = await startFunction("backup", { ...environment, RETRY_SECONDS: "3600" });

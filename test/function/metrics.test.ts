@@ -53,7 +53,7 @@ describe("the metrics", () => {
       assert.equal(await value("dormouse_run_failed", labels), 1);
       assert.equal(await value("dormouse_run_last_success_timestamp_seconds", labels), success);
 
-      const target = { url: gateway.url, way: {}, signal };
+      const target = { url: gateway.url, outbound: {}, signal };
       const gone = { namespace: "hets", function: "cull", database: "gone/by now" };
       const info = (service: string) => ({ name: "dormouse_info" as const, value: 1, labels: { service } });
       await pushGroup(target, gone, [info("cull")]);
@@ -83,7 +83,7 @@ describe("the metrics", () => {
   for (const database of ["", "a/b", "größe", "..", "100%", 'a b"c'])
     it(`are kept and deleted of a database called ${JSON.stringify(database)}`, { skip }, async () => {
       await using gateway = await startPushgateway();
-      const target = { url: gateway.url, way: {}, signal };
+      const target = { url: gateway.url, outbound: {}, signal };
       const group = { namespace: "hets", function: "backup", database };
 
       await pushGroup(target, group, [{ name: "dormouse_run_failed", value: 1 }]);

@@ -52,8 +52,10 @@ describe("POST /doctor?send=true", () => {
         ["pushgateway", "good", `${host} took dormouse_info`],
       ],
     );
-    const heard = taking.heard.map(({ method, path, body }) => `${method} ${path} ${body.slice(0, 60)}`);
-    assert.deepEqual(heard.toSorted(), [
+    const received = taking.received.map(
+      ({ method, path, body }) => `${method} ${path} ${body.slice(0, 60)}`,
+    );
+    assert.deepEqual(received.toSorted(), [
       "POST /check-s3cret/hets/log ",
       'POST /hooks/s3cret {"text":"News: test message of the backup function (hets)\\nN',
       "POST /metrics/job/dormouse/namespace/hets/function/backup/database/hets # HELP dormouse_info Version and Knative Service of the func",
@@ -80,9 +82,9 @@ describe("POST /doctor?send=true", () => {
       await ask("/doctor?send=true", { method: "POST", headers: { origin: "https://example.org" } }),
       403,
     );
-    assert.equal(hook.heard.length, 0);
+    assert.equal(hook.received.length, 0);
     assert.equal(await ask("/doctor?send=true", { method: "POST" }), 200);
-    assert.equal(hook.heard.length, 1);
+    assert.equal(hook.received.length, 1);
   });
 
   for (const [what, config, detail] of [
@@ -101,7 +103,7 @@ describe("POST /doctor?send=true", () => {
     it(`warns that nothing is sent where ${what}`, async () => {
       const given: TestedConfig = { BACKUP_DIR: "/nowhere", ...config };
       const [check, ...others] = testChecks(given, "backup");
-      const [finding] = (await check?.look(AbortSignal.timeout(60_000))) ?? [];
+      const [finding] = (await check?.run(AbortSignal.timeout(60_000))) ?? [];
 
       assert.equal(others.length, 0);
       assert.equal(finding?.state, "warning");

@@ -54,7 +54,7 @@ describe("a function on Knative", () => {
       ...preload("queue-proxy-preload.ts"),
       DORMOUSE_TEST_QUEUE_PROXY: new URL(queueProxy.url).port,
       TIMEOUT_SECONDS: `${TIMEOUT_SECONDS}`,
-      // Nobody is there: all of this is within the pod, and goes by no proxy.
+      // No server is there: all of this is within the pod, and goes through no proxy.
       NODE_USE_ENV_PROXY: "1",
       HTTP_PROXY: "http://127.0.0.1:9",
     });

@@ -57,7 +57,7 @@ describe("a run that is traced", () => {
       tracing.asked.map(({ path, headers }) => [path, headers["content-type"], headers["api-key"]]),
       [["/otlp/v1/traces", "application/x-protobuf", "s3cr,et"]],
     );
-    const [event] = sink.heard;
+    const [event] = sink.received;
     const sent = `00-${TRACE}-${root.spanId}-01`;
     assert.deepEqual([event?.headers["ce-traceparent"], event?.headers["traceparent"]], [sent, sent]);
     assert.doesNotMatch(JSON.stringify(backup.lines), /s3cr/);
@@ -117,9 +117,9 @@ describe("a run that is traced", () => {
   });
 
   it("sends it on to the store, beside what the signature covers", async () => {
-    const heard: IncomingHttpHeaders[] = [];
+    const received: IncomingHttpHeaders[] = [];
     const store = createServer((request, response) => {
-      heard.push(request.headers);
+      received.push(request.headers);
       response.end("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>");
     }).listen(0, "127.0.0.1");
     await once(store, "listening");
@@ -140,7 +140,7 @@ describe("a run that is traced", () => {
     store.closeAllConnections();
     store.close();
 
-    const [first, second] = [heard[0], heard.at(-1)];
+    const [first, second] = [received[0], received.at(-1)];
     assert.equal(first?.["traceparent"], `00-${TRACE}-${SPAN}-01`);
     assert.match(String(first["authorization"]), /SignedHeaders=(?!.*traceparent)/);
     assert.equal(second?.["traceparent"], undefined);

@@ -36,7 +36,7 @@ describe("the metrics of a database", () => {
   it("are deleted by the run over all databases that no longer has it", { skip }, async () => {
     await using gateway = await startPushgateway();
     const config = { PUSHGATEWAY_URL: gateway.url, BACKUP_DIR: "/", POD_NAMESPACE: "hets", K_SERVICE: "own" };
-    const target = { url: gateway.url, way: {}, signal };
+    const target = { url: gateway.url, outbound: {}, signal };
     const fill = async (database: string, service: string, kind = "backup") =>
       pushGroup(target, { namespace: "hets", function: kind, database }, [
         { name: "dormouse_info", value: 1, labels: { service } },
@@ -87,16 +87,16 @@ describe("the metrics of a database", () => {
       const monitor = pushMetrics(config, log);
       await monitor?.ended({ ...ended, ...run } as Run, async () => undefined);
 
-      assert.equal(gateway.heard.length > 0, pushes);
+      assert.equal(gateway.received.length > 0, pushes);
     });
 
   it("are silent of a rehearsal that gave way, and so is the monitor", async () => {
     using hook = await webhooks();
     const monitor = heartbeat({ HEARTBEAT_URL: hook.url }, log);
     const told = async (run: Partial<Run>) => {
-      hook.heard.length = 0;
+      hook.received.length = 0;
       await monitor?.ended({ ...ended, ...rehearsal, state: "failed", ...run }, async () => undefined);
-      return hook.heard.map(({ path }) => path);
+      return hook.received.map(({ path }) => path);
     };
 
     assert.deepEqual(await told(problem("rehearsal_gave_way")), []);

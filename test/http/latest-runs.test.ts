@@ -10,7 +10,7 @@ type Line = {
   readonly detail?: Readonly<Record<string, unknown>>;
 };
 
-describe("what a function tells of its runs", () => {
+describe("the runs that a function lists", () => {
   let stage: RestoreStage;
   before(async () => void (stage = await setRestoreStage()));
   after(() => stage[Symbol.asyncDispose]());
@@ -34,7 +34,7 @@ describe("what a function tells of its runs", () => {
     assert.ok(runs[0]?.steps.some(({ step }) => step === "loaded"));
   });
 
-  it("tells in numbers how far a dump is, and what is expected by the one before", async () => {
+  it("streams how far a dump is in numbers, with the size that the one before lets expect", async () => {
     await using backup = await startFunction(
       "backup",
       backupEnvironment(stage.server, stage.database, stage.path),

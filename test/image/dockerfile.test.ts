@@ -19,7 +19,7 @@ type Mounted = Container & {
 };
 
 describe("the image", async () => {
-  it("has the environment that docs/configuration.md tells", async () => {
+  it("has the environment of docs/configuration.md", async () => {
     const [, table = ""] = (await readFile("docs/configuration.md", "utf8")).split("## What the image sets");
     const rows = Array.from(table.matchAll(/^\| `(\w+)` +\| `([^`]+)` +\|/gm), ([, name, value]) => [
       name,
@@ -38,7 +38,7 @@ describe("the image", async () => {
     assert.match(NODE_OPTIONS, /^--max-semi-space-size=[1-4]$/);
   });
 
-  it("has the client tools of every supported major, unless it is told otherwise", async () => {
+  it("has the client tools of every supported major, unless it is configured otherwise", async () => {
     const majors = (await instructions("ARG")).find((argument) => argument.startsWith("PG_MAJORS="));
 
     assert.equal(majors, 'PG_MAJORS="13 14 15 16 17 18"');
@@ -48,7 +48,7 @@ describe("the image", async () => {
   it("holds the relay, as the program starts it in a pod of this image", async () => {
     const copied = await instructions("COPY");
     const [relay] = await filesOf("scripts/build.ts", /"(dist\/relay\/index\.mjs)"/);
-    const [started] = await filesOf("cli/way-in/relay-pod.ts", /args: \["([^"]+)"/);
+    const [started] = await filesOf("cli/access/relay-pod.ts", /args: \["([^"]+)"/);
 
     assert.ok(copied.includes("dist/ /app/"), copied.join());
     assert.deepEqual(await instructions("WORKDIR"), ["/app"]);

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "../support/volume.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** Each may import those before it; docs/architecture.md tells why. */
+/** Each may import those before it; docs/architecture.md explains it. */
 const ROOMS = [
   "config",
   "kubernetes",

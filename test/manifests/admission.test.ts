@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { installable, containersOf, lackOfKubectl, render, type Manifest } from "../support/manifests.ts";
 
 const VOLUME = ["kubernetes.podspec-persistent-volume-claim", "kubernetes.podspec-persistent-volume-write"];
-/** The flags that each overlay says it needs; docs/knative.md tells how they are set. */
+/** The flags that each overlay says it needs; docs/knative.md shows how they are set. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   base: VOLUME,
   example: [],

@@ -40,7 +40,7 @@ describe("the rules of components/monitoring", async () => {
   /** The alerts that fire `hours` after the series of these runs were pushed. */
   async function firing(runs: readonly Run[], hours: number, freeBytes = 50): Promise<string[]> {
     await using gateway = await startPushgateway();
-    const target = { url: gateway.url, way: {}, signal: AbortSignal.timeout(600_000) };
+    const target = { url: gateway.url, outbound: {}, signal: AbortSignal.timeout(600_000) };
     const volume = { sizeBytes: 100, freeBytes, freeInodes: 1_000 };
     for (const run of runs)
       for (const [database, samples] of readMetrics(run, volume))
@@ -78,7 +78,7 @@ describe("the rules of components/monitoring", async () => {
       50,
     ],
   ] as const)
-    it(`tell of ${what}`, { skip }, async () => {
+    it(`report ${what}`, { skip }, async () => {
       const alerts = await firing([run], 1, free);
 
       assert.ok(alerts.includes(alert), alerts.join(", "));
@@ -88,7 +88,7 @@ describe("the rules of components/monitoring", async () => {
       );
     });
 
-  it("tell of a restore that is unsettled", { skip }, async () => {
+  it("report a restore that is unsettled", { skip }, async () => {
     const left = { ...aRun("restore"), state: "interrupted", problem } as Run;
 
     assert.deepEqual(await firing([left], 1), ["RunFailed", "RestoreUnsettled"]);

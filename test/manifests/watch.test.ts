@@ -29,16 +29,16 @@ describe("the shipped schedule", async () => {
   );
   const sinceBackup = (hourOf("dormouse-watch") - hourOf("dormouse-daily") + 24) % 24;
 
-  it("tells of a missed night by the next watch, however late the last backup began", () => {
+  it("reports a missed night by the next watch, however late the last backup began", () => {
     assert.ok(sinceBackup + 24 - ROOM_HOURS > stale, `${sinceBackup + 24} hours old, ${stale} allowed`);
   });
 
-  it("tells of no night that was not missed, also of one whose backup took its time", () => {
+  it("reports no night that was not missed, also if its backup took its time", () => {
     assert.ok(sinceBackup - ROOM_HOURS > 0);
     assert.ok(sinceBackup + ROOM_HOURS < stale);
   });
 
-  it("is the one that the documents tell", async () => {
+  it("is the one of the documents", async () => {
     const page = await readFile(join(MANIFESTS, "../docs/retention.md"), "utf8");
     const clock = (name: string) => `${String(hourOf(name)).padStart(2, "0")}:00`;
 

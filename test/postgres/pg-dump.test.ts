@@ -224,7 +224,7 @@ describe("dumping and reading with the client tools", () => {
     assert.match(environment, /PGPASSFILE=/);
   });
 
-  it("leaves out by name what it is told to", async () => {
+  it("leaves out the named tables", async () => {
     const leaveOut = [
       { kind: "large-objects", data: true, names: ["1"], detail: "" },
       { kind: "row-security", data: true, names: ['public."odd ""name"'], detail: "" },

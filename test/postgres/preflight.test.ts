@@ -42,7 +42,7 @@ describe("inspectDatabase", () => {
     await collect(startDump({ tools, libpq, options: dumpOptions(server), request }, never).archive);
   }
 
-  it("tells version, size and extensions, and finds nothing amiss in a plain database", async () => {
+  it("reads version, size and extensions, and finds nothing amiss in a plain database", async () => {
     const inspection = await inspect();
 
     assert.equal(inspection.serverMajor, server.major);

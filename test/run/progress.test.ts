@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { progressOf, toldProgress } from "../../shared/run/progress.ts";
+import { progressOf, withProgress } from "../../shared/run/progress.ts";
 
 describe("the progress of a step", () => {
   for (const [what, given, expected] of [
@@ -17,14 +17,14 @@ describe("the progress of a step", () => {
       { expectedBytes: undefined, remainingSeconds: undefined },
     ],
   ] as const)
-    it(`is told in numbers: ${what}`, () => {
+    it(`is counted: ${what}`, () => {
       const [bytes, expectedBytes, elapsedMs] = given;
       const progress: Readonly<Record<string, unknown>> = progressOf(bytes, expectedBytes, elapsedMs);
 
       for (const [name, value] of Object.entries(expected)) assert.equal(progress[name], value, name);
     });
 
-  it("is told at the begin and every two seconds, and changes no byte", async (test) => {
+  it("is reported at the begin and every two seconds, and changes no byte", async (test) => {
     const times = [0, 0, 1_900, 2_000, 3_000];
     const told: unknown[] = [];
     const chunks = [1, 2, 3, 4].map((byte) => Uint8Array.of(byte));
@@ -35,7 +35,7 @@ describe("the progress of a step", () => {
     test.mock.method(performance, "now", () => times.shift() ?? 0);
 
     const passed = await Array.fromAsync(
-      toldProgress(archive, passing, ({ bytes }) => void told.push(bytes)),
+      withProgress(archive, passing, ({ bytes }) => void told.push(bytes)),
     );
 
     assert.deepEqual(passed, chunks);

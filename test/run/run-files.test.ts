@@ -191,7 +191,7 @@ describe("runFiles", () => {
     assert.match(lines.join(""), /run record ignored/);
   });
 
-  it("tells which backups unfinished runs need, of whatever kind, and until they end", async () => {
+  it("lists which backups unfinished runs need, of whatever kind, and until they end", async () => {
     await using volume = await temporaryVolume();
     const runs = store(volume.path);
     const { run } = await runs.begin(ping);
@@ -210,7 +210,7 @@ describe("runFiles", () => {
     assert.deepEqual([...(await runs.inUse()).keys()], []);
   });
 
-  it("does not tell what is in use while a record cannot be read", async () => {
+  it("does not list what is in use while a record cannot be read", async () => {
     await using volume = await temporaryVolume();
     await writeFile(join(volume.path, ".dormouse/runs/restore-000000000000000000000000.json"), "{");
 

@@ -37,7 +37,7 @@ describe("runs", () => {
     assert.deepEqual([known.state, resumed], ["succeeded", [false, true]]);
   });
 
-  it("tell the caller how another process ended the run", async () => {
+  it("show the caller how another process ended the run", async () => {
     await using volume = await temporaryVolume();
     const store = runFiles(volume.path, silent);
     const runs = createRuns({ store, log: silent });

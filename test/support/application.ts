@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import type { RestoreStage } from "./restore-stage.ts";
 
-export type Application = AsyncDisposable & {
+type Application = AsyncDisposable & {
   /** How often it has got an answer. */
   answers(): number;
 };

@@ -9,7 +9,7 @@ import { createSample } from "./sample-database.ts";
 import { temporaryFolder, type Removed } from "./volume.ts";
 
 /** A database with the sample in it, and a volume with one good backup of it. */
-export type BackedUp = {
+type BackedUp = {
   readonly database: string;
   /** The role that owns the database and everything in it; its password is its name. */
   readonly owner: string;

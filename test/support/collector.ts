@@ -5,7 +5,7 @@ import { buffer } from "node:stream/consumers";
 
 type Value = string | number | boolean;
 
-export type ReceivedSpan = {
+type ReceivedSpan = {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId: string;

@@ -19,11 +19,11 @@ export async function startConsole(url: string): Promise<ConsoleProcess> {
   const env = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" };
   const child = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
-  const heard = new Set<() => void>();
+  const listeners = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => {
       said += text;
-      heard.forEach((look) => look());
+      listeners.forEach((look) => look());
     });
   const ended = once(child, "exit").then(([code]) => code as number | null);
   let used = 0;
@@ -34,10 +34,10 @@ export async function startConsole(url: string): Promise<ConsoleProcess> {
         const found = Array.from(said.matchAll(/http:\/\/127\.0\.0\.1:\d+\/#\S+/g))[used]?.[0];
         if (found === undefined) return;
         used += 1;
-        heard.delete(look);
+        listeners.delete(look);
         resolve(found);
       };
-      heard.add(look);
+      listeners.add(look);
       look();
       void ended.then((code) => reject(new Error(`the console ended with ${code}: ${said}`)));
     });

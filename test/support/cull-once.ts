@@ -8,7 +8,7 @@ import { jsonLog } from "../../shared/log.ts";
 import { cullPlaces } from "../../functions/cull/cull-places.ts";
 import { createMutex } from "../../functions/cull/mutex.ts";
 import { KEEP_NOTHING } from "./backups.ts";
-import type { OutcomeEvent } from "../../shared/events/event-sink.ts";
+import type { OutcomeEvent } from "../../shared/run/run.ts";
 
 const uid = Number(process.env["DORMOUSE_TEST_UID"]);
 process.setgroups?.([]);

@@ -10,7 +10,7 @@ import { aManifest, type ManifestGiven } from "./backups.ts";
 import type { FunctionProcess } from "./function-process.ts";
 
 export const DAY_MS = 86_400_000;
-/** One backup a day from here on lies in the past of whoever runs the tests. */
+/** One backup a day from here on lies in the past of the tests. */
 export const FIRST_AT = new Date("2025-11-01T01:00:00Z");
 
 /** The environment of a cull function: no word of a database server. */

@@ -2,7 +2,7 @@ import * as promises from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import type { Files } from "../../shared/catalog/volume/files.ts";
 
-export type DyingFiles = {
+type DyingFiles = {
   readonly files: Files;
   readonly isDead: () => boolean;
 };

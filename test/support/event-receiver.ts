@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 
-export type ReceivedEvent = {
+type ReceivedEvent = {
   readonly id: string;
   readonly type: string;
   readonly source: string;

@@ -39,7 +39,7 @@ export const notFound = (resource: string, name: string) =>
 
 export type Identity = { readonly key: string; readonly cert: string };
 
-export type ApiServerOptions = {
+type ApiServerOptions = {
   readonly host: string;
   readonly identity: Identity | undefined;
   /** The user of a bearer token, or nobody. */

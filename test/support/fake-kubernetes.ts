@@ -16,11 +16,11 @@ import { type Behaviour, type FakeWorkload, fakeWorkload } from "./fake-workload
 
 export const NAMESPACE = "hets";
 /** The function's own account, whose token the kubeconfig holds. */
-export const FUNCTION_USER = `system:serviceaccount:${NAMESPACE}:restore`;
+const FUNCTION_USER = `system:serviceaccount:${NAMESPACE}:restore`;
 const FUNCTION_TOKEN = "token-of-the-function";
 
-/** Whoever may come with a token. */
-export type FakeUser = {
+/** The owner of a token. */
+type FakeUser = {
   readonly token: string;
   readonly name: string;
   /** `unchecked`: by an authenticator that knows no audiences, vouches nevertheless, and leaves them out. */
@@ -51,7 +51,7 @@ export type FakeKubernetes = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export type FakeOptions = {
+type FakeOptions = {
   /** Speaks TLS with a certificate of its own, as the API of a cluster does. The client wants it in a pod. */
   readonly tls?: boolean;
 };
@@ -68,7 +68,7 @@ export async function startFakeKubernetes({ tls = false }: FakeOptions = {}): Pr
     identity,
     userOf: (token) => (token === FUNCTION_TOKEN ? FUNCTION_USER : state.users.get(token)?.name),
     isDenied: ({ verb, resource, user }) =>
-      // Whoever is known may ask what is allowed to it (ClusterRole system:basic-user).
+      // Every user may ask what it is allowed (ClusterRole system:basic-user).
       resource !== "selfsubjectaccessreviews" && isDenied(state, `${verb} ${resource}`, user),
     answer: (request) => {
       state.requests.push(request);

@@ -119,7 +119,7 @@ function podAnswered(pods: Set<string>, verb: string, named: string, status: unk
   return { metadata: { name }, status };
 }
 
-/** Tells the functions by the names that they are asked under, as Knative's own does. */
+/** Routes to the functions by their host names, as Knative's ingress does. */
 async function startIngress(functions: Readonly<Record<string, string>>) {
   const server = createServer((asked, answer) => {
     const [, name = ""] = /^dormouse-([a-z]+)\./.exec(asked.headers.host ?? "") ?? [];

@@ -27,7 +27,7 @@ export type Stage = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export type Held = {
+type Held = {
   readonly backup: FunctionProcess;
   readonly answer: Promise<Response>;
   readonly release: () => Promise<void>;

@@ -26,7 +26,7 @@ export type FunctionProcess = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export type PingEvent = {
+type PingEvent = {
   readonly id?: string;
   readonly time?: string;
   readonly source?: string;
@@ -35,7 +35,7 @@ export type PingEvent = {
 
 type Environment = Readonly<Record<string, string>>;
 /** Whom a function runs as, instead of the user that runs the tests. */
-export type User = { readonly uid: number; readonly gid: number };
+type User = { readonly uid: number; readonly gid: number };
 
 /** The environment of a backup function that works on `database` and `backupDir`. */
 export function backupEnvironment(server: ServerAddress, database: string, backupDir: string): Environment {

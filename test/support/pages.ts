@@ -25,7 +25,7 @@ const FENCE = /^( *)(`{3,}|~{3,})(.*)$/;
 
 type Section = { readonly depth: number; readonly heading: string; readonly needs: Block["needs"] };
 
-/** The pages that tell people what to do. */
+/** The pages with instructions. */
 export async function pages(): Promise<readonly string[]> {
   const found = await Array.fromAsync(glob(["README.md", "docs/**/*.md"], { cwd: ROOT }));
   return found.toSorted();

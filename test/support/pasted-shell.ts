@@ -35,7 +35,7 @@ export type Machine = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export type PastedShell = {
+type PastedShell = {
   /** What it printed to its standard output; rejects when a command of it fails, or a variable is not set. */
   paste(block: Pick<Block, "where" | "text">): Promise<string>;
   /** Ends it, with everything that it started. */

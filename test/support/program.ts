@@ -29,7 +29,7 @@ export async function dormouse(
   return { code: exitCode, stdout, stderr };
 }
 
-export type Terminal = AsyncDisposable & {
+type Terminal = AsyncDisposable & {
   /** All that was drawn so far, with its control sequences. */
   screen(): string;
   /** Resolves when this was drawn after what was waited for before. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from "node:http";
 
-export type QueueProxySettings = {
+type QueueProxySettings = {
   /** `timeoutSeconds`: what a request is cut at, and how long after the begin of its deletion a pod is killed. */
   readonly timeoutMs: number;
   /** Without a new request for so long, a draining pod gets its SIGTERM. Knative takes 30 s. */

@@ -99,7 +99,7 @@ export async function makeBucket(
     keys,
     async [Symbol.asyncDispose]() {
       for (const Key of await keys()) await client.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
-      // A bucket that keeps versions is not empty yet; whoever gave the store clears it up.
+      // A bucket that keeps versions is not empty yet; the owner of the store clears it up.
       await client.send(new DeleteBucketCommand({ Bucket: bucket })).catch(() => undefined);
       client.destroy();
     },

@@ -3,7 +3,7 @@ import type { ClientRequest } from "node:http";
 
 const CHANNEL = "http.client.request.start";
 
-export type SdkRequest = { readonly method: string; readonly path: string };
+type SdkRequest = { readonly method: string; readonly path: string };
 
 /** The requests that the SDK makes in this process, to whatever store; each once, also where it is passed on. */
 export function watchSdk(): { seen(): readonly SdkRequest[]; [Symbol.dispose](): void } {

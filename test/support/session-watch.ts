@@ -8,7 +8,7 @@ const WIPE = "DO $wipe$";
 const COMMITTED = Buffer.from("COMMIT\0");
 
 /**
- * For a proxy in front of PostgreSQL: calls `reached` at one moment of a restore in place, before any other hears of
+ * For a proxy in front of PostgreSQL: calls `reached` at one moment of a restore in place, before any other sees
  * it, and lets nothing pass in that session from then on.
  */
 export function atReplacement(moment: Moment, reached: () => void): () => Watch {

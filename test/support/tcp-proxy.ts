@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-export type TcpProxy = {
+type TcpProxy = {
   readonly port: number;
   /** From now on bytes vanish in both directions, and no connection ends: a cable pulled out. */
   blackhole(): void;

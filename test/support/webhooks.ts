@@ -9,26 +9,26 @@ type Heard = {
   body: string;
 };
 
-/** Takes requests to any path, keeps them, and answers as it was last told. */
+/** Takes requests to any path, keeps them, and answers as last set. */
 export async function webhooks() {
-  const heard: Heard[] = [];
+  const received: Heard[] = [];
   let answer = (_: IncomingMessage, response: ServerResponse): void => void response.end();
   const server = createServer((request, response) => {
     const { method = "", url = "", headers } = request;
     const each = { method, path: url, headers, body: "" };
-    heard.push(each);
+    received.push(each);
     request.setEncoding("utf8").on("data", (text: string) => (each.body += text));
     request.on("end", () => answer(request, response));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const answerBy = (by: typeof answer): void => {
-    heard.length = 0;
+    received.length = 0;
     answer = by;
   };
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    heard,
-    /** Forgets what it heard, and answers like this from now on. */
+    received,
+    /** Forgets what it received, and answers like this from now on. */
     answerBy,
     take: (status = 200, headers = {}): void =>
       answerBy((_, response) => void response.writeHead(status, headers).end()),

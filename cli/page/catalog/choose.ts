@@ -13,7 +13,7 @@ export const EVERYTHING: Filter = { database: "", place: "", proof: "", pinned: 
 export type SortKey = "taken" | "size" | "rows" | "duration";
 export type Sort = { readonly by: SortKey; readonly isDescending: boolean };
 
-export const VALUES: Readonly<Record<SortKey, (backup: Backup) => number>> = {
+const VALUES: Readonly<Record<SortKey, (backup: Backup) => number>> = {
   taken: ({ startedAt }) => Date.parse(startedAt),
   size: ({ sizeBytes }) => sizeBytes,
   rows: ({ manifest }) => manifest.content.rows,

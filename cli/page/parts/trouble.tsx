@@ -1,9 +1,9 @@
-import { Told } from "../api.ts";
+import { ApiError } from "../api.ts";
 
 /** Code, sentence and hint. */
 export function Trouble({ error }: { readonly error: unknown }) {
   const { message, code, hint } =
-    error instanceof Told ? error : { message: String(error), code: undefined, hint: undefined };
+    error instanceof ApiError ? error : { message: String(error), code: undefined, hint: undefined };
   return (
     <div class="trouble" role="alert">
       <p>

@@ -6,7 +6,7 @@ import type { Open } from "../parts/doing.ts";
 import { Trouble } from "../parts/trouble.tsx";
 import { useNow } from "../parts/use-now.ts";
 import { Result } from "./result.tsx";
-import { useRun, type Heard } from "./use-run.ts";
+import { useRun, type Followed } from "./use-run.ts";
 
 type Props = {
   readonly start: () => AsyncIterable<Line>;
@@ -17,8 +17,8 @@ type Props = {
 
 /** A run as it goes: each step, the progress of a long one, and its end. */
 export function RunView({ start, where = "", open }: Props) {
-  const heard = useRun(start);
-  const { run, steps, lost, ended } = heard;
+  const followed = useRun(start);
+  const { run, steps, lost, ended } = followed;
   return (
     <div class="run">
       <ol class="steps" aria-live="polite">
@@ -28,7 +28,7 @@ export function RunView({ start, where = "", open }: Props) {
           </li>
         ))}
       </ol>
-      {ended === undefined && <Working heard={heard} />}
+      {ended === undefined && <Working followed={followed} />}
       {lost !== undefined && ended === undefined && (
         <p class="hint">The connection broke ({lost}): the run goes on, and is asked for.</p>
       )}
@@ -44,7 +44,7 @@ function localTime(at: string): string {
 }
 
 /** Never a bar without words. */
-function Working({ heard: { steps, progress } }: { readonly heard: Heard }) {
+function Working({ followed: { steps, progress } }: { readonly followed: Followed }) {
   const now = useNow();
   if (progress !== undefined) return <Progress step={progress} />;
   const since = steps.at(-1)?.at;

@@ -1,9 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
-import { Told, type Line } from "../api.ts";
+import { ApiError, type Line } from "../api.ts";
 import type { Step } from "../../wire.ts";
 
-/** What has been heard of a run. */
-export type Heard = {
+/** What has arrived of a run. */
+export type Followed = {
   readonly run?: string;
   readonly steps: readonly Step[];
   /** The last line of a long step. */
@@ -12,35 +12,35 @@ export type Heard = {
   readonly ended?: { readonly result: unknown } | { readonly error: unknown };
 };
 
-const NOTHING: Heard = { steps: [] };
+const NOTHING: Followed = { steps: [] };
 
-/** Starts or follows a run once, and hears of it until it has ended, also when the dialog is closed meanwhile. */
-export function useRun(start: () => AsyncIterable<Line>): Heard {
-  const [heard, setHeard] = useState(NOTHING);
+/** Starts or follows a run once, and follows it until it has ended, also when the dialog is closed meanwhile. */
+export function useRun(start: () => AsyncIterable<Line>): Followed {
+  const [followed, setFollowed] = useState(NOTHING);
   useEffect(() => {
-    void hear(start, (line) => setHeard((before) => toHeard(before, line))).catch((error: unknown) =>
-      setHeard((before) => ({ ...before, progress: undefined, ended: { error } })),
+    void follow(start, (line) => setFollowed((before) => withLine(before, line))).catch((error: unknown) =>
+      setFollowed((before) => ({ ...before, progress: undefined, ended: { error } })),
     );
     // What is begun is begun once, whatever is drawn.
   }, []);
-  return heard;
+  return followed;
 }
 
-async function hear(start: () => AsyncIterable<Line>, tell: (line: Line) => void): Promise<void> {
+async function follow(start: () => AsyncIterable<Line>, take: (line: Line) => void): Promise<void> {
   let hasEnded = false;
   for await (const line of start()) {
     hasEnded ||= line.type === "result" || line.type === "problem";
-    tell(line);
+    take(line);
   }
   if (!hasEnded)
-    throw new Told({
+    throw new ApiError({
       code: "console_ended",
       detail: "the console does not answer any more; the run goes on by itself",
       hint: "start it again in a terminal: dormouse console",
     });
 }
 
-function toHeard(before: Heard, line: Line): Heard {
+function withLine(before: Followed, line: Line): Followed {
   switch (line.type) {
     case "run":
       return { ...before, run: line.run };
@@ -53,6 +53,6 @@ function toHeard(before: Heard, line: Line): Heard {
     case "result":
       return { ...before, progress: undefined, ended: { result: line.result } };
     case "problem":
-      return { ...before, progress: undefined, ended: { error: new Told(line) } };
+      return { ...before, progress: undefined, ended: { error: new ApiError(line) } };
   }
 }

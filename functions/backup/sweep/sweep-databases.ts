@@ -15,17 +15,17 @@ import { inTurn, type Known, knownDatabases, listAtFirst, listNow } from "./list
 import type { SweepEvent } from "./sweep-events.ts";
 import { DETAILS_STEP, sweptIn, type Swept, type SweptDetails } from "./swept.ts";
 
-export type SweepDependencies = BackupDependencies & {
+type SweepDependencies = BackupDependencies & {
   readonly choice: DatabaseChoice;
   readonly retired: Pick<RetiredDatabases, "known">;
   /** How long a server that is away is asked which databases it has. */
   readonly retryForMs: number;
-  readonly inPod: Pick<Runs, "start" | "resumeRun" | "tellUntold">;
+  readonly inPod: Pick<Runs, "start" | "resumeRun" | "sendUnsent">;
   /** Takes the backup of one database, as when that alone is asked for. */
   readonly work: Work;
 };
 
-export type SweepResult = SweptDetails & { readonly databases: readonly Swept[] };
+type SweepResult = SweptDetails & { readonly databases: readonly Swept[] };
 
 /**
  * Backs up one database after the other, each by a run of its own: at first what has no backup, then by the age of the last
@@ -37,7 +37,7 @@ export async function sweepDatabases(deps: SweepDependencies, context: RunContex
     return await sweepAll(deps, context);
   } catch (error) {
     const problem = problemFrom(error);
-    // What failed of single databases, the event of the whole tells.
+    // The event of the whole has what failed of single databases.
     if (!context.signal.aborted && problem.code !== "sweep_incomplete")
       announce(deps, context, failureOf(context.run, problem));
     throw error;
@@ -102,7 +102,7 @@ async function startPart(
   if (!isUnfinished(now)) return now;
   const next = await takeUp({ runs, log, failureOf }, now);
   if (isUnfinished(next)) return inPod.resumeRun(next, work);
-  await inPod.tellUntold(run.kind, (each) => each === database);
+  await inPod.sendUnsent(run.kind, (each) => each === database);
   return next;
 }
 
@@ -141,11 +141,11 @@ async function finish(
   const retired = await deps.retired.known();
   const isMissed = (database: string) =>
     !listed.existing.has(database) && retirementOf(database, known.get(database), retired) === undefined;
-  const told = {
+  const changes = {
     new: done.map(({ database }) => database).filter((database) => !known.has(database)),
     vanished: [...known.keys()].filter(isMissed).toSorted(),
   };
-  await context.step(DETAILS_STEP, told);
+  await context.step(DETAILS_STEP, changes);
   const taken = done.flatMap((swept) =>
     "backup" in swept ? [{ database: swept.database, backup: swept.backup }] : [],
   );
@@ -153,10 +153,10 @@ async function finish(
   announce(deps, context, {
     type: "dev.dormouse.backup.swept",
     subject: deps.installation.service ?? "",
-    data: { run: context.run.id, taken, failed, ...told },
+    data: { run: context.run.id, taken, failed, ...changes },
   } satisfies SweepEvent);
   if (failed.length > 0) throw incomplete(done.length, failed);
-  return { databases: done, ...told };
+  return { databases: done, ...changes };
 }
 
 function incomplete(count: number, failed: readonly Extract<Swept, { problem: unknown }>[]): DormouseError {

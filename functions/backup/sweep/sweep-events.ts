@@ -1,6 +1,6 @@
 import type { Problem } from "../../../shared/errors.ts";
 
-/** What others hear of a run over all databases, beside the events of each. */
+/** The events of a run over all databases, beside those of each. */
 export type SweepEvent = {
   readonly type: "dev.dormouse.backup.swept";
   /** The server, as the function reaches it. */

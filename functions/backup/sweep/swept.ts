@@ -38,6 +38,6 @@ export async function answerSweep(runs: Pick<RunStore, "find">, run: Run) {
     }),
   );
   const details = detailsSchema.safeParse(run.steps.findLast(({ step }) => step === DETAILS_STEP)?.detail);
-  const told = details.data ?? { new: [], vanished: [] };
-  return { status: run.problem === undefined ? 200 : 207, body: { databases, ...told } };
+  const changes = details.data ?? { new: [], vanished: [] };
+  return { status: run.problem === undefined ? 200 : 207, body: { databases, ...changes } };
 }

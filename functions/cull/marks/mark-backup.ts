@@ -8,7 +8,7 @@ import type { RunContext } from "../../../shared/run/run.ts";
 import { DormouseError } from "../../../shared/errors.ts";
 import type { Mutex } from "../mutex.ts";
 
-export type MarkDependencies = {
+type MarkDependencies = {
   /** Of both places, where there is a bucket. */
   readonly catalog: Pick<Catalog, "find" | "mark" | "list">;
   readonly volume: Pick<Catalog, "find" | "list">;
@@ -17,7 +17,7 @@ export type MarkDependencies = {
   readonly mutex: Mutex;
 };
 
-export type MarkRequest = {
+type MarkRequest = {
   readonly action: "pin" | "unpin" | "acknowledge";
   readonly backup: ArchiveName;
   readonly reason?: string | undefined;

@@ -8,7 +8,7 @@ import { findStaleRehearsal } from "./stale-rehearsal.ts";
 import { findStaleness, type Staleness } from "./staleness.ts";
 import { findSuspicion, type Suspicion } from "../../../shared/retention/suspicion.ts";
 
-export type KeptBackup = { readonly backup: Backup; readonly reasons: readonly KeepReason[] };
+type KeptBackup = { readonly backup: Backup; readonly reasons: readonly KeepReason[] };
 export type RemovedBackup = { readonly backup: Backup; readonly reason: string };
 
 /** Why nothing at all may be removed. */

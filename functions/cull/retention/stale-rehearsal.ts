@@ -7,7 +7,7 @@ const SKEW_MS = 2 * 60_000;
 
 /**
  * Of the backups of one database, newest first: whether too long ago none of them was loaded and compared. With 0 days
- * nobody rehearses, and nothing is stale.
+ * no rehearsals are expected, and nothing is stale.
  */
 export function findStaleRehearsal(
   ordered: readonly Backup[],

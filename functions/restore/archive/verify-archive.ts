@@ -113,6 +113,6 @@ async function readPlain(
   throw new DormouseError(
     "archive_damaged",
     `${backup.name} holds commands that psql would run: ${metaCommands.slice(0, 3).join(", ")}`,
-    { hint: "read the file before you trust it; docs/restore-by-hand.md tells how to load it" },
+    { hint: "read the file before you trust it; docs/restore-by-hand.md shows how to load it" },
   );
 }

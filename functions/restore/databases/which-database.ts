@@ -22,7 +22,10 @@ export function databaseOf(
   const wanted = readWanted(filename);
   if ("latest" in wanted) throw unnamed("there is a latest backup of each of several databases", known);
   if (wanted.withServer)
-    throw unnamed(`the name of ${wanted.name} does not tell the server from the database`, known);
+    throw unnamed(
+      `the name of ${wanted.name} does not show where the server's ends and the database's begins`,
+      known,
+    );
   refuseOthers(choice, wanted.database);
   return wanted.database;
 }
@@ -34,8 +37,8 @@ export async function databaseOfBackup(
 ): Promise<string> {
   if (choice.only !== undefined || asked.database !== undefined) return databaseOf(choice, asked);
   const wanted = readWanted(asked.filename);
-  const isToldByName = !("latest" in wanted) && !wanted.withServer;
-  const found = isToldByName ? [] : await onVolume(volume).catch(() => []);
+  const isDecidedByName = !("latest" in wanted) && !wanted.withServer;
+  const found = isDecidedByName ? [] : await onVolume(volume).catch(() => []);
   const file = found.find(({ name }) => "name" in wanted && wanted.name === name);
   const known = new Set([...choice.named, ...found.map(({ database }) => database).filter(choice.includes)]);
   return databaseOf(choice, { ...asked, database: file?.database }, [...known].toSorted());
@@ -48,9 +51,9 @@ export async function databaseOfRun(
 ): Promise<string> {
   const { choice } = deps;
   if (database !== undefined) refuseOthers(choice, database);
-  const told = choice.only ?? database;
-  if (told !== undefined) return told;
-  const marks = await deps.server.lookAtAll(AbortSignal.timeout(LOOK_MS));
+  const named = choice.only ?? database;
+  if (named !== undefined) return named;
+  const marks = await deps.server.readMarks(AbortSignal.timeout(LOOK_MS));
   const kept = keptDatabases(marks, choice, await backedUp(deps).catch(() => []));
   const [found, another] = kept.filter((each) => each.run === run);
   if (found !== undefined && another === undefined) return found.live;

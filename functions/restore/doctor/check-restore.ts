@@ -20,7 +20,7 @@ const SUPERUSER: Found[number] = {
 export function restoreCheck({ server, settings }: Dependencies): Check {
   return {
     name: "restore",
-    async look(signal) {
+    async run(signal) {
       const { database } = settings;
       const facts = await server.inspect({ database, target: database, needs: NO_NEEDS }, signal);
       const blockers = findBlockers("swap", { facts, backup: undefined });
@@ -35,7 +35,7 @@ export function restoreCheck({ server, settings }: Dependencies): Check {
 export function leftoversCheck(deps: Dependencies): Check {
   return {
     name: "leftovers",
-    async look(signal) {
+    async run(signal) {
       const doubtful: Found = (await findDoubts(deps, signal)).map(({ stops, detail, remedy }) => ({
         state: stops ? "fault" : "warning",
         detail,
@@ -74,7 +74,7 @@ function leftDatabase(database: string, why: string): Found[number] {
 export function restoreDirCheck(restoreDir: string): Check {
   return {
     name: "restore-dir",
-    async look() {
+    async run() {
       const { count, bytes } = await abandonedCopies(restoreDir, new Date());
       if (count === 0) return [good(`no copy of an archive is left in RESTORE_DIR ${restoreDir}`)];
       return [

@@ -6,18 +6,18 @@ import type { Right } from "../../../shared/doctor/check-rights.ts";
 export function workloadsCheck(cluster: Workloads, workloads: readonly Workload[]): Check {
   return {
     name: "workloads",
-    async look(signal) {
+    async run(signal) {
       if (workloads.length === 0) {
         const fix = "name them in APP_WORKLOADS, in the order of starting";
         return [{ state: "warning", detail: "a restore stops nothing: no workload is named", fix }];
       }
-      const found = await Promise.all(workloads.map((workload) => lookAt(cluster, workload, signal)));
+      const found = await Promise.all(workloads.map((workload) => checkWorkload(cluster, workload, signal)));
       return found.flat();
     },
   };
 }
 
-async function lookAt(
+async function checkWorkload(
   cluster: Workloads,
   workload: Workload,
   signal: AbortSignal,

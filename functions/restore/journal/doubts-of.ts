@@ -22,7 +22,7 @@ export async function findDoubts(
 ): Promise<readonly Doubt[]> {
   const records = await runs.doubtful("restore", database);
   if (records.length === 0) return [];
-  const marks = await server.lookAtAll(signal);
+  const marks = await server.readMarks(signal);
   return records.map((record) =>
     mayHaveStopped(record.id, database, marks) ? stopping(record) : harmless(record, database),
   );
@@ -43,11 +43,11 @@ function mayHaveStopped(run: string, live: string, marks: ReadonlyMap<string, Da
 function stopping(record: DoubtfulRecord): Doubt {
   const { id, why } = record;
   const replicas = replicasIn(record);
-  const told = replicas === "" ? "" : ` (it says that there were ${replicas})`;
+  const stopped = replicas === "" ? "" : ` (it says that there were ${replicas})`;
   return {
     run: id,
     stops: true,
-    detail: `the record of ${id} ${why}: what that restore stopped or changed is unknown${told}`,
+    detail: `the record of ${id} ${why}: what that restore stopped or changed is unknown${stopped}`,
     remedy: `give the workloads their replicas, then move ${formatPath(id)} away: docs/when-it-says-no.md`,
   };
 }

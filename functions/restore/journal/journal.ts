@@ -5,7 +5,7 @@ import { WORKLOAD_KINDS } from "../workloads/workload.ts";
 
 /**
  * How far a restore is, each written before it is begun. What lies before `stopping` has changed nothing that an
- * application sees; whether `swapping` happened, the server tells by which databases there are. `rolling-back` is for
+ * application sees; whether `swapping` happened, the databases of the server show. `rolling-back` is for
  * good.
  */
 const JOURNAL_PHASES = [
@@ -38,7 +38,7 @@ const journalSchema = z.object({
   compare: z.literal("values").optional(),
   leaveOut: z.array(z.string()).readonly().optional(),
   createRoles: z.boolean().optional(),
-  /** What it makes of roles; which of them are its own, the server tells. */
+  /** The roles that it creates; which of them are its own, the server shows. */
   roles: z.array(z.string()).optional(),
   /** What `beside` calls it in the end. */
   target: z.string().optional(),
@@ -88,7 +88,7 @@ export function ownDatabase(
 }
 
 /** What the server says about the databases, and the transaction, that a journal names. */
-export type DatabasesFound = {
+type DatabasesFound = {
   /** Whether one of them is marked as under way by this run: without that nothing is done any more. */
   readonly underWay: boolean;
   readonly live: boolean;
@@ -105,10 +105,10 @@ export type DatabasesFound = {
  * - `again`: nothing an application sees has changed; load once more
  * - `roll-back`: leave the live database as it is, drop what was loaded, start the workloads
  * - `start`: the live database is gone, and with it what the server said: only what was stopped is started
- * - `tell`: all of it is done, and only its end was not recorded
+ * - `record-end`: all of it is done, and only its end was not recorded
  * - `forget`: it was taken back, or had begun nothing; or an old journal has taken the place of the record
  */
-export type NextStep = "finish" | "continue" | "again" | "roll-back" | "start" | "tell" | "forget";
+export type NextStep = "finish" | "continue" | "again" | "roll-back" | "start" | "record-end" | "forget";
 
 export function nextStep(journal: RestoreJournal, found: DatabasesFound, mayGoOn: boolean): NextStep {
   const { strategy, phase } = journal;
@@ -123,10 +123,10 @@ export function nextStep(journal: RestoreJournal, found: DatabasesFound, mayGoOn
 function whenOver(journal: RestoreJournal, found: DatabasesFound): NextStep {
   const { strategy, phase } = journal;
   if (!found.live && EFFECTS[strategy].stops && phase !== "ended") return "start";
-  return phase !== "rolling-back" && isDone(journal, found) ? "tell" : "forget";
+  return phase !== "rolling-back" && isDone(journal, found) ? "record-end" : "forget";
 }
 
-/** Whether what cannot be taken back has happened. A swap changes both names at once, so that one of them tells. */
+/** Whether what cannot be taken back has happened. A swap changes both names at once, so that either shows it. */
 function isDone({ strategy, phase, kept }: RestoreJournal, found: DatabasesFound): boolean {
   const isPast = phase === "starting" || phase === "ended";
   const { replaces, drops, stops } = EFFECTS[strategy];

@@ -47,7 +47,7 @@ export type RestoreResult = Stopped & {
   readonly warnings: readonly string[];
 };
 
-/** What others hear of a restore. */
+/** The events of a restore. */
 export type RestoreEvent =
   | {
       readonly type: "dev.dormouse.restore.planned";

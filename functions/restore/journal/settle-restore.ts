@@ -13,7 +13,7 @@ export async function stepAfter(restoring: Restoring, mayGoOn: boolean): Promise
   const journal = readJournal(restoring);
   const { database, loaded, kept } = journal;
   const names = [database, loaded, ...(kept === undefined ? [] : [kept])];
-  const there = await server.look(names, signal);
+  const there = await server.readMarks(signal, names);
   const underWay = [...there.values()].some((mark) => mark.underWay === run.id);
   const found = {
     underWay,
@@ -51,7 +51,7 @@ export async function settle(restoring: Restoring): Promise<RestoreResult | unde
   // Without a database nothing becomes ready, and the restore that is to make one waits for this lock.
   if (next === "start") await startWorkloads(tolerant, 0);
   await removeWakeUp(tolerant);
-  if (next === "tell") return ended(restoring, NOTHING_STOPPED);
+  if (next === "record-end") return ended(restoring, NOTHING_STOPPED);
   await dropMadeRoles(tolerant);
   return undefined;
 }
@@ -95,7 +95,7 @@ async function rollBack(restoring: Restoring): Promise<void> {
   await step("rolledback", { database });
 }
 
-/** What the server does not call ours stays, and is told. */
+/** What the server does not call ours stays, and is reported. */
 async function dropLoaded(restoring: Restoring): Promise<void> {
   const { server, log, run, signal } = restoring;
   const own = ownDatabase(readJournal(restoring), run.id);

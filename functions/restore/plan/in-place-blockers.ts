@@ -2,7 +2,7 @@ import { REPLACING } from "./strategy.ts";
 import type { Given, Rule } from "./blocker-rule.ts";
 import { BY_SQL } from "./remedies.ts";
 
-/** Where only the manifest tells: a table, its TOAST table, and an index or sequence or two of each. */
+/** If only the manifest is known: a table, its TOAST table, and an index or sequence or two of each. */
 const LOCKS_PER_TABLE = 8;
 /** A server without other work has shared memory for half as many again as its settings say, and often for more. */
 const SPARE = 1.5;

@@ -20,8 +20,8 @@ export const NEED_RULES: readonly Rule[] = [
     detail: "connections that are free now, by max_connections and the role's CONNECTION LIMIT",
     remedy: BY_SQL.freeConnections,
     found: ({ facts: { roleConnectionLimit: limit, freeConnections: free, loadSessions }, backup }) => {
-      const isToldAbove = limit >= 0 && limit < loadSessions + 1;
-      return backup?.format === "custom" && !isToldAbove && free < loadSessions ? [`${free}`] : [];
+      const isReportedAbove = limit >= 0 && limit < loadSessions + 1;
+      return backup?.format === "custom" && !isReportedAbove && free < loadSessions ? [`${free}`] : [];
     },
   },
   {

@@ -18,13 +18,13 @@ export const ONE_DATABASE_RULES: readonly Rule[] = [
       const made = facts.exists ? "" : `CREATE DATABASE ${identifier(facts.database)}, then `;
       return `${made}use the strategy in-place, which makes them again with their rows; or ${without(given)}`;
     },
-    found: (given) => told(given, wanted(given)),
+    found: (given) => withHomes(given, wanted(given)),
   },
   {
     ...KIND,
     strategies: strategiesThat(({ loads, swaps }) => loads !== undefined && !swaps),
     remedy: (_facts, _names, given) => without(given),
-    found: (given) => told(given, wanted(given)),
+    found: (given) => withHomes(given, wanted(given)),
   },
   {
     ...KIND,
@@ -33,7 +33,7 @@ export const ONE_DATABASE_RULES: readonly Rule[] = [
       const settings = misplaced(given).map(settingOf).join(", ");
       return `load their libraries with ${settings} = ${database} and restart the server; or ${without(given)}`;
     },
-    found: (given) => told(given, misplaced(given)),
+    found: (given) => withHomes(given, misplaced(given)),
   },
 ];
 
@@ -51,8 +51,8 @@ function misplaced(given: Given): string[] {
   });
 }
 
-function told({ facts: { homes } }: Given, extensions: readonly string[]): string[] {
-  return extensions.map((name) => `${name} (${settingOf(name)} is ${homes[name] ?? "not told"})`);
+function withHomes({ facts: { homes } }: Given, extensions: readonly string[]): string[] {
+  return extensions.map((name) => `${name} (${settingOf(name)} is ${homes[name] ?? "unknown"})`);
 }
 
 function settingOf(extension: string): string {

@@ -3,7 +3,7 @@ import { isPredefined } from "../../../shared/postgres/roles/server-role.ts";
 import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
 
 /** What to do about a blocker, by what the server said and by what stands in the way. */
-export type Remedy = (facts: TargetFacts, names: readonly string[]) => string;
+type Remedy = (facts: TargetFacts, names: readonly string[]) => string;
 
 /** Of a restore besides those that load: the lock, a look at the progress, and what other functions of this role have. */
 export const SESSIONS_BESIDE = 4;

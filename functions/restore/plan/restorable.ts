@@ -18,7 +18,7 @@ export type Restorable = ArchiveSource & {
   readonly startedAt: Date;
   /** Whose it is, where it is not one's own. */
   readonly elsewhere?: string | undefined;
-  /** How the database was told, where the name does not say it. */
+  /** How the database was decided, if the name does not say it. */
   readonly decision?: LegacyFile["decision"];
   /** Why it may hold less than the operator hopes. */
   readonly suspicion?: Suspicion | undefined;

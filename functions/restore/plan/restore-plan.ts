@@ -15,7 +15,7 @@ import { workloadText, type Workload, type WorkloadState } from "../workloads/wo
 export const RESTORE_ROLE =
   "use a role with CREATEDB that is a member of the database's owner, as docs/roles.md makes it";
 
-export type PlannedWorkload = WorkloadState & { readonly workload: string };
+type PlannedWorkload = WorkloadState & { readonly workload: string };
 
 /** All that a restore would do, shown before it does. */
 export type RestorePlan = {
@@ -207,8 +207,8 @@ function trustWarnings({ facts, backup }: PlanRequest): string[] {
       : []),
     ...(backup.manifest === undefined
       ? [
-          "this file of the old pod has no manifest: only its own end tells that it is whole",
-          "what roles, extensions and tablespaces it needs is told once it has been read, before anything is touched",
+          "this file of the old pod has no manifest: only its own end shows that it is whole",
+          "what roles, extensions and tablespaces it needs is known once it has been read, before anything is touched",
         ]
       : []),
   ];

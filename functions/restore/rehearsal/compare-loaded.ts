@@ -17,9 +17,9 @@ import { readJournal, type Restoring } from "../restoring.ts";
 import type { Load } from "../archive/verify-archive.ts";
 import { EFFECTS } from "../plan/strategy.ts";
 
-const TELL_EVERY_MS = 2_000;
+const REPORT_EVERY_MS = 2_000;
 
-export type Loaded = {
+type Loaded = {
   /** Those whose rows are to be there. */
   readonly tables: readonly TableRows[];
   /** What the load worked under. */
@@ -70,7 +70,7 @@ async function valuesCompared(
       columnsOf: (table) => columns.get(keyOf(table)),
       lacks: (await inspectDatabase({ ...connection, given: quietOf(settings) }, database, signal)).lacks,
     },
-    telling(restoring, manifest?.archive.plainBytes),
+    reportingProgress(restoring, manifest?.archive.plainBytes),
     signal,
   );
   return compareValues(counted, noted, found, {
@@ -88,13 +88,13 @@ function majorOf(version = ""): string {
   return version.split(".")[0] ?? version;
 }
 
-function telling(restoring: Restoring, expectedBytes: number | undefined): (bytes: number) => void {
+function reportingProgress(restoring: Restoring, expectedBytes: number | undefined): (bytes: number) => void {
   const begunMs = performance.now();
-  let toldMs = begunMs;
+  let reportedMs = begunMs;
   return (bytes) => {
     const nowMs = performance.now();
-    if (nowMs - toldMs < TELL_EVERY_MS) return;
-    toldMs = nowMs;
+    if (nowMs - reportedMs < REPORT_EVERY_MS) return;
+    reportedMs = nowMs;
     const progress = progressOf(bytes, expectedBytes, nowMs - begunMs);
     restoring.progress({ comparing: readJournal(restoring).loaded, ...progress });
   };

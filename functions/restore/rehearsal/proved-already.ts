@@ -2,7 +2,7 @@ import type { RunContext } from "../../../shared/run/run.ts";
 import { findWanted } from "../find-wanted.ts";
 import type { RestoreDependencies, RestoreRequest } from "../restoring.ts";
 
-export type ProvedAlready = {
+type ProvedAlready = {
   readonly strategy: "rehearse";
   readonly source: string;
   readonly provedAt: string;

@@ -33,11 +33,11 @@ async function awaitAllStopped(
 ): Promise<void> {
   const failed = new AbortController();
   const both = AbortSignal.any([signal, failed.signal]);
-  let told = Promise.resolve();
+  let written = Promise.resolve();
   const awaitStopped = async ({ replicas, ...workload }: RecordedReplicas) => {
     await workloads.awaitStopped(workload, settings.stopLimitMs, both);
-    told = told.then(() => step("stopped", { workload: workloadText(workload), replicas }));
-    await told;
+    written = written.then(() => step("stopped", { workload: workloadText(workload), replicas }));
+    await written;
   };
   try {
     await Promise.all(recorded.map(awaitStopped));
@@ -95,7 +95,7 @@ async function readReplicas(restoring: Restoring): Promise<RecordedReplicas[]> {
 
 /**
  * Starts the workloads in their order with the replicas of the journal, each until it is ready. One that does not become
- * ready is told of and keeps its replicas: the database is in order, and what is wrong with the pod is not ours to undo.
+ * ready is reported and keeps its replicas: the database is in order, and what is wrong with the pod is not ours to undo.
  * One that cannot be started yet does not keep the others from it.
  */
 export async function startWorkloads(
@@ -155,7 +155,7 @@ export async function ensureWakeUp({ held, wakeUpSource, run, signal, step }: Re
   if (missing !== undefined) await step("wakeup_unavailable", { why: missing });
 }
 
-/** While the record does not tell that the run has ended, the function must be woken to record it. */
+/** While the record does not show the end of the run, the function must be woken to record it. */
 export async function removeWakeUp(restoring: Restoring): Promise<void> {
   const { entries, run, held, signal } = restoring;
   if (!entries.isUnwritten) await removeSource({ ...restoring, own: run.id }, held, signal);

@@ -72,7 +72,7 @@ function isStillGoing(error: unknown): boolean {
   );
 }
 
-/** A role that may not even ask is not warned: making the source tells. */
+/** A role that may not even ask is not warned: creating the source will fail instead. */
 async function lackOfRights(
   call: CallCluster,
   service: string,

@@ -10,7 +10,7 @@ import { archiveFiles, archiveIn } from "./archive-files.ts";
 import { assertDescribed, hashing, otherThanDescribed, type Digest } from "../digest.ts";
 import { toBytes, readDigest, writeAll } from "../volume/file-digest.ts";
 import { openArchive } from "../volume/open-regular.ts";
-import { lookAt, removeIfThere, volumeError } from "../volume/files.ts";
+import { statIfThere, removeIfThere, volumeError } from "../volume/files.ts";
 import { copyName, fetchedName, sweepRestoreDir, sweptBytes } from "./restore-dir.ts";
 
 export type ArchivePlaces = {
@@ -37,7 +37,7 @@ type Task = {
 
 /**
  * Plain archives, from the volume or from the bucket, every byte compared with the manifest before it is handed out. A
- * signature that is not trusted and a key that is missing or wrong are told before anything is fetched or written.
+ * signature that is not trusted and a key that is missing or wrong are reported before anything is fetched or written.
  */
 export function mergedArchives(places: ArchivePlaces): CopiedArchives {
   const volume = archiveFiles(places.backupDir);
@@ -229,7 +229,8 @@ async function copyArchive(
 /** By the size of what lies in each place: nothing is read. */
 async function roomFor(places: ArchivePlaces, backup: Described): Promise<CopyRoom> {
   const { backupDir, restoreDir, fetch } = places;
-  const sizeAt = async (path: string) => (await lookAt(promises, path).catch(() => undefined))?.size ?? 0;
+  const sizeAt = async (path: string) =>
+    (await statIfThere(promises, path).catch(() => undefined))?.size ?? 0;
   const isThere = (await sizeAt(join(backupDir, backup.name))) === backup.sizeBytes;
   const copiedBytes = isCopied(places, backup) ? backup.sizeBytes : 0;
   const missing = backup.sizeBytes - (await sizeAt(join(restoreDir, fetchedName(backup.name))));

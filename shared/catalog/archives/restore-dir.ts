@@ -2,7 +2,7 @@ import * as promises from "../volume/volume-calls.ts";
 import { join } from "node:path";
 import { mayBeOf, parseArchiveName, type ArchiveName, type ArchiveNameParts } from "../archive-name.ts";
 import { isAbandoned } from "../catalog.ts";
-import { clearUp, lookAt, removeIfThere, temporaryName } from "../volume/files.ts";
+import { clearUp, statIfThere, removeIfThere, temporaryName } from "../volume/files.ts";
 
 const COPY = /^(?:\.tmp-(?<copy>.+\.(?:bak|sql\.gz))-[0-9a-f]{8}|(?<fetched>.+\.(?:bak|sql\.gz))\.fetched)$/s;
 
@@ -29,7 +29,7 @@ export async function sweepRestoreDir(
 /** What such a sweep frees. */
 export async function sweptBytes(restoreDir: string, database: string, wanted: string): Promise<number> {
   const left = await leftIn(restoreDir, database, wanted);
-  const found = await Promise.all(left.map((path) => lookAt(promises, path)));
+  const found = await Promise.all(left.map((path) => statIfThere(promises, path)));
   return found.reduce((sum, stats) => sum + (stats?.size ?? 0), 0);
 }
 
@@ -51,7 +51,7 @@ export async function abandonedCopies(
   now: Date,
 ): Promise<{ readonly count: number; readonly bytes: number }> {
   const copies = (await promises.readdir(restoreDir)).filter((name) => parseCopied(name) !== undefined);
-  const found = await Promise.all(copies.map((name) => lookAt(promises, join(restoreDir, name))));
+  const found = await Promise.all(copies.map((name) => statIfThere(promises, join(restoreDir, name))));
   const left = found.filter((stats) => stats !== undefined && isAbandoned({ changedAt: stats.ctime }, now));
   return { count: left.length, bytes: left.reduce((sum, stats) => sum + (stats?.size ?? 0), 0) };
 }

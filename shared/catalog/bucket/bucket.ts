@@ -5,7 +5,7 @@ import {
   type ServerSideEncryption,
   type StorageClass,
 } from "@aws-sdk/client-s3";
-import { tellCommands } from "./s3-errors.ts";
+import { nameCommands } from "./s3-errors.ts";
 import { traceHeaders } from "../../trace.ts";
 import { refuseOtherAnswers } from "./whole-answer.ts";
 
@@ -31,9 +31,9 @@ export type BucketSettings = {
   readonly proxies?: Proxies | undefined;
 };
 
-export type Proxies = Readonly<Record<"HTTP_PROXY" | "HTTPS_PROXY" | "NO_PROXY", string | undefined>>;
+type Proxies = Readonly<Record<"HTTP_PROXY" | "HTTPS_PROXY" | "NO_PROXY", string | undefined>>;
 
-export type Credentials = {
+type Credentials = {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string | undefined;
@@ -101,7 +101,7 @@ function createClient(settings: BucketSettings): S3Client {
     },
   });
   refuseOtherAnswers(client);
-  tellCommands(client);
+  nameCommands(client);
   traceRequests(client);
   return client;
 }

@@ -17,7 +17,7 @@ import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { readObject } from "./read-object.ts";
 import { isGone, s3Error } from "./s3-errors.ts";
-import { within, sideBySide } from "../../waiting.ts";
+import { withTimeout, mapConcurrently } from "../../waiting.ts";
 
 const AT_ONCE = 8;
 
@@ -32,7 +32,7 @@ export async function listBucket(
     const objects = await listObjects(bucket, signal, "", answerWithinMs);
     const manifests = await readingManifests(bucket, known, objects);
     const keepOnce = keepingOnce();
-    const found = await sideBySide([...objects.keys()], AT_ONCE, async (path) => {
+    const found = await mapConcurrently([...objects.keys()], AT_ONCE, async (path) => {
       const entry = await classify(path, objects, (name) =>
         readBackup(name, objects, () => manifests.read(`${name}.json`, signal)),
       );
@@ -63,7 +63,7 @@ export async function findInBucket(
 }
 
 /** What a store lists of an object. */
-export type ListedObject = { readonly sizeBytes: number; readonly etag: string | undefined };
+type ListedObject = { readonly sizeBytes: number; readonly etag: string | undefined };
 type Objects = ReadonlyMap<string, ListedObject>;
 
 /**
@@ -83,7 +83,7 @@ export async function listObjects(
   do {
     const ask = listPage(bucket, prefix, token);
     const isFirst = token === undefined && answerWithinMs !== undefined;
-    const page = isFirst ? await within(answerWithinMs, signal, ask, silentBucket) : await ask(signal);
+    const page = isFirst ? await withTimeout(answerWithinMs, signal, ask, silentBucket) : await ask(signal);
     for (const { Key = "", Size = 0, ETag } of page.Contents ?? []) {
       if (!Key.startsWith(prefix)) throw otherList(bucket, Key);
       objects.set(Key.slice(bucket.prefix.length), { sizeBytes: Size, etag: ETag });

@@ -3,7 +3,7 @@ import { lazily } from "../../waiting.ts";
 import type { BucketCatalog } from "../catalog.ts";
 
 /**
- * The bucket, if there is one. What does not fit together in its settings is told now; its SDK is loaded when it is first
+ * The bucket, if there is one. What does not fit together in its settings is reported now; its SDK is loaded when it is first
  * asked for something, and does not delay the waking of a function.
  */
 export function openBucketCatalog(

@@ -46,7 +46,7 @@ export async function* partsOf(
   if (buffer !== undefined || number === 0) yield emit(buffer ?? (await pool.take()));
 }
 
-export type BufferPool = {
+type BufferPool = {
   /** Waits until one is free; throws the reason when `end` was called. */
   take(): Promise<Buffer>;
   give(buffer: Buffer): void;

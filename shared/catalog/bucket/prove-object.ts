@@ -5,7 +5,7 @@ import type { Bucket } from "./bucket.ts";
 import { digestObject } from "./read-object.ts";
 import { isMissing, s3Error } from "./s3-errors.ts";
 
-export type Expected = Digest & {
+type Expected = Digest & {
   /** What the store must have computed itself, where it was asked to; see S3's "checking object integrity". */
   readonly checksum?: string | undefined;
 };

@@ -10,7 +10,7 @@ type Thrown = {
   readonly message?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
-  /** Which request it was; see `tellCommands`. */
+  /** Which request it was; see `nameCommands`. */
   readonly command?: string;
 };
 
@@ -22,7 +22,7 @@ const OF_KMS = /\bkms:[A-Z]/;
 const ASIDES = /; if the root CA is installed locally[^]*|\s*Deserialization error: to see[^]*|\s*\n[^]*/;
 
 /** Lets each error of a client bear its command, by which its hint names the right. */
-export function tellCommands(client: S3Client): void {
+export function nameCommands(client: S3Client): void {
   client.middlewareStack.add(
     (next, context) => async (args) => {
       try {
@@ -32,7 +32,7 @@ export function tellCommands(client: S3Client): void {
         throw error;
       }
     },
-    { step: "initialize", name: "tellCommands" },
+    { step: "initialize", name: "nameCommands" },
   );
 }
 

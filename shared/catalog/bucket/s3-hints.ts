@@ -13,7 +13,7 @@ export const RIGHTS: Readonly<Record<string, string>> = {
   DeleteObjectCommand: "s3:DeleteObject",
 };
 
-export const CHECKSUM_HINT = "if the store does not know the newer checksums, set S3_CHECKSUMS=when-required";
+const CHECKSUM_HINT = "if the store does not know the newer checksums, set S3_CHECKSUMS=when-required";
 export const WAIT_HINT =
   "GET /doctor shows which requests the store answers; the next run sends what is missing";
 export const REFUSED_HINT =

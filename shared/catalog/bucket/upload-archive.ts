@@ -17,7 +17,7 @@ import { hasSize } from "./prove-object.ts";
 import { mayHaveSucceeded, s3Error } from "./s3-errors.ts";
 import { findUpload, type BegunUpload } from "./uploads.ts";
 
-export type Sent = {
+type Sent = {
   readonly backup: Backup;
   /** Not called before the archive is read: once opened it must be read, or it stays open. */
   readonly open: () => Promise<AsyncIterable<Uint8Array>>;
@@ -96,7 +96,7 @@ async function putInParts(upload: Upload): Promise<string | undefined> {
     return hashParts(parts);
   } catch (error) {
     const { code } = asDormouseError(s3Error(error, `sending ${backup.name}`, signal));
-    const goesOn = found.isTold && (signal.aborted || code === "mirror_unreachable");
+    const goesOn = found.canList && (signal.aborted || code === "mirror_unreachable");
     // What fails here must not hide why it was needed.
     if (!goesOn) await bucket.client.send(new AbortMultipartUploadCommand(inBucket)).catch(() => undefined);
     throw error;

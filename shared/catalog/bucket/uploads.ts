@@ -19,12 +19,12 @@ export type BegunUpload = {
   readonly parts: ReadonlyMap<number, SdkPart>;
 };
 
-/** The last upload of `key` that was begun and not ended; and whether the store tells of such at all. */
+/** The last upload of `key` that was begun and not ended; and whether the store can list them. */
 export async function findUpload(
   bucket: Bucket,
   key: string,
   signal: AbortSignal,
-): Promise<{ readonly begun: BegunUpload | undefined; readonly isTold: boolean }> {
+): Promise<{ readonly begun: BegunUpload | undefined; readonly canList: boolean }> {
   const uploads = await listUploads(bucket, key, signal);
   const begunMs = ({ Initiated }: MultipartUpload) => Initiated?.getTime() ?? 0;
   const id = uploads
@@ -32,7 +32,7 @@ export async function findUpload(
     .toSorted((a, b) => begunMs(b) - begunMs(a))[0]?.UploadId;
   const parts = id === undefined ? undefined : await listParts(bucket, { key, id }, signal);
   const begun = id === undefined || parts === undefined ? undefined : { id, parts };
-  return { begun, isTold: uploads !== undefined };
+  return { begun, canList: uploads !== undefined };
 }
 
 /** Ends what `database` will not finish; parts of it would cost room for ever. */

@@ -6,7 +6,7 @@ import { DormouseError } from "../../errors.ts";
 
 /** Files of the age format (age-encryption.org/v1), which the program `age` and others read. */
 export function ageEncryption(recipients: readonly string[]): Encryption {
-  // Mistakes are told at start-up, not when the first backup is due.
+  // Mistakes are reported at start-up, not when the first backup is due.
   encrypterFor(recipients);
   return {
     recipients,

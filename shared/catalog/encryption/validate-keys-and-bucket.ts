@@ -4,7 +4,7 @@ import { bucketSettings, type MirrorConfig } from "../../config/mirror-config.ts
 
 type Config = MirrorConfig & EncryptionConfig & Partial<DecryptionConfig>;
 
-/** Settings and keys that cannot be used are told before a function listens, not when the first backup is due. */
+/** Settings and keys that cannot be used are refused before a function listens, not when the first backup is due. */
 export async function validateKeysAndBucket(config: Config, log: Log): Promise<void> {
   bucketSettings(config);
   const { AGE_RECIPIENTS, MANIFEST_SIGNING_KEY, AGE_IDENTITY_FILE, MANIFEST_PUBLIC_KEY } = config;

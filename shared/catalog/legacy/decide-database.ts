@@ -6,7 +6,7 @@ import { databaseChoice } from "../../config/database-choice.ts";
 
 /** What an installation knows of the names that backup-container put together. */
 export type KnownServer = {
-  /** As DATABASE_SERVICE_NAME has it; unset where a function is not told. */
+  /** As DATABASE_SERVICE_NAME has it; unset where a function does not have it. */
   readonly host?: string | undefined;
   /** Those that the configuration names letter for letter. */
   readonly databases: readonly string[];
@@ -21,7 +21,7 @@ export function knownServer(config: Settings): KnownServer {
 }
 
 /** Which database a file is of, and by what that was decided. */
-export type Decision = { readonly database: string; readonly how: string; readonly isDecided: boolean };
+type Decision = { readonly database: string; readonly how: string; readonly isDecided: boolean };
 
 /**
  * Reads names of backup-container, which put server and database together with a hyphen that both may hold. What is decided
@@ -53,7 +53,7 @@ function decided(database: string, how: string): Decision {
 }
 
 function undecided(name: string): Decision {
-  const how = "its name does not tell where the server's ends: it is restored by name alone, and not adopted";
+  const how = "its name does not show where the server's ends: it is restored by name alone, and not adopted";
   return { database: name, how, isDecided: false };
 }
 

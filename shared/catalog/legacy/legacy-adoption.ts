@@ -7,7 +7,7 @@ import { identifier } from "../../postgres/sql-text.ts";
 import { NO_NEEDS } from "../../postgres/plain-dump/script-needs.ts";
 import { restoreByHand } from "../restore-by-hand.ts";
 
-export type Adoption = {
+type Adoption = {
   readonly run: string;
   readonly now: Date;
   /** Of Dormouse. */

@@ -2,13 +2,12 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { LegacyContents, LegacyFile } from "../catalog.ts";
 import { plainDumpScanner } from "../../postgres/plain-dump/plain-dump.ts";
-import { DormouseError } from "../../errors.ts";
+import { DormouseError, readCode } from "../../errors.ts";
 import { hashing } from "../digest.ts";
-import { readCode } from "../volume/files.ts";
 import { STORAGE } from "../volume/volume-calls.ts";
 import type { ArchiveFormat } from "../../postgres/archive-format.ts";
 
-export type LegacyReading = { readonly contents: LegacyContents } | { readonly damage: string };
+type LegacyReading = { readonly contents: LegacyContents } | { readonly damage: string };
 
 type Chunks = AsyncIterable<Uint8Array>;
 

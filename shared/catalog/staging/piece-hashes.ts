@@ -5,7 +5,7 @@ const FINE_BYTES = 4 << 10;
 const FINE_PIECES = 4 << 10;
 const COARSE_BYTES = 8 << 20;
 
-export type PieceHashes = {
+type PieceHashes = {
   push(chunk: Uint8Array): void;
   /** Of the pieces that are complete. */
   complete(): readonly Buffer[];

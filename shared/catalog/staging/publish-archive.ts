@@ -7,7 +7,7 @@ import { DormouseError } from "../../errors.ts";
 import * as file from "../volume/files.ts";
 import type { Files } from "../volume/files.ts";
 
-export type Staged = {
+type Staged = {
   readonly files: Files;
   readonly backupDir: string;
   readonly folder: string;
@@ -55,7 +55,7 @@ async function nameArchive(staged: Staged, describe: Describe): Promise<Named> {
   for (let ordinal = 1; ; ordinal++) {
     const name = archiveName(draft.database, draft.startedAt, ordinal);
     const path = join(backupDir, name);
-    if ((await file.lookAt(files, `${path}.json`)) ?? (await file.lookAt(files, path))) continue;
+    if ((await file.statIfThere(files, `${path}.json`)) ?? (await file.statIfThere(files, path))) continue;
     const named = await takeName(staged, path, describe(name));
     if (named !== undefined) return named;
   }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { ArchiveName } from "../archive-name.ts";
 import type { ArchiveDraft, StagedArchive } from "../catalog.ts";
 import type { BackupManifest } from "../manifest.ts";
-import { DormouseError } from "../../errors.ts";
+import { DormouseError, readCode } from "../../errors.ts";
 import { isSame, type Digest } from "../digest.ts";
 import { readDigest, writeAll } from "../volume/file-digest.ts";
 import * as file from "../volume/files.ts";
@@ -25,7 +25,7 @@ export async function stageArchive(
 }
 
 /** Where the archive is written, and what it is called in an error. */
-export type Drafted = { readonly path: string; readonly what: string };
+type Drafted = { readonly path: string; readonly what: string };
 
 /** `write` writes, syncs and proves the file, and answers what is in it. When it throws, nothing is left. */
 export async function stageFile(
@@ -65,7 +65,7 @@ async function openFolder(files: Files, backupDir: string, folder: string): Prom
     await files.mkdir(folder, { mode: file.FOLDER_MODE });
     await file.syncFolder(files, backupDir);
   } catch (error) {
-    if (file.readCode(error) !== "EEXIST") throw error;
+    if (readCode(error) !== "EEXIST") throw error;
     if ((await files.lstat(folder)).isDirectory()) return;
     throw new DormouseError("volume_unwritable", `${folder} is not a folder`, {
       hint: `mv ${folder} ${folder}.aside, in a pod that mounts the volume; the next run makes the folder`,

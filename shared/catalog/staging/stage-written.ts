@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import type { ArchiveDraft, ArchiveWriter, StagedArchive, WritingProcess } from "../catalog.ts";
 import type { Digest } from "../digest.ts";
-import { DormouseError } from "../../errors.ts";
+import { DormouseError, readCode } from "../../errors.ts";
 import { toBytes } from "../volume/file-digest.ts";
 import * as file from "../volume/files.ts";
 import type { Files } from "../volume/files.ts";
@@ -63,7 +63,7 @@ async function write(
 
 async function openEmpty(files: Files, path: string): Promise<FileHandle> {
   return files.open(path, "wx+", file.FILE_MODE).catch((error: unknown) => {
-    throw REFUSALS.has(file.readCode(error)) ? NOT_FOLLOWED : error;
+    throw REFUSALS.has(readCode(error)) ? NOT_FOLLOWED : error;
   });
 }
 
@@ -75,14 +75,14 @@ async function withContents(
 ): Promise<Expected> {
   const left = pieceHashes();
   let read = 0;
-  async function* told() {
+  async function* reported() {
     for await (const chunk of toBytes(handle)) {
       left.push(chunk);
       read += chunk.length;
       yield chunk;
     }
   }
-  await writer.checkContents(told());
+  await writer.checkContents(reported());
   const isWhole = read === (await handle.stat()).size;
   const hashes = passed.map((hash, piece) => (isWhole ? left.end() : left.complete())[piece] ?? hash);
   const changed = hashes.findLastIndex((hash, piece) => passed[piece]?.equals(hash) === false);

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ArchiveName } from "../archive-name.ts";
-import { DormouseError } from "../../errors.ts";
+import { DormouseError, readCode } from "../../errors.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
 import { readWhole } from "./open-regular.ts";
@@ -67,7 +67,7 @@ async function take(files: Files, path: string, own: string): Promise<boolean> {
     }
     return true;
   } catch (error) {
-    if (file.readCode(error) === "EEXIST") return false;
+    if (readCode(error) === "EEXIST") return false;
     throw file.volumeError(error, path);
   }
 }
@@ -78,7 +78,7 @@ async function readHolder(files: Files, path: string): Promise<string | undefine
   });
 }
 
-/** On the same machine the process itself tells. A container that was started again has the number of the one before. */
+/** On the same machine the process itself shows it. A container that was started again has the number of the one before. */
 function isGone(holder: string): boolean {
   const [host, pid = ""] = holder.split(" ");
   if (host !== hostname() || holder === "") return false;
@@ -87,7 +87,7 @@ function isGone(holder: string): boolean {
     process.kill(Number(pid), 0);
     return false;
   } catch (error) {
-    return file.readCode(error) === "ESRCH";
+    return readCode(error) === "ESRCH";
   }
 }
 
@@ -100,7 +100,7 @@ async function breakLock(files: Files, path: string, holder: string): Promise<vo
     if ((await readHolder(files, taken)) !== holder) await file.moveWithoutClobbering(files, taken, path);
     await file.removeIfThere(files, taken);
   } catch (error) {
-    if (file.readCode(error) !== "ENOENT") throw file.volumeError(error, path);
+    if (readCode(error) !== "ENOENT") throw file.volumeError(error, path);
   }
 }
 

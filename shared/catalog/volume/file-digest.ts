@@ -5,7 +5,7 @@ import type { Digest } from "../digest.ts";
 const READ_BYTES = 1 << 20;
 const PIECE_BYTES = 1 << 18;
 
-/** Writes all of `source` to `file` and tells what was written; each chunk is on its way before the next is asked for. */
+/** Writes all of `source` to `file` and returns what was written; each chunk is on its way before the next is asked for. */
 export async function writeAll(
   file: FileHandle,
   source: AsyncIterable<Uint8Array>,

@@ -2,7 +2,7 @@ import { constants, gunzipSync } from "node:zlib";
 
 const UTF_16 = "text in UTF-16, as PowerShell writes it";
 
-/** What people make of dumps besides: none of it is loaded here, and each is told by its name. */
+/** What people make of dumps besides: none of it is loaded here, and each is listed by its name. */
 const OTHERS: readonly (readonly [begins: string, at: number, name: string])[] = [
   ["toc.dat\0", 0, "pg_dump's tar format: pg_restore reads it"],
   ["ustar", 257, "a tar archive"],
@@ -32,7 +32,7 @@ function fileFormat(head: Uint8Array): string {
   return OTHERS.find(([begins, at]) => text.startsWith(begins, at))?.[2] ?? "unknown";
 }
 
-/** The same, and what of gzip it holds where that can be told. Pods for other databases name their files in the same way. */
+/** The same, and what a gzip file holds where that can be seen. Pods for other databases name their files in the same way. */
 export function contentFormat(head: Uint8Array): string {
   const format = fileFormat(head);
   if (format !== "gzip") return format;

@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import type * as promises from "node:fs/promises";
 import { randomBytes } from "node:crypto";
-import { DormouseError, type ErrorCode } from "../../errors.ts";
+import { DormouseError, type ErrorCode, readCode } from "../../errors.ts";
 import { STORAGE, stat } from "./volume-calls.ts";
 
 /** What this layer asks of the file system: a parameter, so that a test can let each call fail or be the last. */
@@ -33,10 +33,6 @@ const KINDS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EIO: ["volume_unwritable", `the storage failed, and other files may have: ${STORAGE}`],
   ESTALE: ["volume_unwritable", `the volume was detached, kubectl delete pod mounts it anew: ${STORAGE}`],
 };
-
-export function readCode(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
 
 /** An error of the file system as ours; anything else unchanged. `what` is like `archive of hets`. */
 export function volumeError(error: unknown, what: string): unknown {
@@ -133,7 +129,7 @@ async function reserveAndRename(files: Files, temporary: string, final: string):
   try {
     await reserved.close();
     // A process that found it empty for long has taken it for that of a dead one.
-    if (((await lookAt(files, final))?.size ?? 0) > 0) return false;
+    if (((await statIfThere(files, final))?.size ?? 0) > 0) return false;
     await files.rename(temporary, final);
     return true;
   } catch (error) {
@@ -154,7 +150,7 @@ export async function removeIfThere(files: Files, path: string): Promise<boolean
 }
 
 /** What has that name; no link is followed. */
-export async function lookAt(files: Files, path: string): Promise<Stats | undefined> {
+export async function statIfThere(files: Files, path: string): Promise<Stats | undefined> {
   try {
     return await files.lstat(path);
   } catch (error) {

@@ -11,12 +11,12 @@ import {
   MAX_MANIFEST_BYTES,
   type Classified,
 } from "../classify.ts";
-import { sideBySide } from "../../waiting.ts";
-import { DormouseError } from "../../errors.ts";
+import { mapConcurrently } from "../../waiting.ts";
+import { DormouseError, readCode } from "../../errors.ts";
 import { damagedFiles } from "../legacy/damaged-files.ts";
 import { describeLegacy, type FoundLegacy, type KnownServer } from "../legacy/decide-database.ts";
 import { contentFormat, MAGIC_BYTES } from "./file-format.ts";
-import { readCode, lookAt, type Files } from "./files.ts";
+import { statIfThere, type Files } from "./files.ts";
 import { readBeginning } from "./open-regular.ts";
 import { STORAGE } from "./volume-calls.ts";
 
@@ -44,7 +44,7 @@ export async function listVolume(
   const keepOnce = keepingOnce();
   try {
     // Most days have one backup: days, too, are looked at side by side.
-    const found = await sideBySide(await readFolder(files, backupDir), DAYS_AT_ONCE, async (entry) => {
+    const found = await mapConcurrently(await readFolder(files, backupDir), DAYS_AT_ONCE, async (entry) => {
       signal.throwIfAborted();
       const day = await unlessForbidden(files, backupDir, entry.name, () =>
         listEntry(files, backupDir, entry),
@@ -84,7 +84,7 @@ export function isDate(name: string): boolean {
 /** The days that backup-container keeps for a time of their own. */
 async function listTier(files: Files, backupDir: string, tier: string): Promise<Found[]> {
   const entries = await readFolder(files, join(backupDir, tier));
-  const found = await sideBySide(entries, DAYS_AT_ONCE, async (entry): Promise<Found[]> => {
+  const found = await mapConcurrently(entries, DAYS_AT_ONCE, async (entry): Promise<Found[]> => {
     const path = `${tier}/${entry.name}`;
     return isDate(entry.name) && entry.isDirectory()
       ? unlessForbidden(files, backupDir, path, () => listDay(files, backupDir, path))
@@ -111,7 +111,7 @@ async function listFolder(files: Files, backupDir: string, date: string): Promis
     throw error;
   });
   const paths = new Set(entries.map(({ name }) => `${date}/${name}`));
-  const found = await sideBySide(entries, AT_ONCE, (entry) =>
+  const found = await mapConcurrently(entries, AT_ONCE, (entry) =>
     classify(files, backupDir, entry, { path: `${date}/${entry.name}`, paths }),
   );
   return found.filter((entry) => entry !== undefined);
@@ -144,13 +144,13 @@ async function classify(
 
 /** Bytes of a name that are no UTF-8 are replaced when the folder is read: there is no such file then. */
 async function hasOtherName(files: Files, backupDir: string, path: string): Promise<boolean> {
-  return path.includes("\uFFFD") && (await lookAt(files, join(backupDir, path))) === undefined;
+  return path.includes("\uFFFD") && (await statIfThere(files, join(backupDir, path))) === undefined;
 }
 
 /** The disk has lost a file that was never ours, and can hide no backup. */
-async function unlessFailed(path: string, look: () => Promise<Found[]>): Promise<Found[]> {
+async function unlessFailed(path: string, read: () => Promise<Found[]>): Promise<Found[]> {
   try {
-    return await look();
+    return await read();
   } catch (error) {
     if (readCode(error) !== "EIO") throw error;
     return [
@@ -159,7 +159,7 @@ async function unlessFailed(path: string, look: () => Promise<Found[]>): Promise
   }
 }
 
-/** What another user keeps to itself is no fault of the volume: it is told, with whose it is, and stops nothing by itself. */
+/** What another user keeps to itself is no fault of the volume: it is reported with its owner, and stops nothing by itself. */
 async function unlessForbidden(
   files: Files,
   backupDir: string,
@@ -214,7 +214,7 @@ async function readSmall<Result>(
 }
 
 async function statOf(files: Files, path: string): Promise<Stats> {
-  const found = await lookAt(files, path);
+  const found = await statIfThere(files, path);
   if (found === undefined) throw new Vanished(`${path} went away`);
   return found;
 }

@@ -1,8 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArchiveName } from "../archive-name.ts";
-import { DormouseError } from "../../errors.ts";
-import { lookAt, readCode, type Files } from "./files.ts";
+import { DormouseError, readCode } from "../../errors.ts";
+import { statIfThere, type Files } from "./files.ts";
 import { constants, readRegular } from "./volume-calls.ts";
 
 const READ_BYTES = 1 << 18;
@@ -33,7 +33,7 @@ export async function readWhole(files: Files, path: string): Promise<string | un
   );
   if (typeof whole === "string") return whole;
   if (whole !== undefined) throw noSmallFile(path, `has more than ${MAX_WHOLE_BYTES} bytes`);
-  if ((await lookAt(files, path)) === undefined) return undefined;
+  if ((await statIfThere(files, path)) === undefined) return undefined;
   throw noSmallFile(path, "is not a regular file");
 }
 
@@ -64,7 +64,7 @@ export async function readBeginning<Result>(
 export async function isPlainFolder(files: Files, backupDir: string, folder: string): Promise<boolean> {
   const names = folder.split("/");
   for (const end of names.keys()) {
-    const found = await lookAt(files, join(backupDir, ...names.slice(0, end + 1)));
+    const found = await statIfThere(files, join(backupDir, ...names.slice(0, end + 1)));
     if (found?.isDirectory() !== true) return false;
   }
   return true;

@@ -1,7 +1,7 @@
 import { access, chmod, constants, mkdir, stat } from "./volume-calls.ts";
 import { join } from "node:path";
-import { DormouseError } from "../../errors.ts";
-import { accessFault, readCode, FOLDER_MODE } from "./files.ts";
+import { DormouseError, readCode } from "../../errors.ts";
+import { accessFault, FOLDER_MODE } from "./files.ts";
 
 /**
  * Looks at BACKUP_DIR when a function starts. It is never made: a missing folder is a missing mount, and a backup on

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { ArchiveName } from "../archive-name.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
+import { readCode } from "../../errors.ts";
 
 /** Manifest first, and on disk so, before the archive goes: a crash leaves nothing that counts as a backup. */
 export async function removeBackup(files: Files, backupDir: string, name: ArchiveName): Promise<void> {
@@ -24,7 +25,10 @@ export async function finishRemoval(
   sizeBytes: number,
 ): Promise<boolean> {
   const path = join(backupDir, name);
-  const [archive, manifest] = [await file.lookAt(files, path), await file.lookAt(files, `${path}.json`)];
+  const [archive, manifest] = [
+    await file.statIfThere(files, path),
+    await file.statIfThere(files, `${path}.json`),
+  ];
   const isOurs = archive === undefined || (archive.isFile() && archive.size === sizeBytes);
   if (manifest !== undefined || !isOurs) return false;
   try {
@@ -46,6 +50,6 @@ async function removeArchive(files: Files, path: string): Promise<void> {
 /** Another cull may have removed the folder with its last file. */
 async function syncIfThere(files: Files, folder: string): Promise<void> {
   await file.syncFolder(files, folder).catch((error: unknown) => {
-    if (file.readCode(error) !== "ENOENT") throw error;
+    if (readCode(error) !== "ENOENT") throw error;
   });
 }

@@ -8,10 +8,9 @@ import type { Files } from "./files.ts";
 import { isDate } from "./list-volume.ts";
 import { openRegular, readWhole } from "./open-regular.ts";
 import { runsFolder } from "./open-volume.ts";
-import { sideBySide } from "../../waiting.ts";
 import type { Leftover } from "../catalog.ts";
-
-const never = new AbortController().signal;
+import { readCode } from "../../errors.ts";
+import { mapConcurrently, never } from "../../waiting.ts";
 
 /** To write a small file takes milliseconds, and no call waits for the volume so long. */
 const WRITTEN_WITHIN_MS = 3_600_000;
@@ -39,7 +38,7 @@ export async function sweepRun(files: Files, backupDir: string, run: string): Pr
 async function sweepSmall(files: Files, folder: string, run: string): Promise<void> {
   for (const { name, run: writer } of await temporariesIn(files, [folder])) {
     if (writer !== run) continue;
-    const stats = await file.lookAt(files, join(folder, name));
+    const stats = await file.statIfThere(files, join(folder, name));
     const isLeft = stats !== undefined && Date.now() - stats.ctimeMs > WRITTEN_WITHIN_MS;
     if (isLeft) await file.removeIfThere(files, join(folder, name));
   }
@@ -58,7 +57,7 @@ async function dayFolders(files: Files, backupDir: string): Promise<readonly str
   for (const parent of ["", ...tiers]) {
     const names = await foldersIn(files, join(backupDir, parent)).catch((error: unknown) => {
       // What another user keeps to itself, or a cull has removed meanwhile, holds nothing that this one left.
-      if (parent !== "" && ["EACCES", "EPERM", "ENOENT"].includes(file.readCode(error))) return [];
+      if (parent !== "" && ["EACCES", "EPERM", "ENOENT"].includes(readCode(error))) return [];
       throw error;
     });
     days.push(...names.filter(isDate).map((name) => join(backupDir, parent, name)));
@@ -78,7 +77,7 @@ async function removeUncommitted(files: Files, backupDir: string, temporary: str
   const path = join(backupDir, manifest.name);
   if (dirname(path) !== dirname(temporary)) return;
 
-  const completed = await file.lookAt(files, `${path}.json`);
+  const completed = await file.statIfThere(files, `${path}.json`);
   if (completed !== undefined && completed.size > 0) return;
   // Where there are no hard links, a name is first taken by an empty file.
   if (completed?.isFile() === true) await file.removeIfThere(files, `${path}.json`);
@@ -100,7 +99,7 @@ async function readPrepared(files: Files, path: string): Promise<BackupManifest 
 }
 
 async function isOurs(files: Files, path: string, { archive }: BackupManifest): Promise<boolean> {
-  const found = await file.lookAt(files, path);
+  const found = await file.statIfThere(files, path);
   if (found?.isFile() !== true) return false;
   if (found.size === 0) return true;
   if (found.size !== archive.sizeBytes) return false;
@@ -114,11 +113,11 @@ async function isOurs(files: Files, path: string, { archive }: BackupManifest): 
 }
 
 /** A folder that another user keeps to itself holds nothing that this one could have left there, or may remove. */
-export async function namesIn(files: Files, folder: string): Promise<readonly string[]> {
+async function namesIn(files: Files, folder: string): Promise<readonly string[]> {
   try {
     return (await unlessGone(files.readdir(folder))) ?? [];
   } catch (error) {
-    if (["EACCES", "EPERM"].includes(file.readCode(error))) return [];
+    if (["EACCES", "EPERM"].includes(readCode(error))) return [];
     throw error;
   }
 }
@@ -128,7 +127,7 @@ async function unlessGone<Found>(found: Promise<Found>): Promise<Found | undefin
   try {
     return await found;
   } catch (error) {
-    if (file.readCode(error) === "ENOENT") return undefined;
+    if (readCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }
@@ -137,7 +136,7 @@ type Temporary = { readonly folder: string; readonly name: string; readonly run:
 
 /** What has a temporary name in each of `folders`: thousands, of which hardly one holds any. */
 async function temporariesIn(files: Files, folders: readonly string[]): Promise<readonly Temporary[]> {
-  const found = await sideBySide(folders, FOLDERS_AT_ONCE, async (folder) =>
+  const found = await mapConcurrently(folders, FOLDERS_AT_ONCE, async (folder) =>
     (await namesIn(files, folder)).flatMap((name) => {
       const run = file.runOfTemporary(name);
       return run === undefined ? [] : [{ folder, name, run }];
@@ -151,7 +150,7 @@ export async function listLeftovers(files: Files, backupDir: string): Promise<re
   const found = new Map<string, Leftover>();
   const folders = [...(await dayFolders(files, backupDir)), ...ownFolders(backupDir)];
   for (const { folder, name, run } of await temporariesIn(files, folders)) {
-    const stats = await file.lookAt(files, join(folder, name));
+    const stats = await file.statIfThere(files, join(folder, name));
     if (stats === undefined) continue;
     const { sizeBytes, files: count, changedAt } = found.get(run) ?? NONE;
     // ctime: to be renamed is a sign of life as well, and no tool sets it back.

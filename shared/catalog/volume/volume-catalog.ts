@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArchiveName, type ArchiveName } from "../archive-name.ts";
 import type { Backup } from "../backup.ts";
 import type { ChangeMarks, Space, VolumeCatalog } from "../catalog.ts";
-import { lookTogether } from "../../waiting.ts";
+import { coalesced } from "../../waiting.ts";
 import { serialiseManifest, withMarks, type BackupManifest } from "../manifest.ts";
 import { adoptLegacy } from "../legacy/adopt-legacy.ts";
 import { changing, type AssertHeld } from "./change-lock.ts";
@@ -15,12 +15,12 @@ import { finishRemoval, removeBackup } from "./remove-backup.ts";
 import { stageArchive } from "../staging/stage-archive.ts";
 import { stageWritten } from "../staging/stage-written.ts";
 import { writeDurably } from "./write-durably.ts";
-import * as file from "./files.ts";
 import { listLeftovers, sweepRun } from "./sweep-run.ts";
 import type { Files } from "./files.ts";
+import { readCode } from "../../errors.ts";
 
 type Reading = {
-  /** By which files of backup-container are told apart. */
+  /** Tells apart the files of backup-container. */
   readonly known?: KnownServer;
   /** Only what adopts has to print archives. */
   readonly print?: PrintArchive;
@@ -33,7 +33,7 @@ export function volumeCatalog(
   { known = { databases: [] }, print }: Reading = {},
 ): VolumeCatalog {
   return {
-    list: lookTogether((signal) => listVolume(files, backupDir, known, signal)),
+    list: coalesced((signal) => listVolume(files, backupDir, known, signal)),
     find: (name) => find(files, backupDir, name),
     stage: (draft, archive, signal) => stageArchive(files, backupDir, draft, { archive, signal }),
     stageWritten: (draft, writer, signal) => stageWritten(files, backupDir, draft, { writer, signal }),
@@ -58,7 +58,7 @@ async function find(files: Files, backupDir: string, name: ArchiveName): Promise
     const found = await readBackup(files, backupDir, parts);
     return "backup" in found ? found.backup : undefined;
   } catch (error) {
-    if (error instanceof Vanished || ["EACCES", "EPERM"].includes(file.readCode(error))) return undefined;
+    if (error instanceof Vanished || ["EACCES", "EPERM"].includes(readCode(error))) return undefined;
     throw error;
   }
 }

@@ -4,10 +4,10 @@ import { request as httpsRequest } from "node:https";
 import { json } from "node:stream/consumers";
 import * as z from "zod";
 import { Gauge, Pushgateway, Registry } from "@prometheus-io/client";
-import { agentFor, type Way } from "../http-ask.ts";
+import { agentFor, type OutboundConfig } from "../http-request.ts";
 import { METRICS, type Sample } from "./metric-list.ts";
 
-export type Group = {
+type Group = {
   readonly namespace: string;
   readonly function: string;
   readonly database: string;
@@ -35,13 +35,13 @@ export async function deleteGroup(target: Target, group: Group): Promise<void> {
 
 /** The databases of which this function, and no other installation of the namespace, pushed something. */
 export async function listGroups(
-  { url, way, signal }: Target,
+  { url, outbound, signal }: Target,
   own: { readonly namespace: string; readonly function: string; readonly service: string },
 ): Promise<readonly string[]> {
   const address = new URL(url);
   address.pathname = `${address.pathname.replace(/\/$/, "")}/api/v1/metrics`;
   const ask = address.protocol === "https:" ? httpsRequest : httpRequest;
-  const asked = ask(address, { agent: await agentFor(url, way), signal });
+  const asked = ask(address, { agent: await agentFor(url, outbound), signal });
   asked.end();
   const [answer] = (await once(asked, "response")) as [IncomingMessage];
   if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
@@ -75,11 +75,11 @@ const groupsSchema = z.object({
   ),
 });
 
-export type Target = { readonly url: string; readonly way: Way; readonly signal: AbortSignal };
+type Target = { readonly url: string; readonly outbound: OutboundConfig; readonly signal: AbortSignal };
 
-async function gateway({ url, way, signal }: Target, registry: Registry) {
+async function gateway({ url, outbound, signal }: Target, registry: Registry) {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  return new Pushgateway(url, { agent: await agentFor(url, way), signal: limit }, registry);
+  return new Pushgateway(url, { agent: await agentFor(url, outbound), signal: limit }, registry);
 }
 
 /** A name may hold a slash, or nothing: https://github.com/prometheus/pushgateway#url explains `@base64`. */

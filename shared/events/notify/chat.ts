@@ -12,7 +12,7 @@ const KINDS = [
 ] as const;
 export type ChatKind = (typeof KINDS)[number];
 export type Target = { readonly kind: ChatKind; readonly url: string; readonly host: string };
-export type Post = { readonly headers: Readonly<Record<string, string>>; readonly body: string };
+type Post = { readonly headers: Readonly<Record<string, string>>; readonly body: string };
 
 const HOSTS: readonly (readonly [host: RegExp, kind: ChatKind])[] = [
   [/^hooks\.slack(?:-gov)?\.com$/, "slack"],

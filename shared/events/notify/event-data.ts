@@ -44,7 +44,7 @@ export function outcome(data: Data, command: (text: string) => string): string[]
 }
 
 /** What failed of single databases: a line for people, and the fault without its sentence, which may have numbers that change. */
-export type Failure = { readonly line: string; readonly fault: string };
+type Failure = { readonly line: string; readonly fault: string };
 
 export function failuresIn(failed: unknown): readonly Failure[] {
   if (!Array.isArray(failed)) return [];

@@ -1,26 +1,31 @@
 import type { Problem } from "../../errors.ts";
-import { askTwice } from "../ask-twice.ts";
-import type { HttpRequest, Way } from "../http-ask.ts";
+import { sendTwice } from "../send-twice.ts";
+import type { HttpRequest, OutboundConfig } from "../http-request.ts";
 
-/** `log` is an entry that says nothing of a run. */
+/** `log` is an entry that counts for no run. */
 export type Beat =
   { readonly state: "start" | "success" | "log" } | { readonly state: "fail"; readonly problem: Problem };
 type Asked = { readonly url: string; readonly request: HttpRequest };
 
 /**
- * Tells a monitor that a run began or ended: healthchecks.io and what speaks like it by default; push monitors of Uptime Kuma
+ * Reports to a monitor that a run began or ended: healthchecks.io and what speaks like it by default; push monitors of Uptime Kuma
  * (`/api/push/`) and telemetry of Cronitor (`cronitor.link`) by their URL. Rejects with the monitor's host and why. Resolves to
  * whether that kind of monitor has a request for it.
  */
-export async function beat(url: string, what: Beat, way: Way, signal: AbortSignal): Promise<boolean> {
+export async function beat(
+  url: string,
+  what: Beat,
+  outbound: OutboundConfig,
+  signal: AbortSignal,
+): Promise<boolean> {
   const asked = requestOf(new URL(url), what);
   if (asked === undefined) return false;
-  const why = await askTwice(asked.url, asked.request, way, signal);
+  const why = await sendTwice(asked.url, asked.request, outbound, signal);
   if (why !== undefined) throw new Error(`${new URL(url).host}: ${why}`);
   return true;
 }
 
-/** What Uptime Kuma and Cronitor call each state; what they have no word for they are not told. */
+/** What Uptime Kuma and Cronitor call each state; what they have no word for is not sent. */
 const OF_KUMA = { start: undefined, success: "up", fail: "down", log: undefined };
 const OF_CRONITOR = { start: "run", success: "complete", fail: "fail", log: undefined };
 const SUFFIXES = { start: "/start", success: "", fail: "/fail", log: "/log" };

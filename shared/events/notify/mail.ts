@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createTransport } from "nodemailer";
-import { trusted, tunnelTo, type Way } from "../http-ask.ts";
+import { trusted, tunnelTo, type OutboundConfig } from "../http-request.ts";
 import { headOf, type Message } from "./message.ts";
 import type { Fault, NotifyConfig } from "./receiver.ts";
 
@@ -36,14 +36,14 @@ export async function sendMail(
   }
 }
 
-function transportOptions(url: URL, tls: object, way: Way) {
+function transportOptions(url: URL, tls: object, outbound: OutboundConfig) {
   const { protocol, hostname, username, password } = url;
   const isSecure = protocol === "smtps:";
   const isPlain = protocol === "smtp+plain:";
   const host = hostname.replace(/^\[|\]$/g, "");
   const port = Number(url.port) || (isSecure ? 465 : isPlain ? 25 : 587);
   // A relay without TLS is one of the cluster.
-  const proxy = isPlain ? undefined : tunnelTo(host, port, way);
+  const proxy = isPlain ? undefined : tunnelTo(host, port, outbound);
   return {
     host,
     port,

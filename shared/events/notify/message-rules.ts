@@ -1,5 +1,5 @@
 import { shellQuote } from "../../shell-quote.ts";
-import type { OutcomeEvent } from "../event-sink.ts";
+import type { OutcomeEvent } from "../../run/run.ts";
 import {
   type Data,
   describeDetail,
@@ -22,7 +22,7 @@ type Rule = { readonly when: "always" | "daily" | "asked"; readonly write: Write
 /** What all chats take at once; the record has them all. */
 const MOST_FAILURES = 5;
 
-/** What is sent as a message, by event type; docs/telling.md has the same table. */
+/** What is sent as a message, by event type; docs/notifications.md has the same table. */
 export const RULES = {
   "dev.dormouse.backup.failed": {
     when: "daily",

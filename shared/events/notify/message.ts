@@ -1,11 +1,11 @@
-import type { Trouble } from "./told.ts";
+import type { Trouble } from "./trouble.ts";
 
-/** What people read of an event. */
+/** An event as people read it. */
 export type Message = {
   readonly title: string;
   readonly lines: readonly string[];
   readonly isTrouble: boolean;
-  /** Told once a day and not again while nothing changes; unset: told each time. */
+  /** Sent once a day while nothing changes; unset: sent each time. */
   readonly trouble?: Trouble | undefined;
   /** Whose newest backup says what is at stake. */
   readonly database?: string | undefined;

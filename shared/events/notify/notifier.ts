@@ -1,20 +1,21 @@
 import type { Catalog } from "../../catalog/catalog.ts";
 import { DormouseError } from "../../errors.ts";
 import { findNamespace } from "../../kubernetes/namespace.ts";
-import type { EventSink, OutcomeEvent } from "../event-sink.ts";
+import type { OutcomeEvent } from "../../run/run.ts";
+import type { EventSink } from "../event-sink.ts";
 import type { Message } from "./message.ts";
 import { describeEvent } from "./message-rules.ts";
 import { oneLine } from "./one-line.ts";
 import type { NotifyConfig, Receiver } from "./receiver.ts";
 import { listReceivers } from "./receivers.ts";
-import { isToldAlready, noteTold, readTold, type Told } from "./told.ts";
+import { isReported, recordReport, readTrouble, type TroubleRecord } from "./trouble.ts";
 
 const TIMEOUT_MS = 5_000;
 const TRIES = 2;
 
 /**
- * Tells people of what they should know, at all receivers side by side. `send` throws `notification_failed`, which names
- * the hosts that did not take it; the others have. `volume` lists what is trusted.
+ * Sends messages to people, at all receivers side by side. `send` throws `notification_failed`, which names the hosts that
+ * did not take it; the others did. `volume` lists what is trusted.
  */
 export function notifier(config: NotifyConfig, volume: Pick<Catalog, "list">): EventSink | undefined {
   const receivers = listReceivers(config);
@@ -26,24 +27,24 @@ export function notifier(config: NotifyConfig, volume: Pick<Catalog, "list">): E
       const message = describeEvent(event, asked, where);
       if (message === undefined) return;
       const { trouble } = message;
-      const told = trouble && (await readTold(folder, trouble));
-      if (trouble !== undefined && told !== undefined && isToldAlready(told, trouble)) return;
+      const known = trouble && (await readTrouble(folder, trouble));
+      if (trouble !== undefined && known !== undefined && isReported(known, trouble)) return;
       const whole = {
         ...message,
-        lines: [...message.lines, ...(await listStakes(volume, message, told, signal))],
+        lines: [...message.lines, ...(await listStakes(volume, message, known, signal))],
       };
-      const failed = await tellAll(receivers, whole, where, signal);
+      const failed = await sendToAll(receivers, whole, where, signal);
       signal.throwIfAborted();
-      // One that heard of it is enough to keep quiet for a day.
-      if (trouble !== undefined && told !== undefined && failed.length < receivers.length)
-        await noteTold(folder, trouble, told).catch(() => undefined);
-      if (failed.length > 0) throw notTold(event, failed);
+      // One that took it is enough to keep quiet for a day.
+      if (trouble !== undefined && known !== undefined && failed.length < receivers.length)
+        await recordReport(folder, trouble, known).catch(() => undefined);
+      if (failed.length > 0) throw notDelivered(event, failed);
     },
   };
 }
 
 /** The hosts that did not take it, each with why. */
-export async function tellAll(
+export async function sendToAll(
   receivers: readonly Receiver[],
   message: Message,
   where: string,
@@ -51,11 +52,11 @@ export async function tellAll(
 ): Promise<readonly string[]> {
   const { title, lines } = message;
   const harmless = { ...message, title: oneLine(title), lines: lines.map(oneLine) };
-  const told = await Promise.all(receivers.map((receiver) => tell(receiver, harmless, where, signal)));
-  return told.filter((fault) => fault !== undefined);
+  const faults = await Promise.all(receivers.map((receiver) => sendTo(receiver, harmless, where, signal)));
+  return faults.filter((fault) => fault !== undefined);
 }
 
-async function tell(
+async function sendTo(
   receiver: Receiver,
   message: Message,
   where: string,
@@ -79,20 +80,24 @@ async function tell(
 async function listStakes(
   volume: Pick<Catalog, "list">,
   { database }: Message,
-  told: Told | undefined,
+  known: TroubleRecord | undefined,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const isOld = told !== undefined && Object.keys(told.told).length > 0;
-  const since = isOld ? [`since: ${told.since.slice(0, 16).replace("T", " ")} UTC`] : [];
+  const isOld = known !== undefined && Object.keys(known.told).length > 0;
+  const since = isOld ? [`since: ${known.since.slice(0, 16).replace("T", " ")} UTC`] : [];
   if (database === undefined) return since;
   const { describeNewest } = await import("./newest-backup.ts");
   return [...since, await describeNewest(volume, database, signal)];
 }
 
-function notTold({ type }: OutcomeEvent, failed: readonly string[]): DormouseError {
-  return new DormouseError("notification_failed", `people were not told of ${type}: ${failed.join("; ")}`, {
-    hint: "check NOTIFY_URL and NOTIFY_SMTP_URL, and the proxy and certificates on the way there; the run itself is not affected",
-  });
+function notDelivered({ type }: OutcomeEvent, failed: readonly string[]): DormouseError {
+  return new DormouseError(
+    "notification_failed",
+    `message about ${type} was not delivered: ${failed.join("; ")}`,
+    {
+      hint: "check NOTIFY_URL and NOTIFY_SMTP_URL, and the proxy and certificates on the way there; the run itself is not affected",
+    },
+  );
 }
 
 /** Sends to both side by side. Throws what failed when both have ended: an AggregateError where both did. */

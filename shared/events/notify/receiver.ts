@@ -1,5 +1,5 @@
 import type { MailConfig } from "../../config/notify-config.ts";
-import type { Way } from "../http-ask.ts";
+import type { OutboundConfig } from "../http-request.ts";
 import type { Message } from "./message.ts";
 
 /** Why a message was not taken. What may pass is tried again. */
@@ -13,11 +13,11 @@ export type Receiver = {
   send(message: Message, where: string, signal: AbortSignal): Promise<Fault | undefined>;
 };
 
-export type NotifyConfig = Way &
+export type NotifyConfig = OutboundConfig &
   MailConfig & {
     /** Webhooks, each as `readTarget` takes it. */
     readonly NOTIFY_URL?: readonly string[] | undefined;
-    /** Types of events that are told only where they are asked for. */
+    /** Types of events that are sent only if they are named here. */
     readonly NOTIFY_ON?: readonly string[] | undefined;
     readonly BACKUP_DIR: string;
     readonly POD_NAMESPACE?: string | undefined;

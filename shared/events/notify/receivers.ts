@@ -1,5 +1,5 @@
 import { describeFailure, describeRefusal } from "../sink-fault.ts";
-import type { Way } from "../http-ask.ts";
+import type { OutboundConfig } from "../http-request.ts";
 import { postTo, readTarget, type Target } from "./chat.ts";
 import type { Fault, NotifyConfig, Receiver } from "./receiver.ts";
 
@@ -10,15 +10,15 @@ export function listReceivers(config: NotifyConfig): readonly Receiver[] {
   return url === undefined ? chats : [...chats, mailbox(url, config)];
 }
 
-function chat({ kind, url, host }: Target, way: Way): Receiver {
+function chat({ kind, url, host }: Target, outbound: OutboundConfig): Receiver {
   return {
     name: "chat",
     host,
     async send(message, where, signal) {
-      const { askHttp } = await import("../http-ask.ts");
+      const { sendHttp } = await import("../http-request.ts");
       const { headers, body } = postTo(kind, message, where);
       return failing(async () =>
-        describeRefusal(await askHttp(url, { method: "POST", headers, body }, { way }, signal)),
+        describeRefusal(await sendHttp(url, { method: "POST", headers, body }, { outbound }, signal)),
       );
     },
   };

@@ -9,18 +9,18 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import type { RunSpan, SpanContext } from "../../trace.ts";
-import { askTwice } from "../ask-twice.ts";
-import type { Way } from "../http-ask.ts";
+import { sendTwice } from "../send-twice.ts";
+import type { OutboundConfig } from "../http-request.ts";
 import type { SpanData } from "./run-spans.ts";
 
-export type Collector = {
+type Collector = {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly way: Way;
+  readonly outbound: OutboundConfig;
   readonly signal: AbortSignal;
 };
 
-export type Traced = {
+type Traced = {
   /** The ids of the span of the whole, and below what it stands. */
   readonly span: RunSpan;
   readonly whole: SpanData;
@@ -31,7 +31,7 @@ export type Traced = {
 
 /** Sends one trace. Resolves to why it was not taken. */
 export async function exportTrace(
-  { url, headers, way, signal }: Collector,
+  { url, headers, outbound, signal }: Collector,
   traced: Traced,
 ): Promise<string | undefined> {
   const body = ProtobufTraceSerializer.serializeRequest(makeSpans(traced));
@@ -44,7 +44,7 @@ export async function exportTrace(
     headers: { ...headers, "content-type": "application/x-protobuf" },
     body,
   } as const;
-  return askTwice(address.href, request, way, signal);
+  return sendTwice(address.href, request, outbound, signal);
 }
 
 /** By the SDK, which gives each its ids: that of the whole is known to others already. */

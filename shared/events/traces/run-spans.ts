@@ -15,7 +15,7 @@ export function spansOf(run: Run): { readonly whole: SpanData; readonly steps: r
   const { kind, id, attempt, acceptedAt, finishedAt = acceptedAt, state, steps, problem } = run;
   const fault = problem?.code;
   const attributes = { "dormouse.run": id, "dormouse.attempt": attempt, "db.namespace": nameOf(run) };
-  // What follows the last step is what failed, or the end itself. What could not be told comes after that.
+  // What follows the last step is what failed, or the end itself. Steps about what could not be sent come after that.
   const work = steps.filter(({ at }) => at <= finishedAt);
   const last = { step: state, at: finishedAt, detail: {}, fault };
   const timed = [...work, last, ...steps.filter(({ at }) => at > finishedAt)];

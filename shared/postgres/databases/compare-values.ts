@@ -19,7 +19,7 @@ type NotedTable = {
   readonly columns?: readonly string[] | undefined;
 };
 
-export type LoadedValues = Pick<ArchiveContents, "tables" | "largeObjectsHash" | "sequences">;
+type LoadedValues = Pick<ArchiveContents, "tables" | "largeObjectsHash" | "sequences">;
 
 type Circumstances = {
   /** The tables whose rows were counted and found equal, as the loaded database has them. */

@@ -5,26 +5,26 @@ export type MarkedDatabase = DatabaseMark & { readonly comment: string | null; r
 
 type Row = { readonly name: string; readonly comment: string | null; readonly open: boolean };
 
-const LOOK = `SELECT datname::text AS name, shobj_description(oid, 'pg_database') AS comment, datallowconn AS open
+const DATABASES = `SELECT datname::text AS name, shobj_description(oid, 'pg_database') AS comment, datallowconn AS open
   FROM pg_database`;
 
 /** What the server says of each of these databases that is there, or of every one. */
-export async function lookAtMarks(
+export async function readMarks(
   client: pg.Client,
   databases?: readonly string[],
 ): Promise<ReadonlyMap<string, MarkedDatabase>> {
-  const { rows } = await client.query<Row>(`${LOOK} WHERE $1::text[] IS NULL OR datname = ANY ($1)`, [
+  const { rows } = await client.query<Row>(`${DATABASES} WHERE $1::text[] IS NULL OR datname = ANY ($1)`, [
     databases,
   ]);
   return new Map(rows.map((row) => [row.name, marked(row)]));
 }
 
 /** Every database whose name is like that of a run's, of any maker. */
-export async function lookAtNamed(
+export async function readNamed(
   client: pg.Client,
   pattern: string,
 ): Promise<readonly (MarkedDatabase & { readonly name: string })[]> {
-  const { rows } = await client.query<Row>(`${LOOK} WHERE datname ~ $1 ORDER BY datname`, [pattern]);
+  const { rows } = await client.query<Row>(`${DATABASES} WHERE datname ~ $1 ORDER BY datname`, [pattern]);
   return rows.map((row) => ({ name: row.name, ...marked(row) }));
 }
 
@@ -50,7 +50,7 @@ export async function changeMark(
   database: string,
   change: (mark: DatabaseMark) => DatabaseMark,
 ): Promise<void> {
-  const found = (await lookAtMarks(client, [database])).get(database);
+  const found = (await readMarks(client, [database])).get(database);
   if (found !== undefined) await setMark(client, database, found.comment, change(found));
 }
 
@@ -71,7 +71,7 @@ const MARK = new RegExp(
   `(?:^|\\n)dormouse:(?: under way ${RUN})?(?: kept by ${RUN} until (\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z))?$`,
 );
 
-export function readMark(comment: string | null): DatabaseMark {
+function readMark(comment: string | null): DatabaseMark {
   const [, underWay, by, until] = MARK.exec(comment ?? "") ?? [];
   return {
     underWay,

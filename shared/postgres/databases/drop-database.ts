@@ -9,7 +9,7 @@ import {
 } from "./own-database.ts";
 import { asDormouseError, DormouseError } from "../../errors.ts";
 import { withSession, type ConnectionSettings } from "../session/connection.ts";
-import { lookAtMarks, lookAtNamed, type MarkedDatabase } from "./database-mark.ts";
+import { readMarks, readNamed, type MarkedDatabase } from "./database-mark.ts";
 import { explained, limitLockWaits } from "./swap.ts";
 import { serverNow } from "../session/ask-server.ts";
 
@@ -21,7 +21,7 @@ export function ownDatabaseDropper(settings: ConnectionSettings) {
   return async ({ live, role, run }: OwnDatabase, signal: AbortSignal): Promise<void> => {
     const database = runDatabase(live, role, run);
     await session(settings, `dropping of database ${JSON.stringify(database)}`, signal, async (client) => {
-      const found = (await lookAtMarks(client, [database])).get(database);
+      const found = (await readMarks(client, [database])).get(database);
       if (found === undefined) return;
       if (!belongsTo(found, run)) throw notOurs(database, run);
       await drop(client, database);
@@ -89,7 +89,7 @@ async function findDatabases(client: pg.Client, live: string): Promise<RestoresD
 
 /** All that bear the name of a run's database of `live`; the mark of each names the same run as its name. */
 async function namedLike(client: pg.Client, live: string, role: NameRole) {
-  const named = await lookAtNamed(client, `__${role}_[0-9a-f]{12}$`);
+  const named = await readNamed(client, `__${role}_[0-9a-f]{12}$`);
   return named
     .map((found) => {
       const run = `restore-${found.name.slice(found.name.lastIndexOf("_") + 1)}`;

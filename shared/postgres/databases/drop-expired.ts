@@ -6,7 +6,7 @@ type Dependencies = { readonly expired: Expired; readonly log: Log };
 
 /**
  * Drops the databases that restores of `live` kept for undoing and whose time is over. For the holder of its lock.
- * One that cannot be dropped is told of and tried again by the next run; it fails nothing.
+ * One that cannot be dropped is reported and tried again by the next run; it fails nothing.
  */
 export async function dropExpired(
   { expired, log }: Dependencies,

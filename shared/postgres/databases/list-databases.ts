@@ -2,7 +2,7 @@ import { asDormouseError, type ErrorCode } from "../../errors.ts";
 import type { DatabaseChoice } from "../../config/database-choice.ts";
 import { withSession, type ConnectionSettings } from "../session/connection.ts";
 
-/** What providers of PostgreSQL keep for themselves, and let nobody dump. */
+/** What providers of PostgreSQL keep for themselves, and let no role dump. */
 const OF_PROVIDERS = new Set(["rdsadmin", "cloudsqladmin", "azure_maintenance"]);
 /** As restores name what they load and what they keep. */
 const OF_RESTORES = /__(?:restore|before|scratch)_[0-9a-f]{12}$/;

@@ -24,7 +24,7 @@ export type ReplacingSession = {
 
 /** The last statement of the script, which is kept back until pg_restore has ended well. */
 const KEPT_BACK_BYTES = 4096;
-/** What is told to be replaced is so after any crash. */
+/** What is reported as replaced stays so after any crash. */
 const IN_PLACE = { lock_timeout: "60s", synchronous_commit: "on", maintenance_work_mem: "256MB" };
 
 /**
@@ -110,10 +110,10 @@ async function converse(
     .trim()
     .split("|");
   if (pid === undefined || transaction === undefined)
-    throw new DormouseError("restore_failed", "psql did not tell its session");
+    throw new DormouseError("restore_failed", "psql did not print its session");
   await alone({ pid: Number(pid), transaction });
   const end = drain(answers);
-  // The first to fail tells why: psql at an error of the server, pg_restore at one of the archive.
+  // The first to fail has the cause: psql at an error of the server, pg_restore at one of the archive.
   end.catch(() => undefined);
   await write(psql.stdin, WIPE);
   // Not before it is read: what a child prints unread may be gone when it ends.

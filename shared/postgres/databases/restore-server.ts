@@ -6,7 +6,7 @@ import { analyzeLacking } from "../load/analyze.ts";
 import { chooseJobs, readLoadRoom, type LoadJobs, type LoadSize } from "../load/load-jobs.ts";
 import { countRows } from "./count-rows.ts";
 import { copyProperties, createLike, type Likeness } from "../properties/read-properties.ts";
-import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
+import { changeMark, readMarks, setMark } from "./database-mark.ts";
 import { ownDatabaseDropper } from "./drop-database.ts";
 import { endSessions, explained, limitLockWaits, reopen } from "./swap.ts";
 import type { Libpq } from "../session/libpq.ts";
@@ -91,11 +91,9 @@ function sessions(settings: ConnectionSettings, database: string): Session {
 function fromOutside(session: Session) {
   const quoted = JSON.stringify;
   return {
-    /** What the server says of each of these databases that is there. */
-    look: (databases: readonly string[], signal: AbortSignal) =>
-      session("list of databases", signal, (client) => lookAtMarks(client, databases)),
-    /** The same of every database that is there. */
-    lookAtAll: (signal: AbortSignal) => session("list of databases", signal, (client) => lookAtMarks(client)),
+    /** The mark of each database that is there, or of each of these. */
+    readMarks: (signal: AbortSignal, databases?: readonly string[]) =>
+      session("list of databases", signal, (client) => readMarks(client, databases)),
     /**
      * Makes an empty database with owner, encoding, locale, tablespace and settings of another, under way by its run.
      * For a `scratch` one the settings that this role may not give are left out.
@@ -154,7 +152,7 @@ async function rename(client: pg.Client, database: string, to: string): Promise<
   }
 }
 
-/** What the server only tells. */
+/** Queries that change nothing. */
 function asked(session: Session) {
   return {
     /** Whether a transaction was committed; one that has not ended is an error. */

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import { DormouseError } from "../../errors.ts";
-import { changeMark, lookAtMarks, setMark } from "./database-mark.ts";
+import { changeMark, readMarks, setMark } from "./database-mark.ts";
 import { serverNow } from "../session/ask-server.ts";
 import { serverError } from "../session/server-errors.ts";
 
@@ -96,7 +96,7 @@ export async function claim(client: pg.Client, database: string, run: string): P
 export async function release(client: pg.Client, databases: readonly string[], run: string): Promise<void> {
   for (const database of databases)
     await explained(`mark of database ${JSON.stringify(database)}`, async () => {
-      const found = (await lookAtMarks(client, [database])).get(database);
+      const found = (await readMarks(client, [database])).get(database);
       if (found?.underWay === run) await setMark(client, database, found.comment, { kept: found.kept });
     });
 }

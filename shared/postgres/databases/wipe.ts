@@ -2,7 +2,7 @@
  * All that a database holds but what belongs to the server. Event triggers go before whatever they might forbid to drop,
  * then extensions, since some have schemas of their own, which only go with them; those of other owners go with the
  * schema that they lie in. The schema public comes back as a new database has it, since a dump says of it only what is
- * different, before 15 with the owner that it had, whom no dump tells; default privileges do as well, or what is loaded would have grants that the backup has not. What lies in no
+ * different, before 15 with the owner that it had, which no dump has; default privileges do as well, or what is loaded would have grants that the backup has not. What lies in no
  * schema goes where the role may drop it: in the way it is only of a backup that has it, too.
  */
 export const WIPE = `

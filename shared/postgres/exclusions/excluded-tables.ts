@@ -2,7 +2,7 @@ import type pg from "pg";
 import { DormouseError } from "../../errors.ts";
 import { parseTablePattern } from "./table-pattern.ts";
 
-export type ExcludedTable = {
+type ExcludedTable = {
   readonly schema: string;
   readonly name: string;
   /** Of its rows on the server, without indexes. */

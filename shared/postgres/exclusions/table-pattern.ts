@@ -1,5 +1,5 @@
 /** Regular expressions of the server for the parts of a name; absent where the pattern has no such part. */
-export type TablePattern = {
+type TablePattern = {
   readonly text: string;
   readonly database?: string;
   readonly schema?: string;

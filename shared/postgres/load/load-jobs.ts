@@ -4,7 +4,7 @@ import type pg from "pg";
 export type LoadJobs = { readonly jobs: number; readonly why: string };
 
 /** What the server has room for. */
-export type LoadRoom = {
+type LoadRoom = {
   /** The processors of the server are not ours: this is what its administrator gives to one command. */
   readonly maintenanceWorkers: number;
   /** Connections that this role may still make. */
@@ -15,7 +15,7 @@ export type LoadRoom = {
 export type LoadSize = {
   readonly tables?: number | undefined;
   readonly plainBytes?: number | undefined;
-  /** Whether it tells where the rows of each table begin; unknown where absent. */
+  /** Whether it has the offsets of each table's rows; unknown where absent. */
   readonly offsets?: boolean | undefined;
 };
 

@@ -21,7 +21,7 @@ export type ReadBackRequest = {
 export async function readBack(
   loader: Loader,
   { database, encoding, settings, columnsOf, lacks }: ReadBackRequest,
-  tell: (bytes: number) => void,
+  report: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<PlainDump> {
   const dump = startLoad(
@@ -46,7 +46,7 @@ export async function readBack(
   let bytes = 0;
   await dump.drain((piece) => {
     bytes += piece.length;
-    tell(bytes);
+    report(bytes);
     scanner.push(piece);
   });
   return scanner.end();

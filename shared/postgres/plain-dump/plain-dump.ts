@@ -13,7 +13,7 @@ export function totalRows(tables: readonly Pick<TableRows, "rows">[]): number {
   return tables.reduce((sum, { rows }) => sum + rows, 0);
 }
 
-export type TableValues = TableRows & {
+type TableValues = TableRows & {
   readonly hash: RowsHash;
   /** Of a table that inherits, whose columns stand in another order when it is made anew: theirs in the hash. */
   readonly columns?: readonly string[] | undefined;
@@ -30,7 +30,7 @@ export type PlainDump = ScriptValues & {
   /**
    * Whether the dump ends as pg_dump ends one: with its closing comment, behind it nothing but the `\unrestrict` of
    * the key that its `\restrict` named, or all that pg_dumpall writes of the roles. psql takes the end of a file as the end
-   * of its COPY data, so nothing else tells a whole dump from one cut short.
+   * of its COPY data, so nothing else distinguishes a whole dump from one cut short.
    */
   readonly isComplete: boolean;
   /** Backslash commands other than those two: psql would run them. The first twenty. */

@@ -1,7 +1,7 @@
 import type { ReadsName } from "./dump-encoding.ts";
 
 /** A collation that a script makes. */
-export type MadeCollation = {
+type MadeCollation = {
   /** `COLLATION public.german` */
   readonly what: string;
   /** `libc`, `icu` or `builtin`. */
@@ -30,7 +30,7 @@ const USED = new RegExp(
   "gi",
 );
 
-/** Gathers collations from statements and literals as `scriptScanner` tells them: a literal comes before its statement. */
+/** Gathers collations from statements and literals as `scriptScanner` passes them: a literal comes before its statement. */
 export function scriptCollations(readName: ReadsName): {
   literal(statement: string, piece: Uint8Array): void;
   statement(text: string): void;

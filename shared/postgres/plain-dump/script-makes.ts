@@ -38,7 +38,7 @@ export const MAKES_NOTHING: ScriptMakes = {
   largeObjects: 0,
 };
 
-/** Beyond these a plan tells enough. */
+/** A plan lists no more. */
 const MAX_NAMES = 1_000;
 const MAX_STATEMENT_LENGTH = 1 << 16;
 const QUOTED = /"(?:[^"]|"")*"/g;
@@ -100,7 +100,7 @@ const LOCKED: readonly (readonly [pattern: RegExp, locks: number])[] = [
 /** Behind it stands what a function does, which may read like anything. */
 const FUNCTION_BODY = /\n {4}(?:AS |BEGIN ATOMIC|RETURN )/;
 
-/** Gathers what the statements of a script, as `scriptScanner` tells them, make. */
+/** Gathers what the statements of a script, as `scriptScanner` passes them, create. */
 export function scriptMakes(readName: ReadsName): {
   literal(statement: string, piece: Uint8Array): void;
   statement(text: string): void;

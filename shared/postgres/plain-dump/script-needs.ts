@@ -52,7 +52,7 @@ const READINGS: readonly Reading[] = [
   { begin: ["SET"], kind: "tablespaces", names: ({ tokens }) => tokens.slice(-1) },
 ];
 
-/** Gathers what the statements of a script, as `scriptScanner` tells them, need of a server. */
+/** Gathers what the statements of a script, as `scriptScanner` passes them, need of a server. */
 export function scriptNeeds(readName: ReadsName): { statement(text: string): void; needs(): ArchiveNeeds } {
   const found = {
     roles: new Set<string>(),

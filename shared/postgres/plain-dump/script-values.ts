@@ -20,7 +20,7 @@ const NO_SCHEMA =
 const NEWLINE = Buffer.from("\n");
 
 /**
- * Gathers values from statements and literals as `scriptScanner` tells them: a literal comes before the statement that it
+ * Gathers values from statements and literals as `scriptScanner` passes them: a literal comes before the statement that it
  * stands in, with the beginning of that.
  */
 export function scriptValues(): {

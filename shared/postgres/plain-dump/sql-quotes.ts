@@ -1,5 +1,5 @@
 /** Reads on from `from`; returns the position behind the end of the quote, or `NOT_YET` when `bytes` end first. */
-export type Skip = (bytes: Uint8Array, from: number) => number;
+type Skip = (bytes: Uint8Array, from: number) => number;
 export const NOT_YET = -1;
 
 /** A quote or comment that has just been opened. */

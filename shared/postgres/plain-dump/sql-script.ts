@@ -8,7 +8,7 @@ export type ScriptListener = ScriptEvents & {
   lineEnd(): boolean;
 };
 
-export type ScriptScanner = {
+type ScriptScanner = {
   /** Reads from `from` on and returns where it stopped: the end of `bytes`, or the first byte of COPY data. */
   scan(bytes: Uint8Array, from: number): number;
   /** Whether the script could end here: no quote, comment or statement is open. */

@@ -46,7 +46,7 @@ export type RunningTool = {
 export type WritingTool = {
   /** Resolves when it has ended with 0. */
   readonly ended: Promise<void>;
-  /** Tells that more has come of it: otherwise it counts as stalled. */
+  /** Reports that more has come of it: otherwise it counts as stalled. */
   moved(): void;
   readonly stderr: StderrLines;
 };

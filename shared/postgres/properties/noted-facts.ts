@@ -76,7 +76,7 @@ async function missingOfLibc(client: pg.Client, locales: readonly string[]): Pro
   return missing;
 }
 
-/** That a server was built with ICU, its collations tell. */
+/** Whether a server was built with ICU, its collations show. */
 async function hasProvider(client: pg.Client, provider: string): Promise<boolean> {
   const sql = "SELECT FROM pg_collation WHERE collprovider = $1 LIMIT 1";
   return (await client.query(sql, [provider.slice(0, 1)])).rowCount === 1;

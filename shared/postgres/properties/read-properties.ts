@@ -1,7 +1,7 @@
 import pg from "pg";
 import { creationSql, finishingSql, settingsSql } from "./database-sql.ts";
 import type { DatabaseProperties } from "./database-properties.ts";
-import { withoutMark, changeMark, lookAtMarks } from "../databases/database-mark.ts";
+import { withoutMark, changeMark, readMarks } from "../databases/database-mark.ts";
 
 /** Where the properties of a database to make come from: one that is there, else what was noted of it. */
 export type Likeness = { readonly like: string; readonly otherwise?: DatabaseProperties | undefined };
@@ -116,7 +116,7 @@ export async function copyProperties(
   if (properties === undefined) return;
   await client.query("BEGIN");
   try {
-    const mark = (await lookAtMarks(client, [to])).get(to);
+    const mark = (await readMarks(client, [to])).get(to);
     for (const statement of [...settingsSql(to, properties), ...finishingSql(to, properties)])
       await client.query(statement);
     await changeMark(client, to, () => mark ?? {});

@@ -55,7 +55,7 @@ async function inOneSnapshot(
         request.makes ?? MAKES_NOTHING,
         (noted.live ?? request.noted?.properties)?.owner,
       ),
-      // That database itself tells, to a role that may connect.
+      // The database itself shows it, to a role that may connect.
       eventTriggersOfOthers: [],
       undroppable: [],
       liveLargeObjects: 0,
@@ -111,7 +111,7 @@ async function listSessions(client: pg.Client, database: string) {
   };
 }
 
-/** Not the server's own: parallel and autovacuum workers end by themselves, and subscriptions are told apart. */
+/** Not the server's own: parallel and autovacuum workers end by themselves, and subscriptions are reported apart. */
 const WORKERS = `SELECT format('%s (pid %s)', backend_type, pid) AS name FROM pg_stat_activity
   WHERE datname = $1 AND pid <> pg_backend_pid() AND backend_type NOT LIKE 'logical replication %'
     AND backend_type NOT IN ('client backend', 'walsender', 'parallel worker', 'autovacuum worker')`;

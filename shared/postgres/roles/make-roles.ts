@@ -36,7 +36,7 @@ export async function makeRoles(
   return made;
 }
 
-export type DroppedRoles = {
+type DroppedRoles = {
   readonly dropped: readonly string[];
   readonly stayed: readonly { readonly name: string; readonly why: string }[];
 };

@@ -17,7 +17,7 @@ export function grantedFirst(roles: readonly ServerRole[]): ServerRole[] {
   return [...ordered];
 }
 
-/** Makes a role that is not there: it may log in once somebody lets it, with a password of its own. */
+/** Creates a role that is not there: NOLOGIN, until an operator lets it in with a password of its own. */
 export function roleSql(role: ServerRole): string[] {
   const name = identifier(role.name);
   const attributes = ATTRIBUTES.filter((each) => each !== "LOGIN" && role.attributes.includes(each));

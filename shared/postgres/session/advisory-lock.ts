@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
 import { unlessAborted } from "../../waiting.ts";
-import { DormouseError } from "../../errors.ts";
+import { DormouseError, readMessage } from "../../errors.ts";
 import { connect, type ConnectionSettings } from "./connection.ts";
 import { limitLockWaits } from "../databases/swap.ts";
 import { heldDatabase, type HeldDatabase } from "../databases/held-database.ts";
@@ -22,10 +22,10 @@ export type Queueing = {
 };
 
 /**
- * What is to be locked, and for which run: others are told which run they wait for. A caller without `queue` asks once, and gives
+ * What is to be locked, and for which run: others see which run they wait for. A caller without `queue` asks once, and gives
  * way to all that wait.
  */
-export type LockRequest = {
+type LockRequest = {
   readonly database: string;
   readonly run?: string | undefined;
   readonly queue?: Queueing | undefined;
@@ -123,7 +123,7 @@ const NOTICE_END = `SELECT set_config(name, '2s', false) FROM pg_settings
   WHERE name = 'client_connection_check_interval'`;
 const LIMIT = "SELECT set_config('lock_timeout', $1, false)";
 const WAIT = "SELECT pg_advisory_lock($1::bigint)";
-/** The server ends the waiting; that it has is heard a little later. */
+/** The server ends the waiting; its answer comes a little later. */
 const ANSWER_MS = 10_000;
 
 /**
@@ -225,7 +225,7 @@ async function beat(
       if (answer !== pid) return lose("another process of the server answers: is there a pooler?");
     }
   } catch (error) {
-    if (!ended.aborted) lose(error instanceof Error ? error.message : String(error));
+    if (!ended.aborted) lose(readMessage(error));
   }
 }
 

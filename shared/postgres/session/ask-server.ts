@@ -7,11 +7,11 @@ export async function serverNow(client: pg.Client): Promise<Date> {
   const sql = "SELECT trunc(extract(epoch FROM now()) * 1000)::bigint AS ms";
   const { rows } = await client.query<{ ms: string }>(sql);
   const [row] = rows;
-  if (row === undefined) throw new DormouseError("query_failed", "the server does not tell the time");
+  if (row === undefined) throw new DormouseError("query_failed", "the server did not return the time");
   return new Date(Number(row.ms));
 }
 
-export type SystemIdentifier = (signal: AbortSignal) => Promise<string | undefined>;
+type SystemIdentifier = (signal: AbortSignal) => Promise<string | undefined>;
 
 /**
  * What initdb called the cluster (https://www.postgresql.org/docs/current/functions-info.html, pg_control_system).

@@ -61,7 +61,7 @@ export async function connect(
 }
 
 /**
- * Does `work` in a session that ends with it, or at once when `signal` aborts. Errors of the server are told as ours,
+ * Does `work` in a session that ends with it, or at once when `signal` aborts. Errors of the server are thrown as ours,
  * with `what` failed.
  */
 export async function withSession<Result>(
@@ -128,7 +128,7 @@ async function enter(
     application_name: "dormouse",
     ...(options === undefined ? {} : { options }),
   });
-  // Without a listener an idle session that breaks would end the process; its next query tells the caller.
+  // Without a listener an idle session that breaks would end the process; its next query fails for the caller.
   client.on("error", () => undefined);
   try {
     await client.connect();

@@ -49,7 +49,7 @@ export async function openLibpq(settings: ConnectionSettings): Promise<Libpq> {
 }
 
 /** https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE */
-export function conninfoValue(value: string): string {
+function conninfoValue(value: string): string {
   return `'${value.replace(/[\\']/g, "\\$&")}'`;
 }
 

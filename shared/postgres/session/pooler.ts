@@ -9,7 +9,7 @@ type Connected = pg.Client & { readonly processID?: number | null };
 
 /**
  * Refuses a session that a pooler between this process and the server may give to others: an advisory lock would then
- * exclude no session. A pooler makes up the process id that it tells at the start (BackendKeyData,
+ * exclude no session. A pooler makes up the process id that it sends at the start (BackendKeyData,
  * https://www.postgresql.org/docs/current/protocol-flow.html), and many drop what `options` asks for. Answers the id of
  * the server's process. Throws `pooler_refused`.
  */

@@ -1,4 +1,4 @@
-import { DormouseError, type ErrorCode } from "../../errors.ts";
+import { DormouseError, type ErrorCode, readCode, readMessage } from "../../errors.ts";
 import { POOLER_HINT } from "./pooler.ts";
 
 /** How its log is read: of a pod, or where the image of the server writes it to files. */
@@ -128,7 +128,7 @@ export function knownKind(text: string): { readonly code: ErrorCode; readonly hi
 export function serverError(error: unknown, what: string): DormouseError {
   if (error instanceof DormouseError) return error;
   const text = toText(error);
-  const kind = knownKind(`${readCode(error)} ${text} ${describeDetail(error)}`);
+  const kind = knownKind(`${codeText(error)} ${text} ${describeDetail(error)}`);
   return new DormouseError(kind?.code ?? "query_failed", `${what} failed: ${text}`, {
     hint: kind?.hint ?? SERVER_LOG,
     cause: error,
@@ -138,15 +138,15 @@ export function serverError(error: unknown, what: string): DormouseError {
 /** A host with several addresses fails with one error for each, and no message of its own. */
 function toText(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(toText).join("; ");
-  return error instanceof Error ? error.message : String(error);
+  return readMessage(error);
 }
 
-/** The server's DETAIL, which may quote rows: it is looked at and not told. */
+/** The server's DETAIL, which may quote rows: it is read and not shown. */
 function describeDetail(error: unknown): string {
   return error instanceof Error && "detail" in error ? String(error.detail) : "";
 }
 
-function readCode(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+function codeText(error: unknown): string {
+  const code = readCode(error);
   return `@${code} ${code}`;
 }

@@ -195,7 +195,7 @@ describe("the file of an archive", () => {
   });
 
   for (const onVolume of [true, false])
-    it(`tells of a missing or wrong key before anything is written, ${onVolume ? "from the volume" : "from the bucket"}`, async () => {
+    it(`reports a missing or wrong key before anything is written, ${onVolume ? "from the volume" : "from the bucket"}`, async () => {
       await using given = await setUp({ isEncrypted: true, onVolume, inBucket: !onVolume });
       await assert.rejects(given.open({ decrypt: undefined }), {
         code: "decryption_key_not_found",

@@ -86,7 +86,7 @@ describe("what a store refuses", () => {
   }
 
   for (const [what, meets, fault, hint] of ROWS)
-    it(`is told with the variable or the right: ${what}`, async () => {
+    it(`is reported with the variable or the right: ${what}`, async () => {
       await using given = await setUp();
       given.proxy.set((request) => (meets(request) ? fault : undefined));
 
@@ -111,7 +111,7 @@ describe("what a store refuses", () => {
     ],
   };
   for (const [what, [changes, hint]] of Object.entries(lines))
-    it(`is told with the variable: ${what}`, async () => {
+    it(`is reported with the variable: ${what}`, async () => {
       await using given = await setUp(changes);
 
       await assert.rejects(given.work(), (error: DormouseError) => {
@@ -120,7 +120,7 @@ describe("what a store refuses", () => {
       });
     });
 
-  it("is told with the variable: https to a port that speaks http", async () => {
+  it("is reported with the variable: https to a port that speaks http", async () => {
     await using given = await setUp();
     const endpoint = given.proxy.endpoint.replace("http:", "https:");
 
@@ -129,7 +129,7 @@ describe("what a store refuses", () => {
     });
   });
 
-  it("is told with the variable: http to a port that closes without an answer", async () => {
+  it("is reported with the variable: http to a port that closes without an answer", async () => {
     const server = createTcpServer((socket) => socket.once("data", () => socket.destroy()));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -164,7 +164,7 @@ describe("the examination of a bucket", () => {
       proxy.set((request) => (meets(request) ? { answer: 403, code: "AccessDenied" } : undefined));
 
       const settings = { ...bucket.settings, endpoint: proxy.endpoint };
-      const findings = await bucketCheck(settings, "backup").look(never);
+      const findings = await bucketCheck(settings, "backup").run(never);
 
       const faults = findings.filter(({ state }) => state === "fault");
       assert.ok(faults.length > 0, JSON.stringify(findings));
@@ -181,9 +181,7 @@ describe("the examination of a bucket", () => {
       method === "DELETE" && !path.includes("uploadId") ? { answer: 403, code: "AccessDenied" } : undefined,
     );
 
-    const findings = await bucketCheck({ ...bucket.settings, endpoint: proxy.endpoint }, "backup").look(
-      never,
-    );
+    const findings = await bucketCheck({ ...bucket.settings, endpoint: proxy.endpoint }, "backup").run(never);
 
     assert.deepEqual(
       findings.map(({ state }) => state),

@@ -12,7 +12,7 @@ import { pieces } from "../../support/volume.ts";
 const PATIENCE_MS = 120_000;
 const never = new AbortController().signal;
 
-it("ends every unwanted upload, on whatever page the store tells of it", async () => {
+it("ends every unwanted upload, on whatever page the store lists it", async () => {
   await using store = await ableStore({ pageSize: 2 });
   await using bucket = await makeBucket(store);
   const [first, second, third] = [21, 22, 23].map((day) => aBackupOf(LARGE, day).name);
@@ -23,7 +23,7 @@ it("ends every unwanted upload, on whatever page the store tells of it", async (
   assert.equal(await bucketCatalog(bucket.settings).sweepUploads("hets", uploads, never), 5);
 });
 
-it("goes on with an upload whose parts the store tells of on several pages", async () => {
+it("continues an upload whose parts the store lists on several pages", async () => {
   await using store = await ableStore({ pageSize: 1 });
   await using bucket = await makeBucket(store);
   const backup = aBackupOf(LARGE);

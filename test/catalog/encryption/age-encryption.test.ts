@@ -23,7 +23,7 @@ describe("age encryption", () => {
     collect(ageEncryption(recipients).encrypt(pieces(bytes)).archive);
 
   for (const size of [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 1_000_003]) {
-    it(`gives back ${size} bytes to each recipient, and tells what went in`, async () => {
+    it(`gives back ${size} bytes to each recipient, and reports what went in`, async () => {
       const bytes = randomBytes(size);
       const encrypted = ageEncryption([one.recipient, other.recipient]).encrypt(
         pieces(bytes.subarray(0, size >> 1), bytes.subarray(size >> 1)),

@@ -23,7 +23,7 @@ const written = (manifest: BackupManifest) => parseManifest(manifest.name, seria
 const signed = written(manifestSigner(one.secret)({ ...aManifest(), later: { b: 1, a: [{ d: 1, c: 2 }] } }));
 
 describe("the signature of a manifest", () => {
-  /** Each mark as it is set; a new one has to be told here. */
+  /** Each mark as it is set; a new one has to be listed here. */
   const MARKED: Required<Pick<BackupManifest, (typeof MARKS)[number]>> = {
     pin: { at: "2026-11-23T00:00:00.000Z", by: "test", reason: "the audit" },
     acknowledged: { at: "2026-11-23T00:00:00.000Z", by: "test" },

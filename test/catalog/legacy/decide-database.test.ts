@@ -56,7 +56,7 @@ const CASES: readonly (readonly [string, Given, readonly string[]])[] = [
 
 describe("the database of a file of backup-container", () => {
   for (const [what, given, expected] of CASES)
-    it(`is told by ${what}`, () => assert.deepEqual(decide(...given), expected));
+    it(`is decided by ${what}`, () => assert.deepEqual(decide(...given), expected));
 
   it("is one that its name may be of, whatever is decided", () => {
     for (const [, given] of CASES)

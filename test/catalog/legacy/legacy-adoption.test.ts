@@ -82,7 +82,7 @@ describe("an adopted file", () => {
 });
 
 describe("the manifest of an adopted file", () => {
-  it("tells the plan of a restore what the server must have", () => {
+  it("lists for the plan of a restore what the server must have", () => {
     const file = adopted(legacyFile("2026-11-21"), []);
 
     const needs = findNeeds(findRestorable(aListing({ backups: [file] }), "hets", { name: file.name }));

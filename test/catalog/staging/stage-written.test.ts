@@ -130,7 +130,7 @@ describe("an archive that another process writes", () => {
     });
   }
 
-  it("leaves nothing when its process fails, and tells why", async () => {
+  it("leaves nothing when its process fails, and reports why", async () => {
     await using volume = await temporaryVolume();
     const writer = aWriter({ ...fillsIn, fails: new DormouseError("dump_failed", "pg_dump failed") });
 

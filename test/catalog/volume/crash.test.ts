@@ -70,7 +70,7 @@ for (const withLinks of [true, false]) {
 describe("a sweep", () => {
   it("leaves alone what took the name that a run was about to take", async () => {
     await using volume = await temporaryVolume();
-    const theirs = "somebody else's";
+    const theirs = "of another program";
     const manifest = aManifest({ startedAt, run: RUN, bytes: Buffer.from("PGDMP of the run") });
     await mkdir(join(volume.path, "2026-11-22"));
     await writeFile(join(volume.path, `${NAME}.bak`), theirs);

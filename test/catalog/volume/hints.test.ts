@@ -10,13 +10,13 @@ const failed = (code: string) => Object.assign(new Error(`${code}: of a test`), 
 
 describe("a volume that is at fault", () => {
   for (const code of ["EIO", "ESTALE"]) {
-    it(`is told with what shows the storage behind it: ${code}`, () => {
+    it(`has a hint that shows the storage behind it: ${code}`, () => {
       for (const error of [volumeError(failed(code), "archive"), unreadable(failed(code), "record")])
         assert.match(asDormouseError(error).hint ?? "", /kubectl describe pvc .+ kubectl describe pv /);
     });
   }
 
-  it("is told with the command that moves away what stands in a folder's place", async () => {
+  it("has a hint with the command that moves away what stands in a folder's place", async () => {
     await using volume = await temporaryVolume();
     const path = join(volume.path, "2026-11-22");
     await writeFile(path, "");

@@ -33,7 +33,7 @@ describe("volumeCatalog", () => {
   it("gives each backup of one minute a name of its own, whatever took the others", async () => {
     await using volume = await temporaryVolume();
     const name = (await publish(volume.catalog, { startedAt })).name;
-    await writeFile(join(volume.path, name.replace(".bak", "-2.bak")), "somebody else's");
+    await writeFile(join(volume.path, name.replace(".bak", "-2.bak")), "of another program");
     await writeFile(join(volume.path, name.replace(".bak", "-3.bak.json")), "{}");
 
     const next = await publish(volume.catalog, { startedAt, sequence: 2 });
@@ -116,7 +116,7 @@ describe("volumeCatalog", () => {
     assert.deepEqual((await volume.catalog.list(never)).backups, [second, first]);
   });
 
-  it("tells what is left on the volume", async () => {
+  it("reports the free space of the volume", async () => {
     await using volume = await temporaryVolume();
 
     const { availableBytes, availableInodes } = await volume.catalog.space();

@@ -4,7 +4,7 @@ import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** A key that signs, and its public half. */
-export type SigningKey = { readonly home: string; readonly publicFile: string };
+type SigningKey = { readonly home: string; readonly publicFile: string };
 
 export async function signingKey(folder: string): Promise<SigningKey> {
   const [home, publicFile] = [join(folder, "gnupg"), join(folder, "public.asc")];

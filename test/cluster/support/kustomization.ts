@@ -8,7 +8,7 @@ export const IMAGE = "dev.local/dormouse:dev";
 /** As OpenShift gives one: nobody in the image has it. */
 export const RANDOM_UID = 1_000_740_000;
 
-export type Patch = { readonly target: object; readonly patch: string; readonly options?: object };
+type Patch = { readonly target: object; readonly patch: string; readonly options?: object };
 
 export type Wishes = {
   readonly overlay?: string;

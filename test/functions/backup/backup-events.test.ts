@@ -7,7 +7,7 @@ import { backupEnvironment, manifestOf, startFunction } from "../../support/func
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
 import { temporaryFolder } from "../../support/volume.ts";
 
-describe("what a backup tells the world", () => {
+describe("the events of a backup", () => {
   let server: TestServer;
   let database: string;
 

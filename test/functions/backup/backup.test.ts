@@ -168,7 +168,7 @@ describe("the backup function", () => {
     assert.equal((await catalog()).length, before + 1);
   });
 
-  it("answers at once when it is asked to, and tells how the run stands", async () => {
+  it("answers at once with respond-async, and shows how the run stands", async () => {
     const response = await backup.post({}, { prefer: "respond-async" });
     const location = response.headers.get("location") ?? "";
     await settled(volume);
@@ -194,7 +194,7 @@ describe("the backup function", () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
 
     assert.equal(response.headers.get("content-type"), "application/x-ndjson");
-    // Progress is told only of a dump that takes long.
+    // Only a long dump has progress.
     const told = lines.map((line) => line["step"] ?? line["type"]);
     assert.deepEqual(
       told.filter((each) => each !== "progress"),
@@ -249,7 +249,7 @@ describe("the backup function", () => {
     );
   });
 
-  it("tells a second caller that the database is busy, and changes nothing", async () => {
+  it("answers a second caller that the database is busy, and changes nothing", async () => {
     const holder = await server.connect(database);
     await holder.query("BEGIN; LOCK TABLE hire.owner IN ACCESS EXCLUSIVE MODE");
     const first = backup.post();

@@ -48,7 +48,7 @@ describe("rows that a backup leaves out", () => {
     return await manifestOf(await backup.post(body));
   };
 
-  it("are told in the manifest, with the size of each table", async () => {
+  it("are listed in the manifest, with the size of each table", async () => {
     const { excluded, warnings, ...manifest } = await take();
 
     assert.deepEqual(tables({ ...manifest, warnings }), [

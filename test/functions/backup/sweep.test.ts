@@ -152,7 +152,7 @@ describe("a backup of all databases", () => {
     assert.deepEqual([swept.status, swept.new], [200, ["app"]]);
   });
 
-  it("takes a database that is made meanwhile, and tells of one that is dropped", async () => {
+  it("takes a database that is created meanwhile, and reports one that is dropped", async () => {
     await using volume = await temporaryFolder();
     for (const name of ["turn_1", "turn_2"]) await server.createDatabase(name);
     await server.query("turn_1", "CREATE TABLE t AS SELECT 1 AS a");

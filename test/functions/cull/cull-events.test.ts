@@ -29,7 +29,7 @@ describe("events of the cull function", () => {
     assert.deepEqual([first, second], ["2025-11-01", "2025-11-02"]);
   });
 
-  it("takes what else Dormouse tells and does nothing, and refuses what is not Dormouse's", async () => {
+  it("accepts Dormouse's other events and does nothing, and refuses those of others", async () => {
     await using volume = await temporaryVolume();
     await fillVolume(volume.path, 4);
     await using culler = await start(volume.path);
@@ -110,7 +110,7 @@ describe("events of the cull function", () => {
     );
   });
 
-  it("tells of each database whose newest backup is too old, with each run", async () => {
+  it("reports each database whose newest backup is too old, with each run", async () => {
     await using volume = await temporaryVolume();
     await using sink = await eventReceiver();
     await fillVolume(volume.path, 2);
@@ -131,7 +131,7 @@ describe("events of the cull function", () => {
     assert.deepEqual([plans.get("fresh"), plans.get("hets")], [undefined, newest]);
   });
 
-  it("tells that no rehearsal has proved a backup of late, where one is wanted", async () => {
+  it("reports that no rehearsal has proved a backup of late, if one is wanted", async () => {
     await using volume = await temporaryVolume();
     await using sink = await eventReceiver();
     await fillVolume(volume.path, 2);
@@ -149,7 +149,7 @@ describe("events of the cull function", () => {
     assert.match(JSON.stringify(stale[0]?.data["staleness"]), /no rehearsal has proved any backup/);
   });
 
-  it("tells of a configured database that has no backup at all, and its doctor does", async () => {
+  it("reports a configured database that has no backup at all, as does its doctor", async () => {
     await using volume = await temporaryVolume();
     await using sink = await eventReceiver();
     await fillVolume(volume.path, 1, () => ({ database: "other", startedAt: new Date() }));
@@ -176,7 +176,7 @@ describe("events of the cull function", () => {
     );
   });
 
-  it("tells the world what it removed and why, but not of a dry run", async () => {
+  it("sends what it removed and why, and nothing of a dry run", async () => {
     await using volume = await temporaryVolume();
     await using sink = await eventReceiver();
     await fillVolume(volume.path, 3);

@@ -55,7 +55,7 @@ describe("the database that a restore keeps", () => {
     assert.deepEqual(await stage.databases(), [stage.database, stage.before(result.run)]);
   });
 
-  it("is listed with its time until it is dropped, and not where the server does not tell", async () => {
+  it("is listed with its time until it is dropped, and not if the server cannot be read", async () => {
     const restore = await stage.start();
     const [soon] = (await shownBy(restore)).undo;
     await stage.letTimePass(run);

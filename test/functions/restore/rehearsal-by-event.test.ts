@@ -37,7 +37,7 @@ describe("a rehearsal that a ping asks for", () => {
     await sink[Symbol.asyncDispose]();
   });
 
-  /** The event that tells its end. */
+  /** The event of its end. */
   async function rehearsed(data: unknown) {
     const before = sink.events.length;
     const answer = await restore.ping({ data, time: minutesAgo(++pings, begunMs) });

@@ -83,7 +83,7 @@ describe("the volume of backup-container", () => {
     await tree.change(names.flat, names.crlf, (script) => script.replaceAll("\n", "\r\n"));
     const whole = await tree.bytes(names.daily);
     await tree.write(names.corrupt, flipped(whole));
-    // At the end of a row: nothing but the end that is missing tells.
+    // At the end of a row: only the missing end shows it.
     await tree.change(names.flat, names.cut, (script) => script.slice(0, script.indexOf("\n200\t") + 1));
     await tree.write(names.mongo, gzipSync("m\x99\xe2\x81 an archive of mongodump".repeat(40)));
     await tree.dump(database, names.custom, "customInGzip");
@@ -92,7 +92,7 @@ describe("the volume of backup-container", () => {
   const startRestore = (more: Readonly<Record<string, string>> = {}) =>
     startFunction("restore", { ...restoreEnvironment(server, database, volume.path), ...more });
 
-  it("is listed by what each file holds, with the database that it is of and how that was told", async () => {
+  it("is listed by the content of each file, with its database and how that was decided", async () => {
     await using restore = await startRestore();
 
     const { legacy, foreign } = (await (await restore.get("/")).json()) as CatalogListing;
@@ -127,7 +127,7 @@ describe("the volume of backup-container", () => {
     );
   });
 
-  it("tells the databases of the server that it is told from those of others", async () => {
+  it("tells the databases of the configured server from those of others", async () => {
     await using restore = await startRestore({ DATABASE_SERVICE_NAME: "postgresql.tools.svc" });
 
     const { legacy } = (await (await restore.get("/")).json()) as CatalogListing;

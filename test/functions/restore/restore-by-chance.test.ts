@@ -132,7 +132,7 @@ describe("what a load makes by chance", () => {
     assert.deepEqual(rows, [{ evtname: "at_login" }]);
   });
 
-  it("is told by the plan of a role that cannot keep event triggers quiet", async () => {
+  it("has a warning in its plan if the role cannot keep event triggers quiet", async () => {
     const { database, path } = await backedUp(AUDITED);
     const role = `quiet_${process.pid}`;
     await server.query("postgres", `CREATE ROLE ${role} LOGIN PASSWORD '${role}'`);
@@ -197,7 +197,7 @@ describe("what a load makes by chance", () => {
     });
 
   for (const strategy of ["swap", "in-place"])
-    it(`is told as such where more rows are there than the backup has: ${strategy}`, async () => {
+    it(`is reported as such if there are more rows than the backup has: ${strategy}`, async () => {
       const { restore } = await backedUp(WRITES);
 
       const { code, detail, hint } = await problemIn(restore.post({ filename: "latest", strategy }));

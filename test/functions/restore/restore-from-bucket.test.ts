@@ -101,7 +101,7 @@ describe("a restore with nothing but the bucket", () => {
     assert.deepEqual(await stage.fingerprint(), stage.original);
   });
 
-  it("is told by its plan that RESTORE_DIR has no room for the copies that it needs, and only then", async () => {
+  it("has a blocker in its plan if RESTORE_DIR has no room for the copies that it needs, and only then", async () => {
     const signed = await mirrored({ MANIFEST_SIGNING_KEY });
     const encrypted = await mirrored({ AGE_RECIPIENTS: key.recipient, MANIFEST_SIGNING_KEY });
     // A file system without a free byte.

@@ -146,7 +146,7 @@ describe("the volume of the HETS pod", () => {
   });
 });
 
-/** What the archive itself tells of where it comes from and what it needs. */
+/** The origin and the needs of the archive, as it shows them itself. */
 function assertKnown(backups: readonly Backup[], major: number): void {
   for (const { name, manifest } of backups) {
     assert.match(manifest.versions.server, new RegExp(`^${major}`), name);

@@ -93,7 +93,7 @@ describe("a restore and the workloads of the application", () => {
     assert.deepEqual([...cluster.kubernetes.pingSources.keys()], []);
   });
 
-  it("stands when a workload does not become ready, and tells why", async () => {
+  it("stands when a workload does not become ready, and reports why", async () => {
     cluster.server.behave({ startMs: "crash" });
     const restore = await start({ WORKLOAD_READY_SECONDS: "1" });
 

@@ -170,7 +170,7 @@ describe("the restore function", () => {
     assert.match(missing.detail, /"filename" is missing: it must be the name of a backup/);
   });
 
-  it("measures downtime, and tells each step to a caller that streams", async () => {
+  it("measures the downtime, and streams each step", async () => {
     const restore = await stage.start();
 
     const response = await restore.post({ filename: "latest" }, { accept: "application/x-ndjson" });
@@ -190,7 +190,7 @@ describe("the restore function", () => {
 });
 
 describe("a restore that loads for long", () => {
-  it("tells a caller that streams how much is there, how fast it comes and how long it may take", async () => {
+  it("streams how much is loaded, at which rate, and the time that is left", async () => {
     // Its index is not made, and so it is not restored, as long as there is a session of this name.
     const slow = (
       database: string,

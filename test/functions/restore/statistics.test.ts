@@ -79,7 +79,7 @@ describe("the planner's statistics after a restore", () => {
     assert.deepEqual(await values(), [-1]);
   });
 
-  it("stay out of an archive without all rows: they would tell values of rows that were left out", async () => {
+  it("stay out of an archive without all rows: they would show values of rows that were left out", async () => {
     await using backup = await startFunction(
       "backup",
       backupEnvironment(stage.server, stage.database, stage.path),

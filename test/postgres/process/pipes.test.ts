@@ -77,7 +77,7 @@ describe("the pipes of a child process", () => {
     await assert.rejects(drained, { message: "seen enough" });
   });
 
-  it("tell a writer that its reader is gone", async () => {
+  it("end a writer whose reader is gone", async () => {
     const { input, output } = childPipes();
     closeSync(output.ours);
     closeSync(output.childs);

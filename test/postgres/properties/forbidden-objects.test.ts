@@ -299,7 +299,7 @@ describe("what a role may not make is in the plan, by name", () => {
         const said = JSON.stringify([blockers, facts.forbidden.doubtful]);
         assert.ok(blockers.length === 0 || failed !== undefined, `blocked for nothing: ${said}`);
         const isTold = blockers.length > 0 || facts.forbidden.doubtful.length > 0;
-        assert.ok(isTold || (failed === undefined && !isPassedOver), `not told: ${failed}`);
+        assert.ok(isTold || (failed === undefined && !isPassedOver), `not reported: ${failed}`);
         for (const { names } of blockers) assert.notDeepEqual(names, []);
       } finally {
         await server.query("postgres", `ALTER ROLE ${ROLE} INHERIT`);

@@ -23,7 +23,7 @@ describe("advisoryLock", () => {
     assert.equal(await lock.hold({ database: "one" }, never, async () => "free again"), "free again");
   });
 
-  it("tells which run holds it, and whether that is the same run in another process", async () => {
+  it("names the run that holds it, also if that is the same run in another process", async () => {
     const lock = advisoryLock(settingsOf(await sharedServer()));
     const attempt = (run: string) => lock.hold({ database: "known", run }, never, async () => undefined);
 
@@ -127,7 +127,7 @@ describe("advisoryLock", () => {
     assert.equal(order.length, 6);
   });
 
-  it("tells the holder when its session ends, and lets the next one in", async () => {
+  it("aborts the holder when its session ends, and lets the next one in", async () => {
     const server = await sharedServer();
     const lock = advisoryLock(settingsOf(server));
 

@@ -65,7 +65,7 @@ describe("a connection that the server refuses", () => {
   after(() => server[Symbol.asyncDispose]());
 
   for (const [what, sql, database, code, hint] of ROWS) {
-    it(`is told for what it is, and what to do: ${what}`, async () => {
+    it(`gets its own error and hint: ${what}`, async () => {
       await server.query("postgres", sql);
       const settings = settingsOf(server, { user: "app", password: "app" });
       await using libpq = await openLibpq(settings);

@@ -6,7 +6,7 @@ const refused = (message: string) =>
   serverError(Object.assign(new Error(message), { code: "42501" }), "counting");
 
 describe("serverError", () => {
-  it("tells a right that is missing from rows that a policy hides", () => {
+  it("tells a missing right from rows that a policy hides", () => {
     const right = refused("permission denied for table t");
     const policy = refused('query would be affected by row-level security policy for table "t"');
 

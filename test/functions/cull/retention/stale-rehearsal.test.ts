@@ -14,9 +14,9 @@ const failed = (day: number) =>
   backup(day, { level: "read", at: at(day), failed: { run: "r", code: "values_differ", message: "m" } });
 
 const cases: readonly (readonly [string, Parameters<typeof findStaleRehearsal>[0], RegExp | undefined])[] = [
-  ["nobody has rehearsed, and the first backup is old", [read(29), read(10)], /no rehearsal has proved/],
-  ["nobody has rehearsed, and all backups are young", [read(29), read(20)], undefined],
-  ["there is no backup at all, which another alarm tells", [], undefined],
+  ["there was no rehearsal, and the first backup is old", [read(29), read(10)], /no rehearsal has proved/],
+  ["there was no rehearsal, and all backups are young", [read(29), read(20)], undefined],
+  ["there is no backup at all, which another alarm reports", [], undefined],
   ["an old backup was proved of late", [read(29), proved(2, 22)], undefined],
   ["the last proof is old", [read(29), proved(10, 11)], /was 19 days ago, and 15 are allowed$/],
   [
@@ -34,13 +34,13 @@ const cases: readonly (readonly [string, Parameters<typeof findStaleRehearsal>[0
 
 describe("how long ago the last good rehearsal was", () => {
   for (const [what, backups, told] of cases)
-    it(`is ${told === undefined ? "no alarm" : "told"} where ${what}`, () => {
+    it(`is ${told === undefined ? "no alarm" : "reported"} where ${what}`, () => {
       const found = findStaleRehearsal(backups, 15, NOW);
       if (told === undefined) assert.equal(found, undefined);
       else assert.match(found?.detail ?? "", told);
     });
 
-  it("is never told with 0 days", () => {
+  it("is never reported with 0 days", () => {
     assert.equal(findStaleRehearsal([read(1)], 0, NOW), undefined);
   });
 });

@@ -35,7 +35,7 @@ describe("the staleness of a database", () => {
     });
   }
 
-  it("tells how old the newest is, that none is good, or that there is none", () => {
+  it("reports how old the newest is, that none is good, or that there is none", () => {
     const old = findStaleness([backup(1, "2026-11-20")], 36, NOW);
     const none = findStaleness([backup(1, "2031-01-01")], 36, NOW);
 

@@ -95,7 +95,7 @@ describe("what becomes of a restore that was killed", () => {
   it("is to touch nothing where the server says of no database that the run is under way", () => {
     for (const [strategy, phase, there, mayGoOn] of ROWS) {
       const next = nextStep(journal(strategy, phase), found(there, false), true);
-      assert.equal(next, mayGoOn === "finish" ? "tell" : "forget", `${strategy} ${phase} ${there}`);
+      assert.equal(next, mayGoOn === "finish" ? "record-end" : "forget", `${strategy} ${phase} ${there}`);
     }
   });
 

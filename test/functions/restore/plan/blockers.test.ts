@@ -174,7 +174,7 @@ describe("what blocks a restore", () => {
     });
   }
 
-  it("is told all at once", () => {
+  it("is reported together with all others", () => {
     const facts = targetFacts({ ownsDatabase: false, subscriptions: ["news"], missing: { roles: ["jo"] } });
 
     const kinds = findBlockers("swap", { facts, backup: restorable() }).map(({ kind }) => kind);
@@ -217,7 +217,7 @@ describe("what a backup needs", () => {
     assert.deepEqual(needs, { roles: ["jo", 'Odd "one"'], tablespaces: ["fast"], extensions: [] });
   });
 
-  it("is nothing that a file without a manifest could tell", () => {
+  it("is nothing that a file without a manifest can show", () => {
     assert.deepEqual(findNeeds(legacyFile()), { roles: [], tablespaces: [], extensions: [] });
   });
 });

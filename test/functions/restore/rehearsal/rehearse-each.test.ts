@@ -3,7 +3,7 @@ import { it } from "node:test";
 import { rehearseEach } from "../../../../functions/restore/rehearsal/rehearse-each.ts";
 import { databaseChoice } from "../../../../shared/config/database-choice.ts";
 import { DormouseError } from "../../../../shared/errors.ts";
-import type { OutcomeEvent } from "../../../../shared/events/event-sink.ts";
+import type { OutcomeEvent } from "../../../../shared/run/run.ts";
 import type { RunContext } from "../../../../shared/run/run.ts";
 
 type Dependencies = Parameters<typeof rehearseEach>[0];

@@ -32,7 +32,7 @@ describe("two databases that are restored at once", () => {
   /** The last restore of a database, as its record lies there. */
   const lastOf = async (database: string) =>
     (await restoreRuns(stage.path)).findLast((run) => run.database === database);
-  /** Its pods are told to end by then. */
+  /** Its pods are being ended by then. */
   const isStopping = async (database: string, { replicas }: { readonly replicas: number } = cluster.server) =>
     replicas === 0 && (await lastOf(database))?.journal?.phase === "stopping";
   const hasSucceeded = async (database: string) => (await lastOf(database))?.state === "succeeded";

@@ -43,7 +43,7 @@ describe("one restore function for several databases", () => {
     assert.deepEqual(await said(), [first, "spoilt", "spoilt"]);
   });
 
-  it("records no run for a body that does not tell which one is meant", async () => {
+  it("records no run for a body that names none of several databases", async () => {
     const [first, second] = stage.databases;
     const refused: readonly (readonly [object, RegExp])[] = [
       [{ filename: "latest" }, new RegExp(`add "database": .*"${first}", "${second}"`)],

@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import { Failure } from "../failure.ts";
 import type { Output } from "../output.ts";
 import type { GlobalOptions } from "../program.ts";
-import type { Ways } from "../session.ts";
+import type { Access } from "../session.ts";
 import { openCluster, type Cluster } from "./cluster.ts";
 import { RELAY_PORT, removeRelay, startRelay } from "./relay-pod.ts";
 import { findSchedules } from "./schedules.ts";
@@ -11,11 +11,11 @@ import { tokensOf } from "./token.ts";
 import { tunnelTo } from "./tunnel.ts";
 
 /** The functions of a namespace, which have no address outside of the cluster. */
-export async function clusterWays(
+export async function clusterAccess(
   options: GlobalOptions,
   output: Output,
   givenToken: (() => Promise<string>) | undefined,
-): Promise<Ways> {
+): Promise<Access> {
   const cluster = openCluster(options);
   let found: ReturnType<typeof findServices> | undefined;
   const services = () => (found ??= findServices(cluster));
@@ -45,8 +45,8 @@ export async function clusterWays(
 }
 
 /**
- * One relay for all three: their addresses lead to the same ingress, which tells them by their Host. It is made when it is
- * first needed, and anew when its time was over.
+ * One relay for all three: their addresses lead to the same ingress, which tells them apart by their Host. It starts when it is
+ * first needed, and again when its time was over.
  */
 function relayFor(cluster: Cluster, services: () => ReturnType<typeof findServices>, output: Output) {
   let pod: Promise<string> | undefined;
@@ -54,7 +54,7 @@ function relayFor(cluster: Cluster, services: () => ReturnType<typeof findServic
     const found = await services();
     const owner = found.get("restore") ?? [...found.values()][0];
     if (owner === undefined) throw missing("restore", cluster.namespace);
-    output.note(output.style("dim", `making a way into the namespace ${cluster.namespace}`));
+    output.note(output.style("dim", `starting a relay in the namespace ${cluster.namespace}`));
     return startRelay(cluster, owner);
   };
   return {

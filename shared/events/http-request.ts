@@ -11,11 +11,11 @@ export type HttpRequest = {
   readonly body?: string | Uint8Array;
 };
 
-/** Where a redirect leads is told by its host: the rest may hold a secret. */
+/** Of the target of a redirect only the host: the rest may hold a secret. */
 export type HttpAnswer = { readonly status: number; readonly redirectsTo?: string | undefined };
 
-/** By which proxy what goes out is led, and which authorities sign the certificates there. */
-export type Way = {
+/** The proxy for outgoing requests, and the authorities that sign the certificates there. */
+export type OutboundConfig = {
   /** PEM of the authorities that Knative names for the sink. */
   readonly K_CA_CERTS?: string | undefined;
   readonly HTTP_PROXY?: string | undefined;
@@ -25,18 +25,21 @@ export type Way = {
 };
 
 /**
- * One request, through the proxy that the environment names, trusting its authorities and `authorities` (PEM) beside the
- * well-known ones. Redirects are answers here, and are not followed. Rejects where there is no answer.
+ * One request, through the proxy that the environment names, trusting its authorities and `authorities` (PEM) in addition
+ * to the well-known ones. Redirects are answers here, and are not followed. Rejects without an answer.
  */
-export async function askHttp(
+export async function sendHttp(
   url: string,
   { method, headers, body }: HttpRequest,
-  { way, authorities = [] }: { readonly way: Way; readonly authorities?: readonly string[] },
+  {
+    outbound,
+    authorities = [],
+  }: { readonly outbound: OutboundConfig; readonly authorities?: readonly string[] },
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
-  const options = { method, headers, signal, agent: await agentFor(url, way, authorities) };
+  const options = { method, headers, signal, agent: await agentFor(url, outbound, authorities) };
   const call = new URL(url).protocol === "https:" ? httpsRequest(url, options) : httpRequest(url, options);
-  // Whatever becomes of the connection once there is an answer: it says nothing of what was sent.
+  // An error of the connection after the answer says nothing about what was sent.
   call.on("error", () => undefined);
   call.end(body);
   // Where an answer is another protocol's, the connection comes with it, and is left to the one that asked.
@@ -49,17 +52,21 @@ export async function askHttp(
   return { status, redirectsTo: isRedirect ? readHost(given.location, url) : undefined };
 }
 
-/** What leads a request to `url` on its way. */
-export async function agentFor(url: string, way: Way, authorities: readonly string[] = []): Promise<Agent> {
-  const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY } = way;
+/** The agent for a request to `url`. */
+export async function agentFor(
+  url: string,
+  outbound: OutboundConfig,
+  authorities: readonly string[] = [],
+): Promise<Agent> {
+  const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY } = outbound;
   const proxyEnv = { HTTP_PROXY, HTTPS_PROXY, NO_PROXY };
   if (new URL(url).protocol !== "https:") return new Agent({ proxyEnv });
-  return new HttpsAgent({ ...(await trusted(way, authorities)), proxyEnv });
+  return new HttpsAgent({ ...(await trusted(outbound, authorities)), proxyEnv });
 }
 
 /** Read for each request, as the file of a Secret or ConfigMap is renewed. */
 export async function trusted(
-  { K_CA_CERTS: given, TRUSTED_CA_FILE: path }: Way,
+  { K_CA_CERTS: given, TRUSTED_CA_FILE: path }: OutboundConfig,
   authorities: readonly string[] = [],
 ): Promise<{ readonly ca?: string[] }> {
   const more = [
@@ -72,12 +79,12 @@ export async function trusted(
 
 /**
  * The proxy that tunnels to a host what is not HTTP, if there is one. NO_PROXY is read as the agents of Node read it, which
- * keep their verdict to themselves (https://nodejs.org/api/http.html#no_proxy-format).
+ * do not export that (https://nodejs.org/api/http.html#no_proxy-format).
  */
 export function tunnelTo(
   host: string,
   port: number,
-  { HTTPS_PROXY, NO_PROXY = "" }: Way,
+  { HTTPS_PROXY, NO_PROXY = "" }: OutboundConfig,
 ): string | undefined {
   const entries = NO_PROXY.toLowerCase()
     .split(",")

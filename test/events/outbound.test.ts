@@ -26,16 +26,16 @@ type Config = z.output<typeof schema>;
 
 /** Whatever is sent is taken. */
 async function httpsServer(tls: Certified) {
-  const heard: string[] = [];
+  const received: string[] = [];
   const server = createServer(tls, (request, response) => {
-    heard.push(`${request.method} ${request.url}`);
+    received.push(`${request.method} ${request.url}`);
     request.resume();
     const isList = request.url?.includes("list-type=2");
     response.end(isList ? "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>" : "");
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
-    heard,
+    received,
     port: (server.address() as AddressInfo).port,
     close: () => {
       server.closeAllConnections();
@@ -46,8 +46,8 @@ async function httpsServer(tls: Certified) {
 
 /** How a test message goes to what is configured. */
 async function test(config: Config): Promise<void> {
-  for (const { look } of testChecks(config, "cull"))
-    for (const { state, detail } of await look(signal)) if (state !== "good") throw new Error(detail);
+  for (const { run } of testChecks(config, "cull"))
+    for (const { state, detail } of await run(signal)) if (state !== "good") throw new Error(detail);
 }
 
 const completed = { type: "dev.dormouse.cull.completed", subject: "volume", data: {} } as const;

@@ -2,7 +2,7 @@ import { Duplex, PassThrough } from "node:stream";
 import { PortForward } from "@kubernetes/client-node";
 import { asking, type Cluster } from "./cluster.ts";
 
-/** One connection to a port of a pod. No port of this machine is opened: no other user of it can use the way. */
+/** One connection to a port of a pod. No port of this machine is opened: no other user of it can use the connection. */
 export async function tunnelTo(cluster: Cluster, pod: string, port: number): Promise<Duplex> {
   const [toPod, fromPod] = [new PassThrough(), new PassThrough()];
   const forward = new PortForward(cluster.config);

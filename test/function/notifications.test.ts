@@ -10,19 +10,19 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** A webhook, and what it was sent. */
 async function webhook(answer: Answer) {
-  const heard: string[] = [];
+  const received: string[] = [];
   const server = createServer((request, response) => {
     let body = "";
     request.setEncoding("utf8").on("data", (text: string) => (body += text));
     request.on("end", () => {
-      heard.push(body);
+      received.push(body);
       answer(request, response);
     });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks/secret`,
-    heard,
+    received,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
@@ -40,7 +40,7 @@ async function latestRun(stage: Stage, changes: Readonly<Record<string, string>>
   return run ?? assert.fail("no run");
 }
 
-describe("the telling of a run", () => {
+describe("the notifications of a run", () => {
   it("that no receiver takes is a step of the run, which stays as it ended", async () => {
     await using stage = await setStage();
     await using refusing = await webhook((_, response) => void response.writeHead(403).end());
@@ -63,7 +63,7 @@ describe("the telling of a run", () => {
     assert.doesNotMatch(JSON.stringify([run, report, backup.lines]), /hooks\/secret/);
   });
 
-  it("is told by the next process when the first is killed after the work", async () => {
+  it("are sent by the next process if the first is killed after the work", async () => {
     await using stage = await setStage();
     const { promise: asked, resolve } = Promise.withResolvers<void>();
     let isOpen = false;
@@ -81,9 +81,9 @@ describe("the telling of a run", () => {
     isOpen = true;
 
     await using next = await stage.start(telling);
-    await until(() => receiver.heard.length >= 2);
+    await until(() => receiver.received.length >= 2);
 
-    for (const body of receiver.heard) assert.match(body, /backup of .* failed/);
+    for (const body of receiver.received) assert.match(body, /backup of .* failed/);
     await until(async () => {
       const { runs } = (await (await next.get("/runs")).json()) as { runs: Run[] };
       return runs[0]?.state === "failed" && runs[0].untold === undefined;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { lookTogether } from "../shared/waiting.ts";
+import { coalesced } from "../shared/waiting.ts";
 
 const never = new AbortController().signal;
 
@@ -8,7 +8,7 @@ describe("a look that is had together", () => {
   it("is begun after each of its callers has asked, and is two looks for sixty calls at once", async () => {
     let state = 0;
     const ends: (() => void)[] = [];
-    const look = lookTogether(async () => {
+    const look = coalesced(async () => {
       const seen = state;
       await new Promise<void>((resolve) => ends.push(resolve));
       return seen;
@@ -31,7 +31,7 @@ describe("a look that is had together", () => {
 
   it("goes on after one that failed, and leaves only the caller that stops waiting", async () => {
     let looks = 0;
-    const look = lookTogether(async () => {
+    const look = coalesced(async () => {
       looks += 1;
       if (looks === 1) throw new Error("unreadable");
       return "listed";

@@ -19,7 +19,7 @@ const completed = {
   data: aManifest(),
 } as const;
 
-/** Whoever asks is answered `status`; what was asked is kept. */
+/** Answers every request with `status`, and keeps the requests. */
 async function listening(tls?: Certified, answer: RequestListener = (_, response) => void response.end()) {
   const seen: string[] = [];
   const listener: RequestListener = (request, response) => {
@@ -47,7 +47,7 @@ async function tried(config: SinkConfig): Promise<string> {
     told(httpEventSink(config, settings).send(completed, "backup-1", never)),
     told(
       sinkCheck(config)
-        .look(never)
+        .run(never)
         .then(([found]) => {
           if (found?.state !== "good") throw Object.assign(new Error(found?.detail), { hint: found?.fix });
         }),

@@ -1,5 +1,5 @@
 import { findNeeds } from "../plan/blockers.ts";
-import { within } from "../../../shared/waiting.ts";
+import { withTimeout } from "../../../shared/waiting.ts";
 import { choiceWarnings, type LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
 import type { Restorable } from "../plan/restorable.ts";
 import type { ArchiveDemands } from "../../../shared/postgres/plain-dump/plain-dump.ts";
@@ -19,7 +19,7 @@ type Looked = {
 };
 
 /** At the server, for what the manifest says and for what the beginning of the archive holds. */
-export async function lookAtArchive(planning: Planning, { backup, choice, target }: Looked) {
+export async function inspectArchive(planning: Planning, { backup, choice, target }: Looked) {
   const { server, settings, signal } = planning;
   const { database } = settings;
   const asked = { database, target, needs: findNeeds(backup), noted: backup?.manifest };
@@ -59,7 +59,7 @@ async function demandsOf(
 ): Promise<ArchiveDemands | { readonly unread: string } | { readonly older: string } | undefined> {
   if (backup.format !== "custom") return undefined;
   try {
-    return await within(
+    return await withTimeout(
       BEGINNING_MS,
       signal,
       (limited) => tools.contents(() => files.beginning(backup, limited), choice, limited),

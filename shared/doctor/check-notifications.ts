@@ -2,7 +2,7 @@ import type { Run, RunStore } from "../run/run.ts";
 import { isUnfinished } from "../run/run.ts";
 import { good, type Check, type Finding } from "./finding.ts";
 
-type Told = {
+type Targets = {
   readonly NOTIFY_URL?: unknown;
   readonly NOTIFY_SMTP_URL?: unknown;
   readonly HEARTBEAT_URL?: unknown;
@@ -11,11 +11,11 @@ type Told = {
 };
 
 /**
- * Whether the last run, with its parts where it was of several databases, reached chat, mail, monitor, Pushgateway and collector: what it
- * could not tell is a step of it.
+ * Whether chat, mail, monitor, Pushgateway and collector took what the last run sent, with its parts where it was of several
+ * databases: each that did not is a step of the run.
  */
-export function tellingChecks(
-  config: Told,
+export function notificationChecks(
+  config: Targets,
   runs: Pick<RunStore, "all">,
   kind: Run["kind"],
 ): readonly Check[] {
@@ -23,14 +23,14 @@ export function tellingChecks(
   const { OTEL_EXPORTER_OTLP_ENDPOINT: collector } = others;
   const given = [NOTIFY_URL, NOTIFY_SMTP_URL, HEARTBEAT_URL, PUSHGATEWAY_URL, collector];
   if (given.every((each) => each === undefined)) return [];
-  const look: Check["look"] = async () => {
+  const run: Check["run"] = async () => {
     const ended = (await runs.all(kind)).filter((run) => !isUnfinished(run));
     const last = ended.findLast(({ request }) => request["sweep"] === undefined);
     if (last === undefined) return [];
     const failed = [last, ...ended.filter(({ request }) => request["sweep"] === last.id)].flatMap(untaken);
-    return failed.length > 0 ? failed : [good(`what run ${last.id} had to tell was taken`)];
+    return failed.length > 0 ? failed : [good(`all targets took the messages of run ${last.id}`)];
   };
-  return [{ name: "telling", look }];
+  return [{ name: "telling", run }];
 }
 
 function untaken({ id, steps }: Run): readonly Omit<Finding, "check">[] {
@@ -38,6 +38,6 @@ function untaken({ id, steps }: Run): readonly Omit<Finding, "check">[] {
   return failed.map(({ detail }) => ({
     state: "warning",
     detail: `run ${id}: ${String(detail?.["error"])}`,
-    fix: "check the address, and the proxy and certificates on the way there: docs/telling.md",
+    fix: "check the address, and the proxy and certificates on the way there: docs/notifications.md",
   }));
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { sideBySide } from "../shared/waiting.ts";
+import { mapConcurrently } from "../shared/waiting.ts";
 
 describe("work side by side", () => {
   it("gives results in the order of the entries, and begins no more than so many at once", async () => {
     let [busy, most] = [0, 0];
-    const results = await sideBySide([3, 1, 2, 0], 2, async (turns) => {
+    const results = await mapConcurrently([3, 1, 2, 0], 2, async (turns) => {
       most = Math.max(most, ++busy);
       for (let turn = 0; turn < turns; turn++) await Promise.resolve();
       busy--;
@@ -19,7 +19,7 @@ describe("work side by side", () => {
   it("begins none after one has failed", async () => {
     const begun: number[] = [];
     const slow = Promise.withResolvers<void>();
-    const working = sideBySide([1, 2, 3, 4], 2, async (entry) => {
+    const working = mapConcurrently([1, 2, 3, 4], 2, async (entry) => {
       begun.push(entry);
       if (entry === 1) throw new Error("the first");
       await slow.promise;

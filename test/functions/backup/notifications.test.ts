@@ -10,26 +10,26 @@ import { sharedServer } from "../../support/postgres.ts";
 import { temporaryVolume } from "../../support/volume.ts";
 
 async function startReceiver() {
-  const heard: string[] = [];
+  const received: string[] = [];
   const server = createServer((request, response) => {
-    heard.push(`${request.method} ${request.url}`);
+    received.push(`${request.method} ${request.url}`);
     request.resume().on("end", () => response.writeHead(request.url === "/refuses" ? 500 : 200).end());
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
-    heard,
+    received,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     [Symbol.dispose]: () => void server.close(),
   };
 }
 
-describe("a backup function that tells people", () => {
+describe("a backup function that sends messages", () => {
   it("sends a failure to the chat and to the monitor, and a success to the monitor alone", async () => {
     const server = await sharedServer();
     const database = await server.createDatabase();
     await using volume = await temporaryVolume();
     using receiver = await startReceiver();
-    const { url, heard } = receiver;
+    const { url, received } = receiver;
     const environment = {
       ...backupEnvironment(server, database, volume.path),
       NOTIFY_URL: `${url}/chat\n${url}/refuses`,
@@ -37,33 +37,36 @@ describe("a backup function that tells people", () => {
     };
     await using backup = await startFunction("backup", environment);
     assert.equal((await backup.post()).status, 200);
-    await until(() => Promise.resolve(heard.length === 2));
-    const good = heard.splice(0);
+    await until(() => Promise.resolve(received.length === 2));
+    const good = received.splice(0);
     await server.dropDatabase(database);
     const answer = await backup.post();
     assert.notEqual(answer.status, 200);
     const { run } = (await answer.json()) as { run: string };
-    const failedToTell = async () => {
+    const failedToSend = async () => {
       const { steps } = (await (await backup.get(`/runs/${run}`)).json()) as Run;
       return steps.find(({ step }) => step === "notification_failed");
     };
     // Chat and monitor are asked side by side.
-    await until(async () => heard.length === 5 && (await failedToTell()) !== undefined);
-    const told = await failedToTell();
+    await until(async () => received.length === 5 && (await failedToSend()) !== undefined);
+    const told = await failedToSend();
 
     assert.deepEqual(good, ["POST /check/start", "POST /check"]);
-    assert.deepEqual(heard.toSorted(), [
+    assert.deepEqual(received.toSorted(), [
       "POST /chat",
       "POST /check/fail",
       "POST /check/start",
       "POST /refuses",
       "POST /refuses",
     ]);
-    assert.match(String(told?.detail?.["error"]), /^people were not told .*127\.0\.0\.1:\d+: status 500$/);
+    assert.match(
+      String(told?.detail?.["error"]),
+      /^message about .* not delivered.*127\.0\.0\.1:\d+: status 500$/,
+    );
     assert.ok(!JSON.stringify(backup.lines).includes("/refuses"));
   });
 
-  it("tells of each of several databases alone, where the monitor's address names it", async () => {
+  it("reports each of several databases alone, if the monitor's address names the database", async () => {
     const server = await sharedServer();
     const databases = [await server.createDatabase(), await server.createDatabase()];
     await using volume = await temporaryVolume();
@@ -79,11 +82,11 @@ describe("a backup function that tells people", () => {
 
     assert.equal((await backup.post()).status, 207);
     await backup.logged("run failed");
-    await until(() => receiver.heard.length >= 6);
+    await until(() => receiver.received.length >= 6);
     for (const database of databases) await server.dropDatabase(database);
 
     const good = databases.flatMap((each) => [`POST /of-${each}`, `POST /of-${each}/start`]);
     const failed = ["POST /of-none_of_that_name/fail", "POST /of-none_of_that_name/start"];
-    assert.deepEqual(receiver.heard.toSorted(), [...good, ...failed].toSorted());
+    assert.deepEqual(receiver.received.toSorted(), [...good, ...failed].toSorted());
   });
 });

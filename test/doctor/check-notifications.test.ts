@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { tellingChecks } from "../../shared/doctor/check-telling.ts";
+import { notificationChecks } from "../../shared/doctor/check-notifications.ts";
 import type { Run } from "../../shared/run/run.ts";
 
 const ended = (id: string, request: Run["request"], error?: string) =>
@@ -13,16 +13,16 @@ const ended = (id: string, request: Run["request"], error?: string) =>
 
 /** What the doctor says of these runs, which were accepted in this order. */
 async function say(...runs: readonly Run[]): Promise<readonly (readonly [string, string])[]> {
-  const [check] = tellingChecks({ NOTIFY_URL: ["https://chat"] }, { all: async () => runs }, "backup");
-  const findings = await check?.look(AbortSignal.timeout(60_000));
+  const [check] = notificationChecks({ NOTIFY_URL: ["https://chat"] }, { all: async () => runs }, "backup");
+  const findings = await check?.run(AbortSignal.timeout(60_000));
   return (findings ?? []).map(({ state, detail }) => [state, detail]);
 }
 
-describe("the doctor, of the telling", () => {
+describe("the doctor, about notifications", () => {
   it("looks at the last run alone", async () => {
     const found = await say(ended("backup-1", {}, "chat: status 500"), ended("backup-2", {}));
 
-    assert.deepEqual(found, [["good", "what run backup-2 had to tell was taken"]]);
+    assert.deepEqual(found, [["good", "all targets took the messages of run backup-2"]]);
   });
 
   it("looks at a run of several databases and at each of its parts", async () => {

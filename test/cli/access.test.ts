@@ -11,18 +11,18 @@ describe("the way into a namespace", () => {
   let functions: StandIn;
   let given: FakeNamespace;
   /** Who asked the functions. */
-  const heard: (string | undefined)[] = [];
+  const received: (string | undefined)[] = [];
   let isSilent: boolean;
   before(async () => {
     functions = await standIn((asked, answer) => {
-      heard.push(asked.headers.authorization);
+      received.push(asked.headers.authorization);
       if (!isSilent) json({ runs: [] })(asked, answer);
     });
   });
   after(() => functions[Symbol.asyncDispose]());
   beforeEach(async () => {
     isSilent = false;
-    heard.length = 0;
+    received.length = 0;
     const { url } = functions;
     given = await startFakeNamespace({ backup: url, cull: url, restore: url });
   });
@@ -35,7 +35,7 @@ describe("the way into a namespace", () => {
 
     assert.equal(code, 0, stderr);
     assert.deepEqual(
-      heard,
+      received,
       Array.from({ length: 3 }, () => `Bearer ${OPERATOR_TOKEN}`),
     );
     assert.doesNotMatch(`${stdout}${stderr}`, new RegExp(OPERATOR_TOKEN));
@@ -65,7 +65,7 @@ describe("the way into a namespace", () => {
         new RegExp(`resources: \\[${resource}\\], verbs: \\[${verbs}\\].* --role=dormouse-cli`),
       );
       assert.equal(given.pods.size, 0, "the relay is gone");
-      assert.deepEqual(heard, []);
+      assert.deepEqual(received, []);
     });
 
   it("says that its relay stays where it may not delete it, and does what was asked", async () => {
@@ -118,7 +118,7 @@ describe("the way into a namespace", () => {
   it("removes its relay at Ctrl-C, while a function does not answer", async () => {
     isSilent = true;
     await using terminal = inTerminal(["list"], given.env);
-    await until(async () => heard.length > 0);
+    await until(async () => received.length > 0);
 
     terminal.type(CTRL_C);
 
