@@ -9,10 +9,12 @@ import { startLoad, type Loader } from "./load-tool.ts";
 /** Which entries of an archive pg_restore makes, in order; without a path all of them, as the archive has them. */
 export type UsedList = { readonly path: string | undefined };
 
-type Archive = Pick<LoadRequest, "database" | "file" | "choice">;
+type Archive = Pick<LoadRequest, "database" | "file" | "choice" | "settings">;
 
 type EntryLists = {
-  /** All but event triggers. */
+  /** What is to be there when the session begins that loads the rest; undefined where one session will do. */
+  readonly before: UsedList | undefined;
+  /** All else but event triggers. */
   readonly content: UsedList;
   /** Event triggers; undefined where there are none. */
   readonly eventTriggers: UsedList | undefined;
@@ -32,25 +34,49 @@ export async function entryLists(loader: Loader, archive: Archive, signal: Abort
   const all = await listed(loader, archive, signal);
   const { lines } = withoutEntries(all, archive.choice);
   const isLast = (line: string) => EVENT_TRIGGER.test(line);
-  if (lines.length === all.length && !lines.some(isLast)) {
+  const first = await firstEntries(loader, archive, signal);
+  if (lines.length === all.length && !lines.some(isLast) && first.size === 0) {
     const whole = { path: undefined };
     return {
+      before: undefined,
       content: whole,
       eventTriggers: undefined,
       inOrder: whole,
       [Symbol.asyncDispose]: async () => {},
     };
   }
+  const before = lines.filter((line) => first.has(line));
   const content = lines.filter((line) => !isLast(line));
   const eventTriggers = lines.filter(isLast);
   const folder = await mkdtemp(join(tmpdir(), "dormouse-list-"));
   const write = (name: string, entries: readonly string[]) => writeList(join(folder, name), entries);
   return {
-    content: await write("content", content),
+    before: before.length === 0 ? undefined : await write("before", before),
+    content: await write(
+      "content",
+      content.filter((line) => !first.has(line)),
+    ),
     eventTriggers: eventTriggers.length === 0 ? undefined : await write("event-triggers", eventTriggers),
     inOrder: await write("all", [...content, ...eventTriggers]),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+const OF_RIGHTS = /^\d+; \d+ \d+ (?:DEFAULT )?ACL /;
+
+/**
+ * A session ignores for good the configuration for text search that its database names and that is not there yet when it
+ * begins: to_tsvector in a CHECK or a materialized view would then go by another. All that comes before rows is made by
+ * a session of its own, but rights, by which the rows could not be loaded any more.
+ */
+async function firstEntries(
+  loader: Loader,
+  archive: Archive,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  if ("default_text_search_config" in archive.settings) return new Set();
+  const early = await listed(loader, archive, signal, ["--section=pre-data"]);
+  return new Set(early.filter((line) => !OF_RIGHTS.test(line)));
 }
 
 /** The caller's choice as options of pg_restore. */
@@ -116,11 +142,16 @@ export function usingList({ path }: UsedList): string[] {
   return path === undefined ? [] : [`--use-list=${path}`];
 }
 
-async function listed(loader: Loader, { database, file }: Archive, signal: AbortSignal): Promise<string[]> {
+async function listed(
+  loader: Loader,
+  { database, file }: Archive,
+  signal: AbortSignal,
+  options: readonly string[] = [],
+): Promise<string[]> {
   const running = startLoad(
     loader,
     "pg_restore",
-    { database, settings: {}, arguments: ["--list", INHERITED], inherits: file.fd },
+    { database, settings: {}, arguments: ["--list", ...options, INHERITED], inherits: file.fd },
     signal,
   );
   running.stdin.end();

@@ -12,6 +12,7 @@ import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
  */
 export async function loadCustom(loader: Loader, request: LoadRequest, signal: AbortSignal): Promise<void> {
   await using lists = await entryLists(loader, request, signal);
+  if (lists.before !== undefined) await loadEntries(loader, request, lists.before, signal);
   await loadEntries(loader, request, lists.content, signal);
   if (lists.eventTriggers !== undefined) await loadEntries(loader, request, lists.eventTriggers, signal);
   await loadStatistics(loader, request, signal);
