@@ -11,7 +11,7 @@ export const OMISSION_KINDS = {
   "unreadable-tables": { data: true },
   /** Unlogged tables, which a standby does not have. */
   "unlogged-tables": { data: true },
-  /** Subscriptions: only a superuser sees them. */
+  /** Subscriptions: only a superuser dumps them, and no restore makes them. */
   subscriptions: { data: false },
   /** Options of user mappings, often passwords, which pg_dump leaves out without a word. */
   "user-mappings": { data: false },

@@ -7,6 +7,7 @@ import { connect, type ConnectionSettings } from "./session/connection.ts";
 import { findExcluded, type Exclusion } from "./exclusions/excluded-tables.ts";
 import { neededRoles, ROLES_NAMED } from "./roles/needed-roles.ts";
 import type { ServerRole } from "./roles/server-role.ts";
+import { partSettings, settingText } from "./properties/refused-settings.ts";
 import { readProperties } from "./properties/read-properties.ts";
 import { standbyWarnings } from "./properties/standby-age.ts";
 import { settingsOfDatabase, settingsOfDump } from "./properties/read-settings.ts";
@@ -58,10 +59,9 @@ const LACKS: readonly { readonly kind: OmissionKind; readonly detail: string; re
   },
   {
     kind: "subscriptions",
-    detail: "subscriptions, which only a superuser can dump",
+    detail: "subscriptions: only a superuser's dump has them, disabled, and no restore makes them",
     sql: `SELECT quote_ident(subname) AS name FROM pg_subscription
-      WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) ORDER BY name`,
+      WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY name`,
   },
   {
     kind: "user-mappings",
@@ -126,6 +126,7 @@ export async function inspectDatabase(
 ): Promise<DatabaseInspection> {
   const client = await connect(connection, database, signal);
   try {
+    const properties = await propertiesOf(client, database);
     await client.query("BEGIN READ ONLY");
     const server = await describe(client);
     const lacks: Omission[] = [];
@@ -137,7 +138,7 @@ export async function inspectDatabase(
     }
     const roles = await neededRoles(client);
     const excluded = await findExcluded(client, excludeTableData);
-    return { ...server, lacks, roles, excluded, ...(await propertiesOf(client, database)) };
+    return { ...server, lacks, roles, excluded, ...properties };
   } catch (error) {
     throw serverError(error, `inspection of database ${JSON.stringify(database)}`);
   } finally {
@@ -149,12 +150,21 @@ async function propertiesOf(client: pg.Client, database: string) {
   const properties = await readProperties(client, database);
   if (properties === undefined)
     throw new DormouseError("database_not_found", `there is no database ${database}`);
+  const { taken, refused } = await partSettings(client, properties.settings);
   const settings = await settingsOfDatabase(client, database);
   return {
-    properties,
+    // What no session has is no property, and would only stop whoever makes the database again by hand.
+    properties: { ...properties, settings: taken },
     settings,
     dumpSettings: await settingsOfDump(client, settings, properties.encoding),
-    warnings: [...(await collationWarnings(client, properties)), ...(await standbyWarnings(client))],
+    warnings: [
+      ...(await collationWarnings(client, properties)),
+      ...(await standbyWarnings(client)),
+      ...refused.map(
+        (setting) =>
+          `the server does not take a setting of the database, and no session has it: ${settingText(setting)}; ALTER DATABASE ... RESET it, or give the server what it names`,
+      ),
+    ],
   };
 }
 

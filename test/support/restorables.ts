@@ -53,6 +53,8 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     eventTriggersOfOthers: [],
     impossibleSettings: [],
     uncarriedSettings: [],
+    refusedSettings: [],
+    otherVersions: [],
     missingLocales: [],
     missingCollations: [],
     forbiddenOwner: [],

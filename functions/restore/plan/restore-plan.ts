@@ -224,7 +224,7 @@ function listWarnings(request: PlanRequest): string[] {
     ...(manifest?.lacks ?? []).filter(({ data }) => data).map(({ detail }) => `the backup lacks ${detail}`),
     ...madeAnew(request),
     ...roleWarnings(request),
-    ...(needsBackup ? likenessWarnings(facts, manifest) : []),
+    ...(needsBackup ? likenessWarnings(strategy, facts, manifest) : []),
     ...(!needsBackup && !facts.exists
       ? ["there is no live database: nothing is kept by which the undo could be taken back"]
       : []),

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { DatabaseProperties, Settings } from "./database-properties.ts";
 import { available, settingsOfDatabase } from "./read-settings.ts";
+import { findRefused, TEXT_SEARCH } from "./refused-settings.ts";
 import { mayNotSet } from "./role-rights.ts";
 import { carried, OF_LOADS, OF_TOOLS } from "./session-settings.ts";
 
@@ -20,7 +21,7 @@ export async function settingsOfLoad(
   database: string,
   noted: NotedSettings = {},
 ): Promise<Settings> {
-  const own = await allowed(client, noted.settings ?? (await settingsOfDatabase(client, database)));
+  const own = await allowed(client, await settingsOf(client, database, noted));
   const refused = new Set(await findRefused(client, own));
   const taken = Object.fromEntries(Object.entries(own).filter(([name]) => !refused.has(name)));
   const tools = await available(client, { ...OF_TOOLS, ...OF_LOADS });
@@ -33,9 +34,16 @@ export async function uncarried(
   database: string,
   noted: NotedSettings = {},
 ): Promise<string[]> {
-  const own = noted.settings ?? (await settingsOfDatabase(client, database));
+  const own = await settingsOf(client, database, noted);
   const given = carried(own, await encodingOf(client, database, noted));
-  return Object.keys(own).filter((name) => !(name in given));
+  const refused = await findRefused(client, own);
+  return Object.keys(own).filter(
+    (name) => !(name in given) || (name === TEXT_SEARCH && refused.includes(name)),
+  );
+}
+
+async function settingsOf(client: pg.Client, database: string, noted: NotedSettings): Promise<Settings> {
+  return noted.settings ?? (await settingsOfDatabase(client, database));
 }
 
 /** A database is loaded as the live one is, and without one as its backup notes it. */
@@ -66,31 +74,5 @@ async function allowed(client: pg.Client, settings: Settings): Promise<Settings>
 /** Those that this server cannot take, as one without the locale: a session that reads the dump without them gets other values. */
 export async function impossible(client: pg.Client, settings: Settings): Promise<string[]> {
   const refused = await findRefused(client, await available(client, settings));
-  return refused
-    .filter((name) => name !== "default_text_search_config")
-    .map((name) => `${name} = ${settings[name]}`);
-}
-
-/** Names with a dot are taken by every server, and are whatever the extension behind them makes of them. */
-async function findRefused(client: pg.Client, settings: Settings): Promise<string[]> {
-  const refused: string[] = [];
-  await client.query("BEGIN READ ONLY");
-  try {
-    for (const [name, value] of Object.entries(settings))
-      if (!name.includes(".") && !(await takes(client, name, value))) refused.push(name);
-  } finally {
-    await client.query("ROLLBACK");
-  }
-  return refused;
-}
-
-async function takes(client: pg.Client, name: string, value: string): Promise<boolean> {
-  await client.query("SAVEPOINT setting");
-  try {
-    await client.query("SELECT set_config($1, $2, true)", [name, value]);
-    return true;
-  } catch {
-    await client.query("ROLLBACK TO SAVEPOINT setting");
-    return false;
-  }
+  return refused.filter((name) => name !== TEXT_SEARCH).map((name) => `${name} = ${settings[name]}`);
 }

@@ -5,6 +5,7 @@ import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 import { readProperties } from "./read-properties.ts";
 import { MAY_STAND_FOR } from "./role-rights.ts";
 import { impossible, uncarried } from "./given-settings.ts";
+import { partSettings, settingText } from "./refused-settings.ts";
 import type { ScriptCollations } from "../plain-dump/script-collations.ts";
 import { MAKES_NOTHING } from "../plain-dump/script-makes.ts";
 
@@ -17,13 +18,38 @@ export async function notedFacts(
   const made = live === undefined ? noted?.properties : undefined;
   return {
     live,
-    impossibleSettings: await impossible(client, noted?.settings ?? {}),
-    uncarriedSettings: await uncarried(client, database, noted),
+    ...(await settingFacts(client, database, noted, live ?? made)),
+    otherVersions: await otherVersions(client, noted),
     missingLocales: made === undefined ? [] : await missingLocales(client, made),
     missingCollations: await missingCollations(client, makes),
     forbiddenOwner: await forbiddenOwner(client, live ?? made),
     collationVersion: noted?.properties && (await collationVersion(client, noted.properties)),
   };
+}
+
+async function settingFacts(
+  client: pg.Client,
+  database: string,
+  noted: TargetRequest["noted"],
+  like: DatabaseProperties | undefined,
+) {
+  return {
+    impossibleSettings: await impossible(client, noted?.settings ?? {}),
+    uncarriedSettings: await uncarried(client, database, noted),
+    refusedSettings: (await partSettings(client, like?.settings ?? [])).refused.map(settingText),
+  };
+}
+
+/** A dump names no version. plpgsql is there in each new database. */
+async function otherVersions(client: pg.Client, noted: TargetRequest["noted"]): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT format('%s %s instead of %s', here.name, here.default_version, noted.version) AS name
+     FROM json_to_recordset($1) AS noted (name text, version text)
+       JOIN pg_available_extensions here ON here.name = noted.name
+     WHERE here.default_version <> noted.version AND noted.name <> 'plpgsql' ORDER BY name`,
+    [JSON.stringify(noted?.content?.extensions ?? [])],
+  );
+  return rows.map(({ name }) => name);
 }
 
 /** What a database that is gone needs to be made again, besides what its content needs. */

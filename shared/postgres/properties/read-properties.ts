@@ -1,6 +1,7 @@
 import pg from "pg";
 import { creationSql, finishingSql, settingsSql } from "./database-sql.ts";
 import type { DatabaseProperties } from "./database-properties.ts";
+import { partSettings } from "./refused-settings.ts";
 import { withoutMark, changeMark, readMarks } from "../databases/database-mark.ts";
 
 /** Where the properties of a database to make come from: one that is there, else what was noted of it. */
@@ -77,7 +78,7 @@ export async function createLike(
   created: string,
   { like, otherwise, isScratch }: Likeness & { readonly isScratch: boolean },
 ): Promise<void> {
-  const properties = (await readProperties(client, like)) ?? otherwise;
+  const properties = await likeness(client, { like, otherwise });
   const name = pg.escapeIdentifier(created);
   if (properties === undefined) {
     await client.query(`CREATE DATABASE ${name} TEMPLATE template0${CLOSED}`);
@@ -90,6 +91,15 @@ export async function createLike(
       if (!isScratch || (error as { code?: string }).code !== INSUFFICIENT_PRIVILEGE) throw error;
     });
   }
+}
+
+/** Without the settings that the server does not take. */
+async function likeness(
+  client: pg.Client,
+  { like, otherwise }: Likeness,
+): Promise<DatabaseProperties | undefined> {
+  const properties = (await readProperties(client, like)) ?? otherwise;
+  return properties && { ...properties, settings: (await partSettings(client, properties.settings)).taken };
 }
 
 /** Until it bears the mark of its restore. */
@@ -107,12 +117,8 @@ async function describeTablespace(client: pg.Client): Promise<string> {
  * Gives `to` what a new database has not: grants, connection limit, comment, security labels, whether it is a template,
  * and settings that were given while it was loaded. Where nothing is known the defaults stay.
  */
-export async function copyProperties(
-  client: pg.Client,
-  { like, otherwise }: Likeness,
-  to: string,
-): Promise<void> {
-  const properties = (await readProperties(client, like)) ?? otherwise;
+export async function copyProperties(client: pg.Client, given: Likeness, to: string): Promise<void> {
+  const properties = await likeness(client, given);
   if (properties === undefined) return;
   await client.query("BEGIN");
   try {

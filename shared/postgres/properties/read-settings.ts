@@ -1,5 +1,6 @@
 import type pg from "pg";
 import type { Settings } from "./database-properties.ts";
+import { refusal, TEXT_SEARCH } from "./refused-settings.ts";
 import { carried, OF_THE_DATABASE, OF_TOOLS } from "./session-settings.ts";
 
 /** Those that this server has and this role may set; pg_settings does not show the role itself. */
@@ -24,7 +25,7 @@ export async function settingsOfDump(client: pg.Client, own: Settings, encoding:
  * superusers, as auto_explain does, keeps others out who ask for it, and decides no value.
  */
 const GIVEN = `
-  SELECT DISTINCT ON (lower(name)) name, value FROM (
+  SELECT name, value, current_database() = $1 AS "isInside" FROM (
     SELECT split_part(item, '=', 1) AS name, substr(item, strpos(item, '=') + 1) AS value,
       CASE WHEN s.setrole = 0 THEN 0 ELSE 2 END + CASE WHEN s.setdatabase = 0 THEN 0 ELSE 1 END AS rank
     FROM pg_db_role_setting s JOIN pg_database d ON d.datname = $1, unnest(s.setconfig) item
@@ -44,13 +45,26 @@ const MAY_SEE_FILES = `SELECT has_table_privilege('pg_file_settings', 'SELECT')
 /** What a session of the owner of `database` works under: applications are its owner's more often than any other role's. */
 export async function settingsOfDatabase(client: pg.Client, database: string): Promise<Settings> {
   const names = [...OF_THE_DATABASE];
-  type Row = { name: string; value: string };
+  type Row = { name: string; value: string; isInside: boolean };
   const { rows: given } = await client.query<Row>(GIVEN, [database, names]);
-  const found = new Map(given.map(({ name, value }) => [name, value]));
-  const hidden = names.filter((name) => !found.has(name));
+  const found = new Map<string, Pick<Row, "name" | "value">>();
+  for (const row of given)
+    if (!found.has(row.name.toLowerCase()) && (await isInForce(client, row)))
+      found.set(row.name.toLowerCase(), row);
+  const hidden = names.filter((name) => !found.has(name.toLowerCase()));
   if (hidden.length > 0 && (await client.query<{ may: boolean }>(MAY_SEE_FILES)).rows[0]?.may === true) {
     const { rows } = await client.query<Row>(FILES, [hidden]);
-    for (const { name, value } of rows) found.set(name, value);
+    for (const row of rows) found.set(row.name.toLowerCase(), row);
   }
-  return Object.fromEntries([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  const settings = [...found.values()].map(({ name, value }) => [name, value] as const);
+  return Object.fromEntries(settings.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** A session begins without what the server does not take any more, and has what stands behind it by rank. */
+async function isInForce(
+  client: pg.Client,
+  { name, value, isInside }: { name: string; value: string; isInside: boolean },
+): Promise<boolean> {
+  if (name === TEXT_SEARCH && !isInside) return true;
+  return (await refusal(client, name, value)) === undefined;
 }

@@ -6,6 +6,7 @@ import { DormouseError } from "../../errors.ts";
 import { MAKES_NOTHING } from "../plain-dump/script-makes.ts";
 import { planRoles, type PlannedRoles } from "../roles/planned-roles.ts";
 import { forbiddenBy } from "./find-forbidden.ts";
+import { settingText } from "./refused-settings.ts";
 import { mayNotSet } from "./role-rights.ts";
 import { needsOfMade, notedFacts } from "./noted-facts.ts";
 import { OF_ONE_DATABASE } from "./one-database.ts";
@@ -31,6 +32,7 @@ async function inOneSnapshot(
 ): Promise<Omit<TargetFacts, OfOtherSessions | keyof PlannedRoles>> {
   const { database, target } = request;
   const needs = needsOfMade(request.needs, noted.live, request);
+  const like = noted.live ?? request.noted?.properties;
   await client.query("BEGIN READ ONLY");
   try {
     const rights = await ownRights(client, database);
@@ -42,19 +44,11 @@ async function inOneSnapshot(
       missing: await findMissing(client, needs),
       homes: await homesOf(client),
       ...(await forbiddenTo(client, database, needs)),
-      forbiddenSettings: await forbiddenSettings(
-        client,
-        noted.live ?? request.noted?.properties,
-        rights.serverMajor,
-      ),
+      forbiddenSettings: await forbiddenSettings(client, like, noted.refusedSettings, rights.serverMajor),
       targetTaken:
         (await names(client, "SELECT datname::text AS name FROM pg_database WHERE datname = $1", target))
           .length > 0,
-      forbidden: await forbiddenBy(
-        client,
-        request.makes ?? MAKES_NOTHING,
-        (noted.live ?? request.noted?.properties)?.owner,
-      ),
+      forbidden: await forbiddenBy(client, request.makes ?? MAKES_NOTHING, like?.owner),
       // The database itself shows it, to a role that may connect.
       eventTriggersOfOthers: [],
       undroppable: [],
@@ -190,8 +184,10 @@ async function forbiddenTo(client: pg.Client, database: string, { extensions, ta
 async function forbiddenSettings(
   client: pg.Client,
   properties: DatabaseProperties | undefined,
+  refused: readonly string[],
   serverMajor: number,
 ): Promise<string[]> {
+  const given = properties?.settings.filter((setting) => !refused.includes(settingText(setting)));
   return names(
     client,
     `SELECT coalesce(setting.name || ' of role ' || r.rolname, setting.name) AS name
@@ -200,7 +196,7 @@ async function forbiddenSettings(
      WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
        AND (${mayNotSet("setting.name", "known", serverMajor)}
          OR r.rolname <> current_user AND NOT ${MAY_ALTER_ROLE})`,
-    JSON.stringify(properties?.settings ?? []),
+    JSON.stringify(given ?? []),
   );
 }
 

@@ -51,6 +51,10 @@ export type TargetFacts = PlannedRoles & {
   readonly impossibleSettings: readonly string[];
   /** Those that the sessions of a load cannot be given, by the encoding of the database or by their size. */
   readonly uncarriedSettings: readonly string[];
+  /** Settings of the live database, or the one to make, that this server does not take: the loaded one is made without them. */
+  readonly refusedSettings: readonly string[];
+  /** Extensions of the backup that this server makes in another version, each with both. */
+  readonly otherVersions: readonly string[];
   /** Event triggers of the live database that this role may neither drop nor keep from firing. */
   readonly eventTriggersOfOthers: readonly string[];
   /** Locales of the database to make that this server does not have. */
@@ -96,6 +100,8 @@ export type TargetRequest = {
         readonly properties?: DatabaseProperties | undefined;
         readonly settings?: Settings | undefined;
         readonly roles?: readonly ServerRole[] | undefined;
+        readonly content?:
+          { readonly extensions: readonly { readonly name: string; readonly version: string }[] } | undefined;
       }
     | undefined;
 };

@@ -122,6 +122,49 @@ describe("what the server says of a database that a manifest notes and that is g
     assert.deepEqual(impossibleSettings, ["lc_monetary = tlh_QO.utf8", "TimeZone = Atlantis/Center"]);
   });
 
+  it("names settings of a database that it does not take, and asks for no right to them", async () => {
+    const settings = [
+      { name: "a_setting_of_old", value: "on" },
+      { name: "TimeZone", value: "Atlantis/Center" },
+      { role, name: "lc_monetary", value: "tlh_QO.utf8" },
+      { name: "default_text_search_config", value: "public.mine" },
+      { name: "temp_tablespaces", value: "none" },
+      { name: "datestyle", value: "German" },
+      { name: "app.tenant", value: "north" },
+    ];
+
+    const { refusedSettings, forbiddenSettings } = await factsOf({ owner: role, settings });
+
+    assert.deepEqual(refusedSettings, [
+      "a_setting_of_old = on",
+      "TimeZone = Atlantis/Center",
+      `lc_monetary = tlh_QO.utf8 of role ${role}`,
+    ]);
+    assert.deepEqual(forbiddenSettings, ["app.tenant"]);
+  });
+
+  it("names extensions that it makes in another version", async () => {
+    const extensions = [
+      { name: "hstore", version: "0.1" },
+      { name: "plpgsql", version: "0.1" },
+      { name: "no_extension", version: "1" },
+    ];
+    const client = await connect(settingsOf(server), "postgres", new AbortController().signal);
+    try {
+      const request = {
+        database: "none",
+        target: "none",
+        needs: NO_NEEDS,
+        noted: { content: { extensions } },
+      };
+      const { otherVersions } = await targetFacts(client, request);
+
+      assert.match(otherVersions.join(), /^hstore \d[\d.]* instead of 0\.1$/);
+    } finally {
+      await client.end();
+    }
+  });
+
   it("names settings that its sessions cannot be given, in the encoding of the database or by their size", async () => {
     const settings = {
       "app.tenant": "größe",
