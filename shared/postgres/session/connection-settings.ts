@@ -1,4 +1,5 @@
 import type { SslMode } from "../../config/database-config.ts";
+import { DormouseError } from "../../errors.ts";
 import type { ConnectionSettings } from "./connection.ts";
 
 /** A server that is there answers at once; one that is not is asked again within the run. */
@@ -17,7 +18,11 @@ export type DatabaseVariables = {
   readonly MAINTENANCE_DATABASE: string;
 };
 
+/** Throws `configuration_invalid` for what does not fit together. */
 export function connectionSettings(variables: DatabaseVariables): ConnectionSettings {
+  const { PGSSLMODE, PGSSLROOTCERT, PGSSLCERT, PGSSLKEY } = variables;
+  if (PGSSLMODE.startsWith("verify-")) pairOf({ [`PGSSLMODE=${PGSSLMODE}`]: PGSSLMODE, PGSSLROOTCERT });
+  if (PGSSLCERT !== undefined || PGSSLKEY !== undefined) pairOf({ PGSSLCERT, PGSSLKEY });
   return {
     host: variables.DATABASE_SERVICE_NAME,
     port: variables.PGPORT,
@@ -30,4 +35,13 @@ export function connectionSettings(variables: DatabaseVariables): ConnectionSett
     maintenanceDatabase: variables.MAINTENANCE_DATABASE,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
   };
+}
+
+function pairOf(given: Readonly<Record<string, string | undefined>>): void {
+  const isSet = (name: string) => given[name] !== undefined;
+  const [set, unset] = [Object.keys(given).find(isSet), Object.keys(given).find((name) => !isSet(name))];
+  if (unset === undefined) return;
+  throw new DormouseError("configuration_invalid", `the configuration has mistakes: ${set} needs ${unset}`, {
+    hint: "docs/configuration.md describes each variable",
+  });
 }

@@ -156,7 +156,7 @@ async function tlsOptions(settings: ConnectionSettings): Promise<Tls> {
   return { rejectUnauthorized: isVerified, ...files, ...anyName };
 }
 
-async function readPem(path: string): Promise<string> {
+export async function readPem(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {

@@ -1,8 +1,9 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { getCACertificates } from "node:tls";
 import { DormouseError } from "../../errors.ts";
-import type { ConnectionSettings } from "./connection.ts";
+import { readPem, type ConnectionSettings } from "./connection.ts";
 
 /** How a client tool reaches the server without a secret among its arguments. */
 export type Libpq = {
@@ -17,12 +18,13 @@ export type Libpq = {
 const KEEPALIVES =
   "keepalives=1 keepalives_idle=30 keepalives_interval=10 keepalives_count=3 tcp_user_timeout=60000";
 
-/** Writes a passfile of our own: libpq ignores one that a group may read, as every mounted secret on OpenShift. */
+/** Copies of our own: libpq ignores a passfile, and refuses a key, that a group may read, as every mounted secret on OpenShift. */
 export async function openLibpq(settings: ConnectionSettings): Promise<Libpq> {
-  const { host, port, user, password, sslMode, sslRootCert, sslCert, sslKey } = settings;
+  const { host, port, user, password, sslMode, sslRootCert } = settings;
   const folder = await mkdtemp(join(tmpdir(), "dormouse-libpq-"));
   const passfile = join(folder, "passfile");
   await writeFile(passfile, `*:*:*:*:${passfileField(password)}\n`, { mode: 0o600, flag: "wx" });
+  const copies = await copyFiles(folder, settings);
 
   const environment = {
     PATH: "/usr/local/bin:/usr/bin:/bin",
@@ -37,8 +39,7 @@ export async function openLibpq(settings: ConnectionSettings): Promise<Libpq> {
     PGAPPNAME: "dormouse",
     PGSYSCONFDIR: folder,
     ...(sslRootCert === undefined ? {} : { PGSSLROOTCERT: sslRootCert }),
-    ...(sslCert === undefined ? {} : { PGSSLCERT: sslCert }),
-    ...(sslKey === undefined ? {} : { PGSSLKEY: sslKey }),
+    ...copies,
   };
   const connectTimeout = `connect_timeout=${Math.max(2, Math.ceil(settings.connectTimeoutMs / 1000))}`;
   return {
@@ -46,6 +47,24 @@ export async function openLibpq(settings: ConnectionSettings): Promise<Libpq> {
     conninfo: (database) => `dbname=${conninfoValue(database)} ${connectTimeout} ${KEEPALIVES}`,
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** Certificate and key together: a Secret that is renewed meanwhile changes both. Before 16 libpq has no word for the machine's authorities. */
+async function copyFiles(
+  folder: string,
+  { sslRootCert, sslCert, sslKey }: ConnectionSettings,
+): Promise<Readonly<Record<string, string>>> {
+  const contents = {
+    ...(sslRootCert === "system" ? { PGSSLROOTCERT: getCACertificates("default").join("\n") } : {}),
+    ...(sslCert === undefined ? {} : { PGSSLCERT: await readPem(sslCert) }),
+    ...(sslKey === undefined ? {} : { PGSSLKEY: await readPem(sslKey) }),
+  };
+  const written = Object.entries(contents).map(async ([name, content]) => {
+    const path = join(folder, name);
+    await writeFile(path, content, { mode: 0o600, flag: "wx" });
+    return [name, path] as const;
+  });
+  return Object.fromEntries(await Promise.all(written));
 }
 
 /** https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE */

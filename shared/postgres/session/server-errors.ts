@@ -1,12 +1,10 @@
 import { DormouseError, type ErrorCode, readCode, readMessage } from "../../errors.ts";
+import { CONNECTION_REFUSALS, type Kind, TLS_REFUSALS } from "./connection-refusals.ts";
 import { POOLER_HINT } from "./pooler.ts";
 
 /** How its log is read: of a pod, or where the image of the server writes it to files. */
 export const SERVER_LOG =
   "the server's log says more: kubectl logs service/<DATABASE_SERVICE_NAME> --since=15m, or the file that SELECT pg_current_logfile() names";
-
-/** `$1` in a hint is what the server named. */
-type Kind = { readonly code: ErrorCode; readonly pattern: RegExp; readonly hint: string };
 
 /**
  * What servers and libpq say, by SQLSTATE where there is one (`@28P01`) and by message where there is only text.
@@ -24,7 +22,8 @@ const KINDS: readonly Kind[] = [
     pattern: /during recovery/,
     hint: "a standby can only be read: let DATABASE_SERVICE_NAME name the primary",
   },
-  ...connectionRefusals(),
+  ...TLS_REFUSALS,
+  ...CONNECTION_REFUSALS,
   {
     code: "server_starting",
     pattern: /@57P03|system is (?:starting up|shutting down|in recovery)|not yet accepting connections/,
@@ -74,47 +73,6 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** A server that is there and lets this role not in: what to change is on the server. */
-function connectionRefusals(): readonly Kind[] {
-  return [
-    {
-      code: "connection_refused",
-      pattern: /no pg_hba\.conf entry|pg_hba\.conf rejects/,
-      hint: "add a line to the server's pg_hba.conf that lets this role from this address into this database; for the locks MAINTENANCE_DATABASE may name another database, the same for all functions",
-    },
-    {
-      code: "connection_refused",
-      pattern: /database "([^"]+)"[^]*CONNECT privilege/,
-      hint: 'GRANT CONNECT ON DATABASE "$1" TO the role of POSTGRESQL_USER; for the locks MAINTENANCE_DATABASE may name another database, the same for all functions',
-    },
-    {
-      code: "connection_refused",
-      pattern: /role "([^"]+)" is not permitted to log in/,
-      hint: 'ALTER ROLE "$1" LOGIN, or name another role in POSTGRESQL_USER',
-    },
-    {
-      code: "connection_refused",
-      pattern: /database "([^"]+)" is not currently accepting connections/,
-      hint: 'a restore closes a database for seconds: GET /runs of the restore function shows; else ALTER DATABASE "$1" ALLOW_CONNECTIONS true',
-    },
-    {
-      code: "connections_exhausted",
-      pattern: /too many connections for role "([^"]+)"/,
-      hint: 'ALTER ROLE "$1" CONNECTION LIMIT -1, or a number of at least RESTORE_JOBS + 4, or lower RESTORE_JOBS',
-    },
-    {
-      code: "connections_exhausted",
-      pattern: /too many connections for database "([^"]+)"/,
-      hint: 'ALTER DATABASE "$1" CONNECTION LIMIT -1, or a larger number, or end sessions',
-    },
-    {
-      code: "connections_exhausted",
-      pattern: /@53300|too many clients|remaining connection slots/,
-      hint: "raise max_connections of the server, end idle sessions, or lower RESTORE_JOBS",
-    },
-  ];
-}
-
 /** The code and hint for what a server or libpq said, if we know it. */
 export function knownKind(text: string): { readonly code: ErrorCode; readonly hint: string } | undefined {
   for (const { code, pattern, hint } of KINDS) {
@@ -138,8 +96,11 @@ export function serverError(error: unknown, what: string): DormouseError {
 /** A host with several addresses fails with one error for each, and no message of its own. */
 function toText(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(toText).join("; ");
-  return readMessage(error);
+  return readMessage(error).replace(ADVICE, "");
 }
+
+/** Of Node, for programmers. */
+const ADVICE = /; if the root CA is installed locally[^]*/;
 
 /** The server's DETAIL, which may quote rows: it is read and not shown. */
 function describeDetail(error: unknown): string {

@@ -30,6 +30,7 @@ const ROWS: readonly Row[] = [
     "connection_refused",
     /ALTER DATABASE "fenced" ALLOW_CONNECTIONS/,
   ],
+  ["template0", "SELECT 1", "template0", "connection_refused", /another database in MAINTENANCE_DATABASE/],
   [
     "a full database",
     "ALTER DATABASE full_one CONNECTION LIMIT 0",
@@ -86,7 +87,10 @@ async function onlyThese(server: OwnServer, lines: readonly string[]): Promise<v
   const { rows } = await server.query("postgres", "SHOW hba_file");
   const [{ hba_file: path }] = rows as [{ hba_file: string }];
   const before = await readFile(path, "utf8");
-  const others = before.replace(/^host +all +all/gm, "host closed,fenced,full_one,open,missing,postgres all");
+  const others = before.replace(
+    /^host +all +all/gm,
+    "host closed,fenced,full_one,open,missing,postgres,template0 all",
+  );
   await writeFile(path, `${lines.join("\n")}\n`);
   await appendFile(path, others);
   await server.query("postgres", "SELECT pg_reload_conf()");
