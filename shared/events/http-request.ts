@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { BlockList, isIPv4 } from "node:net";
 import type { Duplex } from "node:stream";
 import { getCACertificates } from "node:tls";
 
@@ -94,9 +95,19 @@ export function tunnelTo(
     (entry) =>
       ["*", name, `${name}:${port}`].includes(entry) ||
       (entry.startsWith(".") && `.${name}`.endsWith(entry)) ||
-      (entry.startsWith("*.") && name.endsWith(entry.slice(1))),
+      (entry.startsWith("*.") && name.endsWith(entry.slice(1))) ||
+      isInRange(name, entry),
   );
   return isDirect ? undefined : HTTPS_PROXY;
+}
+
+/** `10.0.0.0-10.0.255.255` */
+function isInRange(host: string, entry: string): boolean {
+  const [first = "", last = "", ...more] = entry.split("-");
+  if (more.length > 0 || ![host, first, last].every((each) => isIPv4(each))) return false;
+  const range = new BlockList();
+  range.addRange(first, last);
+  return range.check(host);
 }
 
 function readHost(location: string | undefined, base: string): string {

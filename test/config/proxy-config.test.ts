@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { withProxies } from "../../shared/config/proxy-config.ts";
-import { sendHttp } from "../../shared/events/http-request.ts";
+import { sendHttp, tunnelTo } from "../../shared/events/http-request.ts";
 import { forwardProxy, type ForwardProxy } from "../support/forward-proxy.ts";
 import { json, standIn, type StandIn } from "../support/stand-in.ts";
 
@@ -51,6 +51,9 @@ describe("NO_PROXY", () => {
       await sendHttp(url, { method: "GET", headers: {} }, { outbound }, signal).catch(() => undefined);
 
       assert.equal(proxy.seen.length - asked, isDirect ? 0 : 1);
+      // Mail has its own way, and must find the same.
+      const ofMail = withProxies({ HTTPS_PROXY: proxy.url, NO_PROXY });
+      assert.equal(tunnelTo(host, 587, ofMail), isDirect ? undefined : proxy.url);
     });
 
   it("and the proxies are read in lower case first, and not made up", () => {
