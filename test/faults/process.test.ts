@@ -125,8 +125,10 @@ describe("a backup whose process ends", () => {
     const calls = await undisturbed(given.environment);
     assert.ok(calls.includes("link") && calls.includes("sync"), calls.join());
 
-    for (let at = 1; at <= calls.length; at++)
-      await killAndTakeUp(given.environment, at, `${calls[at - 1]} ${at}`);
+    // A sync changes nothing that another process sees: before it the volume is as it is before the call that follows.
+    const isSeen = (index: number) => calls[index] !== "sync" || index === calls.length - 1;
+    for (const index of calls.keys().filter(isSeen))
+      await killAndTakeUp(given.environment, index + 1, `${calls[index]} ${index + 1}`);
     test.diagnostic(`${calls.length} calls: ${calls.join(" ")}`);
   });
 
