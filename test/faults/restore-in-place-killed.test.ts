@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import type { RestoreResult } from "../../functions/restore/journal/restore-result.ts";
 import { connectAgainAndAgain } from "../support/application.ts";
 import { spawnFunction } from "../support/function-process.ts";
-import {
-  endedRestore,
-  REPLICAS,
-  startRestoreCluster,
-  type RestoreCluster,
-} from "../support/restore-cluster.ts";
-import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
+import { eachOnCluster } from "../support/each-on-cluster.ts";
+import { endedRestore, REPLICAS, type RestoreCluster } from "../support/restore-cluster.ts";
+import type { RestoreStage } from "../support/restore-stage.ts";
 import { atReplacement, type Moment } from "../support/session-watch.ts";
 import { tcpProxy } from "../support/tcp-proxy.ts";
 
@@ -17,15 +13,8 @@ describe("a restore in place whose process is killed inside of its transaction",
   let stage: RestoreStage;
   let cluster: RestoreCluster;
 
-  beforeEach(async () => {
-    stage = await setRestoreStage();
-    cluster = await startRestoreCluster();
-    await stage.destroyData();
-  });
-  afterEach(async () => {
-    await stage[Symbol.asyncDispose]();
-    await cluster[Symbol.asyncDispose]();
-  });
+  eachOnCluster((given) => ({ stage, cluster } = given));
+  beforeEach(() => stage.destroyData());
 
   const asOwner = () => ({
     ...cluster.environment,

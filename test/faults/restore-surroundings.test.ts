@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import { preload, problemIn, until, wake } from "../support/faulty.ts";
 import { startPostgres } from "../support/postgres.ts";
+import { eachOnCluster } from "../support/each-on-cluster.ts";
 import {
   endedRestore,
   REPLICAS,
@@ -15,15 +16,8 @@ describe("a restore whose surroundings fail while the application is down", () =
   let stage: RestoreStage;
   let cluster: RestoreCluster;
 
-  beforeEach(async () => {
-    stage = await setRestoreStage();
-    cluster = await startRestoreCluster();
-    await stage.destroyData();
-  });
-  afterEach(async () => {
-    await stage[Symbol.asyncDispose]();
-    await cluster[Symbol.asyncDispose]();
-  });
+  eachOnCluster((given) => ({ stage, cluster } = given));
+  beforeEach(() => stage.destroyData());
 
   const full = [
     ["before step stopped deployment/server", "failed"],

@@ -1,29 +1,17 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { lockKey } from "../../shared/postgres/session/advisory-lock.ts";
 import type { FunctionProcess } from "../support/function-process.ts";
 import { preload, problemIn, until, wake } from "../support/faulty.ts";
-import {
-  endedRestore,
-  REPLICAS,
-  restoreRuns,
-  startRestoreCluster,
-  type RestoreCluster,
-} from "../support/restore-cluster.ts";
-import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
+import { eachOnCluster } from "../support/each-on-cluster.ts";
+import { endedRestore, REPLICAS, restoreRuns, type RestoreCluster } from "../support/restore-cluster.ts";
+import type { RestoreStage } from "../support/restore-stage.ts";
 
 describe("a restore that two processes have", () => {
   let stage: RestoreStage;
   let cluster: RestoreCluster;
 
-  beforeEach(async () => {
-    stage = await setRestoreStage();
-    cluster = await startRestoreCluster();
-  });
-  afterEach(async () => {
-    await stage[Symbol.asyncDispose]();
-    await cluster[Symbol.asyncDispose]();
-  });
+  eachOnCluster((given) => ({ stage, cluster } = given));
 
   /** A function that stops for a while, as a machine that sleeps, at one record of its run. */
   async function startStopping(point: string): Promise<FunctionProcess> {

@@ -9,22 +9,22 @@ const AT_MOST = { backup: 133, restore: 173 };
 /** Lines of the longest file but a tenth. */
 const NINETIETH = 165;
 
-describe("the size of the house", () => {
+describe("the sources", () => {
   let walks: Walks;
   before(async () => {
     walks = await walk(await sharedServer());
   });
 
-  for (const way of ["backup", "restore"] as const)
-    it(`leads one ${way} through at most ${AT_MOST[way]} files`, () => {
-      const { length } = walks[way];
+  for (const job of ["backup", "restore"] as const)
+    it(`run functions in at most ${AT_MOST[job]} files during one ${job}`, () => {
+      const { length } = walks[job];
       assert.ok(
-        length > 50 && length <= AT_MOST[way],
+        length > 50 && length <= AT_MOST[job],
         `${length} files: npm run house -- --files lists them`,
       );
     });
 
-  it("has files that are neither scraps nor tomes", async () => {
+  it("have a median of 50 to 80 lines, and few long files", async () => {
     const { median, ninetieth } = await sizes();
 
     assert.ok(median >= 50 && median <= 80, `the median file has ${median} lines`);

@@ -1,19 +1,14 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { spawnFunction } from "../../support/function-process.ts";
 import { eventReceiver } from "../../support/event-receiver.ts";
 import { preload, problemIn, until } from "../../support/faulty.ts";
-import {
-  endedRestore,
-  REPLICAS,
-  restoreRuns,
-  startRestoreCluster,
-  type RestoreCluster,
-} from "../../support/restore-cluster.ts";
-import { setRestoreStage, type RestoreStage } from "../../support/restore-stage.ts";
+import { eachOnCluster } from "../../support/each-on-cluster.ts";
+import { endedRestore, REPLICAS, restoreRuns, type RestoreCluster } from "../../support/restore-cluster.ts";
+import type { RestoreStage } from "../../support/restore-stage.ts";
 
 /** Longer than taking back is tried. */
 const TEN_MINUTES_MS = 600_000;
@@ -22,15 +17,8 @@ describe("a restore and the workloads of the application", () => {
   let stage: RestoreStage;
   let cluster: RestoreCluster;
 
-  beforeEach(async () => {
-    stage = await setRestoreStage();
-    cluster = await startRestoreCluster();
-    await stage.destroyData();
-  });
-  afterEach(async () => {
-    await stage[Symbol.asyncDispose]();
-    await cluster[Symbol.asyncDispose]();
-  });
+  eachOnCluster((given) => ({ stage, cluster } = given));
+  beforeEach(() => stage.destroyData());
 
   const start = (changes: Readonly<Record<string, string>> = {}) =>
     stage.start({ ...cluster.environment, ...changes });
