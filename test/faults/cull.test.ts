@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
-import * as promises from "node:fs/promises";
 import { statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { Files } from "../../shared/catalog/volume/files.ts";
+import * as promises from "../../shared/catalog/volume/volume-calls.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { cullWith } from "../support/cull-with.ts";
 import { cull, cullEnvironment, daysOf, fillVolume } from "../support/culled.ts";
@@ -18,18 +18,19 @@ const never = new AbortController().signal;
 const start = (path: string) => startFunction("cull", cullEnvironment(path, { NUM_BACKUPS: "2" }));
 
 /** The real file system, of which one call fails once. Each has its own count: a failed listing may still be reading. */
-function failingAt(call: "readdir" | "lstat" | "open", failing: number) {
+function failingAt(call: "readdir" | "lstat" | "readRegular", failing: number) {
   let calls = 0;
-  const real = promises[call] as (...args: unknown[]) => Promise<unknown>;
+  const files: Files = promises;
+  const real = files[call] as (...args: unknown[]) => Promise<unknown>;
   const broken = (...args: unknown[]) => {
     calls += 1;
     return calls === failing ? fault("EIO") : real(...args);
   };
-  return { files: { ...promises, [call]: broken } as Files, isReached: () => calls >= failing };
+  return { files: { ...files, [call]: broken } as Files, isReached: () => calls >= failing };
 }
 
 describe("a cull whose volume fails", () => {
-  for (const call of ["readdir", "lstat", "open"] as const) {
+  for (const call of ["readdir", "lstat", "readRegular"] as const) {
     it(`removes nothing when the listing fails midway, at whatever ${call}`, async () => {
       await using volume = await temporaryVolume();
       await fillVolume(volume.path, 4);

@@ -1,4 +1,4 @@
-import * as promises from "node:fs/promises";
+import * as promises from "../../shared/catalog/volume/volume-calls.ts";
 import { cullBackups, type CullDependencies } from "../../functions/cull/cull-backups.ts";
 import { damageBook } from "../../functions/cull/marks/damage-book.ts";
 import { createMutex } from "../../functions/cull/mutex.ts";

@@ -1,4 +1,4 @@
-import * as promises from "node:fs/promises";
+import * as promises from "../../shared/catalog/volume/volume-calls.ts";
 import type { FileHandle } from "node:fs/promises";
 import type { Files } from "../../shared/catalog/volume/files.ts";
 
@@ -38,7 +38,8 @@ export function dyingFiles(at: number, { withLinks }: { readonly withLinks: bool
   }
 
   const changing = ["mkdir", "rename", "rmdir", "unlink"] as const;
-  const calling = Object.fromEntries(changing.map((name) => [name, mortal(promises[name] as Call)]));
+  const real: Files = promises;
+  const calling = Object.fromEntries(changing.map((name) => [name, mortal(real[name] as Call)]));
   const refused = () => Promise.reject(Object.assign(new Error("no hard links here"), { code: "ENOTSUP" }));
   const link = withLinks ? mortal(promises.link as Call) : refused;
   return { files: { ...promises, ...calling, link, open } as unknown as Files, isDead };

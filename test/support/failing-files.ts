@@ -1,4 +1,4 @@
-import * as promises from "node:fs/promises";
+import * as promises from "../../shared/catalog/volume/volume-calls.ts";
 import type { Files } from "../../shared/catalog/volume/files.ts";
 
 /** The file system, of which some calls do something else. */

@@ -1,13 +1,13 @@
 import type { Stats } from "node:fs";
-import type * as promises from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { DormouseError, type ErrorCode, readCode } from "../../errors.ts";
+import type * as calls from "./volume-calls.ts";
 import { STORAGE, stat } from "./volume-calls.ts";
 
 /** What this layer asks of the file system: a parameter, so that a test can let each call fail or be the last. */
 export type Files = Pick<
-  typeof promises,
-  "link" | "lstat" | "mkdir" | "open" | "readdir" | "rename" | "rmdir" | "statfs" | "unlink"
+  typeof calls,
+  "link" | "lstat" | "mkdir" | "open" | "readdir" | "readRegular" | "rename" | "rmdir" | "statfs" | "unlink"
 >;
 
 /**

@@ -187,7 +187,7 @@ export async function readBackup(
   const archive = await statOf(files, path);
   if (!archive.isFile())
     return { foreign: { path: name, reason: "special_file", detail: "is not a regular file" } };
-  return readSmall(`${path}.json`, MAX_MANIFEST_BYTES + 1, (manifest) =>
+  return readSmall(files, `${path}.json`, MAX_MANIFEST_BYTES + 1, (manifest) =>
     classifyBackup(name, archive.size, manifest),
   );
 }
@@ -196,7 +196,7 @@ async function readLegacy(files: Files, backupDir: string, parts: ArchiveNamePar
   const { name, database, minuteAt } = parts;
   const path = join(backupDir, name);
   const { size, mtimeMs } = await statOf(files, path);
-  const format = await readSmall(path, MAGIC_BYTES, contentFormat);
+  const format = await readSmall(files, path, MAGIC_BYTES, contentFormat);
   if (format === "gzip-sql" || format === "plain-sql" || format === "custom")
     return { legacy: { name, database, minuteAt, sizeBytes: size, format }, parts, modifiedMs: mtimeMs };
   const detail = size === 0 ? "is empty" : `has no manifest; its content is ${format}`;
@@ -204,11 +204,12 @@ async function readLegacy(files: Files, backupDir: string, parts: ArchiveNamePar
 }
 
 async function readSmall<Result>(
+  files: Files,
   path: string,
   limit: number,
   use: (bytes: Buffer) => Result,
 ): Promise<Result> {
-  const result = await readBeginning(path, limit, use);
+  const result = await readBeginning(files, path, limit, use);
   if (result === undefined) throw new Vanished(`${path} went away`);
   return result;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArchiveName } from "../archive-name.ts";
 import { DormouseError, readCode } from "../../errors.ts";
 import { statIfThere, type Files } from "./files.ts";
-import { constants, readRegular } from "./volume-calls.ts";
+import { constants } from "./volume-calls.ts";
 
 const READ_BYTES = 1 << 18;
 /** Of what is read as a whole: more than a cull of thousands of backups records, and little enough for a pod's memory. */
@@ -28,7 +28,7 @@ export async function openRegular(files: Files, path: string): Promise<FileHandl
  * `catalog_unreadable` for those.
  */
 export async function readWhole(files: Files, path: string): Promise<string | undefined> {
-  const whole = await readBeginning(path, MAX_WHOLE_BYTES + 1, (bytes) =>
+  const whole = await readBeginning(files, path, MAX_WHOLE_BYTES + 1, (bytes) =>
     bytes.length > MAX_WHOLE_BYTES ? MAX_WHOLE_BYTES : bytes.toString("utf8"),
   );
   if (typeof whole === "string") return whole;
@@ -48,12 +48,13 @@ function noSmallFile(path: string, why: string): DormouseError {
  * regular file.
  */
 export async function readBeginning<Result>(
+  files: Files,
   path: string,
   limit: number,
   use: (bytes: Buffer) => Result,
 ): Promise<Result | undefined> {
   try {
-    return await readRegular(path, FLAGS, limit, use);
+    return await files.readRegular(path, FLAGS, limit, use);
   } catch (error) {
     if (NONE.includes(readCode(error))) return undefined;
     throw error;

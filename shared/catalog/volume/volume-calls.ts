@@ -105,7 +105,6 @@ export function readRegular<Result>(
   return reading as Promise<Result | undefined>;
 }
 
-/** A regular file gives fewer bytes than it is asked for at its end alone. */
 async function readStart<Result>(
   fd: number,
   length: number,
@@ -115,8 +114,10 @@ async function readStart<Result>(
   const memory =
     (isSmall ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(isSmall ? SMALL_BYTES : length);
   try {
-    const { bytesRead } = await numbered.read(fd, memory, 0, length, 0);
-    return use(memory.subarray(0, bytesRead));
+    let end = 0;
+    for (let got = 1; end < length && got > 0; end += got)
+      got = (await numbered.read(fd, memory, end, length - end, end)).bytesRead;
+    return use(memory.subarray(0, end));
   } finally {
     if (isSmall) spare.push(memory);
   }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { appendFileSync } from "node:fs";
-import * as promises from "node:fs/promises";
 import { appendFile, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
@@ -11,6 +10,7 @@ import type { VolumeCatalog, LegacyContents, LegacyFile } from "../../../shared/
 import { describeAdopted } from "../../../shared/catalog/legacy/legacy-adoption.ts";
 import type { Files } from "../../../shared/catalog/volume/files.ts";
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
+import * as promises from "../../../shared/catalog/volume/volume-calls.ts";
 import { readContent, temporaryVolume } from "../../support/volume.ts";
 
 const never = new AbortController().signal;

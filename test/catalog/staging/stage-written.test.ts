@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { writeSync } from "node:fs";
-import * as promises from "node:fs/promises";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { ArchiveWriter } from "../../../shared/catalog/catalog.ts";
@@ -9,6 +8,7 @@ import { digestOfBytes } from "../../../shared/catalog/digest.ts";
 import type { Files } from "../../../shared/catalog/volume/files.ts";
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
 import { DormouseError } from "../../../shared/errors.ts";
+import * as promises from "../../../shared/catalog/volume/volume-calls.ts";
 import { aManifest } from "../../support/backups.ts";
 import { temporaryVolume } from "../../support/volume.ts";
 
@@ -62,7 +62,7 @@ function aWriter({ atTheEnd, fails }: Steps): ArchiveWriter {
 }
 
 /** The file system of a volume on which something is otherwise. */
-function filesWith(change: (handle: promises.FileHandle, flags: string) => void): Files {
+function filesWith(change: (handle: FileHandle, flags: string) => void): Files {
   return {
     ...promises,
     async open(path, flags, mode) {
@@ -155,7 +155,7 @@ describe("an archive that another process writes", () => {
     assert.deepEqual(await readdir(volume.path), [".dormouse"]);
   });
 
-  const refusals: readonly (readonly [string, (handle: promises.FileHandle, flags: string) => void])[] = [
+  const refusals: readonly (readonly [string, (handle: FileHandle, flags: string) => void])[] = [
     [
       "refuses to open a file for both",
       (_, flags) => {

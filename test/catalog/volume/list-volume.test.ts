@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
-import * as promises from "node:fs/promises";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { ArchiveName } from "../../../shared/catalog/archive-name.ts";
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
+import * as promises from "../../../shared/catalog/volume/volume-calls.ts";
 import { aManifest } from "../../support/backups.ts";
 import { fault, filesWith } from "../../support/failing-files.ts";
 import { publish, temporaryVolume } from "../../support/volume.ts";
@@ -158,10 +158,10 @@ describe("the list of a volume", () => {
     await using volume = await temporaryVolume();
     const kept = await publish(volume.catalog, { startedAt });
     await writeFile(join(volume.path, "2026-11-22", "hets2026-11-22-02-00.bak"), "PGDMP");
-    const open = (path: string, flags: number) =>
-      path.endsWith("-02-00.bak") ? fault("EIO") : promises.open(path, flags);
+    const readRegular = (...args: Parameters<typeof promises.readRegular>) =>
+      args[0].endsWith("-02-00.bak") ? fault("EIO") : promises.readRegular(...args);
 
-    const { backups, foreign } = await volumeCatalog(volume.path, filesWith({ open })).list(never);
+    const { backups, foreign } = await volumeCatalog(volume.path, filesWith({ readRegular })).list(never);
 
     assert.deepEqual(backups, [kept]);
     assert.deepEqual(
@@ -174,10 +174,10 @@ describe("the list of a volume", () => {
     await using volume = await temporaryVolume();
     const kept = await publish(volume.catalog, { startedAt });
     let stale = 1;
-    const open = (path: string, flags: number) =>
-      path.endsWith(".json") && stale-- > 0 ? fault("ESTALE") : promises.open(path, flags);
+    const readRegular = (...args: Parameters<typeof promises.readRegular>) =>
+      args[0].endsWith(".json") && stale-- > 0 ? fault("ESTALE") : promises.readRegular(...args);
 
-    const { backups } = await volumeCatalog(volume.path, filesWith({ open })).list(never);
+    const { backups } = await volumeCatalog(volume.path, filesWith({ readRegular })).list(never);
 
     assert.deepEqual(backups, [kept]);
     assert.ok(stale < 1);

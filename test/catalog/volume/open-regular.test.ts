@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir, symlink, truncate, writeFile } from "node:fs/promises";
-import * as files from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { execa } from "execa";
 import { openRegular } from "../../../shared/catalog/volume/open-regular.ts";
+import * as files from "../../../shared/catalog/volume/volume-calls.ts";
 import { temporaryVolume } from "../../support/volume.ts";
 
 const RUN = "backup-0123456789abcdef01234567";
