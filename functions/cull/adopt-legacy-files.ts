@@ -40,8 +40,11 @@ export async function adoptLegacyFiles(
     const listing = await deps.catalog.list(signal);
     for (const { name, damage } of listing.legacy)
       if (damage !== undefined) tally.damaged.push({ name, why: damage });
+    const fatal = await noteFatal(context);
+    tally.failed.push(...fatal.map((name) => ({ name, why: FATAL })));
+    const legacy = listing.legacy.filter((file) => !fatal.includes(file.name));
     const failedBefore = await readFailed(deps.runs);
-    for (const file of adoptable(listing.legacy, new Date(), limit, failedBefore))
+    for (const file of adoptable(legacy, new Date(), limit, failedBefore))
       await adoptOne(deps, file, { listing, tally, context });
     const { adopted, damaged, failed } = tally;
     if (adopted.length + damaged.length + failed.length > 0)
@@ -54,6 +57,22 @@ export async function adoptLegacyFiles(
     await step("adoption_failed", { problem });
     return { ...tally, waiting: 0, problem };
   }
+}
+
+/** A file whose reading has ended the process must not be read again by each of its next ones, before all others. */
+const FATAL =
+  "the process ended while it was read: raise the memory limit of the pod, or move the file out of BACKUP_DIR";
+const ENDED_AT = "adoption_interrupted";
+const endedSchema = z.object({ name: z.string() });
+
+/** The files at which earlier attempts of this run ended; the last of them is on record as in use. */
+async function noteFatal({ run: { steps, uses = [] }, step }: RunContext): Promise<readonly string[]> {
+  for (const name of uses) await step(ENDED_AT, { name });
+  const before = steps.flatMap(({ step: taken, detail }) => {
+    const { name } = endedSchema.safeParse(detail).data ?? {};
+    return taken === ENDED_AT && name !== undefined ? [name] : [];
+  });
+  return [...new Set([...before, ...uses])];
 }
 
 const ADOPTED = "adopted";
@@ -79,11 +98,12 @@ type Adopting = { readonly listing: CatalogListing; readonly tally: Tally; reado
 async function adoptOne(
   deps: AdoptDependencies,
   file: LegacyFile,
-  { listing: { backups }, tally, context: { run, signal, progress } }: Adopting,
+  { listing: { backups }, tally, context: { run, signal, amend, progress } }: Adopting,
 ): Promise<void> {
   signal.throwIfAborted();
   const { name } = file;
   const adoption = { run: run.id, now: new Date(), version: deps.version };
+  await amend({ uses: [name] });
   try {
     const result = await deps.catalog.adopt(
       file,
@@ -102,6 +122,8 @@ async function adoptOne(
     const { code, message } = asDormouseError(error);
     tally.failed.push({ name, why: message });
     deps.log.warn("legacy file not adopted", { run: run.id, backup: name, code, error: message });
+  } finally {
+    await amend({ uses: [] });
   }
   progress({ adopted: name });
 }

@@ -87,7 +87,8 @@ export function preload(
     | "clock-preload.ts"
     | "records-preload.ts"
     | "silent-volume-preload.ts"
-    | "queue-proxy-preload.ts",
+    | "queue-proxy-preload.ts"
+    | "reading-preload.ts",
 ): {
   readonly NODE_OPTIONS: string;
 } {

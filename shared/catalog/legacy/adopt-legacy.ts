@@ -1,8 +1,9 @@
 import type { Stats } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { toBackup, type Backup } from "../backup.ts";
 import type { LegacyContents, LegacyFile } from "../catalog.ts";
 import { serialiseManifest, type BackupManifest } from "../manifest.ts";
+import { DormouseError } from "../../errors.ts";
 import { rememberDamage } from "./damaged-files.ts";
 import * as file from "../volume/files.ts";
 import type { Files } from "../volume/files.ts";
@@ -27,6 +28,7 @@ export async function adoptLegacy(
   { describe, signal, print }: Adopting,
 ): Promise<Adopted> {
   const path = join(backupDir, legacy.name);
+  if (Buffer.byteLength(`${basename(path)}.json`) > NAME_MAX) throw nameTooLong(legacy);
   const handle = await openRegular(files, path);
   if (handle === undefined) return { damage: "is gone, or no regular file" };
   try {
@@ -42,6 +44,19 @@ export async function adoptLegacy(
   } finally {
     await handle.close();
   }
+}
+
+/** Of the file systems of Linux, in bytes. */
+const NAME_MAX = 255;
+
+function nameTooLong({ name }: LegacyFile): DormouseError {
+  return new DormouseError(
+    "volume_unwritable",
+    `${name} leaves no room for the name of a manifest beside it`,
+    {
+      hint: "give it a shorter name: .json must fit behind it",
+    },
+  );
 }
 
 function isSame(before: Stats, after: Stats): boolean {

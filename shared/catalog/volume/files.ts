@@ -149,12 +149,12 @@ export async function removeIfThere(files: Files, path: string): Promise<boolean
   }
 }
 
-/** What has that name; no link is followed. */
+/** What has that name, which may be longer than any can be; no link is followed. */
 export async function statIfThere(files: Files, path: string): Promise<Stats | undefined> {
   try {
     return await files.lstat(path);
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(readCode(error))) return undefined;
+    if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(readCode(error))) return undefined;
     throw error;
   }
 }

@@ -9,7 +9,7 @@ const READ_BYTES = 1 << 18;
 /** Of what is read as a whole: more than a cull of thousands of backups records, and little enough for a pod's memory. */
 const MAX_WHOLE_BYTES = 32 << 20;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const NONE = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"];
+const NONE = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "ENAMETOOLONG"];
 
 /** For reading. `undefined` unless it is a regular file: neither a link nor a FIFO in its place is followed or waited for. */
 export async function openRegular(files: Files, path: string): Promise<FileHandle | undefined> {

@@ -4,10 +4,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import { archiveName } from "../../../shared/catalog/archive-name.ts";
+import type { CullPlacesReport } from "../../../functions/cull/cull-places.ts";
+import { archiveName, type ArchiveName } from "../../../shared/catalog/archive-name.ts";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import { cull, cullEnvironment, daysOf, DAY_MS, fillVolume, FIRST_AT } from "../../support/culled.ts";
-import { startFunction } from "../../support/function-process.ts";
+import { preload } from "../../support/faulty.ts";
+import { spawnFunction, startFunction, type FunctionProcess } from "../../support/function-process.ts";
 import { sharedServer } from "../../support/postgres.ts";
 import { createSample } from "../../support/sample-database.ts";
 import { temporaryVolume } from "../../support/volume.ts";
@@ -76,6 +78,52 @@ describe("files of the old pod", () => {
     );
   });
 
+  it("are not read again by the run whose process ended while it read them, and the others have their turn", async () => {
+    await using volume = await temporaryVolume();
+    const names = await Promise.all([0, 1, 2].map((day) => putLegacy(volume.path, { day, content: PLAIN })));
+    const ends = { ...preload("reading-preload.ts"), DORMOUSE_TEST_READING_ENDS: names[2] ?? "" };
+    const doomed = spawnFunction("cull", cullEnvironment(volume.path, ends));
+    await doomed.logged("listening");
+    await doomed.post().catch(() => undefined);
+    assert.equal(await doomed.ended, "SIGKILL");
+
+    await using next = await start(volume.path, ends);
+    const { adoption } = await resumed(next);
+
+    assert.deepEqual(adoption?.adopted, [names[1], names[0]]);
+    assert.deepEqual(
+      adoption?.failed.map(({ name }) => name),
+      [names[2]],
+    );
+    assert.match(
+      adoption?.failed[0]?.why ?? "",
+      /the process ended while it was read: raise the memory limit/,
+    );
+  });
+
+  it("with a name too long for a manifest beside it are listed and restorable, and stop nothing", async () => {
+    await using volume = await temporaryVolume();
+    const at = "2026-11-01_01-00-00.sql.gz";
+    const name = `2026-11-01/server-${"x".repeat(252 - "server-_".length - at.length)}_${at}` as ArchiveName;
+    await mkdir(join(volume.path, name, ".."), { recursive: true });
+    await writeFile(join(volume.path, name), PLAIN);
+    const short = await putLegacy(volume.path, { day: 0, content: PLAIN });
+    await using culler = await start(volume.path);
+
+    const { adoption } = await cull(culler);
+
+    const { legacy, foreign } = await volume.catalog.list(new AbortController().signal);
+    assert.equal(await volume.catalog.find(name, new AbortController().signal), undefined);
+    assert.deepEqual(adoption?.adopted, [short]);
+    assert.deepEqual(
+      legacy.map((file) => file.name),
+      [name],
+    );
+    assert.deepEqual(foreign, []);
+    for (const { why } of adoption?.failed ?? [])
+      assert.match(why, /leaves no room for the name of a manifest/);
+  });
+
   it("stay when they were adopted, take no place of ours, and a dry run shows what would go", async () => {
     await using volume = await temporaryVolume();
     for (let day = 0; day < 5; day++) await putLegacy(volume.path, { day, content: PLAIN });
@@ -101,6 +149,15 @@ describe("files of the old pod", () => {
     assert.deepEqual(daysOf(went.removed), ["11-01", "11-02", "11-03", "11-04"]);
   });
 });
+
+/** What the run that was interrupted comes to, which the process takes up by itself. */
+async function resumed(culler: FunctionProcess): Promise<CullPlacesReport> {
+  const { run } = await culler.logged("run succeeded");
+  const record = (await (await culler.get(`/runs/${String(run)}`)).json()) as {
+    readonly result: CullPlacesReport;
+  };
+  return record.result;
+}
 
 const PLAIN = gzipSync(
   "--\n-- PostgreSQL database dump\n--\nSET x = 1;\n--\n-- PostgreSQL database dump complete\n--\n",
