@@ -9,6 +9,7 @@ import * as promises from "../catalog/volume/volume-calls.ts";
 
 type Found = Omit<Finding, "check">;
 
+const DOCTOR = "doctor";
 /** A backup that is published needs about this much besides its archive. */
 const LITTLE_BYTES = 64 * 1024 * 1024;
 
@@ -24,6 +25,7 @@ export function volumeCheck(backupDir: string): Check {
 }
 
 async function writing(backupDir: string): Promise<Found> {
+  await sweepOwn(backupDir);
   const { isNameSynced } = await rehearsePublishing(backupDir);
   const { bavail, bsize } = await promises.statfs(backupDir);
   const freeBytes = bavail * bsize;
@@ -53,8 +55,20 @@ async function abandoned(backupDir: string): Promise<readonly Found[]> {
   ];
 }
 
+const LEFT_AFTER_MS = 3_600_000;
+
+/** What a doctor has left that was killed: no other takes an hour for a few bytes. What cannot go stays for the next. */
+async function sweepOwn(backupDir: string): Promise<void> {
+  const own = (await promises.readdir(backupDir)).filter((name) => file.runOfTemporary(name) === DOCTOR);
+  for (const path of own.map((name) => join(backupDir, name))) {
+    const stats = await file.lookAt(promises, path);
+    if (stats === undefined || Date.now() - stats.ctimeMs < LEFT_AFTER_MS) continue;
+    await file.clearUp(() => promises.rm(path, { recursive: true, force: true }));
+  }
+}
+
 async function rehearsePublishing(backupDir: string): Promise<{ readonly isNameSynced: boolean }> {
-  const folder = join(backupDir, file.temporaryName("doctor"));
+  const folder = join(backupDir, file.temporaryName(DOCTOR));
   const [temporary, final] = [join(folder, "tmp"), join(folder, "done")];
   try {
     await promises.mkdir(folder, { mode: file.FOLDER_MODE });

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
+import { preload } from "../support/faulty.ts";
 import { states, toReport } from "../support/doctor-report.ts";
 import { backupEnvironment, startFunction, type FunctionProcess } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
@@ -37,6 +40,26 @@ describe("GET /doctor of the backup function", () => {
 
     const { foreign, backups } = (await (await backup.get("/")).json()) as Record<string, unknown[]>;
     assert.deepEqual([foreign, backups], [[], []]);
+  });
+
+  it("removes what one that was killed has left, an hour later", async () => {
+    await using volume = await temporaryFolder();
+    const left = join(volume.path, ".tmp-doctor-0123abcd");
+    await mkdir(left);
+    await writeFile(join(left, "done"), "x");
+    const environment = backupEnvironment(await sharedServer(), "postgres", volume.path);
+    await using now = await startFunction("backup", environment);
+    await toReport(now);
+    assert.deepEqual(await readdir(left), ["done"]);
+
+    const later = { ...preload("clock-preload.ts"), DORMOUSE_TEST_CLOCK_OFFSET_MS: `${2 * 3_600_000}` };
+    await using next = await startFunction("backup", { ...environment, ...later });
+    await toReport(next);
+
+    assert.deepEqual(
+      (await readdir(volume.path)).filter((name) => name.startsWith(".tmp-")),
+      [],
+    );
   });
 
   it("says of each fault what to change", async () => {
