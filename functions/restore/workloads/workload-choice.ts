@@ -49,10 +49,20 @@ function listsIn(text: string): readonly (readonly [string, string])[] | undefin
 
 function entriesIn(text: string): readonly (readonly [string, string])[] {
   try {
-    return Object.entries(JSON.parse(text) as object).map(([database, list]) => [database, String(list)]);
+    const entries = Object.entries(JSON.parse(text) as object);
+    if (countNames(text) !== entries.length) return NO_ENTRIES;
+    return entries.map(([database, list]) => [database, String(list)]);
   } catch {
-    return [["", ""]];
+    return NO_ENTRIES;
   }
+}
+
+const NO_ENTRIES = [["", ""]] as const;
+
+/** Of two entries with one name a parser drops the first without a word, and the workloads of that would run on. */
+function countNames(json: string): number {
+  const strings = [...json.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)];
+  return strings.filter(([, colon]) => colon !== undefined).length;
 }
 
 function parseList(list: string): readonly Workload[] | undefined {

@@ -38,6 +38,9 @@ describe("APP_WORKLOADS", () => {
 
   it("takes odd names as JSON", () => {
     assert.deepEqual(read('{"a=b; c": "deployment/a"}', "a=b; c"), ["deployment/a"]);
+    const quoted = '{":x": "deployment/a", "a\\":\\"": ["deployment/b"] , "y" : "deployment/a"}';
+    assert.deepEqual(read(quoted, ":x"), ["deployment/a"]);
+    assert.deepEqual(read(quoted, 'a":"'), ["deployment/b"]);
   });
 
   const mistakes = [
@@ -54,6 +57,8 @@ describe("APP_WORKLOADS", () => {
     "{}",
     "{",
     '{"hets": {}}',
+    '{"hets": "deployment/a", "hets": "deployment/b"}',
+    '{"hets": "deployment/a", "h\\u0065ts": ["deployment/b"]}',
     '{"": "deployment/a"}',
     '["deployment/a"]',
   ];
