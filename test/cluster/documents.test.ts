@@ -64,7 +64,33 @@ describe("the commands of the documents, as they stand there", () => {
     assert.equal(await sql("SELECT to_regclass('item') IS NULL"), "t");
     assert.match(await shell(HAS_PROGRAM + ofDatabase(rehearsing)), /Rehearsed/);
   });
+
+  it("remove Dormouse and leave the claim, with the backups for whatever is installed there next", async () => {
+    const page = "docs/tasks.md";
+    const [removing = ""] = await commandsOf(page, "Uninstall without losing a backup");
+    const [applying = ""] = await commandsOf(page, "Upgrade Dormouse, and go back");
+    const listing = `${HAS_PROGRAM}kubectl dormouse -n hets list --json`;
+    const claim = () => kubectl(`-n ${NAMESPACE} get pvc dormouse-backups -o`, ["jsonpath={.metadata.uid}"]);
+    const [before, uid] = [namesIn(await shell(listing)), await claim()];
+    const source = "services.serving.knative.dev,pingsources,sinkbindings";
+
+    const said = await shell(removing);
+    const left = await kubectl(`-n ${NAMESPACE} get ${source} -o name`);
+    const stayed = await claim();
+    await shell(HAS_PROGRAM + applying);
+
+    assert.match(said, /^dormouse-backups +Bound /m);
+    assert.equal(left, "");
+    assert.equal(stayed, uid);
+    assert.ok(before.length > 0);
+    assert.deepEqual(namesIn(await shell(listing)), before);
+  });
 });
+
+function namesIn(listed: string): readonly string[] {
+  const { backups } = JSON.parse(listed) as { readonly backups: readonly { readonly name: string }[] };
+  return backups.map(({ name }) => name);
+}
 
 /** The namespace has another name here, and the database has not. */
 function ofDatabase(script: string): string {
