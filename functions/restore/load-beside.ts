@@ -3,6 +3,7 @@ import { compareLoaded } from "./rehearsal/compare-loaded.ts";
 import { progressOf } from "../../shared/run/progress.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
 import { isOfServer } from "../../shared/postgres/load-tool.ts";
+import { quietOf } from "../../shared/postgres/properties/session-settings.ts";
 import type { LoadSize } from "../../shared/postgres/load/load-jobs.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import { ownDatabase } from "./journal/journal.ts";
@@ -57,7 +58,7 @@ export async function loadBeside(restoring: Restoring, toLoad: Load): Promise<vo
   });
   await step("loaded", { database: loaded, bytes: await server.sizeBytes(loaded, signal), jobs, why });
   const compared = await compareLoaded(restoring, toLoad, { tables: verified.tables, settings });
-  if (!isRehearsal) await server.copyProperties(likeness, loaded, signal);
+  if (!isRehearsal) await server.copyProperties(likeness, loaded, quietOf(settings), signal);
   await writeJournal(restoring, { phase: "loaded", compared });
 }
 

@@ -36,6 +36,10 @@ export function restoreByHand(name: ArchiveName, database: string, given: Given)
     // for a suffix.
     ...(format === "gzip-sql" ? [`gzip -t < ${archive}`] : []),
     creation(target, properties, roles),
+    // From inside, where the server keeps their text in the encoding in which its sessions read it.
+    ...(properties === undefined
+      ? []
+      : statements(settingsSql(target, properties), `PGCLIENTENCODING=UTF8 ${PSQL} ${intoDatabase(target)}`)),
     loading(format, archive, { target, settings, encoding: properties?.encoding, loadedBytes }),
     ...(properties === undefined ? [] : statements(finishingSql(target, properties))),
   ];
@@ -52,13 +56,18 @@ function creation(
   return statements([
     ...(missingRoles === undefined ? [] : [missingRoles]),
     creationSql(target, properties, HOME),
-    ...settingsSql(target, properties),
   ]).join("");
 }
 
-function statements(all: readonly string[]): string[] {
+function statements(all: readonly string[], psql = `${PSQL} --dbname=postgres`): string[] {
   if (all.length === 0) return [];
-  return [`${PSQL} --dbname=postgres ${all.map((sql) => `--command=${shellQuote(sql)}`).join(" ")}`];
+  return [`${psql} ${all.map((sql) => `--command=${shellQuote(sql)}`).join(" ")}`];
+}
+
+/** A bare name is taken for a connection string when it looks like one. */
+function intoDatabase(name: string): string {
+  const conninfo = /^\w+$/.test(name) ? name : `dbname='${name.replace(/[\\']/g, "\\$&")}'`;
+  return `--dbname=${shellQuote(conninfo)}`;
 }
 
 type Into = Pick<Given, "loadedBytes"> & {
@@ -76,9 +85,7 @@ function loading(
   archive: string,
   { target, settings, encoding, loadedBytes }: Into,
 ): string {
-  // A bare name is taken for a connection string when it looks like one.
-  const conninfo = /^\w+$/.test(target) ? target : `dbname='${target.replace(/[\\']/g, "\\$&")}'`;
-  const into = `--dbname=${shellQuote(conninfo)}`;
+  const into = intoDatabase(target);
   const options = pgOptions({ ...carried(settings ?? {}, encoding), ...OF_LOADING });
   // What the operator has set comes first: a role's limits of time, for one.
   const under = settings === undefined ? "" : `PGOPTIONS="\${PGOPTIONS-} "${shellQuote(options)} `;

@@ -61,7 +61,7 @@ const LEFT_AFTER_MS = 3_600_000;
 async function sweepOwn(backupDir: string): Promise<void> {
   const own = (await promises.readdir(backupDir)).filter((name) => file.runOfTemporary(name) === DOCTOR);
   for (const path of own.map((name) => join(backupDir, name))) {
-    const stats = await file.lookAt(promises, path);
+    const stats = await file.statIfThere(promises, path);
     if (stats === undefined || Date.now() - stats.ctimeMs < LEFT_AFTER_MS) continue;
     await file.clearUp(() => promises.rm(path, { recursive: true, force: true }));
   }

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { OMISSION_KINDS, type Omission, type OmissionKind } from "./lacks.ts";
-import type { DatabaseProperties, Settings } from "./properties/database-properties.ts";
+import { lostSettings, type DatabaseProperties, type Settings } from "./properties/database-properties.ts";
 import { DormouseError } from "../errors.ts";
 import { collationWarnings } from "./properties/collation-version.ts";
 import { connect, type ConnectionSettings } from "./session/connection.ts";
@@ -126,7 +126,9 @@ export async function inspectDatabase(
 ): Promise<DatabaseInspection> {
   const client = await connect(connection, database, signal);
   try {
-    const properties = await propertiesOf(client, database);
+    // Before the transaction, which would end where a text cannot be read.
+    const roles = await neededRoles(client);
+    const properties = await propertiesOf(client, database, roles);
     await client.query("BEGIN READ ONLY");
     const server = await describe(client);
     const lacks: Omission[] = [];
@@ -136,7 +138,6 @@ export async function inspectDatabase(
       const names = rows.map(({ name }) => name);
       if (names.length > 0) lacks.push({ kind, data: OMISSION_KINDS[kind].data, names, detail });
     }
-    const roles = await neededRoles(client);
     const excluded = await findExcluded(client, excludeTableData);
     return { ...server, lacks, roles, excluded, ...properties };
   } catch (error) {
@@ -146,7 +147,7 @@ export async function inspectDatabase(
   }
 }
 
-async function propertiesOf(client: pg.Client, database: string) {
+async function propertiesOf(client: pg.Client, database: string, roles: readonly ServerRole[]) {
   const properties = await readProperties(client, database);
   if (properties === undefined)
     throw new DormouseError("database_not_found", `there is no database ${database}`);
@@ -164,6 +165,7 @@ async function propertiesOf(client: pg.Client, database: string) {
         (setting) =>
           `the server does not take a setting of the database, and no session has it: ${settingText(setting)}; ALTER DATABASE ... RESET it, or give the server what it names`,
       ),
+      ...lostSettings(properties, roles),
     ],
   };
 }

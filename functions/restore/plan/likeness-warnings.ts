@@ -1,5 +1,8 @@
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
-import type { DatabaseProperties } from "../../../shared/postgres/properties/database-properties.ts";
+import {
+  lostSettings,
+  type DatabaseProperties,
+} from "../../../shared/postgres/properties/database-properties.ts";
 import { settingText } from "../../../shared/postgres/properties/refused-settings.ts";
 import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";
 import { EFFECTS, type Strategy } from "./strategy.ts";
@@ -10,9 +13,11 @@ export function likenessWarnings(
   facts: TargetFacts,
   manifest: BackupManifest | undefined,
 ): string[] {
+  const like = facts.live ?? manifest?.properties;
   return [
     ...propertyWarnings(facts, manifest?.properties),
     ...settingWarnings(facts, manifest),
+    ...(like === undefined ? [] : lostSettings(like)),
     ...subscriptionWarnings(manifest),
     ...(facts.otherVersions.length === 0
       ? []

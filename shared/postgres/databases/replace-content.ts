@@ -24,8 +24,16 @@ export type ReplacingSession = {
 
 /** The last statement of the script, which is kept back until pg_restore has ended well. */
 const KEPT_BACK_BYTES = 4096;
-/** What is reported as replaced stays so after any crash. */
-const IN_PLACE = { lock_timeout: "60s", synchronous_commit: "on", maintenance_work_mem: "256MB" };
+/**
+ * What is reported as replaced stays so after any crash. Names are those of the server, as pg_restore has it: what is
+ * wiped must not be decided by what lies in it.
+ */
+const IN_PLACE = {
+  lock_timeout: "60s",
+  synchronous_commit: "on",
+  maintenance_work_mem: "256MB",
+  search_path: "",
+};
 
 /**
  * One transaction of one session: wipe, then what pg_restore prints. Its COMMIT is the last thing that psql is given,

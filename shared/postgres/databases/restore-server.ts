@@ -5,7 +5,13 @@ import { withSession, type ConnectionSettings } from "../session/connection.ts";
 import { analyzeLacking } from "../load/analyze.ts";
 import { chooseJobs, readLoadRoom, type LoadJobs, type LoadSize } from "../load/load-jobs.ts";
 import { countRows } from "./count-rows.ts";
-import { copyProperties, createLike, type Likeness } from "../properties/read-properties.ts";
+import {
+  createLike,
+  findLikeness,
+  finishLike,
+  giveSettings,
+  type Likeness,
+} from "../properties/read-properties.ts";
 import { changeMark, readMarks, setMark } from "./database-mark.ts";
 import { ownDatabaseDropper } from "./drop-database.ts";
 import { endSessions, explained, limitLockWaits, reopen } from "./swap.ts";
@@ -25,6 +31,8 @@ import type { LoadOptions } from "../load-tool.ts";
 
 type Work<Result> = (client: pg.Client) => Promise<Result>;
 type Session = <Result>(what: string, signal: AbortSignal, work: Work<Result>) => Promise<Result>;
+/** `given` are settings of the load, by which sessions in what it made fire nothing there. */
+type SessionIn = (database: string, given?: Settings) => Session;
 
 /** ANALYZE, counting, copying the template and dropping take as long as the database is large. */
 const LONG_MS = 12 * 3_600_000;
@@ -38,6 +46,8 @@ export function restoreServer(
   options: LoadOptions,
   { binDir, searchPath }: ToolPlace,
 ) {
+  const outside = sessions(settings, settings.maintenanceDatabase);
+  const sessionIn: SessionIn = (database, given) => sessions({ ...settings, given }, database);
   return {
     /** Throws `client_tools_not_found`. */
     tools: async (serverMajor: number, _signal: AbortSignal) =>
@@ -47,13 +57,13 @@ export function restoreServer(
     inspect: inspector(settings, options.jobs),
     /** With how many connections to load such an archive now. */
     chooseJobs: async (size: LoadSize, signal: AbortSignal): Promise<LoadJobs> => {
-      const session = sessions(settings, settings.maintenanceDatabase);
-      return chooseJobs(options.jobs, await session("room for a load", signal, readLoadRoom), size);
+      return chooseJobs(options.jobs, await outside("room for a load", signal, readLoadRoom), size);
     },
-    ...fromOutside(sessions(settings, settings.maintenanceDatabase)),
-    ...asked(sessions(settings, settings.maintenanceDatabase)),
-    ...roles(sessions(settings, settings.maintenanceDatabase)),
-    ...fromInside((database, given) => sessions({ ...settings, given }, database)),
+    ...fromOutside(outside),
+    ...properties(outside, sessionIn),
+    ...asked(outside),
+    ...roles(outside),
+    ...fromInside(sessionIn),
   };
 }
 
@@ -94,28 +104,10 @@ function fromOutside(session: Session) {
     /** The mark of each database that is there, or of each of these. */
     readMarks: (signal: AbortSignal, databases?: readonly string[]) =>
       session("list of databases", signal, (client) => readMarks(client, databases)),
-    /**
-     * Makes an empty database with owner, encoding, locale, tablespace and settings of another, under way by its run.
-     * For a `scratch` one the settings that this role may not give are left out.
-     */
-    create: ({ live, role, run }: OwnDatabase, likeness: Likeness, signal: AbortSignal) => {
-      const database = runDatabase(live, role, run);
-      return session(`creation of database ${quoted(database)}`, signal, async (client) => {
-        // It is made closed: without its mark it has no owner, and holds nothing.
-        await createLike(client, database, { ...likeness, isScratch: role === "scratch" });
-        await setMark(client, database, null, { underWay: run });
-        await reopen(client, database);
-      });
-    },
     /** What a load works under: as its dump was written, or as the database has it where that was not noted. */
     settingsOfLoad: (database: string, noted: NotedSettings | undefined, signal: AbortSignal) =>
       session(`settings of database ${quoted(database)}`, signal, (client) =>
         settingsOfLoad(client, database, noted),
-      ),
-    /** Grants, settings, connection limit, comment, security labels, and whether it is a template. */
-    copyProperties: (likeness: Likeness, to: string, signal: AbortSignal) =>
-      session(`copying of grants and settings to database ${quoted(to)}`, signal, (client) =>
-        copyProperties(client, likeness, to),
       ),
     /** It is under way no more. */
     rename: (database: string, to: string, signal: AbortSignal) =>
@@ -124,6 +116,46 @@ function fromOutside(session: Session) {
         await endSessions(client, database);
         await explained(`renaming of database ${quoted(database)}`, () => rename(client, database, to));
       }),
+  };
+}
+
+/** What a new database has in common with another. */
+function properties(session: Session, sessionIn: SessionIn) {
+  const quoted = JSON.stringify;
+  return {
+    /**
+     * Makes an empty database with owner, encoding, locale, tablespace and settings of another, under way by its run.
+     * For a `scratch` one the settings that this role may not give are left out.
+     */
+    async create({ live, role, run }: OwnDatabase, likeness: Likeness, signal: AbortSignal): Promise<void> {
+      const database = runDatabase(live, role, run);
+      const what = `creation of database ${quoted(database)}`;
+      const found = await session(what, signal, async (client) => {
+        const likened = await findLikeness(client, likeness);
+        // It is made closed: without its mark it has no owner, and holds nothing.
+        await createLike(client, database, likened);
+        await setMark(client, database, null, { underWay: run });
+        await reopen(client, database);
+        return likened;
+      });
+      const isScratch = role === "scratch";
+      if (found === undefined) return;
+      await sessionIn(database)(what, signal, (client) => giveSettings(client, database, found, isScratch));
+    },
+    /** Grants, settings, connection limit, comment, security labels, and whether it is a template. */
+    async copyProperties(
+      likeness: Likeness,
+      to: string,
+      given: Settings,
+      signal: AbortSignal,
+    ): Promise<void> {
+      const what = `copying of grants and settings to database ${quoted(to)}`;
+      const found = await session(what, signal, (client) => findLikeness(client, likeness));
+      if (found === undefined) return;
+      // Some may have been given while it was loaded. Before a limit of connections keeps this one out.
+      await sessionIn(to, given)(what, signal, (client) => giveSettings(client, to, found, false));
+      await session(what, signal, (client) => finishLike(client, to, found));
+    },
   };
 }
 
@@ -184,8 +216,7 @@ function asked(session: Session) {
   };
 }
 
-/** `given` are settings of the load, by which sessions in what it made fire nothing there. */
-function fromInside(sessionIn: (database: string, given?: Settings) => Session) {
+function fromInside(sessionIn: SessionIn) {
   return {
     analyze: (database: string, signal: AbortSignal, given?: Settings) =>
       analyzeLacking((work) => sessionIn(database, given)("ANALYZE", signal, work)),

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { DormouseError } from "../../errors.ts";
+import { OWN_PATH } from "../session/connection.ts";
 import { parseTablePattern } from "./table-pattern.ts";
 
 type ExcludedTable = {
@@ -20,7 +21,10 @@ export type Exclusion = {
 const MATCHING = `SELECT c.oid, n.nspname AS schema, c.relname AS name, pg_table_size(c.oid) AS bytes
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-    AND c.relname ~ $1 AND ($2::text IS NULL AND pg_table_is_visible(c.oid) OR n.nspname ~ $2)
+    AND c.relname ~ $1 AND (n.nspname ~ $2 OR $2::text IS NULL AND n.nspname = (
+      SELECT s.nspname FROM pg_class o JOIN pg_namespace s ON s.oid = o.relnamespace
+      WHERE o.relname = c.relname AND s.nspname = ANY ($4::text[])
+      ORDER BY array_position($4::text[], s.nspname::text) LIMIT 1))
     AND ($3::text IS NULL OR current_database() ~ $3)
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
   ORDER BY 2, 3`;
@@ -36,8 +40,9 @@ type Row = { readonly oid: number; readonly schema: string; readonly name: strin
 export async function findExcluded(client: pg.Client, patterns: readonly string[]): Promise<Exclusion> {
   const found = new Map<number, ExcludedTable>();
   const unmatched: string[] = [];
+  const path = patterns.length === 0 ? [] : await ownPath(client);
   for (const text of patterns) {
-    const rows = await matching(client, text);
+    const rows = await matching(client, text, path);
     for (const { oid, schema, name, bytes } of rows) found.set(oid, { schema, name, bytes: Number(bytes) });
     if (rows.length === 0) unmatched.push(text);
   }
@@ -45,12 +50,21 @@ export async function findExcluded(client: pg.Client, patterns: readonly string[
   return { tables: [...found.values()], unmatched };
 }
 
-async function matching(client: pg.Client, text: string): Promise<readonly Row[]> {
+/** The path that role and database give, by which pg_dump reads a pattern without a schema. */
+async function ownPath(client: pg.Client): Promise<readonly string[]> {
+  await client.query("RESET search_path");
+  const sql = "SELECT pg_catalog.current_schemas(true)::pg_catalog.text[] AS path";
+  const { rows } = await client.query<{ path: string[] }>(sql);
+  await client.query(OWN_PATH);
+  return rows[0]?.path ?? [];
+}
+
+async function matching(client: pg.Client, text: string, path: readonly string[]): Promise<readonly Row[]> {
   const pattern = parseTablePattern(text);
   if (pattern === undefined) throw noPattern(text);
   const { name, schema = null, database = null } = pattern;
   try {
-    return (await client.query<Row>(MATCHING, [name, schema, database])).rows;
+    return (await client.query<Row>(MATCHING, [name, schema, database, path])).rows;
   } catch (error) {
     if ((error as { code?: string }).code !== INVALID_REGEX) throw error;
     throw noPattern(text, error);

@@ -37,5 +37,7 @@ const RELATIONS = `WITH lacking AS MATERIALIZED (${LACKING})
 /** Makes the statistics that a database lacks which was just loaded. */
 export async function analyzeLacking(session: Session): Promise<void> {
   const { rows } = await session((client) => client.query<{ name: string }>(RELATIONS));
-  await workThrough(session, rows, async (client, { name }) => void (await client.query(`ANALYZE ${name}`)));
+  // By the path that the database has: a function of an index may need it.
+  const analyze = (name: string) => `RESET search_path; ANALYZE ${name}`;
+  await workThrough(session, rows, async (client, { name }) => void (await client.query(analyze(name))));
 }

@@ -42,12 +42,16 @@ export function chooseJobs(asked: number | undefined, room: LoadRoom, size: Load
   return { ...least, jobs: Math.max(1, least.jobs) };
 }
 
-/** Sessions of other roles are counted by their databases, which everyone may see. */
+/**
+ * Sessions of other roles are counted by their databases, which everyone may see. What is reserved, from 16 on for certain
+ * roles, too, is left to them.
+ */
 export async function readLoadRoom(client: pg.Client): Promise<LoadRoom> {
   const { rows } = await client.query<LoadRoom>(
     `SELECT current_setting('max_parallel_maintenance_workers')::int AS "maintenanceWorkers",
        greatest(0, least(
          current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+           - coalesce(current_setting('reserved_connections', true)::int, 0)
            - (SELECT coalesce(sum(numbackends), 0) FROM pg_stat_database),
          CASE WHEN r.rolsuper OR r.rolconnlimit < 0 THEN 'Infinity'::float8 ELSE r.rolconnlimit
            - (SELECT count(*) FROM pg_stat_activity a WHERE a.usesysid = r.oid) END))::int AS "freeConnections"

@@ -39,3 +39,26 @@ export function listRoles({ owner, grants = [], settings }: DatabaseProperties):
   const named = [owner, ...grants.map(({ grantee }) => grantee), ...settings.map(({ role }) => role)];
   return [...new Set(named.filter((role) => role !== undefined))];
 }
+
+type Setting = DatabaseProperties["settings"][number];
+type WithSettings = { readonly name: string; readonly settings: readonly Setting[] };
+
+/** Whether its bytes are text of the encoding of its database: what is not has U+FFFD. */
+export function isText({ name, value }: Setting): boolean {
+  return !`${name}${value}`.includes("\ufffd");
+}
+
+/** Settings, also of roles, that no manifest can hold and no restore gives again. */
+export function lostSettings(
+  { settings, encoding }: DatabaseProperties,
+  roles: readonly WithSettings[] = [],
+): string[] {
+  const ofRoles = roles.flatMap((role) => role.settings.map((each) => ({ ...each, role: role.name })));
+  const lost = [...settings, ...ofRoles].filter((setting) => !isText(setting));
+  if (lost.length === 0) return [];
+  const names = lost.map(({ name, role }) => (role === undefined ? name : `${name} of role ${role}`));
+  return [
+    `settings whose bytes are no text of ${encoding} are not given to what is made anew: ${names.join(", ")}; ` +
+      "give them again from a session in the database itself",
+  ];
+}

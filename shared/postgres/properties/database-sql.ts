@@ -1,4 +1,4 @@
-import type { DatabaseProperties } from "./database-properties.ts";
+import { isText, type DatabaseProperties } from "./database-properties.ts";
 import { identifier, literal } from "../sql-text.ts";
 
 /**
@@ -21,10 +21,10 @@ export function creationSql(database: string, properties: DatabaseProperties, ho
   return `CREATE DATABASE ${identifier(database)} TEMPLATE template0 ${options.join(" ")}`;
 }
 
-/** Settings of the database, and of roles in it: they decide what a text means while it is loaded. */
+/** Settings of the database, and of roles in it, but for those that are no text and would become others. For a session inside. */
 export function settingsSql(database: string, { settings }: DatabaseProperties): string[] {
   const name = identifier(database);
-  return settings.map((setting) => {
+  return settings.filter(isText).map((setting) => {
     const whose =
       setting.role === undefined
         ? `DATABASE ${name}`

@@ -1,5 +1,6 @@
+import { isAscii } from "node:buffer";
 import type pg from "pg";
-import type { Settings } from "./database-properties.ts";
+import type { DatabaseProperties, Settings } from "./database-properties.ts";
 import { refusal, TEXT_SEARCH } from "./refused-settings.ts";
 import { carried, OF_THE_DATABASE, OF_TOOLS } from "./session-settings.ts";
 
@@ -19,22 +20,13 @@ export async function settingsOfDump(client: pg.Client, own: Settings, encoding:
   return { ...carried(own, encoding), ...(await available(client, OF_TOOLS)) };
 }
 
-/**
- * By rank, as the server itself ranks them: of the owner in this database, of the owner, of the database, of all. What a
- * setting of the asking role hides comes from the configuration files, where the role may see those. What a library leaves to
- * superusers, as auto_explain does, keeps others out who ask for it, and decides no value.
- */
-const GIVEN = `
-  SELECT name, value, current_database() = $1 AS "isInside" FROM (
-    SELECT split_part(item, '=', 1) AS name, substr(item, strpos(item, '=') + 1) AS value,
-      CASE WHEN s.setrole = 0 THEN 0 ELSE 2 END + CASE WHEN s.setdatabase = 0 THEN 0 ELSE 1 END AS rank
-    FROM pg_db_role_setting s JOIN pg_database d ON d.datname = $1, unnest(s.setconfig) item
-    WHERE s.setrole IN (0, d.datdba) AND s.setdatabase IN (0, d.oid)
-    UNION ALL SELECT name, setting, -1 FROM pg_settings
-    WHERE source NOT IN ('database', 'user', 'database user', 'client')) given
-  WHERE name = ANY ($2) OR name LIKE '%.%' AND rank >= 0
-    AND NOT EXISTS (SELECT FROM pg_settings known WHERE lower(known.name) = lower(given.name) AND known.context <> 'user')
-  ORDER BY lower(name), rank DESC`;
+/** What a session of the asking role has from the configuration files, where no setting of its own hides it. */
+const OF_FILES = `SELECT name, setting AS value FROM pg_settings
+  WHERE name = ANY ($1) AND source NOT IN ('database', 'user', 'database user', 'client')`;
+/** What a library leaves to superusers, as auto_explain does, keeps others out who ask for it, and decides no value. */
+const OF_SUPERUSERS =
+  "SELECT lower(name) AS name FROM pg_settings WHERE name LIKE '%.%' AND context <> 'user'";
+/** What a setting of the asking role hides, where the role may see those files. */
 const FILES = `
   SELECT s.name, coalesce((SELECT f.setting FROM pg_file_settings f
     WHERE lower(f.name) = lower(s.name) AND f.error IS NULL ORDER BY f.seqno DESC LIMIT 1), s.boot_val) AS value
@@ -45,11 +37,10 @@ const MAY_SEE_FILES = `SELECT has_table_privilege('pg_file_settings', 'SELECT')
 /** What a session of the owner of `database` works under: applications are its owner's more often than any other role's. */
 export async function settingsOfDatabase(client: pg.Client, database: string): Promise<Settings> {
   const names = [...OF_THE_DATABASE];
-  type Row = { name: string; value: string; isInside: boolean };
-  const { rows: given } = await client.query<Row>(GIVEN, [database, names]);
-  const found = new Map<string, Pick<Row, "name" | "value">>();
-  for (const row of given)
-    if (!found.has(row.name.toLowerCase()) && (await isInForce(client, row)))
+  const files = await client.query<Row>(OF_FILES, [names]);
+  const found = new Map<string, Row>();
+  for (const row of [...(await givenTo(client, database)), ...files.rows])
+    if (!found.has(row.name.toLowerCase()) && (await isInForce(client, row, database)))
       found.set(row.name.toLowerCase(), row);
   const hidden = names.filter((name) => !found.has(name.toLowerCase()));
   if (hidden.length > 0 && (await client.query<{ may: boolean }>(MAY_SEE_FILES)).rows[0]?.may === true) {
@@ -60,11 +51,98 @@ export async function settingsOfDatabase(client: pg.Client, database: string): P
   return Object.fromEntries(settings.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+type Row = { readonly name: string; readonly value: string };
+
 /** A session begins without what the server does not take any more, and has what stands behind it by rank. */
-async function isInForce(
-  client: pg.Client,
-  { name, value, isInside }: { name: string; value: string; isInside: boolean },
-): Promise<boolean> {
-  if (name === TEXT_SEARCH && !isInside) return true;
+async function isInForce(client: pg.Client, { name, value }: Row, database: string): Promise<boolean> {
+  if (name === TEXT_SEARCH && database !== client.database) return true;
   return (await refusal(client, name, value)) === undefined;
 }
+
+/** By rank, as the server itself ranks them: of the owner in this database, of the owner, of the database, of all. */
+async function givenTo(client: pg.Client, database: string): Promise<readonly Row[]> {
+  type Known = { readonly oid: string; readonly owner: string; readonly encoding: string };
+  const { rows } = await client.query<Known>(
+    "SELECT oid, datdba AS owner, pg_encoding_to_char(encoding) AS encoding FROM pg_database WHERE datname = $1",
+    [database],
+  );
+  if (rows[0] === undefined) return [];
+  const { oid, owner, encoding } = rows[0];
+  const where = `setrole IN (0, ${owner}) AND setdatabase IN (0, ${oid})`;
+  const kept = await keptSettings(client, where, encoding);
+  const closed = new Set((await client.query<Pick<Row, "name">>(OF_SUPERUSERS)).rows.map(({ name }) => name));
+  const rank = (setting: KeptSetting) => (setting.role === "0" ? 0 : 2) + (setting.database === "0" ? 0 : 1);
+  const known: ReadonlySet<string> = new Set(OF_THE_DATABASE);
+  return kept
+    .filter(({ name }) => known.has(name) || (name.includes(".") && !closed.has(name.toLowerCase())))
+    .toSorted((a, b) => rank(b) - rank(a));
+}
+
+/** As `pg_db_role_setting` has it; an OID of 0 is every role, or every database. */
+export type KeptSetting = {
+  readonly role: string;
+  readonly database: string;
+  readonly name: string;
+  readonly value: string;
+};
+
+/** The bytes as they are, and in one transaction: where it fails, the session has its encoding again. */
+const inBytes = (where: string) => `SET client_encoding = SQL_ASCII;
+  SELECT setrole AS role, setdatabase AS database, encode(textsend(item), 'hex') AS item
+    FROM pg_db_role_setting, unnest(setconfig) WITH ORDINALITY AS given (item, at)
+    WHERE ${where} ORDER BY setrole, setdatabase, at;
+  RESET client_encoding`;
+
+/**
+ * What ALTER DATABASE and ALTER ROLE have set, as the sessions of a database of that encoding have it. The catalog is one for all
+ * databases, and keeps the bytes that the database has in which a setting was given: a session elsewhere would take those for text
+ * of its own encoding. What is no text of it has U+FFFD in its value. `where` is SQL without a parameter. Not in a transaction, which would end
+ * where a text cannot be read.
+ */
+export async function keptSettings(
+  client: pg.Client,
+  where: string,
+  encoding: string,
+): Promise<readonly KeptSetting[]> {
+  type Raw = Pick<KeptSetting, "role" | "database"> & { readonly item: string };
+  const answers = (await client.query(inBytes(where))) as unknown as readonly { rows: Raw[] }[];
+  const settings: KeptSetting[] = [];
+  for (const { item, role, database } of answers[1]?.rows ?? []) {
+    const text = await decode(client, Buffer.from(item, "hex"), encoding);
+    const at = text.indexOf("=");
+    settings.push({ role, database, name: text.slice(0, at), value: text.slice(at + 1) });
+  }
+  return settings;
+}
+
+/** ALTER DATABASE ... SET, and ALTER ROLE ... IN DATABASE ... SET. */
+export async function settingsIn(
+  client: pg.Client,
+  oid: string,
+  encoding: string,
+): Promise<DatabaseProperties["settings"]> {
+  const kept = await keptSettings(client, `setdatabase = ${oid}`, encoding);
+  const sql = "SELECT oid, rolname::text AS name FROM pg_roles WHERE oid = ANY ($1::oid[])";
+  const { rows } = await client.query<{ oid: string; name: string }>(sql, [kept.map(({ role }) => role)]);
+  const names = new Map(rows.map((role) => [role.oid, role.name]));
+  return kept.map(({ role, name, value }) => {
+    const whose = names.get(role);
+    return { ...(whose === undefined ? {} : { role: whose }), name, value };
+  });
+}
+
+/** The server has more encodings than this process. */
+async function decode(client: pg.Client, bytes: Buffer, encoding: string): Promise<string> {
+  if (isAscii(bytes) || encoding === "UTF8" || encoding === "SQL_ASCII") return bytes.toString("utf8");
+  try {
+    const sql = "SELECT convert_from($1, $2) AS text";
+    const { rows } = await client.query<{ text: string }>(sql, [bytes, encoding]);
+    return rows[0]?.text ?? "";
+  } catch (error) {
+    if (!NO_TEXT.has(String((error as { code?: unknown }).code))) throw error;
+    return bytes.toString("latin1").replaceAll(/[\x80-\xff]/g, "\ufffd");
+  }
+}
+
+/** No character of the encoding, none of this session's, and no way from the one to the other. */
+const NO_TEXT: ReadonlySet<string> = new Set(["22021", "22P05", "42883"]);

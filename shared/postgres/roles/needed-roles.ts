@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { keptSettings, type KeptSetting } from "../properties/read-settings.ts";
 import { ATTRIBUTES, type ServerRole } from "./server-role.ts";
 
 const THIS = "(SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -74,9 +75,7 @@ const NEEDED = `WITH RECURSIVE needed AS (
     SELECT oid FROM (${NAMED}) named
     UNION SELECT m.roleid FROM pg_auth_members m JOIN needed ON m.member = needed.oid)
   SELECT r.rolname AS name, r.rolconnlimit AS "connectionLimit", to_json(r.rolvaliduntil) AS "validUntil",
-    to_jsonb(r) AS row,
-    coalesce((SELECT json_agg(json_build_object('name', split_part(item, '=', 1),
-      'value', substr(item, strpos(item, '=') + 1))) FROM unnest(r.rolconfig) item), '[]') AS settings,
+    r.oid, to_jsonb(r) - 'rolconfig' AS row,
     coalesce((SELECT json_agg(member ORDER BY member ->> 'role') FROM (
       SELECT jsonb_strip_nulls(jsonb_build_object('role', pg_get_userbyid(m.roleid), 'admin', bool_or(m.admin_option),
         'inherit', bool_or((to_jsonb(m) ->> 'inherit_option')::boolean),
@@ -84,19 +83,31 @@ const NEEDED = `WITH RECURSIVE needed AS (
       FROM pg_auth_members m WHERE m.member = r.oid GROUP BY m.roleid) members), '[]') AS "memberOf"
   FROM pg_roles r WHERE r.oid IN (SELECT oid FROM needed) AND r.rolname !~ '^pg_' ORDER BY r.rolname`;
 
-type Row = Pick<ServerRole, "name" | "connectionLimit" | "settings" | "memberOf"> & {
+type Row = Pick<ServerRole, "name" | "connectionLimit" | "memberOf"> & {
+  readonly oid: string;
   readonly validUntil: string | null;
   readonly row: Readonly<Record<string, unknown>>;
 };
 
-/** What the database that is asked needs of the roles of its server, as anybody may see it. */
+/** What the database that is asked needs of the roles of its server, as anybody may see it. Not in a transaction: see `keptSettings`. */
 export async function neededRoles(client: pg.Client): Promise<ServerRole[]> {
   const { rows } = await client.query<Row>(NEEDED);
-  return rows.map(({ row, validUntil, ...role }) => ({
+  const settings = await settingsOf(client, rows);
+  return rows.map(({ oid, row, validUntil, ...role }) => ({
     ...role,
+    settings: settings.filter((each) => each.role === oid).map(({ name, value }) => ({ name, value })),
     attributes: ATTRIBUTES.filter((attribute) => row[COLUMNS[attribute]] === (attribute !== "NOINHERIT")),
     ...(validUntil === null ? {} : { validUntil }),
   }));
+}
+
+async function settingsOf(client: pg.Client, roles: readonly Row[]): Promise<readonly KeptSetting[]> {
+  if (roles.length === 0) return [];
+  const sql =
+    "SELECT pg_encoding_to_char(encoding) AS encoding FROM pg_database WHERE datname = current_database()";
+  const { rows } = await client.query<{ encoding: string }>(sql);
+  const where = `setdatabase = 0 AND setrole IN (${roles.map(({ oid }) => oid).join(", ")})`;
+  return keptSettings(client, where, rows[0]?.encoding ?? "UTF8");
 }
 
 const COLUMNS: Readonly<Record<(typeof ATTRIBUTES)[number], string>> = {

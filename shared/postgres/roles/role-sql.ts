@@ -1,4 +1,5 @@
 import { assignment } from "../properties/database-sql.ts";
+import { isText } from "../properties/database-properties.ts";
 import { identifier, literal } from "../sql-text.ts";
 import { ATTRIBUTES, isPredefined, type ServerRole } from "./server-role.ts";
 
@@ -30,7 +31,7 @@ export function roleSql(role: ServerRole): string[] {
   return [
     `CREATE ROLE ${name} ${options.join(" ")}`,
     ...role.memberOf.map((membership) => grantSql(role, membership)),
-    ...role.settings.map((setting) => `ALTER ROLE ${name} SET ${assignment(setting)}`),
+    ...role.settings.filter(isText).map((setting) => `ALTER ROLE ${name} SET ${assignment(setting)}`),
   ];
 }
 

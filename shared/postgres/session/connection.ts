@@ -35,8 +35,13 @@ const { idle_session_timeout: _, client_connection_check_interval: __, ...SINCE_
 /** A server refuses a connection that asks at its start for what it does not know. */
 const AT_THE_DOOR = [SINCE_14, SINCE_13] as const;
 const UNKNOWN_PARAMETER = "42704";
+/**
+ * The first that a session says, as pg_dump does: what others have made in a schema of its path must not stand for what is the
+ * server's. Not at its start: RESET gives back the path that role or database have.
+ */
+export const OWN_PATH = "SELECT pg_catalog.set_config('search_path', '', false)";
 /** From 17 on. */
-const INSIDE = `SELECT set_config(name, '${transaction_timeout}', false) FROM pg_settings
+const INSIDE = `${OWN_PATH}; SELECT set_config(name, '${transaction_timeout}', false) FROM pg_settings
   WHERE name = 'transaction_timeout'`;
 
 /** Statements that may run longer say so; a server that falls silent must not hold a run for ever. */

@@ -28,6 +28,31 @@ const CHECKED = `CREATE TABLE person (id int PRIMARY KEY, tenant text CHECK (ten
 const CLOSED = `CREATE SCHEMA shut; CREATE TABLE shut.person (id int PRIMARY KEY); INSERT INTO shut.person VALUES (1);
   SELECT lo_from_bytea(4711, 'x')`;
 
+/** Catalogs of the server that have an empty table of the same name before them. */
+const SHADOWED = [
+  "pg_database",
+  "pg_namespace",
+  "pg_event_trigger",
+  "pg_extension",
+  "pg_db_role_setting",
+  "pg_roles",
+];
+/** Functions of the server, each with a namesake that must not run; a superuser's session would run it with all its rights. */
+const TRAPS = [
+  "current_database() RETURNS name",
+  "pg_backend_pid() RETURNS int",
+  "set_config(text, text, boolean) RETURNS text",
+  "current_setting(text) RETURNS text",
+  "pg_get_userbyid(oid) RETURNS name",
+  "format(text, VARIADIC name[]) RETURNS text",
+];
+const SHADOWS = `CREATE SCHEMA shadow; CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept SELECT generate_series(1, 9);
+  ${SHADOWED.map((name) => `CREATE TABLE shadow.${name} (LIKE pg_catalog.${name})`).join("; ")};
+  ${TRAPS.map((made) => `CREATE FUNCTION shadow.${made} LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''trapped''; END'`).join("; ")};
+  CREATE FUNCTION shadow.never(name, name) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+  CREATE OPERATOR shadow.= (LEFTARG = name, RIGHTARG = name, FUNCTION = shadow.never);
+  CREATE DOMAIN shadow.text AS pg_catalog.text CHECK (false)`;
+
 type Case = {
   readonly what: string;
   /** By a superuser, once the roles and the database are there. */
@@ -77,6 +102,33 @@ const CASES: readonly Case[] = [
     settings: `ALTER ROLE :owner SET auto_explain.log_min_duration = '1h'; ALTER ROLE :owner SET app.tenant = 'x'`,
     content: CHECKED,
   },
+  {
+    what: "a search path in which namesakes of what the server has come before it",
+    settings: "ALTER DATABASE :db SET search_path = shadow, pg_catalog, public",
+    content: SHADOWS,
+    bySuperuser: true,
+  },
+  {
+    what: "limits, isolation and libraries that are meant for applications",
+    settings: [
+      "DATABASE :db SET default_transaction_isolation = serializable",
+      "DATABASE :db SET default_transaction_deferrable = on",
+      "DATABASE :db SET row_security = off",
+      "DATABASE :db SET session_preload_libraries = auto_explain",
+      ...[KEEPER, BRINGER].flatMap((role) => [
+        `ROLE ${role} SET statement_timeout = '1ms'`,
+        `ROLE ${role} SET lock_timeout = '1ms'`,
+        `ROLE ${role} SET default_transaction_read_only = on`,
+        `ROLE ${role} SET default_transaction_isolation = 'repeatable read'`,
+        `ROLE ${role} SET search_path = nowhere`,
+      ]),
+    ]
+      .map((each) => `ALTER ${each}`)
+      .join("; "),
+    content: CHECKED.replaceAll("current_setting('app.tenant')", "'north'::text"),
+    // Who may set such a library.
+    bySuperuser: true,
+  },
 ];
 
 describe("what the sessions of a backup and a restore meet", () => {
@@ -89,7 +141,14 @@ describe("what the sessions of a backup and a restore meet", () => {
   async function printOf(database: string): Promise<Record<string, string>> {
     const { host, port, user, password } = server;
     // As it is, whatever it makes of a session.
-    const client = new pg.Client({ host, port, user, password, database, options: "-c role=none" });
+    const client = new pg.Client({
+      host,
+      port,
+      user,
+      password,
+      database,
+      options: "-c role=none -c search_path=",
+    });
     await client.connect();
     try {
       return await fingerprint(client);

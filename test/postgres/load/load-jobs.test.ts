@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { chooseJobs, readLoadRoom } from "../../../shared/postgres/load/load-jobs.ts";
-import { sharedServer } from "../../support/postgres.ts";
+import { sharedServer, startPostgres } from "../../support/postgres.ts";
 
 const room = { maintenanceWorkers: 4, freeConnections: 90 };
 const large = { tables: 50, plainBytes: 10_000_000_000, offsets: true };
@@ -45,5 +45,20 @@ describe("the connections of a load", () => {
       await client.end();
       await server.query("postgres", `DROP ROLE ${role}`);
     }
+  });
+
+  it("leave alone what the server reserves", async (test) => {
+    const { major } = await sharedServer();
+    if (major < 16) return test.skip("a server reserves connections for roles from 16 on");
+    await using server = await startPostgres({
+      max_connections: "20",
+      superuser_reserved_connections: "3",
+      reserved_connections: "12",
+    });
+    const client = await server.connect("postgres");
+    const { freeConnections } = await readLoadRoom(client);
+    await client.end();
+
+    assert.ok(freeConnections > 0 && freeConnections < 5, `${freeConnections}`);
   });
 });
