@@ -5,6 +5,7 @@ import { findClientTools } from "../../../shared/postgres/client-tools.ts";
 import { connect } from "../../../shared/postgres/session/connection.ts";
 import { openLibpq } from "../../../shared/postgres/session/libpq.ts";
 import { startDump } from "../../../shared/postgres/pg-dump.ts";
+import { installation } from "../../support/installation.ts";
 import { anInspection, collect, dumpOptions, settingsOf } from "../../support/postgres-adapter.ts";
 import { startPostgres, type OwnServer } from "../../support/postgres.ts";
 
@@ -85,7 +86,7 @@ describe("a connection that the server refuses", () => {
 /** What other databases than `nowhere` are let in by stands behind these lines. */
 async function onlyThese(server: OwnServer, lines: readonly string[]): Promise<void> {
   const { rows } = await server.query("postgres", "SHOW hba_file");
-  const [{ hba_file: path }] = rows as [{ hba_file: string }];
+  const path = (await installation()).root + (rows as [{ hba_file: string }])[0].hba_file;
   const before = await readFile(path, "utf8");
   const others = before.replace(
     /^host +all +all/gm,

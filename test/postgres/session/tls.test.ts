@@ -9,6 +9,7 @@ import { connectionSettings } from "../../../shared/postgres/session/connection-
 import { connect, type ConnectionSettings } from "../../../shared/postgres/session/connection.ts";
 import { openLibpq } from "../../../shared/postgres/session/libpq.ts";
 import { certified } from "../../support/certificate.ts";
+import { installation } from "../../support/installation.ts";
 import { anInspection, collect, dumpOptions, settingsOf } from "../../support/postgres-adapter.ts";
 import { startPostgres, type OwnServer } from "../../support/postgres.ts";
 import { temporaryFolder, type Removed } from "../../support/volume.ts";
@@ -94,7 +95,7 @@ describe("TLS to the server, for sessions of our own and for pg_dump alike", () 
 
   it("is named where pg_hba.conf asks for it, and where the server has none", async () => {
     const { rows: files } = await server.query("postgres", "SHOW hba_file");
-    const [{ hba_file: hba }] = files as [{ hba_file: string }];
+    const hba = (await installation()).root + (files as [{ hba_file: string }])[0].hba_file;
     const lines = await readFile(hba, "utf8");
     await writeFile(hba, lines.replace(/^host +all/gm, "hostssl all"));
     await server.query("postgres", "SELECT pg_reload_conf()");
@@ -139,7 +140,7 @@ describe("TLS to the server, for sessions of our own and for pg_dump alike", () 
 /** By a certificate for `localhost`, which the authority in `folder` signed. */
 async function haveTls(server: OwnServer, folder: string): Promise<void> {
   const { rows } = await server.query("postgres", "SHOW data_directory");
-  const [{ data_directory: data }] = rows as [{ data_directory: string }];
+  const data = (await installation()).root + (rows as [{ data_directory: string }])[0].data_directory;
   const { uid, gid } = await stat(data);
   for (const [from, to] of [
     ["cert.pem", "server.crt"],
