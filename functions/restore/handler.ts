@@ -158,17 +158,16 @@ async function parse(body: unknown, deps: RestoreDependencies): Promise<RestoreR
     );
   // Refused before a run is recorded: what is no name of ours never reaches the volume.
   const database = await findDatabase(deps, { filename, database: named });
-  const way = chooseStrategy(strategy, into, database);
-  if (EFFECTS[way.strategy].stops) refuseMaintenance(deps, database);
-  const whose = fromElsewhere === undefined ? {} : { fromElsewhere };
+  const chosen = chooseStrategy(strategy, into, database);
+  if (EFFECTS[chosen.strategy].stops) refuseMaintenance(deps, database);
   return {
     kind: "restore",
     filename,
     dryRun,
     ...ofSeveral(choice, database),
-    ...whose,
+    ...(fromElsewhere === undefined ? {} : { fromElsewhere }),
     ...choiceOf(asked),
-    ...way,
+    ...chosen,
   };
 }
 

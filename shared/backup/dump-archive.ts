@@ -9,7 +9,7 @@ import type { ClientTools } from "../postgres/client-tools.ts";
 import type { DatabaseInspection } from "../postgres/preflight.ts";
 import type { Backup } from "../catalog/backup.ts";
 import type { Origin } from "../catalog/origin.ts";
-import { archiveBytesExpected } from "./space.ts";
+import { archiveBytesExpected, lastOf } from "./space.ts";
 import type { TakingBackup } from "./taking-backup.ts";
 
 /** What is known before a dump begins. */
@@ -109,11 +109,7 @@ function reported(
   { inspection, newest }: Pick<Preflight, "inspection" | "newest">,
   archive: AsyncIterable<Uint8Array>,
 ): AsyncIterable<Uint8Array> {
-  const last = newest && {
-    sizeBytes: newest.sizeBytes,
-    databaseBytes: newest.manifest.content.databaseBytes,
-  };
-  const expectedBytes = last && archiveBytesExpected(inspection.databaseBytes, last);
+  const expectedBytes = newest && archiveBytesExpected(inspection.databaseBytes, lastOf(newest));
   return withProgress(archive, { what: { dumping: request.database }, expectedBytes }, progress);
 }
 

@@ -1,3 +1,4 @@
+import type { Backup } from "../catalog/backup.ts";
 import type { Space } from "../catalog/catalog.ts";
 
 /** Kept free for manifests, run records and a file system's own needs. */
@@ -10,6 +11,11 @@ const GROWTH = 1.5;
 type SpaceEstimate = { readonly neededBytes: number; readonly isEnough: boolean };
 
 type Last = { readonly sizeBytes: number; readonly databaseBytes: number };
+
+/** What the next archive is estimated by. */
+export function lastOf({ sizeBytes, manifest }: Backup): Last {
+  return { sizeBytes, databaseBytes: manifest.content.databaseBytes };
+}
 
 /** The last archive, scaled with the database. */
 export function archiveBytesExpected(databaseBytes: number, last: Last): number | undefined {

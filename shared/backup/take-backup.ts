@@ -11,7 +11,7 @@ import { isAhead } from "../retention/keep-rules.ts";
 import { hiding } from "../retention/oddities.ts";
 import { isTransient, retrying } from "../retry.ts";
 import { isOwnedElsewhere, isUnfinished, nameOf, type Run } from "../run/run.ts";
-import { estimateSpace } from "./space.ts";
+import { estimateSpace, lastOf } from "./space.ts";
 import { asDormouseError, DormouseError, type Problem } from "../errors.ts";
 import type { BackupDependencies, BackupRequest, TakingBackup } from "./taking-backup.ts";
 import { dropExpired } from "../postgres/databases/drop-expired.ts";
@@ -189,12 +189,8 @@ async function refuseFullDisk(
   { databaseBytes }: DatabaseInspection,
   newest: Backup | undefined,
 ): Promise<void> {
-  const last = newest && {
-    sizeBytes: newest.sizeBytes,
-    databaseBytes: newest.manifest.content.databaseBytes,
-  };
   const space = await catalog.space();
-  const { neededBytes, isEnough } = estimateSpace(databaseBytes, last, space);
+  const { neededBytes, isEnough } = estimateSpace(databaseBytes, newest && lastOf(newest), space);
   if (isEnough) return;
   const free = `${space.availableBytes} bytes and ${space.availableInodes} inodes are free`;
   throw new DormouseError("disk_full", `the next archive may need ${neededBytes} bytes: ${free}`, {
