@@ -4,7 +4,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import type { BackupManifest } from "../shared/catalog/manifest.ts";
-import { cull, cullEnvironment, fillVolume } from "../test/support/culled.ts";
+import { cull, cullEnvironment, DAY_MS, fillVolume } from "../test/support/culled.ts";
 import { startFunction } from "../test/support/function-process.ts";
 import { imageEnvironment, measure, median, peakOf, processorOf, type Measure } from "./measure.ts";
 
@@ -21,7 +21,10 @@ type Taken = { readonly seconds: number; readonly processor: number; readonly pe
 export async function culls(folder: string): Promise<Measure[]> {
   const path = join(folder, "culled");
   await mkdir(path, { recursive: true });
-  await fillVolume(path, BACKUPS, (night) => ({ content: contentOf(night) }));
+  await fillVolume(path, BACKUPS, (night) => ({
+    startedAt: new Date(Date.now() - (BACKUPS - night) * DAY_MS),
+    content: contentOf(night),
+  }));
   const [ours, bare]: [Taken[], Taken[]] = [[], []];
   // Both take turns, so that a slow moment of the machine meets both.
   for (let round = 0; round < ROUNDS; round++) {

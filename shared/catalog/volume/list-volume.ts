@@ -22,9 +22,12 @@ import { STORAGE } from "./volume-calls.ts";
 
 /** Folders of the file system's own, and ours. */
 const IGNORED = new Set([".dormouse", "lost+found", ".snapshot"]);
-/** Days, and entries of each, looked at side by side: many more than the threads that Node has for files would wait. */
-const DAYS_AT_ONCE = 8;
-const AT_ONCE = 4;
+/**
+ * Days, and entries of each, looked at side by side. Node has four threads for files: with more calls waiting, they need not be
+ * woken for each, and with many more, a slow volume would seem to be silent.
+ */
+const DAYS_AT_ONCE = 16;
+const AT_ONCE = 2;
 const ATTEMPTS = 5;
 
 type Found = Classified | FoundLegacy;

@@ -15,7 +15,7 @@ import { mapConcurrently, never } from "../../waiting.ts";
 /** To write a small file takes milliseconds, and no call waits for the volume so long. */
 const WRITTEN_WITHIN_MS = 3_600_000;
 /** One after the other, a network file system would take seconds for the folders of some years. */
-const FOLDERS_AT_ONCE = 8;
+const FOLDERS_AT_ONCE = 16;
 
 /** Removes the temporary files of a run that has ended, and the names that it took for a backup it did not complete. */
 export async function sweepRun(files: Files, backupDir: string, run: string): Promise<void> {
