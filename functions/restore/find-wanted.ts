@@ -1,7 +1,7 @@
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
 import { onVolume } from "../../shared/catalog/origin.ts";
-import { originNow } from "../../shared/backup/origin-now.ts";
+import { originNow } from "../../shared/backup/taking-backup.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
 import { choiceOf, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import { runDatabase } from "../../shared/postgres/databases/own-database.ts";

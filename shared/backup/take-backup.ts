@@ -13,12 +13,16 @@ import { isTransient, retrying } from "../retry.ts";
 import { isOwnedElsewhere, isUnfinished, nameOf, type Run } from "../run/run.ts";
 import { estimateSpace, lastOf } from "./space.ts";
 import { asDormouseError, DormouseError, type Problem } from "../errors.ts";
-import type { BackupDependencies, BackupRequest, TakingBackup } from "./taking-backup.ts";
+import {
+  originNow,
+  type BackupDependencies,
+  type BackupRequest,
+  type TakingBackup,
+} from "./taking-backup.ts";
 import { dropExpired } from "../postgres/databases/drop-expired.ts";
 import { dumpAndPublish } from "./dump-and-publish.ts";
 import { mirrorBackups } from "./mirror-backups.ts";
 import { nextSequence } from "./next-sequence.ts";
-import { originNow } from "./origin-now.ts";
 import { sweepLeftovers } from "../run/sweep-leftovers.ts";
 import type { BackupEvent } from "./backup-events.ts";
 import { announce } from "../events/announce.ts";

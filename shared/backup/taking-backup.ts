@@ -5,7 +5,8 @@ import { databaseChoice } from "../config/database-choice.ts";
 import type { VolumeCatalog } from "../catalog/catalog.ts";
 import type { WriterKeys } from "../catalog/encryption/protection.ts";
 import { trusting } from "../catalog/trusted-listing.ts";
-import type { Origin } from "../catalog/origin.ts";
+import type { Backup } from "../catalog/backup.ts";
+import { ownOrigin, type Origin } from "../catalog/origin.ts";
 import { knownServer } from "../catalog/legacy/decide-database.ts";
 import { volumeCatalog } from "../catalog/volume/volume-catalog.ts";
 import { eventSink, type EventSink } from "../events/event-sink.ts";
@@ -88,6 +89,16 @@ type Settings = InstallationSettings &
 function describeInstallation(config: InstallationSettings): BackupDependencies["installation"] {
   const namespace = findNamespace(config.POD_NAMESPACE);
   return { ...(namespace === undefined ? {} : { namespace }), service: config.DATABASE_SERVICE_NAME };
+}
+
+/** One's own origin, by what the server says now and by what lies on the volume. */
+export async function originNow(
+  { systemIdentifier, installation }: Pick<BackupDependencies, "systemIdentifier" | "installation">,
+  onVolume: readonly Backup[],
+  signal: AbortSignal,
+): Promise<Origin> {
+  const system = await systemIdentifier(signal);
+  return ownOrigin({ ...installation, ...(system === undefined ? {} : { system }) }, onVolume);
 }
 
 type Tools = Pick<BackupDependencies, "libpq" | "dumpOptions"> & { readonly keys: WriterKeys };
