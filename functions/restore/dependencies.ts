@@ -19,7 +19,7 @@ import { backupDependencies } from "../../shared/backup/taking-backup.ts";
 import { ALL_DATABASES } from "../../shared/run/run.ts";
 import type { RestoreConfig } from "./config.ts";
 import type { RestoreDependencies, RestoreSettings } from "./restoring.ts";
-import { NO_WORKLOADS, workloadsOf } from "./workloads/workload-choice.ts";
+import { haveInCommon, NO_WORKLOADS, workloadsOf } from "./workloads/workload-choice.ts";
 import { createWakeUpSource } from "./workloads/wake-up-source.ts";
 import { kubernetesWorkloads } from "./workloads/workloads.ts";
 
@@ -79,7 +79,12 @@ export async function wire(config: RestoreConfig, surroundings: ProcessContext):
   const depsOf = (database: string) => ({
     ...backupOf(database),
     ...common,
-    settings: { ...settings, database, workloads: workloadsOf(workloads, database) },
+    settings: {
+      ...settings,
+      database,
+      workloads: workloadsOf(workloads, database),
+      shares: (other: string) => choice.includes(other) && haveInCommon(workloads, database, other),
+    },
   });
   return { depsOf, choice, call, dispose: () => libpq[Symbol.asyncDispose]() };
 }
@@ -97,7 +102,7 @@ export function openRestoreDir({ RESTORE_DIR }: RestoreConfig): string {
   return RESTORE_DIR ?? tmpdir();
 }
 
-function readSettings(config: RestoreConfig): Omit<RestoreSettings, "database" | "workloads"> {
+function readSettings(config: RestoreConfig): Omit<RestoreSettings, "database" | "workloads" | "shares"> {
   return {
     suspectDropPercent: config.SUSPECT_DROP_PERCENT,
     undoForMs: config.UNDO_HOURS * 3_600_000,

@@ -17,6 +17,8 @@ export type RestoreSettings = {
   readonly suspectDropPercent: number;
   /** Started in this order, stopped in the reverse. */
   readonly workloads: readonly Workload[];
+  /** Whether another database of the installation has any of them, too. */
+  readonly shares: (database: string) => boolean;
   readonly undoForMs: number;
   readonly stopLimitMs: number;
   readonly readyLimitMs: number;

@@ -9,7 +9,7 @@ import { neededRoles, ROLES_NAMED } from "./roles/needed-roles.ts";
 import type { ServerRole } from "./roles/server-role.ts";
 import { partSettings, settingText } from "./properties/refused-settings.ts";
 import { readProperties } from "./properties/read-properties.ts";
-import { standbyWarnings } from "./session/standby-age.ts";
+import { standbyWarnings } from "./session/ask-server.ts";
 import { settingsOfDatabase, settingsOfDump } from "./properties/read-settings.ts";
 import { serverError } from "./session/server-errors.ts";
 

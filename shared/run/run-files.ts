@@ -53,7 +53,7 @@ export function runFiles(backupDir: string, log: Log, seal?: RunSeal): RunStore 
     all,
     unfinished: async (kind, database) =>
       (await all(kind)).filter((run) => run.database === database && isUnfinished(run)),
-    doubtful: (kind, database) => records.doubtful(kind, database),
+    doubtful: (kind, covers) => records.doubtful(kind, covers),
     inUse: () => records.inUse(),
   };
 }

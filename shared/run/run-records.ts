@@ -70,7 +70,7 @@ export function runRecords(folder: string, log: Log, seal: RunSeal | undefined):
       if (found?.isOurs === false) throw notSealed(id);
       return found?.run;
     },
-    doubtful: (kind, database) => doubtful(folder, seal, kind, database),
+    doubtful: (kind, covers) => doubtful(folder, seal, kind, covers),
     inUse: () => inUse(folder, ended),
   };
 }
@@ -96,14 +96,14 @@ async function doubtful(
   folder: string,
   seal: RunSeal | undefined,
   kind: Run["kind"],
-  database: string,
+  covers: (database: string) => boolean,
 ): Promise<readonly DoubtfulRecord[]> {
   const unreadable: DoubtfulRecord[] = [];
   const found = await eachRecord(folder, seal, (id) => {
     if (id.startsWith(`${kind}-`)) unreadable.push({ id, why: "cannot be read" });
   });
   const unsealed = found.filter(
-    ({ run, isOurs }) => !isOurs && run.kind === kind && run.database === database && isUnfinished(run),
+    ({ run, isOurs }) => !isOurs && run.kind === kind && covers(run.database) && isUnfinished(run),
   );
   return [
     ...unreadable,

@@ -104,7 +104,7 @@ export type RunContext = {
 export type DoubtfulRecord = {
   readonly id: string;
   readonly why: string;
-  readonly says?: Pick<Run, "journal">;
+  readonly says?: Pick<Run, "database" | "journal">;
 };
 
 export type NewRun = Pick<Run, "kind" | "database" | "trigger" | "request" | "caller" | "traceparent">;
@@ -137,8 +137,8 @@ export type RunStore = {
    * several databases, each with functions of its own.
    */
   unfinished(kind: Run["kind"], database: string): Promise<readonly Run[]>;
-  /** Those that cannot be believed, and may be of runs of that database which have not ended. */
-  doubtful(kind: Run["kind"], database: string): Promise<readonly DoubtfulRecord[]>;
+  /** Those that cannot be believed, and may be of runs of such databases which have not ended. */
+  doubtful(kind: Run["kind"], covers: (database: string) => boolean): Promise<readonly DoubtfulRecord[]>;
   /**
    * The backups that unfinished runs of any kind need, each with the name of such a run. Throws `catalog_unreadable`
    * when a record cannot be read: what it needs is unknown, and so is what may be removed.

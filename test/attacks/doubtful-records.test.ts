@@ -8,6 +8,7 @@ import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
 import { preload, problemIn } from "../support/faulty.ts";
 import { spawnFunction, type FunctionProcess } from "../support/function-process.ts";
 import { REPLICAS, startRestoreCluster, type RestoreCluster } from "../support/restore-cluster.ts";
+import { setSeveralStage, type SeveralStage } from "../support/several-stage.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 
@@ -205,6 +206,47 @@ describe("an unreadable record of a restore, on a volume that several databases 
     assert.ok(unknown?.remedy.includes(record), unknown?.remedy);
     assert.deepEqual(known, []);
     assert.deepEqual(await blocked(), []);
+  });
+});
+
+describe("an unreadable record of a restore of another database of the installation", () => {
+  const OF_OTHER = `restore-${"d".repeat(24)}`;
+  let several: SeveralStage;
+  let cluster: RestoreCluster;
+
+  before(async () => {
+    several = await setSeveralStage();
+    cluster = await startRestoreCluster();
+    await writeFile(join(several.path, `.dormouse/runs/${OF_OTHER}.json`), "{");
+    const mark = `COMMENT ON DATABASE "${several.databases[0]}" IS 'dormouse: under way ${OF_OTHER}'`;
+    await several.server.query("postgres", mark);
+  });
+  after(async () => {
+    await cluster[Symbol.asyncDispose]();
+    await several[Symbol.asyncDispose]();
+  });
+
+  const blockersOf = async (workloads: string) => {
+    const restore = await several.start({ ...cluster.environment, APP_WORKLOADS: workloads });
+    const body = { filename: "latest", database: several.databases[1], dryRun: true };
+    return ((await (await restore.post(body)).json()) as RestorePlan).blockers;
+  };
+
+  it("stops one that has a workload in common with it, and no other", async () => {
+    const [first, second] = several.databases;
+
+    const common = await blockersOf("deployment/server");
+    const apart = await blockersOf(`${first}=deployment/server; ${second}=deployment/frontend`);
+
+    assert.deepEqual(
+      common.map(({ kind }) => kind),
+      ["record-doubtful"],
+    );
+    assert.match(
+      common[0]?.detail ?? "",
+      new RegExp(`that restore of "${first}", which has workloads in common`),
+    );
+    assert.deepEqual(apart, []);
   });
 });
 

@@ -17,15 +17,31 @@ type Dependencies = Pick<RestoreDependencies, "runs" | "server" | "settings">;
 
 /** The records that cannot be believed, and what only a person can do about each. */
 export async function findDoubts(
-  { runs, server, settings: { database } }: Dependencies,
+  { runs, server, settings: { database, shares } }: Dependencies,
   signal: AbortSignal,
 ): Promise<readonly Doubt[]> {
-  const records = await runs.doubtful("restore", database);
+  const records = await runs.doubtful("restore", (other) => other === database || shares(other));
   if (records.length === 0) return [];
   const marks = await server.readMarks(signal);
-  return records.map((record) =>
-    mayHaveStopped(record.id, database, marks) ? stopping(record) : harmless(record, database),
-  );
+  const sharing = [...marks.keys()].filter(shares);
+  return records.flatMap((record) => {
+    const { id, says } = record;
+    const isOfOther = says !== undefined && says.database !== database;
+    if (!isOfOther && mayHaveStopped(id, database, marks)) return [stopping(record)];
+    // Its workloads may be at zero for that one, which this one would take for what they had.
+    const other = sharing.find((live) => markedBy(id, marks).some((name) => isOf(name, live)));
+    if (other !== undefined) return [stopping(record, other)];
+    return isOfOther ? [] : [harmless(record, database)];
+  });
+}
+
+function markedBy(run: string, marks: ReadonlyMap<string, DatabaseMark>): readonly string[] {
+  return [...marks].flatMap(([name, { underWay }]) => (underWay === run ? [name] : []));
+}
+
+/** Whether a restore of `live` that stops something marks a database of that name. */
+function isOf(name: string, live: string): boolean {
+  return name === live || isRunDatabase(name, live, "restore") || isRunDatabase(name, live, "before");
 }
 
 /**
@@ -33,21 +49,20 @@ export async function findDoubts(
  * that no mark names has stopped nothing, unless the live database is gone and its mark with it.
  */
 function mayHaveStopped(run: string, live: string, marks: ReadonlyMap<string, DatabaseMark>): boolean {
-  const marked = [...marks].flatMap(([name, { underWay }]) => (underWay === run ? [name] : []));
-  if (marked.length === 0) return !marks.has(live);
-  return marked.some(
-    (name) => name === live || isRunDatabase(name, live, "restore") || isRunDatabase(name, live, "before"),
-  );
+  const marked = markedBy(run, marks);
+  return marked.length === 0 ? !marks.has(live) : marked.some((name) => isOf(name, live));
 }
 
-function stopping(record: DoubtfulRecord): Doubt {
+/** `other` is a database that has a workload in common with this one. */
+function stopping(record: DoubtfulRecord, other?: string): Doubt {
   const { id, why } = record;
   const replicas = replicasIn(record);
   const stopped = replicas === "" ? "" : ` (it says that there were ${replicas})`;
+  const of = other === undefined ? "" : ` of ${JSON.stringify(other)}, which has workloads in common,`;
   return {
     run: id,
     stops: true,
-    detail: `the record of ${id} ${why}: what that restore stopped or changed is unknown${stopped}`,
+    detail: `the record of ${id} ${why}: what that restore${of} stopped or changed is unknown${stopped}`,
     remedy: `give the workloads their replicas, then move ${formatPath(id)} away: docs/when-it-says-no.md`,
   };
 }

@@ -15,6 +15,13 @@ export function workloadsOf({ all, byDatabase }: WorkloadChoice, database: strin
   return byDatabase === undefined ? all : (byDatabase.get(database) ?? []);
 }
 
+/** Of two databases. */
+export function haveInCommon(choice: WorkloadChoice, one: string, other: string): boolean {
+  if (one === other) return false;
+  const own = new Set(workloadsOf(choice, one).map(workloadText));
+  return workloadsOf(choice, other).some((each) => own.has(workloadText(each)));
+}
+
 const WORKLOAD = new RegExp(`^(?:${WORKLOAD_KINDS.join("|")})/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`);
 
 /**
