@@ -39,9 +39,26 @@ export async function setMark(
   comment: string | null,
   mark: DatabaseMark,
 ): Promise<void> {
+  if (comment?.includes("\ufffd") === true) return setMarkBehindBytes(client, database, comment, mark);
   const text = withMark(comment, mark);
   const literal = text === null ? "NULL" : pg.escapeLiteral(text);
   await client.query(`COMMENT ON DATABASE ${pg.escapeIdentifier(database)} IS ${literal}`);
+}
+
+/** What was written in another encoding stays on the server, where nothing looks at its bytes. */
+async function setMarkBehindBytes(
+  client: pg.Client,
+  database: string,
+  comment: string,
+  mark: DatabaseMark,
+): Promise<void> {
+  const literal = pg.escapeLiteral;
+  const before = MARK.exec(comment)?.[0] ?? "";
+  const own = `pg_catalog.replace(pg_catalog.shobj_description(oid, 'pg_database'), ${literal(before)}, '')`;
+  const statement = `pg_catalog.format('COMMENT ON DATABASE %I IS ', datname)
+    || pg_catalog.quote_literal(${own} || ${literal(markText(mark))})`;
+  const found = `FROM pg_catalog.pg_database WHERE datname = ${literal(database)}`;
+  await client.query(`DO ${literal(`BEGIN EXECUTE (SELECT ${statement} ${found}); END`)}`);
 }
 
 /** Changes the mark of one database, if that is there, from what it is. */
@@ -86,12 +103,18 @@ export function withoutMark(comment: string | null): string | null {
 }
 
 /** The owner's comment, with this mark instead of the one that it had. */
-function withMark(comment: string | null, { underWay, kept }: DatabaseMark): string | null {
+function withMark(comment: string | null, mark: DatabaseMark): string | null {
   const own = withoutMark(comment);
-  if (underWay === undefined && kept === undefined) return own;
+  const text = markText(mark);
+  return own === null ? text.slice(1) || null : own + text;
+}
+
+/** As it stands behind a comment: a line of its own, or nothing. */
+function markText({ underWay, kept }: DatabaseMark): string {
+  if (underWay === undefined && kept === undefined) return "";
   const parts = [
     ...(underWay === undefined ? [] : [` under way ${underWay}`]),
     ...(kept === undefined ? [] : [` kept by ${kept.by} until ${kept.until.toISOString()}`]),
   ];
-  return [...(own === null ? [] : [own]), `dormouse:${parts.join("")}`].join("\n");
+  return `\ndormouse:${parts.join("")}`;
 }

@@ -152,9 +152,11 @@ function properties(session: Session, sessionIn: SessionIn) {
       const what = `copying of grants and settings to database ${quoted(to)}`;
       const found = await session(what, signal, (client) => findLikeness(client, likeness));
       if (found === undefined) return;
-      // Some may have been given while it was loaded. Before a limit of connections keeps this one out.
-      await sessionIn(to, given)(what, signal, (client) => giveSettings(client, to, found, false));
-      await session(what, signal, (client) => finishLike(client, to, found));
+      await sessionIn(to, given)(what, signal, async (client) => {
+        // Some may have been given while it was loaded.
+        await giveSettings(client, to, found, false);
+        await finishLike(client, to, found);
+      });
     },
   };
 }

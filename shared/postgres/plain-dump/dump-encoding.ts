@@ -12,10 +12,13 @@ const LABELS: Readonly<Record<string, string>> = {
   LATIN7: "iso-8859-13",
   LATIN8: "iso-8859-14",
   LATIN9: "iso-8859-15",
+  LATIN10: "iso-8859-16",
   KOI8R: "koi8-r",
   KOI8U: "koi8-u",
   WIN866: "ibm866",
   EUC_JP: "euc-jp",
+  // Characters that it has besides are no text here.
+  EUC_JIS_2004: "euc-jp",
   EUC_CN: "gbk",
   EUC_KR: "euc-kr",
 };

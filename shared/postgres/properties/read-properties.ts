@@ -2,7 +2,7 @@ import pg from "pg";
 import { creationSql, finishingSql, settingsSql } from "./database-sql.ts";
 import type { DatabaseProperties } from "./database-properties.ts";
 import { partSettings } from "./refused-settings.ts";
-import { settingsIn } from "./read-settings.ts";
+import { decodeText, settingsIn } from "./read-settings.ts";
 import { withoutMark, changeMark, readMarks } from "../databases/database-mark.ts";
 
 /** Where the properties of a database to make come from: one that is there, else what was noted of it. */
@@ -18,6 +18,7 @@ type Row = {
   readonly tablespace: string;
   readonly connectionLimit: number;
   readonly isTemplate: boolean;
+  /** As the session had it that wrote it, which only sessions of the same encoding may look at. */
   readonly comment: string | null;
   readonly grants: { grantee: string | null; privilege: string; grantable: boolean }[] | null;
   readonly labels: { provider: string; label: string }[];
@@ -27,7 +28,7 @@ type Row = {
 const READ = `
   SELECT d.oid, pg_get_userbyid(d.datdba) AS owner, pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate,
     d.datctype AS ctype, t.spcname AS tablespace, d.datconnlimit AS "connectionLimit", d.datistemplate AS "isTemplate",
-    shobj_description(d.oid, 'pg_database') AS comment, to_jsonb(d) - 'datacl' AS row,
+    encode(decode(replace(shobj_description(d.oid, 'pg_database'), chr(92), repeat(chr(92), 2)), 'escape'), 'hex') AS comment, to_jsonb(d) - 'datacl' AS row,
     CASE WHEN d.datacl IS NOT NULL THEN coalesce((SELECT json_agg(json_build_object('grantee',
         CASE acl.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(acl.grantee) END,
         'privilege', acl.privilege_type, 'grantable', acl.is_grantable)) FROM aclexplode(d.datacl) acl), '[]')
@@ -53,7 +54,10 @@ export async function readProperties(
     locale: text("datlocale") ?? text("daticulocale"),
     icuRules: text("daticurules"),
     collationVersion: text("datcollversion"),
-    comment: withoutMark(comment) ?? undefined,
+    comment:
+      comment === null
+        ? undefined
+        : (withoutMark(await decodeText(client, Buffer.from(comment, "hex"), plain.encoding)) ?? undefined),
     grants: grants?.map(({ grantee, ...grant }) => withoutGaps({ ...grant, grantee: grantee ?? undefined })),
     settings: await settingsIn(client, oid, plain.encoding),
   });
@@ -122,7 +126,10 @@ export async function giveSettings(
 
 const INSUFFICIENT_PRIVILEGE = "42501";
 
-/** Gives `to` what a new database has not: grants, connection limit, comment, security labels, and whether it is a template. */
+/**
+ * Gives `to` what a new database has not: grants, connection limit, comment, security labels, and whether it is a template; in a
+ * session that is in it, so that the server keeps the comment in its encoding.
+ */
 export async function finishLike(
   client: pg.Client,
   to: string,

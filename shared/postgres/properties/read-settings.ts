@@ -108,7 +108,7 @@ export async function keptSettings(
   const answers = (await client.query(inBytes(where))) as unknown as readonly { rows: Raw[] }[];
   const settings: KeptSetting[] = [];
   for (const { item, role, database } of answers[1]?.rows ?? []) {
-    const text = await decode(client, Buffer.from(item, "hex"), encoding);
+    const text = await decodeText(client, Buffer.from(item, "hex"), encoding);
     const at = text.indexOf("=");
     settings.push({ role, database, name: text.slice(0, at), value: text.slice(at + 1) });
   }
@@ -131,8 +131,8 @@ export async function settingsIn(
   });
 }
 
-/** The server has more encodings than this process. */
-async function decode(client: pg.Client, bytes: Buffer, encoding: string): Promise<string> {
+/** The server has more encodings than this process. Not in a transaction, either. */
+export async function decodeText(client: pg.Client, bytes: Buffer, encoding: string): Promise<string> {
   if (isAscii(bytes) || encoding === "UTF8" || encoding === "SQL_ASCII") return bytes.toString("utf8");
   try {
     const sql = "SELECT convert_from($1, $2) AS text";
