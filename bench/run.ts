@@ -2,11 +2,11 @@
 // `npm run bench -- mirror cull` runs these parts alone, and leaves the figures of the others as they are.
 import { execa } from "execa";
 import { mkdtemp, rm } from "node:fs/promises";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
 import { culls } from "./cull.ts";
-import { fill, LARGE, peakOfBackup, SETTINGS, SMALL } from "./large-database.ts";
+import { fill, LARGE, peakOfBackup, SETTINGS, sizeOf, SMALL } from "./large-database.ts";
 import { mirrors } from "./mirror.ts";
 import { huge } from "./huge.ts";
 import { outage } from "./outage.ts";
@@ -49,21 +49,22 @@ function chosen(names: readonly string[]): readonly string[] {
 
 async function main(): Promise<void> {
   const wanted = chosen(process.argv.slice(2));
+  const [load = 0] = loadavg();
   await execa(process.execPath, ["scripts/build.ts"]);
   process.env["DORMOUSE_TEST_DIST"] = "dist";
   await using server = await startPostgres(SETTINGS);
   const folder = await mkdtemp(join(tmpdir(), "dormouse-bench-"));
-  const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, PostgreSQL ${server.major}`;
+  // Then seconds say little, and ratios and processor seconds more.
+  const busy = load > 1 ? `, beside other work (load ${load.toFixed(0)})` : "";
+  const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, PostgreSQL ${server.major}${busy}`;
   try {
-    if (wanted.some((part) => WITH_DATABASES.has(part))) {
-      await fill(server, "small", SMALL);
-      await fill(server, "large", LARGE);
-    }
+    const size = wanted.some((part) => WITH_DATABASES.has(part)) ? await fillBoth(server) : "";
     const ran = [];
     for (const [part, run] of Object.entries(PARTS)) {
       if (!wanted.includes(part)) continue;
       const measured = await run({ server, folder });
-      ran.push({ part, date: new Date().toISOString().slice(0, 10), machine, ...measured });
+      const where = WITH_DATABASES.has(part) ? `${machine}, ${size}` : machine;
+      ran.push({ part, date: new Date().toISOString().slice(0, 10), machine: where, ...measured });
     }
     await keepResults(Object.keys(PARTS), ran);
     const measures = ran.flatMap((each) => each.measures);
@@ -72,6 +73,12 @@ async function main(): Promise<void> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function fillBoth(server: OwnServer): Promise<string> {
+  await fill(server, "small", SMALL);
+  await fill(server, "large", LARGE);
+  return sizeOf(server, "large");
 }
 
 async function memory(server: OwnServer, folder: string): Promise<Measure[]> {
