@@ -165,7 +165,7 @@ describe("the volume of backup-container", () => {
     const { warnings, blockers } = await plan(names.flat.slice("2024-03-02/".length));
     assert.deepEqual(blockers, []);
     assert.match(warnings.join("\n"), /no other server than postgresql has one/);
-    assert.match((await plan(names.suffix)).warnings.join("\n"), /does not tell where the server's ends/);
+    assert.match((await plan(names.suffix)).warnings.join("\n"), /does not show where the server's ends/);
     const other = await problemIn(restore.post({ filename: names.prefix, dryRun: true }));
     assert.equal(other.code, "request_invalid");
   });

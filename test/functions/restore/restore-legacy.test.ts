@@ -69,7 +69,7 @@ describe("a file of the old pod", () => {
     const plan = (await answer.json()) as RestorePlan;
     assert.deepEqual(plan.blockers, []);
     assert.match(plan.warnings.join(), /has no manifest/);
-    assert.match(plan.warnings.join(), /needs is told once it has been read/);
+    assert.match(plan.warnings.join(), /needs is known once it has been read/);
   });
 
   for (const [what, name] of [
