@@ -92,6 +92,18 @@ describe("a pattern of tables", () => {
       assert.deepEqual(await left(given), await dumped(given));
     });
 
+  it("without a schema is looked for on the path of the database, as pg_dump does", async () => {
+    await server.query(database, `ALTER DATABASE ${database} SET search_path = audit, public`);
+    await client.end();
+    client = await server.connect(database);
+
+    const [given, byTool] = [await left("log"), await dumped("log")];
+
+    assert.deepEqual(given, byTool);
+    assert.deepEqual(await left("log"), byTool, "the path stays as it was for the next pattern");
+    assert.ok(!given.includes("audit.log") && given.includes("public.log"), given.join());
+  });
+
   it("of another database names nothing here", async () => {
     assert.deepEqual(await left("elsewhere.public.log"), await dumped());
   });
