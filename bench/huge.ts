@@ -1,7 +1,6 @@
 // A large database through backup, mirror, swap and undo, by functions that have the memory which their manifests give them:
-// `npm run bench:huge` alone, DORMOUSE_BENCH_HUGE=<GB> as a part of `npm run bench`.
-import { mkdir, mkdtemp, readFile, rm, statfs } from "node:fs/promises";
-import { tmpdir } from "node:os";
+// `npm run bench -- huge`.
+import { mkdir, readFile, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { execa } from "execa";
@@ -13,13 +12,15 @@ import {
   startFunction,
   type FunctionProcess,
 } from "../test/support/function-process.ts";
-import { startPostgres, type OwnServer } from "../test/support/postgres.ts";
+import type { OwnServer } from "../test/support/postgres.ts";
 import { embeddedStore, makeBucket, mirrorEnvironment } from "../test/support/s3.ts";
-import { SETTINGS, sizeOf } from "./large-database.ts";
-import { imageEnvironment, measure, tableOf, type Measure } from "./measure.ts";
+import { sizeOf } from "./large-database.ts";
+import { imageEnvironment, measure, type Measure } from "./measure.ts";
 import { watchMemory } from "./process-tree.ts";
+import type { Measured } from "./results.ts";
 
 const DATABASE = "huge";
+const GIGABYTES = 10;
 const LARGE_TABLES = 4;
 const SMALL_TABLES = 5_000;
 /** Rows that no compression makes small. */
@@ -34,9 +35,9 @@ const READ_LIMIT_MB = 64;
 type Seconds = Readonly<Record<string, number>>;
 type HugeTimes = { readonly size: string; readonly backup: Seconds; readonly restore: Seconds };
 
-export async function huge(server: OwnServer, folder: string, gigabytes: number) {
-  await refuseWithoutRoom(folder, gigabytes);
-  await fillHuge(server, gigabytes);
+export async function huge(server: OwnServer, folder: string): Promise<Measured> {
+  await refuseWithoutRoom(folder);
+  await fillHuge(server);
   const size = await sizeOf(server, DATABASE);
   console.log(`huge: ${size}, ${SMALL_TABLES} small tables`);
   const volume = join(folder, "huge");
@@ -56,16 +57,16 @@ export async function huge(server: OwnServer, folder: string, gigabytes: number)
   return { times, measures };
 }
 
-async function refuseWithoutRoom(folder: string, gigabytes: number): Promise<void> {
+async function refuseWithoutRoom(folder: string): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
-  const [free, needed] = [(bavail * bsize) / 1e9, gigabytes * ROOM];
+  const [free, needed] = [(bavail * bsize) / 1e9, GIGABYTES * ROOM];
   if (free < needed)
     throw new Error(`${folder} has ${free.toFixed(0)} GB, and ${needed.toFixed(0)} are needed`);
 }
 
-async function fillHuge(server: OwnServer, gigabytes: number): Promise<void> {
+async function fillHuge(server: OwnServer): Promise<void> {
   await server.createDatabase(DATABASE);
-  const rows = Math.ceil((gigabytes * 1e9) / LARGE_TABLES / ROW_BYTES);
+  const rows = Math.ceil((GIGABYTES * 1e9) / LARGE_TABLES / ROW_BYTES);
   for (let table = 1; table <= LARGE_TABLES; table++)
     await server.query(
       DATABASE,
@@ -163,17 +164,4 @@ async function limitOf(name: "backup" | "restore"): Promise<number> {
 
 function atMost(name: string, unit: string, ours: number, limit: number): Measure {
   return measure({ name, unit, ours, reference: limit, referenceName: "limit", limit: 1 });
-}
-
-if (import.meta.main) {
-  await execa(process.execPath, ["scripts/build.ts"]);
-  process.env["DORMOUSE_TEST_DIST"] = "dist";
-  await using server = await startPostgres(SETTINGS);
-  const folder = await mkdtemp(join(tmpdir(), "dormouse-bench-"));
-  try {
-    const { measures } = await huge(server, folder, Number(process.env["DORMOUSE_BENCH_HUGE"] ?? 10));
-    console.log(tableOf(measures));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

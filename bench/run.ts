@@ -36,15 +36,14 @@ const PARTS: Readonly<Record<string, (bench: Bench) => Promise<Measured>>> = {
   overload: async ({ server, folder }) => ({ measures: await overloads(server, folder) }),
   outage: async ({ server, folder }) => ({ measures: [await outage(server, "large", folder)] }),
   mirror: async ({ server, folder }) => mirrors(server, folder),
-  huge: async ({ server, folder }) => huge(server, folder, Number(process.env["DORMOUSE_BENCH_HUGE"] ?? 10)),
+  huge: async ({ server, folder }) => huge(server, folder),
 };
 
 /** The huge part takes longer than all others, and room: it runs where it is asked for. */
 function chosen(names: readonly string[]): readonly string[] {
   const unknown = names.filter((name) => !(name in PARTS));
   if (unknown.length > 0) throw new Error(`no part ${unknown.join(", ")}: ${Object.keys(PARTS).join(", ")}`);
-  const isWanted = (part: string) => part !== "huge" || process.env["DORMOUSE_BENCH_HUGE"] !== undefined;
-  return names.length > 0 ? names : Object.keys(PARTS).filter(isWanted);
+  return names.length > 0 ? names : Object.keys(PARTS).filter((part) => part !== "huge");
 }
 
 async function main(): Promise<void> {
