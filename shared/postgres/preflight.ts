@@ -3,7 +3,7 @@ import { OMISSION_KINDS, type Omission, type OmissionKind } from "./lacks.ts";
 import { lostSettings, type DatabaseProperties, type Settings } from "./properties/database-properties.ts";
 import { DormouseError } from "../errors.ts";
 import { collationWarnings } from "./properties/collation-version.ts";
-import { connect, type ConnectionSettings } from "./session/connection.ts";
+import { withSession, type ConnectionSettings } from "./session/connection.ts";
 import { findExcluded, type Exclusion } from "./exclusions/excluded-tables.ts";
 import { neededRoles, ROLES_NAMED } from "./roles/needed-roles.ts";
 import type { ServerRole } from "./roles/server-role.ts";
@@ -11,7 +11,6 @@ import { partSettings, settingText } from "./properties/refused-settings.ts";
 import { readProperties } from "./properties/read-properties.ts";
 import { standbyWarnings } from "./session/ask-server.ts";
 import { settingsOfDatabase, settingsOfDump } from "./properties/read-settings.ts";
-import { serverError } from "./session/server-errors.ts";
 
 /** Each query answers one row for each object that a dump by this role would lack. */
 const LACKS: readonly { readonly kind: OmissionKind; readonly detail: string; readonly sql: string }[] = [
@@ -124,27 +123,27 @@ export async function inspectDatabase(
   signal: AbortSignal,
   excludeTableData: readonly string[] = [],
 ): Promise<DatabaseInspection> {
-  const client = await connect(connection, database, signal);
-  try {
+  const what = `inspection of database ${JSON.stringify(database)}`;
+  return withSession(connection, { database, what }, signal, async (client) => {
     // Before the transaction, which would end where a text cannot be read.
     const roles = await neededRoles(client);
     const properties = await propertiesOf(client, database, roles);
     await client.query("BEGIN READ ONLY");
     const server = await describe(client);
-    const lacks: Omission[] = [];
-    for (const { kind, detail, sql } of LACKS) {
-      signal.throwIfAborted();
-      const { rows } = await client.query<{ name: string }>(sql);
-      const names = rows.map(({ name }) => name);
-      if (names.length > 0) lacks.push({ kind, data: OMISSION_KINDS[kind].data, names, detail });
-    }
+    const lacks = await findLacks(client);
     const excluded = await findExcluded(client, excludeTableData);
     return { ...server, lacks, roles, excluded, ...properties };
-  } catch (error) {
-    throw serverError(error, `inspection of database ${JSON.stringify(database)}`);
-  } finally {
-    await client.end();
+  });
+}
+
+async function findLacks(client: pg.Client): Promise<readonly Omission[]> {
+  const lacks: Omission[] = [];
+  for (const { kind, detail, sql } of LACKS) {
+    const { rows } = await client.query<{ name: string }>(sql);
+    const names = rows.map(({ name }) => name);
+    if (names.length > 0) lacks.push({ kind, data: OMISSION_KINDS[kind].data, names, detail });
   }
+  return lacks;
 }
 
 async function propertiesOf(client: pg.Client, database: string, roles: readonly ServerRole[]) {

@@ -47,6 +47,9 @@ const INSIDE = `${OWN_PATH}; SELECT set_config(name, '${transaction_timeout}', f
 /** Statements that may run longer say so; a server that falls silent must not hold a run for ever. */
 const QUERY_TIMEOUT_MS = 60_000;
 
+/** What the server said as it ended a session between two queries: the next one fails with words that give no reason. */
+const endedBy = new WeakMap<pg.Client, Error>();
+
 /** A connected session. Its owner ends it. Throws what `serverError` makes of the cause. */
 export async function connect(
   settings: ConnectionSettings,
@@ -80,7 +83,7 @@ export async function withSession<Result>(
     return await unlessAborted(work(client), signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw serverError(error, what);
+    throw serverError(error instanceof DormouseError ? error : (endedBy.get(client) ?? error), what);
   } finally {
     // With a query under way this closes the socket, and the server ends the query when it next looks.
     await client.end().catch(() => undefined);
@@ -134,7 +137,7 @@ async function enter(
     ...(options === undefined ? {} : { options }),
   });
   // Without a listener an idle session that breaks would end the process; its next query fails for the caller.
-  client.on("error", () => undefined);
+  client.on("error", (error) => endedBy.has(client) || endedBy.set(client, error));
   try {
     await client.connect();
     await client.query(INSIDE);
