@@ -1,4 +1,5 @@
-// A dry run of cull over thousands of backups, against fixed limits and against a program that merely reads the same files.
+// A dry run of cull over thousands of backups, against a program that merely reads the same files, and against what was aimed at
+// (docs/decisions/listing.md).
 import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,8 +14,8 @@ const BACKUPS = 10_000;
 const TABLES = 40;
 const CHANGING = 10;
 const ROUNDS = 5;
-const LIMIT_SECONDS = 1.5;
-const LIMIT_MB = 120;
+const GOAL_SECONDS = 1.5;
+const GOAL_MB = 120;
 
 type Taken = { readonly seconds: number; readonly processor: number; readonly peakMb: number };
 
@@ -34,16 +35,16 @@ export async function culls(folder: string): Promise<Measure[]> {
   const of = (takes: readonly Taken[], what: keyof Taken) => median(takes.map((each) => each[what]));
   const name = `list, plan and dry run of ${BACKUPS} backups`;
   const compared = (unit: string, what: keyof Taken) => ({ unit, ours: of(ours, what) });
-  const limited = (limit: number) => ({ reference: limit, referenceName: "limit", limit: 1 });
+  const goal = (reference: number) => ({ reference, referenceName: "goal" });
   const against = (what: keyof Taken) => ({
     reference: of(bare, what),
     referenceName: "files read, JSON parsed",
   });
   return [
-    measure({ name, ...compared("s", "seconds"), ...limited(LIMIT_SECONDS) }),
+    measure({ name, ...compared("s", "seconds"), ...goal(GOAL_SECONDS) }),
     measure({ name, ...compared("s", "seconds"), ...against("seconds") }),
     measure({ name, ...compared("processor s", "processor"), ...against("processor") }),
-    measure({ name: `peak memory of it`, ...compared("MB", "peakMb"), ...limited(LIMIT_MB) }),
+    measure({ name: `peak memory of it`, ...compared("MB", "peakMb"), ...goal(GOAL_MB) }),
     measure({ name: `peak memory of it`, ...compared("MB", "peakMb"), ...against("peakMb") }),
   ];
 }
