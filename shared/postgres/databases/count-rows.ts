@@ -1,6 +1,7 @@
 import pg from "pg";
 import type { TableCount } from "./compare-rows.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
+import { givenPath } from "../session/connection.ts";
 import { workThrough, type Session } from "../load/work-through.ts";
 
 /**
@@ -14,7 +15,9 @@ const FOUND = `SELECT
       SELECT leaf.oid::regclass::text FROM pg_partition_tree(c.oid) tree JOIN pg_class leaf ON leaf.oid = tree.relid
       WHERE leaf.relkind = 'r' AND NOT EXISTS (SELECT FROM unnest($2::text[]) named WHERE to_regclass(named) = leaf.oid))
     ELSE ARRAY[c.oid::regclass::text] END AS relations
-  FROM pg_class c WHERE c.oid = to_regclass($1)`;
+  FROM pg_class c WHERE c.oid = (
+    SELECT to_regclass(candidate) FROM unnest($1::text[]) WITH ORDINALITY one (candidate, n)
+    WHERE to_regclass(candidate) IS NOT NULL ORDER BY n LIMIT 1)`;
 
 /**
  * Counts each table by itself (ONLY), as a dump has them: partitions and children are tables of their own. Tables that
@@ -24,10 +27,16 @@ export async function countRows(
   session: Session,
   tables: readonly Omit<TableRows, "rows">[],
 ): Promise<readonly TableCount[]> {
-  const names = tables.map(qualified);
+  // SQL of other tools than pg_dump may name tables without their schema.
+  const path = tables.some(({ schema }) => schema === "") ? await session(givenPath) : [];
+  const candidates = ({ schema, name }: Omit<TableRows, "rows">) =>
+    (schema === "" ? path : [schema]).map(
+      (each) => `${pg.escapeIdentifier(each)}.${pg.escapeIdentifier(name)}`,
+    );
+  const names = tables.flatMap(candidates);
   const counted: TableCount[] = [];
   await workThrough(session, tables, async (client, table) => {
-    const count = await countTable(client, table, names);
+    const count = await countTable(client, table, { candidates: candidates(table), names });
     if (count !== undefined) counted.push(count);
   });
   return counted;
@@ -36,10 +45,10 @@ export async function countRows(
 async function countTable(
   client: pg.Client,
   { schema, name }: Omit<TableRows, "rows">,
-  names: readonly string[],
+  { candidates, names }: { readonly candidates: readonly string[]; readonly names: readonly string[] },
 ): Promise<TableCount | undefined> {
   type Found = { readonly configuration: boolean; readonly relations: readonly string[] };
-  const { rows: found } = await client.query<Found>(FOUND, [qualified({ schema, name }), names]);
+  const { rows: found } = await client.query<Found>(FOUND, [candidates, names]);
   if (found[0] === undefined) return undefined;
   const { configuration, relations } = found[0];
   let total = 0;
@@ -67,12 +76,4 @@ async function countRelation(client: pg.Client, relation: string): Promise<numbe
   } finally {
     await client.query("ROLLBACK").catch(() => undefined);
   }
-}
-
-/** A dump may name tables without their schema. */
-function qualified({ schema, name }: Omit<TableRows, "rows">): string {
-  return [schema, name]
-    .filter((part) => part !== "")
-    .map(pg.escapeIdentifier)
-    .join(".");
 }

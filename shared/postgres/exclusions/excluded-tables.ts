@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { DormouseError } from "../../errors.ts";
-import { OWN_PATH } from "../session/connection.ts";
+import { givenPath } from "../session/connection.ts";
 import { parseTablePattern } from "./table-pattern.ts";
 
 type ExcludedTable = {
@@ -40,7 +40,7 @@ type Row = { readonly oid: number; readonly schema: string; readonly name: strin
 export async function findExcluded(client: pg.Client, patterns: readonly string[]): Promise<Exclusion> {
   const found = new Map<number, ExcludedTable>();
   const unmatched: string[] = [];
-  const path = patterns.length === 0 ? [] : await ownPath(client);
+  const path = patterns.length === 0 ? [] : await givenPath(client);
   for (const text of patterns) {
     const rows = await matching(client, text, path);
     for (const { oid, schema, name, bytes } of rows) found.set(oid, { schema, name, bytes: Number(bytes) });
@@ -48,15 +48,6 @@ export async function findExcluded(client: pg.Client, patterns: readonly string[
   }
   await refuseReferred(client, [...found.keys()]);
   return { tables: [...found.values()], unmatched };
-}
-
-/** The path that role and database give, by which pg_dump reads a pattern without a schema. */
-async function ownPath(client: pg.Client): Promise<readonly string[]> {
-  await client.query("RESET search_path");
-  const sql = "SELECT pg_catalog.current_schemas(true)::pg_catalog.text[] AS path";
-  const { rows } = await client.query<{ path: string[] }>(sql);
-  await client.query(OWN_PATH);
-  return rows[0]?.path ?? [];
 }
 
 async function matching(client: pg.Client, text: string, path: readonly string[]): Promise<readonly Row[]> {

@@ -39,7 +39,7 @@ const UNKNOWN_PARAMETER = "42704";
  * The first that a session says, as pg_dump does: what others have made in a schema of its path must not stand for what is the
  * server's. Not at its start: RESET gives back the path that role or database have.
  */
-export const OWN_PATH = "SELECT pg_catalog.set_config('search_path', '', false)";
+const OWN_PATH = "SELECT pg_catalog.set_config('search_path', '', false)";
 /** From 17 on. */
 const INSIDE = `${OWN_PATH}; SELECT set_config(name, '${transaction_timeout}', false) FROM pg_settings
   WHERE name = 'transaction_timeout'`;
@@ -66,6 +66,15 @@ export async function connect(
   } catch (error) {
     throw serverError(error, `connection to ${where(settings)} database ${JSON.stringify(database)}`);
   }
+}
+
+/** The path that role and database give, by which client tools read a name without a schema. */
+export async function givenPath(client: pg.Client): Promise<readonly string[]> {
+  await client.query("RESET search_path");
+  const sql = "SELECT pg_catalog.current_schemas(true)::pg_catalog.text[] AS path";
+  const { rows } = await client.query<{ path: string[] }>(sql);
+  await client.query(OWN_PATH);
+  return rows[0]?.path ?? [];
 }
 
 /**
