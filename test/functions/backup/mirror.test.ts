@@ -159,7 +159,8 @@ describe("a backup function with a bucket", () => {
     await before.post();
     await before.post();
     await before.end("SIGKILL");
-    await rm(given.volume.path, { recursive: true });
+    // A child of the killed process may still be writing.
+    await rm(given.volume.path, { recursive: true, maxRetries: 20 });
     await using volume = await temporaryFolder();
 
     const backup = await given.start({ BACKUP_DIR: volume.path });
