@@ -10,7 +10,7 @@ import type { ServerRole } from "./roles/server-role.ts";
 import { partSettings, settingText } from "./properties/refused-settings.ts";
 import { readProperties } from "./properties/read-properties.ts";
 import { standbyWarnings } from "./session/ask-server.ts";
-import { settingsOfDatabase, settingsOfDump } from "./properties/read-settings.ts";
+import { damageWarnings, settingsOfDatabase, settingsOfDump } from "./properties/read-settings.ts";
 
 /** Each query answers one row for each object that a dump by this role would lack. */
 const LACKS: readonly { readonly kind: OmissionKind; readonly detail: string; readonly sql: string }[] = [
@@ -160,6 +160,7 @@ async function propertiesOf(client: pg.Client, database: string, roles: readonly
     warnings: [
       ...(await collationWarnings(client, properties)),
       ...(await standbyWarnings(client)),
+      ...(await damageWarnings(client)),
       ...refused.map(
         (setting) =>
           `the server does not take a setting of the database, and no session has it: ${settingText(setting)}; ALTER DATABASE ... RESET it, or give the server what it names`,

@@ -2,7 +2,7 @@ import { isAscii } from "node:buffer";
 import type pg from "pg";
 import type { DatabaseProperties, Settings } from "./database-properties.ts";
 import { refusal, TEXT_SEARCH } from "./refused-settings.ts";
-import { carried, OF_THE_DATABASE, OF_TOOLS } from "./session-settings.ts";
+import { carried, OF_THE_DATABASE, OF_TOOLS, OVER_DAMAGE } from "./session-settings.ts";
 
 /** Those that this server has and this role may set; pg_settings does not show the role itself. */
 export async function available(client: pg.Client, settings: Settings): Promise<Settings> {
@@ -18,6 +18,17 @@ export async function available(client: pg.Client, settings: Settings): Promise<
 /** What pg_dump works under: what the application does, and what makes it a dump. */
 export async function settingsOfDump(client: pg.Client, own: Settings, encoding: string): Promise<Settings> {
   return { ...carried(own, encoding), ...(await available(client, OF_TOOLS)) };
+}
+
+/** Also where the dump itself does without: a page that another session has read as empty is so for all. */
+export async function damageWarnings(client: pg.Client): Promise<string[]> {
+  const sql = "SELECT name FROM pg_settings WHERE name = ANY ($1) AND setting = 'on' ORDER BY name";
+  const { rows } = await client.query<{ name: string }>(sql, [Object.keys(OVER_DAMAGE)]);
+  return rows.map(
+    ({ name }) =>
+      `${name} is on, so that the server may read damaged pages without an error and the backup may lack their rows; ` +
+      "a superuser turns it off: ALTER DATABASE, ALTER ROLE or ALTER SYSTEM ... RESET, by where it is set",
+  );
 }
 
 /** What a session of the asking role has from the configuration files, where no setting of its own hides it. */

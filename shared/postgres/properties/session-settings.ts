@@ -27,12 +27,19 @@ export const OF_EVERY_SESSION = {
   exit_on_error: "off",
 } as const satisfies Settings;
 
+/** By which the server reads damaged pages as empty, or as they are, with a warning at most. Only a superuser may set them. */
+export const OVER_DAMAGE = {
+  ignore_checksum_failure: "off",
+  zero_damaged_pages: "off",
+} as const satisfies Settings;
+
 /**
  * Of pg_dump, pg_restore and psql, whatever the database has: what is written is read in the same way. pg_dump writes the
  * element NULL of an array without quotes, which only array_nulls reads as such.
  */
 export const OF_TOOLS = {
   ...OF_EVERY_SESSION,
+  ...OVER_DAMAGE,
   array_nulls: "on",
   check_function_bodies: "off",
   gin_fuzzy_search_limit: "0",

@@ -65,9 +65,8 @@ const WITHOUT_MEANING = [
   // What a superuser alone sets, for a server that is broken or changed.
   ...words(
     `allow_in_place_tablespaces allow_system_table_mods composite_type_mismatch createrole_self_grant dynamic_library_path
-     extension_control_path extension_destdir ignore_checksum_failure ignore_system_indexes lo_compat_privileges
-     local_preload_libraries output_plugin_libraries password_encryption scram_iterations session_preload_libraries
-     zero_damaged_pages`,
+     extension_control_path extension_destdir ignore_system_indexes lo_compat_privileges
+     local_preload_libraries output_plugin_libraries password_encryption scram_iterations session_preload_libraries`,
   ),
 ];
 
