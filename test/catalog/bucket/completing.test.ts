@@ -2,16 +2,9 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { toBackup } from "../../../shared/catalog/backup.ts";
-import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { aManifest } from "../../support/backups.ts";
-import {
-  embeddedStore,
-  makeBucket,
-  storeProxy,
-  type Fault,
-  type OwnStore,
-  type Seen,
-} from "../../support/s3.ts";
+import { proxiedMirror } from "../../support/proxied-mirror.ts";
+import { embeddedStore, type Fault, type OwnStore, type Seen } from "../../support/s3.ts";
 import { pieces } from "../../support/volume.ts";
 
 const never = new AbortController().signal;
@@ -25,9 +18,8 @@ describe("an upload whose parts are put together", () => {
   after(() => store[Symbol.asyncDispose]());
 
   async function copyWith(fault: Fault) {
-    await using proxy = await storeProxy(store.port);
-    await using bucket = await makeBucket(store);
-    const mirror = bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint, stallMs: STALL_MS });
+    await using given = await proxiedMirror(store, { stallMs: STALL_MS });
+    const { proxy, mirror } = given;
     const backup = toBackup(aManifest({ bytes: LARGE }));
     proxy.set((request) => (isComplete(request) ? fault : undefined));
 

@@ -4,7 +4,8 @@ import { UploadPartCommand } from "@aws-sdk/client-s3";
 import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { aBackupOf, LARGE } from "../../contracts/mirror.ts";
 import { ableStore } from "../../support/able-store.ts";
-import { beginUpload, embeddedStore, makeBucket, storeProxy } from "../../support/s3.ts";
+import { proxiedMirror } from "../../support/proxied-mirror.ts";
+import { beginUpload, embeddedStore, makeBucket } from "../../support/s3.ts";
 import { watchSdk } from "../../support/sdk-requests.ts";
 import { pieces } from "../../support/volume.ts";
 
@@ -42,9 +43,8 @@ it("continues an upload whose parts the store lists on several pages", async () 
 
 it("gets the list of a store that first answers 500, also where it is waited for no longer than for a word", async () => {
   await using store = await embeddedStore();
-  await using proxy = await storeProxy(store.port);
-  await using bucket = await makeBucket(store);
-  const mirror = bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint });
+  await using given = await proxiedMirror(store);
+  const { proxy, mirror } = given;
   const backup = aBackupOf(LARGE);
   await mirror.copyIn(backup, async () => pieces(LARGE), never);
   const isList = ({ path }: { readonly path: string }) => path.includes("list-type=2");
