@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
-import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
-import { notifier } from "../../shared/events/notify/notifier.ts";
-import { checkMail } from "../../shared/config/notify-config.ts";
-import { certified, type Certified } from "../support/certificate.ts";
-import { mailServer } from "../support/mail-server.ts";
-import { temporaryFolder } from "../support/volume.ts";
+import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
+import { notifier } from "../../../shared/events/notify/notifier.ts";
+import { checkMail } from "../../../shared/config/notify-config.ts";
+import { certified, type Certified } from "../../support/certificate.ts";
+import { mailServer } from "../../support/mail-server.ts";
+import { temporaryFolder } from "../../support/volume.ts";
 
 const failed = {
   type: "dev.dormouse.backup.failed",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import { beat } from "../../shared/events/notify/heartbeat.ts";
-import { webhooks } from "../support/webhooks.ts";
+import { beat } from "../../../shared/events/notify/heartbeat.ts";
+import { webhooks } from "../../support/webhooks.ts";
 
 const problem = {
   code: "dump_failed",
