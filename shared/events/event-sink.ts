@@ -5,8 +5,9 @@ import { DormouseError } from "../errors.ts";
 import type { OutcomeEvent } from "../run/run.ts";
 import { encodeHeaderValue } from "./header-value.ts";
 import type { SinkConfig } from "./sink-config.ts";
-import { describeFailure, describeRefusal, type SinkFault } from "./sink-fault.ts";
+import { describeRefusal, type SinkFault } from "./sink-fault.ts";
 import type { HttpRequest } from "./http-request.ts";
+import { sendOnce } from "./send-twice.ts";
 import { traceHeaders } from "../trace.ts";
 
 export type EventSink = {
@@ -57,7 +58,7 @@ export function httpEventSink(config: SinkConfig, settings: SinkSettings): Event
       const sent = { ...encoded(headers), ...traceHeaders() };
       const request = { method: "POST", headers: sent, body: String(body) } as const;
       for (const delayMs of [...settings.retryDelaysMs, undefined]) {
-        const fault = await attempt(config, request, { ...settings, signal });
+        const fault = await sendOnce((limit) => post(config, request, limit), settings.timeoutMs, signal);
         if (fault === undefined) return;
         if (delayMs === undefined || !fault.mayPass) throw undelivered(event, config, fault);
         await pause(delayMs, undefined, { signal });
@@ -110,20 +111,14 @@ function encoded(headers: Headers): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(encode));
 }
 
-async function attempt(
+async function post(
   config: SinkConfig,
   request: HttpRequest,
-  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  signal: AbortSignal,
 ): Promise<SinkFault | undefined> {
   // Loaded by the first event: most of a day is without one.
   const { sendToSink } = await import("./sink-request.ts");
-  try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    return describeRefusal(await sendToSink(config, request, limit));
-  } catch (error) {
-    signal.throwIfAborted();
-    return describeFailure(error);
-  }
+  return describeRefusal(await sendToSink(config, request, signal));
 }
 
 function undelivered(

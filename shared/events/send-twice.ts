@@ -1,25 +1,26 @@
-import { sendHttp, type HttpRequest, type OutboundConfig } from "./http-request.ts";
-import { describeFailure, describeRefusal } from "./sink-fault.ts";
+import { describeFailure } from "./sink-fault.ts";
 
 const TIMEOUT_MS = 5_000;
 
-/** Resolves to why the second try failed as well, or to nothing once one was taken. Rejects where `signal` aborts. */
-export async function sendTwice(
-  url: string,
-  request: HttpRequest,
-  outbound: OutboundConfig,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  let why: string | undefined;
-  for (let attempt = 1; attempt <= 2; attempt += 1) {
-    try {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-      why = describeRefusal(await sendHttp(url, request, { outbound }, limit))?.why;
-      if (why === undefined) return undefined;
-    } catch (error) {
-      signal.throwIfAborted();
-      why = describeFailure(error).why;
-    }
+/** Why something was not taken. What may pass is tried again. */
+export type Fault = { readonly why: string; readonly mayPass: boolean };
+
+/** One try: the fault, or an error where there was no answer. */
+export type Send<F extends Fault = Fault> = (limit: AbortSignal) => Promise<F | undefined>;
+
+/** Resolves to why the last try failed, or to nothing once one was taken. Rejects where `signal` aborts. */
+export async function sendTwice(send: Send, signal: AbortSignal): Promise<string | undefined> {
+  let fault = await sendOnce(send, TIMEOUT_MS, signal);
+  if (fault?.mayPass === true) fault = await sendOnce(send, TIMEOUT_MS, signal);
+  return fault?.why;
+}
+
+export async function sendOnce<F extends Fault>(send: Send<F>, timeoutMs: number, signal: AbortSignal) {
+  signal.throwIfAborted();
+  try {
+    return await send(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+  } catch (error) {
+    signal.throwIfAborted();
+    return describeFailure(error);
   }
-  return why;
 }

@@ -2,12 +2,14 @@ import { statfs } from "../catalog/volume/volume-calls.ts";
 import type { Sample } from "../events/metrics/metric-list.ts";
 import type { Volume } from "../events/metrics/read-metrics.ts";
 import type { OutboundConfig } from "../events/http-request.ts";
+import { sendTwice } from "../events/send-twice.ts";
 import { findNamespace } from "../kubernetes/namespace.ts";
 import type { Log } from "../log.ts";
 import { LISTED, SWEPT } from "../run/resume.ts";
 import type { RunMonitor } from "../run/execute-run.ts";
 import { ALL_DATABASES, type Run } from "../run/run.ts";
 import { version } from "../version.ts";
+import { never } from "../waiting.ts";
 import { isWork } from "./heartbeat.ts";
 import { readMessage } from "../errors.ts";
 
@@ -19,9 +21,6 @@ export type MetricsConfig = OutboundConfig & {
   /** Unset where there are several. */
   readonly POSTGRESQL_DATABASE?: string | undefined;
 };
-
-const WITHIN_MS = 10_000;
-const TRIES = 2;
 
 /** Pushes what a run knows to PUSHGATEWAY_URL when it has ended, for it cannot be scraped then. It costs a run nothing. */
 export function pushMetrics(config: MetricsConfig, log: Log): RunMonitor | undefined {
@@ -119,16 +118,13 @@ async function measureVolume(folder: string): Promise<Volume | undefined> {
 
 /** Why it failed, without what the other side said: that may quote the address. */
 async function tried(work: (signal: AbortSignal) => Promise<void>): Promise<string | undefined> {
-  const signal = AbortSignal.timeout(WITHIN_MS);
-  let why: string | undefined;
-  for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+  return sendTwice(async (limit) => {
     try {
-      await work(signal);
+      await work(limit);
       return undefined;
     } catch (error) {
       const message = readMessage(error);
-      why = /status \d+/.exec(message)?.[0] ?? message;
+      return { why: /status \d+/.exec(message)?.[0] ?? message, mayPass: true };
     }
-  }
-  return why;
+  }, never);
 }

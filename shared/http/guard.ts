@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Request, RequestHandler, Response } from "express";
 import type { Authorize, Caller, Verb } from "./authorize.ts";
 import { DormouseError } from "../errors.ts";
-import { withTimeout } from "../waiting.ts";
+import { never, withTimeout } from "../waiting.ts";
 
 const AUTHORIZE_MS = 15_000;
 /** At once: a catalog of thousands of backups is tens of megabytes of JSON. */
@@ -35,7 +35,7 @@ export async function authorizeWork(
 async function identify(authorize: Authorize, request: Request, verb: Verb | undefined): Promise<Caller> {
   const token = /^Bearer +(\S+)$/i.exec(request.get("authorization") ?? "")?.[1];
   const ask = (signal: AbortSignal) => authorize({ token, verb }, signal);
-  return withTimeout(AUTHORIZE_MS, new AbortController().signal, ask, (seconds, cause) => {
+  return withTimeout(AUTHORIZE_MS, never, ask, (seconds, cause) => {
     const message = `the cluster did not say within ${seconds} s what this caller may do`;
     return new DormouseError("cluster_unreachable", message, {
       hint: "send the request again in some seconds; if it goes on, look at the API server",
@@ -82,7 +82,7 @@ export function shown(look: (signal: AbortSignal) => Promise<unknown>) {
   return (_: Request, response: Response): Promise<void> =>
     turn(async () => {
       if (response.closed) return;
-      response.json(await withTimeout(SHOW_MS, new AbortController().signal, look, tooSlow));
+      response.json(await withTimeout(SHOW_MS, never, look, tooSlow));
       await once(response, "close", { signal: AbortSignal.timeout(SHOW_MS) }).catch(() => response.destroy());
     });
 }

@@ -14,7 +14,6 @@ type Group = {
 };
 
 const JOB = "dormouse";
-const TIMEOUT_MS = 5_000;
 
 /** Replaces those metrics of a group that are given, and leaves the others as they were pushed before. */
 export async function pushGroup(target: Target, group: Group, samples: readonly Sample[]): Promise<void> {
@@ -78,8 +77,7 @@ const groupsSchema = z.object({
 type Target = { readonly url: string; readonly outbound: OutboundConfig; readonly signal: AbortSignal };
 
 async function gateway({ url, outbound, signal }: Target, registry: Registry) {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  return new Pushgateway(url, { agent: await agentFor(url, outbound), signal: limit }, registry);
+  return new Pushgateway(url, { agent: await agentFor(url, outbound), signal }, registry);
 }
 
 /** A name may hold a slash, or nothing: https://github.com/prometheus/pushgateway#url explains `@base64`. */

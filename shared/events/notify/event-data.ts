@@ -3,13 +3,16 @@ import { undoCommand } from "../../undo-command.ts";
 /** What an event says. A field that is missing, or is no text, reads as nothing. */
 export type Data = Readonly<Record<string, unknown>>;
 
+/** Shows a command of `kubectl dormouse` for this namespace. */
+export type Command = (text: string) => string;
+
 type Problem = { readonly code?: string; readonly message?: string; readonly hint?: string };
 
 export function toProblem(data: Data): Problem {
   return (data["problem"] ?? {}) as Problem;
 }
 
-export function problemLines(data: Data, command: (text: string) => string): string[] {
+export function problemLines(data: Data, command: Command): string[] {
   const { code = "", message = "", hint } = toProblem(data);
   const run = data["run"] === undefined ? [] : [command(`run ${textIn(data, "run")}`)];
   return [`${message} (${code})`, ...(hint === undefined ? [] : [`What to do: ${hint}`]), ...run];
@@ -24,7 +27,7 @@ export function textIn(data: Data, field: string): string {
   return typeof value === "string" ? value : "";
 }
 
-export function outcome(data: Data, command: (text: string) => string): string[] {
+export function outcome(data: Data, command: Command): string[] {
   const { compared, downtimeMs, run, undo } = data as {
     compared?: { tables?: number; rows?: number; by?: string };
     downtimeMs?: number;

@@ -1,6 +1,7 @@
 import type { Problem } from "../../errors.ts";
 import { sendTwice } from "../send-twice.ts";
-import type { HttpRequest, OutboundConfig } from "../http-request.ts";
+import { describeRefusal } from "../sink-fault.ts";
+import { sendHttp, type HttpRequest, type OutboundConfig } from "../http-request.ts";
 
 /** `log` is an entry that counts for no run. */
 export type Beat =
@@ -20,7 +21,10 @@ export async function beat(
 ): Promise<boolean> {
   const asked = requestOf(new URL(url), what);
   if (asked === undefined) return false;
-  const why = await sendTwice(asked.url, asked.request, outbound, signal);
+  const why = await sendTwice(
+    async (limit) => describeRefusal(await sendHttp(asked.url, asked.request, { outbound }, limit)),
+    signal,
+  );
   if (why !== undefined) throw new Error(`${new URL(url).host}: ${why}`);
   return true;
 }

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { createTransport } from "nodemailer";
 import { trusted, tunnelTo, type OutboundConfig } from "../http-request.ts";
+import type { Fault } from "../send-twice.ts";
 import { headOf, type Message } from "./message.ts";
-import type { Fault, NotifyConfig } from "./receiver.ts";
+import type { NotifyConfig } from "./receiver.ts";
 
 const TIMEOUT_MS = 5_000;
 

@@ -1,6 +1,7 @@
 import { shellQuote } from "../../shell-quote.ts";
 import type { OutcomeEvent } from "../../run/run.ts";
 import {
+  type Command,
   type Data,
   describeDetail,
   failuresIn,
@@ -13,8 +14,7 @@ import {
 } from "./event-data.ts";
 import { type Message, news, trouble } from "./message.ts";
 
-/** `command` shows a command of `kubectl dormouse` for this namespace. */
-type Write = (subject: string, data: Data, command: (text: string) => string) => Message | undefined;
+type Write = (subject: string, data: Data, command: Command) => Message | undefined;
 
 /** `daily`: the same fault again only after a day. `asked`: if NOTIFY_ON names it. */
 type Rule = { readonly when: "always" | "daily" | "asked"; readonly write: Write };
@@ -29,10 +29,10 @@ export const RULES = {
     write: (subject, data, command) =>
       // What failed of several has one message, of them all.
       data["sweep"] === undefined
-        ? trouble(`backup of ${subject} failed`, problemLines(data, command), {
-            ...failing("dev.dormouse.backup.failed", subject, data),
+        ? {
+            ...failure(`backup of ${subject} failed`, `dev.dormouse.backup.failed ${subject}`, data, command),
             database: textIn(data, "database"),
-          })
+          }
         : undefined,
   },
   "dev.dormouse.backup.swept": {
@@ -52,36 +52,28 @@ export const RULES = {
           `backups of ${counted(failed)} of ${subject} failed`,
           [...lines, command("runs backup")],
           {
-            trouble: {
-              condition: "dev.dormouse.backup.failed *",
-              fault: failed.map(({ fault }) => fault).join(", "),
-            },
+            condition: "dev.dormouse.backup.failed *",
+            fault: failed.map(({ fault }) => fault).join(", "),
           },
         );
       const title = `the databases of ${subject} have changed`;
       if (gone === "") return news(title, lines);
-      return trouble(title, lines, {
-        trouble: { condition: `dev.dormouse.backup.swept ${subject}`, fault: gone },
-      });
+      return trouble(title, lines, { condition: `dev.dormouse.backup.swept ${subject}`, fault: gone });
     },
   },
   "dev.dormouse.mirror.failed": {
     when: "daily",
-    write: (_, data, command) =>
-      trouble(
-        `backups of ${textIn(data, "database")} are missing in the bucket`,
-        [`missing there: ${listOf(data["lacking"])}`, ...problemLines(data, command)],
-        failing("dev.dormouse.mirror.failed", textIn(data, "database"), data),
-      ),
+    write(_, data, command) {
+      const database = textIn(data, "database");
+      const title = `backups of ${database} are missing in the bucket`;
+      const failed = failure(title, `dev.dormouse.mirror.failed ${database}`, data, command);
+      return { ...failed, lines: [`missing there: ${listOf(data["lacking"])}`, ...failed.lines] };
+    },
   },
   "dev.dormouse.cull.failed": {
     when: "daily",
     write: (subject, data, command) =>
-      trouble(
-        `cull of the ${subject} failed`,
-        problemLines(data, command),
-        failing("dev.dormouse.cull.failed", subject, data),
-      ),
+      failure(`cull of the ${subject} failed`, `dev.dormouse.cull.failed ${subject}`, data, command),
   },
   "dev.dormouse.backup.suspect": {
     when: "daily",
@@ -93,7 +85,7 @@ export const RULES = {
           "Nothing is removed until an operator has looked. If the loss was intended, acknowledge the backup.",
           command(`acknowledge ${shellQuote(subject)}`),
         ],
-        { trouble: { condition: `dev.dormouse.backup.suspect ${subject}`, fault: "" } },
+        { condition: `dev.dormouse.backup.suspect ${subject}`, fault: "" },
       ),
   },
   "dev.dormouse.backup.stale": {
@@ -106,12 +98,7 @@ export const RULES = {
           "Look at the runs of the backup function, then force a backup.",
           command("runs backup"),
         ],
-        {
-          trouble: {
-            condition: staleCondition(textIn(data, "database"), textIn(data, "place")),
-            fault: "",
-          },
-        },
+        { condition: staleCondition(textIn(data, "database"), textIn(data, "place")), fault: "" },
       ),
   },
   "dev.dormouse.restore.planned": {
@@ -137,10 +124,11 @@ export const RULES = {
   "dev.dormouse.restore.unsettled": {
     when: "daily",
     write: (subject, data, command) =>
-      trouble(
+      failure(
         `restore of ${subject} is neither complete nor taken back`,
-        problemLines(data, command),
-        failing("dev.dormouse.restore.unsettled", textIn(data, "run"), data),
+        `dev.dormouse.restore.unsettled ${textIn(data, "run")}`,
+        data,
+        command,
       ),
   },
   "dev.dormouse.rehearsal.failed": {
@@ -149,10 +137,11 @@ export const RULES = {
       // To a restore, which has messages of its own.
       toProblem(data).code === "rehearsal_gave_way"
         ? undefined
-        : trouble(
+        : failure(
             `rehearsal of ${subject} failed: the backup is not proved`,
-            problemLines(data, command),
-            failing("dev.dormouse.rehearsal.failed", subject, data),
+            `dev.dormouse.rehearsal.failed ${subject}`,
+            data,
+            command,
           ),
   },
   "dev.dormouse.rehearsal.stale": {
@@ -165,7 +154,7 @@ export const RULES = {
           "Look at the runs of the restore function, then rehearse a backup.",
           command(`rehearse latest --database ${shellQuote(textIn(data, "database"))}`),
         ],
-        { trouble: { condition: `dev.dormouse.rehearsal.stale ${textIn(data, "database")}`, fault: "" } },
+        { condition: `dev.dormouse.rehearsal.stale ${textIn(data, "database")}`, fault: "" },
       ),
   },
   "dev.dormouse.rehearsal.completed": {
@@ -209,6 +198,7 @@ function counted({ length }: readonly unknown[]): string {
   return length === 1 ? "1 database" : `${length} databases`;
 }
 
-function failing(type: string, about: string, data: Data): Pick<Message, "trouble"> {
-  return { trouble: { condition: `${type} ${about}`, fault: toProblem(data).code ?? "" } };
+/** Why a run failed. Another message goes out at once where `condition` then has another code. */
+function failure(title: string, condition: string, data: Data, command: Command): Message {
+  return trouble(title, problemLines(data, command), { condition, fault: toProblem(data).code ?? "" });
 }

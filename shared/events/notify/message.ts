@@ -11,11 +11,11 @@ export type Message = {
   readonly database?: string | undefined;
 };
 
-export const trouble = (title: string, lines: readonly string[], more: Partial<Message> = {}): Message => ({
+export const trouble = (title: string, lines: readonly string[], about?: Trouble): Message => ({
   title,
   lines,
   isTrouble: true,
-  ...more,
+  trouble: about,
 });
 export const news = (title: string, lines: readonly string[]): Message => ({
   title,

@@ -4,14 +4,12 @@ import { findNamespace } from "../../kubernetes/namespace.ts";
 import type { OutcomeEvent } from "../../run/run.ts";
 import type { EventSink } from "../event-sink.ts";
 import type { Message } from "./message.ts";
+import { sendTwice } from "../send-twice.ts";
 import { describeEvent } from "./message-rules.ts";
 import { oneLine } from "./one-line.ts";
 import type { NotifyConfig, Receiver } from "./receiver.ts";
 import { listReceivers } from "./receivers.ts";
 import { isReported, recordReport, readTrouble, type TroubleRecord } from "./trouble.ts";
-
-const TIMEOUT_MS = 5_000;
-const TRIES = 2;
 
 /**
  * Sends messages to people, at all receivers side by side. `send` throws `notification_failed`, which names the hosts that
@@ -34,7 +32,6 @@ export function notifier(config: NotifyConfig, volume: Pick<Catalog, "list">): E
         lines: [...message.lines, ...(await listStakes(volume, message, known, signal))],
       };
       const failed = await sendToAll(receivers, whole, where, signal);
-      signal.throwIfAborted();
       // One that took it is enough to keep quiet for a day.
       if (trouble !== undefined && known !== undefined && failed.length < receivers.length)
         await recordReport(folder, trouble, known).catch(() => undefined);
@@ -43,7 +40,7 @@ export function notifier(config: NotifyConfig, volume: Pick<Catalog, "list">): E
   };
 }
 
-/** The hosts that did not take it, each with why. */
+/** The hosts that did not take it, each with why. Rejects where `signal` aborts. */
 export async function sendToAll(
   receivers: readonly Receiver[],
   message: Message,
@@ -52,28 +49,13 @@ export async function sendToAll(
 ): Promise<readonly string[]> {
   const { title, lines } = message;
   const harmless = { ...message, title: oneLine(title), lines: lines.map(oneLine) };
-  const faults = await Promise.all(receivers.map((receiver) => sendTo(receiver, harmless, where, signal)));
-  return faults.filter((fault) => fault !== undefined);
-}
-
-async function sendTo(
-  receiver: Receiver,
-  message: Message,
-  where: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  let why = "";
-  for (let attempt = 1; attempt <= TRIES && !signal.aborted; attempt += 1) {
-    const fault = await receiver.send(
-      message,
-      where,
-      AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-    );
-    if (fault === undefined) return undefined;
-    why = fault.why;
-    if (!fault.mayPass) break;
-  }
-  return `${receiver.host}: ${why}`;
+  const failed = await Promise.all(
+    receivers.map(async (receiver) => {
+      const why = await sendTwice((limit) => receiver.send(harmless, where, limit), signal);
+      return why === undefined ? [] : [`${receiver.host}: ${why}`];
+    }),
+  );
+  return failed.flat();
 }
 
 /** Since when it is wrong, and what the last backup is that would be restored now. */

@@ -1,9 +1,7 @@
 import type { MailConfig } from "../../config/notify-config.ts";
 import type { OutboundConfig } from "../http-request.ts";
+import type { Fault } from "../send-twice.ts";
 import type { Message } from "./message.ts";
-
-/** Why a message was not taken. What may pass is tried again. */
-export type Fault = { readonly why: string; readonly mayPass: boolean };
 
 /** A chat or a mailbox. */
 export type Receiver = {

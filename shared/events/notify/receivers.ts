@@ -1,7 +1,7 @@
-import { describeFailure, describeRefusal } from "../sink-fault.ts";
+import { describeRefusal } from "../sink-fault.ts";
 import type { OutboundConfig } from "../http-request.ts";
 import { postTo, readTarget, type Target } from "./chat.ts";
-import type { Fault, NotifyConfig, Receiver } from "./receiver.ts";
+import type { NotifyConfig, Receiver } from "./receiver.ts";
 
 /** All that the configuration names; their libraries are loaded by the first message. */
 export function listReceivers(config: NotifyConfig): readonly Receiver[] {
@@ -17,9 +17,7 @@ function chat({ kind, url, host }: Target, outbound: OutboundConfig): Receiver {
     async send(message, where, signal) {
       const { sendHttp } = await import("../http-request.ts");
       const { headers, body } = postTo(kind, message, where);
-      return failing(async () =>
-        describeRefusal(await sendHttp(url, { method: "POST", headers, body }, { outbound }, signal)),
-      );
+      return describeRefusal(await sendHttp(url, { method: "POST", headers, body }, { outbound }, signal));
     },
   };
 }
@@ -30,15 +28,7 @@ function mailbox(url: string, config: NotifyConfig): Receiver {
     host: new URL(url).host,
     async send(message, where, signal) {
       const { sendMail } = await import("./mail.ts");
-      return failing(() => sendMail(config, message, where, signal));
+      return sendMail(config, message, where, signal);
     },
   };
-}
-
-async function failing(ask: () => Promise<Fault | undefined>): Promise<Fault | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    return describeFailure(error);
-  }
 }

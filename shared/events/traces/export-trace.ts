@@ -10,7 +10,8 @@ import {
 } from "@opentelemetry/sdk-trace";
 import type { RunSpan, SpanContext } from "../../trace.ts";
 import { sendTwice } from "../send-twice.ts";
-import type { OutboundConfig } from "../http-request.ts";
+import { describeRefusal } from "../sink-fault.ts";
+import { sendHttp, type OutboundConfig } from "../http-request.ts";
 import type { SpanData } from "./run-spans.ts";
 
 type Collector = {
@@ -44,7 +45,10 @@ export async function exportTrace(
     headers: { ...headers, "content-type": "application/x-protobuf" },
     body,
   } as const;
-  return sendTwice(address.href, request, outbound, signal);
+  return sendTwice(
+    async (limit) => describeRefusal(await sendHttp(address.href, request, { outbound }, limit)),
+    signal,
+  );
 }
 
 /** By the SDK, which gives each its ids: that of the whole is known to others already. */
