@@ -1,5 +1,5 @@
 // What a listing takes at least: the same files, looked at and read by one program that does nothing else and waits for each
-// call, and their JSON parsed. Tells its seconds, those of the processor, and its peak of memory in MB.
+// call, and their JSON parsed. Prints its seconds, those of the processor, and its peak of memory in MB.
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 

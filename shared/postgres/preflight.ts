@@ -153,7 +153,7 @@ async function propertiesOf(client: pg.Client, database: string, roles: readonly
   const { taken, refused } = await partSettings(client, properties.settings);
   const settings = await settingsOfDatabase(client, database);
   return {
-    // What no session has is no property, and would only stop whoever makes the database again by hand.
+    // A setting that the server refuses has no effect in any session, and would stop an operator who creates the database by hand.
     properties: { ...properties, settings: taken },
     settings,
     dumpSettings: await settingsOfDump(client, settings, properties.encoding),

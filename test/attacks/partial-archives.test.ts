@@ -34,7 +34,7 @@ describe("the partial archive of a run that was killed", () => {
     return await left();
   }
 
-  it("goes with the next backup when the run was given up after three attempts", async () => {
+  it("goes with the next backup when the run was abandoned after three attempts", async () => {
     const { backup, release } = await stage.startHeld();
     await backup.end("SIGKILL");
     for (let attempt = 2; attempt <= 3; attempt++) {
@@ -51,7 +51,7 @@ describe("the partial archive of a run that was killed", () => {
     assert.deepEqual(await nextBackupLeaves(), []);
   });
 
-  it("goes with the next backup when the run was given up for its age", async () => {
+  it("goes with the next backup when the run was abandoned for its age", async () => {
     const { backup, release } = await stage.startHeld();
     await backup.end("SIGKILL");
     await release();

@@ -54,7 +54,7 @@ describe("a hot standby", { skip }, () => {
     assert.match(problem.hint, /hot_standby_feedback=on .*max_standby_streaming_delay/);
   });
 
-  it("that replays no more is told by the doctor, and by each backup of it", async () => {
+  it("whose replay is paused is reported by the doctor and in the warnings of each backup", async () => {
     await using volume = await temporaryFolder();
     await using backup = await startFunction("backup", backupEnvironment(standby, "app", volume.path));
     const warnings = async () => {

@@ -25,7 +25,7 @@ const OF_HANDLES = [
 const SYNCING = new Set(["sync", "datasync", "close"]);
 
 let limitMs = 60_000;
-/** Calls that were given up and are not answered yet. */
+/** Calls whose time is over and that are not answered yet. */
 const overdue = new Set<Overdue>();
 
 /** How long a volume may leave a call unanswered: a process has one limit, for BACKUP_DIR and RESTORE_DIR. */

@@ -99,7 +99,7 @@ describe("settings beyond ASCII", () => {
       await server.dropDatabase(name);
     });
 
-  it("that are no text of the database's encoding stop nothing, and are told", async () => {
+  it("that are no text of the database's encoding stop nothing, and are reported", async () => {
     const name = `by_encoding_${process.pid}_x`;
     await using volume = await temporaryFolder();
     await server.query(

@@ -54,7 +54,7 @@ describe("a server on which a restore would fail or wait, whatever the backup", 
     ["all", true],
     ["hets,postgres", false],
   ] as const)
-    it(`is told where pg_hba.conf lets the role into ${databases}`, async () => {
+    it(`is reported where pg_hba.conf lets the role into ${databases}`, async () => {
       await letInto(databases);
 
       const found = await blockers("swap");
@@ -66,7 +66,7 @@ describe("a server on which a restore would fail or wait, whatever the backup", 
       assert.match((await blockers("beside", "other")).join(), /pg_hba.conf.*"other"/);
     });
 
-  it("is told where each commit would wait for a standby that is not there", async () => {
+  it("is reported where each commit would wait for a standby that is not there", async () => {
     await letInto("all");
     assert.deepEqual(await blockers("in-place"), []);
     await server.query("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'away'");

@@ -57,7 +57,7 @@ describe("two databases that are restored at once", () => {
     assert.deepEqual(sources(), []);
   });
 
-  it("are both taken up by the next process, which the source of either wakes", async () => {
+  it("are both resumed by the next process, which the source of either wakes", async () => {
     cluster.server.behave({ stopMs: "never" });
     cluster.frontend.behave({ stopMs: "never" });
     const restore = await start(own());
