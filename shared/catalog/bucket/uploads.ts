@@ -76,11 +76,14 @@ async function everyPage<Entry>(
   page: (marker: Marker) => Promise<Listing<Entry>>,
 ): Promise<Entry[] | undefined> {
   const found: Entry[] = [];
+  const asked = new Set<string>();
   try {
     for (let marker: Marker | undefined = {}; marker !== undefined;) {
+      asked.add(JSON.stringify(marker));
       const { entries, next }: Listing<Entry> = await page(marker);
       found.push(...(entries ?? []));
-      if (next !== undefined && isSame(next, marker)) throw endlessList();
+      // One that leads back to an earlier page, or does not say where the next begins, would be asked for ever.
+      if (next !== undefined && asked.has(JSON.stringify(next))) throw endlessList();
       marker = next;
     }
     return found;
@@ -90,14 +93,9 @@ async function everyPage<Entry>(
   }
 }
 
-/** A page that says that there are more, and not where they begin, would be asked for again for ever. */
-function isSame(next: Marker, last: Marker): boolean {
-  return Object.entries(next).every(([key, value]) => value === last[key]);
-}
-
 function endlessList(): DormouseError {
   return new DormouseError("mirror_unreachable", "the store ended a list of uploads in the middle", {
-    hint: "look at the store: it says that there is more, and not where that begins",
+    hint: "look at the store: it says that there is more, and leads to no page of it",
   });
 }
 

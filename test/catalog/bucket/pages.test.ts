@@ -41,6 +41,24 @@ it("continues an upload whose parts the store lists on several pages", async () 
   assert.equal(sdk.seen().filter(({ path }) => path.includes("partNumber")).length, 1);
 });
 
+it("asks for no list of uploads without end whose pages lead in a circle", async () => {
+  await using store = await embeddedStore();
+  await using proxy = await storeProxy(store.port);
+  await using bucket = await makeBucket(store);
+  proxy.set(({ path }) => {
+    const next = path.includes("key-marker=one") ? "two" : "one";
+    const body = `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>${next}</NextKeyMarker></ListMultipartUploadsResult>`;
+    return { answer: 200, code: "", body };
+  });
+  const mirror = bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint });
+  const uploads = { wanted: new Set<never>(), over: new Set<never>() };
+
+  await assert.rejects(mirror.sweepUploads("hets", uploads, AbortSignal.timeout(PATIENCE_MS)), {
+    code: "mirror_unreachable",
+    message: /ended a list of uploads in the middle/,
+  });
+});
+
 it("gets the list of a store that first answers 500, also where it is waited for no longer than for a word", async () => {
   await using store = await embeddedStore();
   await using given = await proxiedMirror(store);
