@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { CatalogListing, LegacyFile, VolumeCatalog } from "../../shared/catalog/catalog.ts";
 import { adoptable, describeAdopted } from "../../shared/catalog/legacy/legacy-adoption.ts";
-import type { RunContext, RunStore } from "../../shared/run/run.ts";
+import type { RunContext, RunStep, RunStore } from "../../shared/run/run.ts";
 import { asDormouseError, type Problem, problemFrom, logged } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 
@@ -41,8 +41,8 @@ export async function adoptLegacyFiles(
     for (const { name, damage } of listing.legacy)
       if (damage !== undefined) tally.damaged.push({ name, why: damage });
     const fatal = await noteFatal(context);
-    tally.failed.push(...fatal.map((name) => ({ name, why: FATAL })));
-    const legacy = listing.legacy.filter((file) => !fatal.includes(file.name));
+    tally.failed.push(...[...fatal].map((name) => ({ name, why: FATAL })));
+    const legacy = listing.legacy.filter((file) => !fatal.has(file.name));
     const failedBefore = await readFailed(deps.runs);
     for (const file of adoptable(legacy, new Date(), limit, failedBefore))
       await adoptOne(deps, file, { listing, tally, context });
@@ -63,32 +63,25 @@ export async function adoptLegacyFiles(
 const FATAL =
   "the process ended while it was read: raise the memory limit of the pod, or move the file out of BACKUP_DIR";
 const ENDED_AT = "adoption_interrupted";
-const endedSchema = z.object({ name: z.string() });
-
-/** The files at which earlier attempts of this run ended; the last of them is on record as in use. */
-async function noteFatal({ run: { steps, uses = [] }, step }: RunContext): Promise<readonly string[]> {
-  for (const name of uses) await step(ENDED_AT, { name });
-  const before = steps.flatMap(({ step: taken, detail }) => {
-    const { name } = endedSchema.safeParse(detail).data ?? {};
-    return taken === ENDED_AT && name !== undefined ? [name] : [];
-  });
-  return [...new Set([...before, ...uses])];
-}
-
 const ADOPTED = "adopted";
 const failedSchema = z.object({ failed: z.array(z.object({ name: z.string() })) });
 
-/** When each was last tried in vain, by the records of the runs before. */
+/** The files at which earlier attempts of this run ended; the last of them is on record as in use. */
+async function noteFatal({ run: { steps, uses = [] }, step }: RunContext): Promise<ReadonlySet<string>> {
+  if (uses.length > 0) await step(ENDED_AT, { failed: uses.map((name) => ({ name })) });
+  const before = steps.filter((taken) => taken.step === ENDED_AT).flatMap(failedIn);
+  return new Set([...before, ...uses]);
+}
+
+/** When each was last tried in vain, by the records of the runs before: of those that were given up, too. */
 async function readFailed(runs: AdoptDependencies["runs"]): Promise<ReadonlyMap<string, Date>> {
-  const adoptions = (await runs.all("cull")).flatMap(({ steps }) =>
-    steps.filter(({ step }) => step === ADOPTED),
-  );
-  return new Map(
-    adoptions.flatMap(({ at, detail }) => {
-      const { failed = [] } = failedSchema.safeParse(detail).data ?? {};
-      return failed.map(({ name }) => [name, at] as const);
-    }),
-  );
+  const steps = (await runs.all("cull")).flatMap((run) => run.steps);
+  const tried = steps.filter(({ step }) => step === ADOPTED || step === ENDED_AT);
+  return new Map(tried.flatMap((taken) => failedIn(taken).map((name) => [name, taken.at] as const)));
+}
+
+function failedIn({ detail }: RunStep): readonly string[] {
+  return failedSchema.safeParse(detail).data?.failed.map(({ name }) => name) ?? [];
 }
 
 type Named = { readonly name: string; readonly why: string };

@@ -101,6 +101,28 @@ describe("files of the old pod", () => {
     );
   });
 
+  it("have their turn behind those at which each attempt of a run ended, also when the run was given up", async () => {
+    await using volume = await temporaryVolume();
+    const days = [0, 1, 2, 3];
+    const names = await Promise.all(days.map((day) => putLegacy(volume.path, { day, content: PLAIN })));
+    const ends = { ...preload("reading-preload.ts"), DORMOUSE_TEST_READING_ENDS: ".bak" };
+    for (const attempt of [1, 2, 3]) {
+      const doomed = spawnFunction("cull", cullEnvironment(volume.path, ends));
+      // The next ones take it up by themselves.
+      if (attempt === 1) {
+        await doomed.logged("listening");
+        await doomed.post().catch(() => undefined);
+      }
+      assert.equal(await doomed.ended, "SIGKILL");
+    }
+    await using next = await start(volume.path, { ADOPT_PER_RUN: "2" });
+    await next.logged("run abandoned");
+
+    const { adoption } = await cull(next);
+
+    assert.deepEqual(adoption?.adopted, [names[1], names[0]]);
+  });
+
   it("with a name too long for a manifest beside it are listed and restorable, and stop nothing", async () => {
     await using volume = await temporaryVolume();
     const at = "2026-11-01_01-00-00.sql.gz";
