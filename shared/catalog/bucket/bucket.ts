@@ -42,7 +42,7 @@ type Credentials = {
 /** A bucket as this folder works with it. */
 export type Bucket = {
   readonly client: S3Client;
-  /** For a request during which the store may be silent for minutes. */
+  /** For a request during which the store may be silent for minutes; to be destroyed, or its connection stays open. */
   readonly patientClient: () => S3Client;
   readonly name: string;
   /** Ends in a slash unless empty: `hets` must not match `hets-old`. */

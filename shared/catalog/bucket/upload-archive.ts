@@ -106,10 +106,13 @@ async function putInParts(upload: Upload): Promise<string | undefined> {
 /** Where the answer is lost, as by a proxy that waits less long than the store takes, the object itself is the answer. */
 async function complete(upload: Upload, input: CompleteMultipartUploadCommandInput): Promise<void> {
   const { bucket, key, backup, signal } = upload;
+  const client = bucket.patientClient();
   try {
-    await bucket.patientClient().send(new CompleteMultipartUploadCommand(input), { abortSignal: signal });
+    await client.send(new CompleteMultipartUploadCommand(input), { abortSignal: signal });
   } catch (error) {
     if (!mayHaveSucceeded(error) || !(await hasSize(bucket, key, backup.sizeBytes, signal))) throw error;
+  } finally {
+    client.destroy();
   }
 }
 
