@@ -43,17 +43,15 @@ it("continues an upload whose parts the store lists on several pages", async () 
 
 it("asks for no list of uploads without end whose pages lead in a circle", async () => {
   await using store = await embeddedStore();
-  await using proxy = await storeProxy(store.port);
-  await using bucket = await makeBucket(store);
-  proxy.set(({ path }) => {
+  await using given = await proxiedMirror(store);
+  given.proxy.set(({ path }) => {
     const next = path.includes("key-marker=one") ? "two" : "one";
     const body = `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>${next}</NextKeyMarker></ListMultipartUploadsResult>`;
     return { answer: 200, code: "", body };
   });
-  const mirror = bucketCatalog({ ...bucket.settings, endpoint: proxy.endpoint });
   const uploads = { wanted: new Set<never>(), over: new Set<never>() };
 
-  await assert.rejects(mirror.sweepUploads("hets", uploads, AbortSignal.timeout(PATIENCE_MS)), {
+  await assert.rejects(given.mirror.sweepUploads("hets", uploads, AbortSignal.timeout(PATIENCE_MS)), {
     code: "mirror_unreachable",
     message: /ended a list of uploads in the middle/,
   });
