@@ -25,18 +25,26 @@ export async function keepResults(names: readonly string[], ran: readonly Part[]
 }
 
 const RESULTS = "bench/results.json";
+/** What the rows of a part are about, as a reader of the README calls it. */
+const TITLES: Readonly<Record<string, string>> = {
+  tools: "dumps and loads",
+  memory: "memory of a backup",
+  cull: "listing",
+  overload: "many requests at once",
+  outage: "swap",
+  huge: "database of 10 GB",
+};
 
 /** Between two comments. */
 async function showInReadme(parts: readonly Part[]): Promise<void> {
   const readme = await readFile("README.md", "utf8");
   const [before = "", rest = ""] = readme.split("<!-- bench -->");
   const after = rest.slice(rest.indexOf("<!-- /bench -->"));
-  const taken = Map.groupBy(parts, ({ date, machine }) => `Measured on ${date}: ${machine}.`);
-  const when = [...taken].map(([text, of]) =>
-    taken.size === 1 ? text : `${text} (${of.map(({ part }) => part).join(", ")})`,
-  );
+  const taken = Map.groupBy(parts, ({ date, machine }) => `measured on ${date}, ${machine}`);
   const shown = [
-    when.join("\n"),
+    [...taken]
+      .map(([text, of]) => `- ${of.map(({ part }) => TITLES[part] ?? part).join(", ")}: ${text}`)
+      .join("\n"),
     ...parts.flatMap(({ compared = [] }) => compared.map(toolsTable)),
     tableOf(parts.flatMap(({ measures }) => measures)),
     ...parts.flatMap(({ notes = [] }) => notes),
