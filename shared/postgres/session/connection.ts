@@ -92,7 +92,8 @@ export async function withSession<Result>(
     return await unlessAborted(work(client), signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw serverError(error instanceof DormouseError ? error : (endedBy.get(client) ?? error), what);
+    const says = error instanceof DormouseError || error instanceof pg.DatabaseError;
+    throw serverError(says ? error : (endedBy.get(client) ?? error), what);
   } finally {
     // With a query under way this closes the socket, and the server ends the query when it next looks.
     await client.end().catch(() => undefined);
