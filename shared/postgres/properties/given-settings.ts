@@ -36,10 +36,9 @@ export async function uncarried(
 ): Promise<string[]> {
   const own = await settingsOf(client, database, noted);
   const given = carried(own, await encodingOf(client, database, noted));
-  const refused = await findRefused(client, own);
-  return Object.keys(own).filter(
-    (name) => !(name in given) || (name === TEXT_SEARCH && refused.includes(name)),
-  );
+  const search = own[TEXT_SEARCH];
+  const unknown = await findRefused(client, search === undefined ? {} : { [TEXT_SEARCH]: search });
+  return Object.keys(own).filter((name) => !(name in given) || unknown.includes(name));
 }
 
 async function settingsOf(client: pg.Client, database: string, noted: NotedSettings): Promise<Settings> {

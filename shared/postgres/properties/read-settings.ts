@@ -49,10 +49,9 @@ const MAY_SEE_FILES = `SELECT has_table_privilege('pg_file_settings', 'SELECT')
 export async function settingsOfDatabase(client: pg.Client, database: string): Promise<Settings> {
   const names = [...OF_THE_DATABASE];
   const files = await client.query<Row>(OF_FILES, [names]);
-  const found = new Map<string, Row>();
-  for (const row of [...(await givenTo(client, database)), ...files.rows])
-    if (!found.has(row.name.toLowerCase()) && (await isInForce(client, row, database)))
-      found.set(row.name.toLowerCase(), row);
+  const found = new Map(files.rows.map((row) => [row.name.toLowerCase(), row]));
+  for (const row of await givenTo(client, database))
+    if (await isInForce(client, row, database)) found.set(row.name.toLowerCase(), row);
   const hidden = names.filter((name) => !found.has(name.toLowerCase()));
   if (hidden.length > 0 && (await client.query<{ may: boolean }>(MAY_SEE_FILES)).rows[0]?.may === true) {
     const { rows } = await client.query<Row>(FILES, [hidden]);
@@ -70,7 +69,7 @@ async function isInForce(client: pg.Client, { name, value }: Row, database: stri
   return (await refusal(client, name, value)) === undefined;
 }
 
-/** By rank, as the server itself ranks them: of the owner in this database, of the owner, of the database, of all. */
+/** By rank, as the server itself ranks them: of all, of the database, of the owner, of the owner in this database. */
 async function givenTo(client: pg.Client, database: string): Promise<readonly Row[]> {
   type Known = { readonly oid: string; readonly owner: string; readonly encoding: string };
   const { rows } = await client.query<Known>(
@@ -86,7 +85,7 @@ async function givenTo(client: pg.Client, database: string): Promise<readonly Ro
   const known: ReadonlySet<string> = new Set(OF_THE_DATABASE);
   return kept
     .filter(({ name }) => known.has(name) || (name.includes(".") && !closed.has(name.toLowerCase())))
-    .toSorted((a, b) => rank(b) - rank(a));
+    .toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** As `pg_db_role_setting` has it; an OID of 0 is every role, or every database. */
@@ -142,18 +141,18 @@ export async function settingsIn(
   });
 }
 
-/** The server has more encodings than this process. Not in a transaction, either. */
+/** The server has more encodings than this process, and that of the asking session may lack what is asked. Not in a transaction, either. */
 export async function decodeText(client: pg.Client, bytes: Buffer, encoding: string): Promise<string> {
   if (isAscii(bytes) || encoding === "UTF8" || encoding === "SQL_ASCII") return bytes.toString("utf8");
   try {
-    const sql = "SELECT convert_from($1, $2) AS text";
-    const { rows } = await client.query<{ text: string }>(sql, [bytes, encoding]);
-    return rows[0]?.text ?? "";
+    const sql = "SELECT convert($1, $2, 'UTF8') AS bytes";
+    const { rows } = await client.query<{ bytes: Buffer }>(sql, [bytes, encoding]);
+    return (rows[0]?.bytes ?? bytes).toString("utf8");
   } catch (error) {
     if (!NO_TEXT.has(String((error as { code?: unknown }).code))) throw error;
     return bytes.toString("latin1").replaceAll(/[\x80-\xff]/g, "\ufffd");
   }
 }
 
-/** No character of the encoding, none of this session's, and no way from the one to the other. */
+/** No character of the encoding, none of Unicode's, and no way from the one to the other. */
 const NO_TEXT: ReadonlySet<string> = new Set(["22021", "22P05", "42883"]);

@@ -16,6 +16,8 @@ const UNCHECKED: ReadonlySet<string> = new Set([
 const INSUFFICIENT_PRIVILEGE = "42501";
 /** Syntax and rights, and values: what is of the setting, and not of the connection. */
 const OF_A_SETTING = /^(?:22|42|55|0A)/;
+/** Of the session that asks, whose database may have another encoding: it says nothing of the setting. */
+const NO_SUCH_CHARACTER = "22P05";
 
 /** Names with a dot are taken by every server, and are whatever the extension behind them makes of them. */
 export async function findRefused(client: pg.Client, settings: Settings): Promise<string[]> {
@@ -31,7 +33,9 @@ export async function refusal(client: pg.Client, name: string, value: string): P
     await client.query("SELECT set_config($1, $2, true)", [name, value]);
     return undefined;
   } catch (error) {
-    if (error instanceof pg.DatabaseError && OF_A_SETTING.test(error.code ?? "")) return error.code;
+    const code = error instanceof pg.DatabaseError ? (error.code ?? "") : "";
+    if (code === NO_SUCH_CHARACTER) return undefined;
+    if (OF_A_SETTING.test(code)) return code;
     throw error;
   }
 }

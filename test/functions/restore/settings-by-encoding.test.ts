@@ -19,12 +19,14 @@ type Kind = {
   /** In which database a setting is given: the catalog keeps its bytes as that one has them. */
   readonly from: "inside" | "outside";
   readonly value: string;
+  /** Of a MAINTENANCE_DATABASE, if not that of `postgres`. */
+  readonly maintenance?: string;
 };
 
 const KINDS: readonly Kind[] = [
   { encoding: "LATIN1", from: "inside", value: "größe" },
-  { encoding: "LATIN1", from: "outside", value: "größe" },
-  { encoding: "EUC_JP", from: "inside", value: "日本" },
+  { encoding: "LATIN1", from: "outside", value: "größe", maintenance: "SQL_ASCII" },
+  { encoding: "EUC_JP", from: "inside", value: "日本", maintenance: "LATIN1" },
   { encoding: "SQL_ASCII", from: "inside", value: "größe" },
   { encoding: "SQL_ASCII", from: "outside", value: "日本" },
   { encoding: "UTF8", from: "outside", value: "größe 日本" },
@@ -38,19 +40,26 @@ describe("settings beyond ASCII", () => {
   });
   after(() => server.query("postgres", `DROP ROLE ${OWNER}`));
 
-  async function make(name: string, { encoding, from, value }: Kind): Promise<void> {
+  async function makeEmpty(name: string, encoding: string): Promise<void> {
     await server.query(
       "postgres",
       `CREATE DATABASE ${name} TEMPLATE template0 OWNER ${OWNER} ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C'`,
     );
+  }
+
+  async function make(name: string, { encoding, from, value, maintenance }: Kind): Promise<string> {
+    await makeEmpty(name, encoding);
+    if (maintenance !== undefined) await makeEmpty(`maintenance_${name}`, maintenance);
     const where = from === "inside" ? name : "postgres";
     await server.query(where, `ALTER DATABASE ${name} SET app.tenant = '${value} \\ ''x'''`);
+    await server.query(where, `ALTER DATABASE ${name} SET application_name = '${value}'`);
     await server.query(where, `ALTER ROLE ${OWNER} IN DATABASE ${name} SET app.other = '${value}'`);
     await server.query(
       name,
       `CREATE TABLE t (tenant text CHECK (tenant = current_setting('app.tenant')));
        INSERT INTO t SELECT current_setting('app.tenant')`,
     );
+    return maintenance === undefined ? "postgres" : `maintenance_${name}`;
   }
 
   /** As bytes: a session reads them in the encoding of its own database. */
@@ -73,14 +82,18 @@ describe("settings beyond ASCII", () => {
   }
 
   for (const [index, kind] of KINDS.entries())
-    it(`are the same bytes after a restore: ${kind.encoding}, given from ${kind.from}`, async () => {
+    it(`are the same bytes after a restore: ${Object.values(kind).join(", ")}`, async () => {
       const name = `by_encoding_${process.pid}_${index}`;
       await using volume = await temporaryFolder();
-      await make(name, kind);
+      const MAINTENANCE_DATABASE = await make(name, kind);
       const original = await bytesOf(name);
-      await using backup = await startFunction("backup", backupEnvironment(server, name, volume.path));
+      const environmentOf = (made: typeof backupEnvironment) => ({
+        ...made(server, name, volume.path),
+        MAINTENANCE_DATABASE,
+      });
+      await using backup = await startFunction("backup", environmentOf(backupEnvironment));
       const manifest = await manifestOf(await backup.post());
-      await using restore = await startFunction("restore", restoreEnvironment(server, name, volume.path));
+      await using restore = await startFunction("restore", environmentOf(restoreEnvironment));
       const restored = async (body: object = {}) => {
         const answer = await restore.post({ filename: "latest", ...body });
         assert.equal(answer.status, 200, await answer.text());
@@ -97,15 +110,13 @@ describe("settings beyond ASCII", () => {
       await restored();
       assert.deepEqual(await bytesOf(name), original, "made anew");
       await server.dropDatabase(name);
+      if (kind.maintenance !== undefined) await server.dropDatabase(MAINTENANCE_DATABASE);
     });
 
   it("that are no text of the database's encoding stop nothing, and are reported", async () => {
     const name = `by_encoding_${process.pid}_x`;
     await using volume = await temporaryFolder();
-    await server.query(
-      "postgres",
-      `CREATE DATABASE ${name} TEMPLATE template0 OWNER ${OWNER} ENCODING 'EUC_JP' LC_COLLATE 'C' LC_CTYPE 'C'`,
-    );
+    await makeEmpty(name, "EUC_JP");
     await server.query("postgres", `ALTER DATABASE ${name} SET app.tenant = 'größe'`);
     await server.query("postgres", `ALTER ROLE ${OWNER} SET app.motto = 'größe'`);
     await server.query(name, "CREATE TABLE t AS SELECT 1 AS id");
