@@ -6,7 +6,8 @@ import { describe, it } from "node:test";
 import { clusterCaller } from "../../shared/kubernetes/client.ts";
 import { kubernetesWorkloads } from "../../functions/restore/workloads/workloads.ts";
 import { forwardProxy } from "../support/forward-proxy.ts";
-import { NAMESPACE, startFakeKubernetes } from "../support/fake-kubernetes.ts";
+import { startFakeKubernetes } from "../support/fake-kubernetes.ts";
+import { NAMESPACE } from "../support/fake-state.ts";
 
 const signal = new AbortController().signal;
 

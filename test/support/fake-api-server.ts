@@ -37,7 +37,7 @@ export class ApiStatus extends Error {
 export const notFound = (resource: string, name: string) =>
   new ApiStatus(404, "NotFound", `${resource} "${name}" not found`);
 
-export type Identity = { readonly key: string; readonly cert: string };
+type Identity = { readonly key: string; readonly cert: string };
 
 type ApiServerOptions = {
   readonly host: string;
