@@ -32,9 +32,6 @@ const ATTEMPTS = 5;
 
 type Found = Classified | FoundLegacy;
 
-/** NFS says so of a file in whose place another client has put a new one. */
-const REPLACED = "ESTALE";
-
 /** Thrown when an entry went away between two looks: the folder is read again. */
 export class Vanished extends Error {}
 
@@ -102,8 +99,7 @@ async function listDay(files: Files, backupDir: string, date: string): Promise<F
     try {
       return await listFolder(files, backupDir, date);
     } catch (error) {
-      const isChanging = error instanceof Vanished || readCode(error) === REPLACED;
-      if (!isChanging || attempt === ATTEMPTS) throw error;
+      if (!(error instanceof Vanished) || attempt === ATTEMPTS) throw error;
     }
   }
 }

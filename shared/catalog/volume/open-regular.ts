@@ -11,6 +11,10 @@ const MAX_WHOLE_BYTES = 32 << 20;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const NONE = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "ENAMETOOLONG"];
 
+/** NFS says so of a file in whose place another client has put a new one, as of a record at each step of its run. */
+const REPLACED = "ESTALE";
+const ATTEMPTS = 5;
+
 /** For reading. `undefined` unless it is a regular file: neither a link nor a FIFO in its place is followed or waited for. */
 export async function openRegular(files: Files, path: string): Promise<FileHandle | undefined> {
   const handle = await files.open(path, FLAGS).catch((error: unknown) => {
@@ -53,11 +57,13 @@ export async function readBeginning<Result>(
   limit: number,
   use: (bytes: Buffer) => Result,
 ): Promise<Result | undefined> {
-  try {
-    return await files.readRegular(path, FLAGS, limit, use);
-  } catch (error) {
-    if (NONE.includes(readCode(error))) return undefined;
-    throw error;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await files.readRegular(path, FLAGS, limit, use);
+    } catch (error) {
+      if (NONE.includes(readCode(error))) return undefined;
+      if (readCode(error) !== REPLACED || attempt === ATTEMPTS) throw error;
+    }
   }
 }
 

@@ -170,7 +170,7 @@ describe("the list of a volume", () => {
     );
   });
 
-  it("reads a day again when another client replaces a manifest in between", async () => {
+  it("reads a manifest again when another client replaces it in between", async () => {
     await using volume = await temporaryVolume();
     const kept = await publish(volume.catalog, { startedAt });
     let stale = 1;

@@ -3,7 +3,7 @@ import { mkdir, readdir, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { execa } from "execa";
-import { openRegular } from "../../../shared/catalog/volume/open-regular.ts";
+import { openRegular, readWhole } from "../../../shared/catalog/volume/open-regular.ts";
 import * as files from "../../../shared/catalog/volume/volume-calls.ts";
 import { temporaryVolume } from "../../support/volume.ts";
 
@@ -59,4 +59,15 @@ describe("what stands in the place of a regular file", () => {
       const left: readonly string[] = await readdir(join(volume.path, DAY)).catch(() => []);
       assert.equal(left.includes(temporary), what === "a folder");
     });
+});
+
+it("a small file is read again when another client replaces it in between", async () => {
+  await using volume = await temporaryVolume();
+  const path = join(volume.path, "file");
+  await writeFile(path, "new");
+  let stale = 1;
+  const readRegular: typeof files.readRegular = (...args) =>
+    stale-- > 0 ? Promise.reject(Object.assign(new Error(), { code: "ESTALE" })) : files.readRegular(...args);
+
+  assert.equal(await readWhole({ ...files, readRegular }, path), "new");
 });
