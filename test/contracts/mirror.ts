@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { it } from "node:test";
-import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { toBackup } from "../../shared/catalog/backup.ts";
 import type { BucketSettings } from "../../shared/catalog/bucket/bucket.ts";
 import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
@@ -50,6 +50,29 @@ export function behavesAsMirror(describeStore: () => Store, changes: Partial<Buc
         );
     });
   }
+
+  it("is given one version of an object and its ETag, also while others replace it", async () => {
+    await using bucket = await makeBucket(describeStore(), changes);
+    const { client, settings } = bucket;
+    const object = { Bucket: settings.bucket, Key: "replaced" };
+    const versions = Array.from({ length: 20 }, (_, index) => `${index},`.repeat(2000 * (index + 1)));
+    const tags = new Map<string, string | undefined>();
+    const write = async (Body: string) => {
+      const { ETag } = await client.send(new PutObjectCommand({ ...object, Body }));
+      tags.set(Body, ETag);
+    };
+    const read = async () => {
+      const { Body, ETag } = await client.send(new GetObjectCommand(object));
+      return { text: await Body?.transformToString(), ETag };
+    };
+    await write("first");
+
+    const writes = versions.map(write);
+    const reads = await Promise.all([...versions, ...versions].map(read));
+    await Promise.all(writes);
+
+    for (const { text = "", ETag } of reads) assert.equal(ETag, tags.get(text));
+  });
 
   it("keeps to its prefix, and does not take a sibling for its own", async () => {
     await using bucket = await makeBucket(describeStore(), changes);

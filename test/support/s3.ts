@@ -16,6 +16,7 @@ import {
 } from "@aws-sdk/client-s3";
 import S3rver from "s3rver";
 import type { BucketSettings } from "../../shared/catalog/bucket/bucket.ts";
+import { keepObjectsWhole } from "./whole-objects.ts";
 
 /** An S3 store and how to speak to it. */
 export type Store = {
@@ -29,7 +30,8 @@ export type OwnStore = Store & { readonly port: number; [Symbol.asyncDispose]():
 /** An S3 server of this process, on files in a temporary folder. What it lacks, `ableStore` has. */
 export async function embeddedStore(): Promise<OwnStore> {
   const directory = await mkdtemp(join(tmpdir(), "dormouse-s3-"));
-  const server = new S3rver({ port: 0, address: "127.0.0.1", silent: true, directory, vhostBuckets: false });
+  const place = { port: 0, address: "127.0.0.1", directory };
+  const server = keepObjectsWhole(new S3rver({ ...place, silent: true, vhostBuckets: false }));
   const { port } = await server.run();
   return {
     port,

@@ -5,9 +5,10 @@ import { nodePod } from "./pods.ts";
 
 const PROGRAM = `
 import S3rver from "s3rver";
+import { keepObjectsWhole } from "../../support/whole-objects.ts";
 const configureBuckets = [{ name: "dormouse", configs: [] }];
 const place = { port: 9000, address: "0.0.0.0", directory: "/tmp/s3" };
-void new S3rver({ ...place, silent: true, vhostBuckets: false, configureBuckets }).run();`;
+void keepObjectsWhole(new S3rver({ ...place, silent: true, vhostBuckets: false, configureBuckets })).run();`;
 
 /** It is too large for a ConfigMap as it is. */
 const UNPACK = `
