@@ -64,8 +64,15 @@ async function compareTools(server: OwnServer, folder: string): Promise<ToolResu
       return taken.spent;
     },
   });
+  const loads = await loadInTurns(server, at, archive);
+  const compared = { major: server.major, dumps, loads };
+  return { compared, measures: measuresOf(compared, plainBytes) };
+}
+
+async function loadInTurns(server: OwnServer, at: (name: string) => string, archive: string): Promise<Way[]> {
   const load = '"$0/pg_restore" -e -j ' + `${JOBS} -d by_hand "$1"`;
-  const loads = await inTurns(server.major, {
+  const alone: Spent[] = [];
+  const ways = await inTurns(server.major, {
     "gunzip | psql (the old pod)": () =>
       byHand(
         server,
@@ -74,32 +81,38 @@ async function compareTools(server: OwnServer, folder: string): Promise<ToolResu
       ),
     [`pg_restore -j${JOBS}`]: () => byHand(server, load, at("raw.dump")),
     [`pg_restore -j${JOBS} of our archive`]: () => byHand(server, load, archive),
-    ...(await restoring(server, at("volume"))),
+    ...(await restoring(server, at("volume"), alone)),
   });
-  const compared = { major: server.major, dumps, loads };
-  return { compared, measures: measuresOf(compared, plainBytes) };
+  return [...ways, middleOf("Dormouse, the load of it alone", alone)];
 }
 
-/** Each after the other, so that a slow minute of the machine meets all; of each the median. */
+/**
+ * Each after the other, so that a slow minute of the machine meets all, and every second round from the last to the
+ * first: what one leaves to the server (pages to write, a checkpoint) meets its neighbours on both sides.
+ */
 async function inTurns(major: number, ways: Ways): Promise<Way[]> {
-  const spent = new Map<string, Spent[]>();
-  for (let round = 1; round <= ROUNDS; round++)
-    for (const [name, work] of Object.entries(ways)) {
+  const spent = new Map<string, Spent[]>(Object.keys(ways).map((name) => [name, []]));
+  for (let round = 1; round <= ROUNDS; round++) {
+    const order = Object.entries(ways);
+    for (const [name, work] of round % 2 === 1 ? order : order.toReversed()) {
       const each = await work();
-      spent.set(name, [...(spent.get(name) ?? []), each]);
+      spent.get(name)?.push(each);
       console.log(`PostgreSQL ${major}, round ${round}, ${name}: ${each.seconds.toFixed(1)} s`);
     }
-  return [...spent].map(([name, all]) => {
-    const middle = (pick: (one: Spent) => number) => median(all.map(pick));
-    return {
-      name,
-      seconds: middle(({ seconds }) => seconds),
-      server: middle(({ server }) => server),
-      tools: middle(({ tools }) => tools),
-      ours: middle(({ ours }) => ours),
-      ...(all[0]?.bytes === undefined ? {} : { bytes: middle(({ bytes = 0 }) => bytes) }),
-    };
-  });
+  }
+  return [...spent].map(([name, all]) => middleOf(name, all));
+}
+
+function middleOf(name: string, all: readonly Spent[]): Way {
+  const middle = (pick: (one: Spent) => number) => median(all.map(pick));
+  return {
+    name,
+    seconds: middle(({ seconds }) => seconds),
+    server: middle(({ server }) => server),
+    tools: middle(({ tools }) => tools),
+    ours: middle(({ ours }) => ours),
+    ...(all[0]?.bytes === undefined ? {} : { bytes: middle(({ bytes = 0 }) => bytes) }),
+  };
 }
 
 /** `$0` is the folder of the client tools, `$1` the file. */
@@ -139,10 +152,9 @@ async function backUp(server: OwnServer, volume: string) {
   return { spent: { ...spent, bytes: sizeBytes }, plainBytes, archive: join(volume, manifest.name) };
 }
 
-/** A restore beside the live database, whole; of the same run the load alone; and a rehearsal, which reads all values back. */
-async function restoring(server: OwnServer, volume: string): Promise<Ways> {
+/** A restore beside the live database, whole, and into `alone` the load of it; and a rehearsal, which reads all values back. */
+async function restoring(server: OwnServer, volume: string, alone: Spent[]): Promise<Ways> {
   const environment = { ...(await imageEnvironment()), ...restoreEnvironment(server, DATABASE, volume) };
-  let alone: Spent = { seconds: Number.NaN, server: 0, tools: 0, ours: 0 };
 
   async function restored(into: string) {
     await using restore = await startFunction("restore", environment);
@@ -161,10 +173,9 @@ async function restoring(server: OwnServer, volume: string): Promise<Ways> {
       const { spent, steps } = await restored("by_dormouse");
       await server.dropDatabase("by_dormouse");
       const at = (name: string) => Date.parse(String(steps.find(({ step }) => step === name)?.at));
-      alone = { ...spent, seconds: (at("loaded") - at("verified")) / 1000 };
+      alone.push({ ...spent, seconds: (at("loaded") - at("verified")) / 1000 });
       return spent;
     },
-    "Dormouse, the load of it alone": () => Promise.resolve(alone),
     "rehearsal by Dormouse, all values compared": async () => (await restored("scratch")).spent,
   };
 }
