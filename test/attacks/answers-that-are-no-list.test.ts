@@ -60,6 +60,19 @@ describe("an answer that is no list", () => {
       await assert.rejects(given.mirror.finishRemoval(small.name, 5, never), isNoAnswer);
     });
 
+  for (const end of ["", "\n", " \r\n\r\n"])
+    it(`is an error and no empty bucket, and removes nothing: an error with ${JSON.stringify(end)} behind it`, async () => {
+      await using given = await setUp();
+      const answered = told(`${xml}<Error><Code>InternalError</Code></Error>${end}`);
+      given.answer((request) => isList(request) || request.method === "DELETE", answered);
+
+      await assert.rejects(given.mirror.list(never), {
+        code: "mirror_unreachable",
+        message: /InternalError/,
+      });
+      await assert.rejects(given.mirror.remove(small.name, never), { code: "mirror_unreachable" });
+    });
+
   it("may have a declaration, a comment and an empty root", async () => {
     await using given = await setUp();
     given.answer(isList, told(`${xml}<!-- by a gateway --> <ListBucketResult ${namespace}/>\n`));

@@ -70,6 +70,10 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
     "a lock of the bucket is in the way",
   ],
   [
+    /(?:Content-MD5|x-amz-checksum)[^]*\bis required\b|^MissingContentMD5\b/i,
+    "set S3_CHECKSUMS=when-supported: a bucket whose objects are locked asks for a checksum of each",
+  ],
+  [
     /checksum|^(?:BadDigest|InvalidDigest|NotImplemented|XNotImplemented|InvalidRequest|InvalidArgument)\b/i,
     CHECKSUM_HINT,
   ],

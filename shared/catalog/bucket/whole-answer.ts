@@ -38,11 +38,12 @@ async function checkAnswer(command: string, response: Response): Promise<void> {
   // Any other status is an error already.
   if (response.statusCode < 200 || response.statusCode >= 300 || OBJECTS.has(command)) return;
   const bytes = await toBytes(response.body);
-  response.body = bytes;
   const text = Buffer.from(bytes).toString("utf8").replace(BEFORE_ROOT, "").trimEnd();
   const root = ROOTS[command];
-  // What S3 says of an error that came after the status is the SDK's to read.
-  if (/^<Error[\s>].*<\/Error>$/s.test(text)) return;
+  // What S3 says of an error that came after the status is the SDK's to read, which looks for it at the very end.
+  const isError = /^<Error[\s>].*<\/Error>$/s.test(text);
+  response.body = isError ? Buffer.from(text) : bytes;
+  if (isError) return;
   if (root === undefined ? !/^<(?:!doctype\s+)?html/i.test(text) : isWhole(text, root)) return;
   throw noAnswer(command.replace(/Command$/, ""), text);
 }

@@ -25,6 +25,8 @@ const kms =
   "<Error><Code>AccessDenied</Code><Message>User: arn:aws:iam::1:user/b is not authorized to perform: kms:GenerateDataKey on the resource</Message></Error>";
 const checksum =
   "<Error><Code>NotImplemented</Code><Message>Header x-amz-checksum-crc32 not implemented</Message></Error>";
+const locked =
+  "<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters</Message></Error>";
 
 type Row = readonly [what: string, meets: (request: Seen) => boolean, fault: Fault, hint: RegExp];
 
@@ -55,6 +57,7 @@ const ROWS: readonly Row[] = [
   ["an object that is denied", isPut, { answer: 403, code: "AccessDenied" }, /s3:PutObject/],
   ["a closed account", any, { answer: 403, code: "AllAccessDisabled" }, /account/],
   ["checksums that are unknown", isPut, { answer: 501, code: "", body: checksum }, /S3_CHECKSUMS/],
+  ["no checksum for a lock", isPut, { answer: 400, code: "", body: locked }, /S3_CHECKSUMS=when-supported/],
   ["a firewall's page", any, { answer: 403, ...page }, /AWS_ENDPOINT_URL_S3.*firewall/],
   ["an unknown code", any, { answer: 400, code: "SomethingNew" }, /docs\/mirror\.md/],
 ];
