@@ -7,7 +7,7 @@ import { readCullJournal, type CullJournal } from "./cull-journal.ts";
 import { toRemoval, type CullOutcome, type Removal } from "./cull-report.ts";
 import { mayStillGo, type CullPlan, type RemovedBackup } from "./retention/retention.ts";
 import type { RunContext, RunStore } from "../../shared/run/run.ts";
-import { asDormouseError, DormouseError, type ErrorCode } from "../../shared/errors.ts";
+import { asDormouseError, DormouseError, readCode, type ErrorCode } from "../../shared/errors.ts";
 
 /** One place, and what removing from it needs. */
 export type CulledPlace = OwnPlace & {
@@ -42,7 +42,10 @@ type Done = Pick<CullOutcome, "removed" | "remaining">;
 
 const OVER_LIMIT = "this run has removed as many as it may";
 
-/** Oldest first: a cull that stops half-way has removed only what mattered least. The first failure stops it. */
+/**
+ * Oldest first: a cull that stops half-way has removed only what mattered least. The first failure stops it, unless it is of that
+ * one alone: a folder of another user would keep all younger backups, night after night, until the volume is full.
+ */
 export async function removePlanned(
   deps: CulledPlace,
   { maxRemovals }: CullRequest,
@@ -57,6 +60,7 @@ export async function removePlanned(
   if (now.length > 0) await context.amend({ journal: toJournal(deps, context, now) });
 
   const removed: Removal[] = [];
+  const denied: Failed[] = [];
   for (const each of now) {
     try {
       context.signal.throwIfAborted();
@@ -66,13 +70,16 @@ export async function removePlanned(
         continue;
       }
     } catch (error) {
-      throw stopped(error, each, { removed, planned: planned.length });
+      if (!isDenied(error)) throw stopped([{ error, each }], removed, planned.length);
+      denied.push({ error, each });
+      continue;
     }
     removed.push(toRemoval(each));
     const { name, sizeBytes, reason } = toRemoval(each);
     deps.log.info("backup removed", { run: context.run.id, backup: name, sizeBytes, reason });
     context.progress({ removed: name, reason });
   }
+  if (denied.length > 0) throw stopped(denied, removed, planned.length);
   return { removed, remaining };
 }
 
@@ -134,15 +141,23 @@ function toJournal(
   return { ...readCullJournal(run.journal), [place]: removing };
 }
 
+type Failed = { readonly error: unknown; readonly each: RemovedBackup };
+
+/** By what another user keeps to itself. */
+function isDenied(error: unknown): boolean {
+  return ["EACCES", "EPERM"].includes(readCode(asDormouseError(error).cause));
+}
+
 function stopped(
-  error: unknown,
-  { backup }: RemovedBackup,
-  { removed, planned }: { readonly removed: readonly Removal[]; readonly planned: number },
+  [first, ...others]: readonly Failed[],
+  removed: readonly Removal[],
+  planned: number,
 ): CullStopped {
-  const { code, message, hint } = asDormouseError(error);
+  const { code, message, hint } = asDormouseError(first?.error);
   const names = removed.map(({ name }) => name).join(", ");
   const done =
     removed.length === 0 ? "nothing was removed" : `removed ${removed.length} of ${planned} (${names})`;
-  const text = `the cull stopped at ${backup.name}: ${message}; ${done}`;
-  return new CullStopped(code, text, { hint, cause: error }, removed);
+  const more = others.length === 0 ? "" : ` and ${others.length} more`;
+  const text = `the cull stopped at ${first?.each.backup.name}${more}: ${message}; ${done}`;
+  return new CullStopped(code, text, { hint, cause: first?.error }, removed);
 }

@@ -27,9 +27,9 @@ export function volumeCheck(backupDir: string): Check {
 async function writing(backupDir: string): Promise<Found> {
   await sweepOwn(backupDir);
   const { isNameSynced } = await rehearsePublishing(backupDir);
-  const { bavail, bsize } = await promises.statfs(backupDir);
-  const freeBytes = bavail * bsize;
-  const free = `${Math.floor(freeBytes / 1024 / 1024)} MiB are free in BACKUP_DIR ${backupDir}`;
+  const freeBytes = file.freeBytesOf(await promises.statfs(backupDir));
+  const mebibytes = Number.isFinite(freeBytes) ? Math.floor(freeBytes / 1024 / 1024) : "an unknown number of";
+  const free = `${mebibytes} MiB are free in BACKUP_DIR ${backupDir}`;
   if (freeBytes < LITTLE_BYTES)
     return { state: "warning", detail: `only ${free}`, fix: "enlarge the volume, or keep fewer backups" };
   if (isNameSynced) return good(`it can be written, synced, named and read, and ${free}`);

@@ -8,6 +8,7 @@ import { preload, setStage } from "../support/faulty.ts";
 const STORAGE = [
   ["hard links", { link: "EOPNOTSUPP" }, "good"],
   ["hard links, as vboxsf says it", { link: "EPERM" }, "good"],
+  ["hard links, as mergerfs says it", { link: "EXDEV" }, "good"],
   ["fsync of a folder", { syncFolder: "EINVAL" }, "warning"],
   ["fsync of a folder, as some FUSE say it", { syncFolder: "ENOSYS" }, "warning"],
   ["chmod", { chmod: "EPERM" }, "good"],

@@ -10,7 +10,7 @@ import { archiveFiles, archiveIn } from "./archive-files.ts";
 import { assertDescribed, hashing, otherThanDescribed, type Digest } from "../digest.ts";
 import { toBytes, readDigest, writeAll } from "../volume/file-digest.ts";
 import { openArchive } from "../volume/open-regular.ts";
-import { statIfThere, removeIfThere, volumeError } from "../volume/files.ts";
+import { freeBytesOf, statIfThere, removeIfThere, volumeError } from "../volume/files.ts";
 import { copyName, fetchedName, sweepRestoreDir, sweptBytes } from "./restore-dir.ts";
 
 export type ArchivePlaces = {
@@ -242,8 +242,7 @@ async function roomFor(places: ArchivePlaces, backup: Described): Promise<CopyRo
 }
 
 async function freeIn(folder: string): Promise<number> {
-  const { bavail, bsize } = await promises.statfs(folder);
-  return bavail * bsize;
+  return freeBytesOf(await promises.statfs(folder));
 }
 
 async function assertRoom(folder: string, neededBytes: number): Promise<void> {

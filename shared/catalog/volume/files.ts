@@ -1,4 +1,4 @@
-import type { Stats } from "node:fs";
+import type { Stats, StatsFs } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { DormouseError, type ErrorCode, readCode } from "../../errors.ts";
 import type * as calls from "./volume-calls.ts";
@@ -22,8 +22,8 @@ const NO_FOLDER_SYNC = new Set(["EINVAL", "EBADF", "ENOTSUP", "EOPNOTSUPP", "ENO
 const FOR_THE_GROUP =
   "as the owner of that path, or as root, run chmod -R g+rwX and chgrp -R to the pod's group on BACKUP_DIR; on Kubernetes fsGroup does so";
 
-/** Where hard links do not exist: SMB, FUSE, mounted buckets. */
-const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+/** Where hard links do not exist: SMB, FUSE, mounted buckets; or not between the file systems that mergerfs makes one of. */
+const NO_LINKS = new Set(["EPERM", "EXDEV", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 const KINDS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ENOSPC: ["disk_full", "make room on the volume, or lower NUM_BACKUPS and let a cull run"],
   EDQUOT: ["disk_full", "raise the quota of the volume, or lower NUM_BACKUPS and let a cull run"],
@@ -33,6 +33,11 @@ const KINDS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EIO: ["volume_unwritable", `the storage failed, and other files may have: ${STORAGE}`],
   ESTALE: ["volume_unwritable", `the volume was detached, kubectl delete pod mounts it anew: ${STORAGE}`],
 };
+
+/** Some FUSE file systems say neither how large they are nor what is free: all of it is zero then. */
+export function freeBytesOf({ blocks, bavail, bsize }: StatsFs): number {
+  return blocks === 0 ? Infinity : bavail * bsize;
+}
 
 /** An error of the file system as ours; anything else unchanged. `what` is like `archive of hets`. */
 export function volumeError(error: unknown, what: string): unknown {

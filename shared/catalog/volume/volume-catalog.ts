@@ -16,7 +16,7 @@ import { stageArchive } from "../staging/stage-archive.ts";
 import { stageWritten } from "../staging/stage-written.ts";
 import { writeDurably } from "./write-durably.ts";
 import { listLeftovers, sweepRun } from "./sweep-run.ts";
-import type { Files } from "./files.ts";
+import { freeBytesOf, type Files } from "./files.ts";
 import { readCode } from "../../errors.ts";
 
 type Reading = {
@@ -118,7 +118,8 @@ async function remove(
 }
 
 async function space(files: Files, backupDir: string): Promise<Space> {
-  const { bavail, bsize, files: inodes, ffree } = await files.statfs(backupDir);
+  const found = await files.statfs(backupDir);
   // Some file systems make inodes as they need them, and say that they have none.
-  return { availableBytes: bavail * bsize, availableInodes: inodes === 0 ? Number.MAX_SAFE_INTEGER : ffree };
+  const availableInodes = found.files === 0 ? Number.MAX_SAFE_INTEGER : found.ffree;
+  return { availableBytes: freeBytesOf(found), availableInodes };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { estimateSpace } from "../../../shared/backup/space.ts";
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
 import { fault, filesWith } from "../../support/failing-files.ts";
 import { ODD_NAMES } from "../../support/odd-names.ts";
@@ -114,6 +115,15 @@ describe("volumeCatalog", () => {
     const second = await publish(catalog, { startedAt, sequence: 2 });
 
     assert.deepEqual((await volume.catalog.list(never)).backups, [second, first]);
+  });
+
+  it("is not full where the storage says of itself nothing but zeros", async () => {
+    await using volume = await temporaryVolume();
+    const zeros = { type: 0, bsize: 512, blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0 };
+
+    const space = await volumeCatalog(volume.path, filesWith({ statfs: async () => zeros })).space();
+
+    assert.equal(estimateSpace(1 << 30, undefined, space).isEnough, true);
   });
 
   it("reports the free space of the volume", async () => {
