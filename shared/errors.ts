@@ -31,6 +31,7 @@ export type ErrorCode =
   | "pooler_refused"
   | "connection_refused"
   | "connections_exhausted"
+  | "locks_exhausted"
   | "connection_lost"
   | "password_rejected"
   | "permission_denied"
@@ -41,6 +42,7 @@ export type ErrorCode =
   // the client tools
   | "client_tools_not_found"
   | "dump_failed"
+  | "dump_conflict"
   | "dump_stalled"
   | "dump_timed_out"
   | "backup_incomplete"

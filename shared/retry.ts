@@ -7,8 +7,10 @@ const TRANSIENT: ReadonlySet<ErrorCode> = new Set([
   "server_starting",
   "standby_conflict",
   "connections_exhausted",
+  "locks_exhausted",
   "connection_lost",
   "lock_timeout",
+  "dump_conflict",
   "dump_stalled",
 ]);
 

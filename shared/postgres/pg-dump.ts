@@ -121,7 +121,8 @@ export function leftOut(major: number, { kind, names }: Omission): string[] {
 function explainDump(database: string, exit: string, stderr: readonly string[]): DormouseError {
   const said = stderr.filter((line) => /error|fatal|detail|failed/i.test(line)).slice(-3);
   const text = (said.length > 0 ? said : stderr.slice(-1)).join("; ").replaceAll("pg_dump: ", "");
-  const kind = ownFault(stderr.join("\n")) ?? knownKind(stderr.join("\n"));
+  const all = stderr.join("\n");
+  const kind = ownFault(all) ?? (OVERTAKEN.test(all) ? CONFLICT : knownKind(all));
   const why = text === "" ? exit : `${exit}: ${text}`;
   return new DormouseError(
     kind?.code ?? "dump_failed",
@@ -131,6 +132,14 @@ function explainDump(database: string, exit: string, stderr: readonly string[]):
     },
   );
 }
+
+/** What a table was when pg_dump listed it, it was no longer when pg_dump came to it: `DROP TABLE` of another session. */
+const OVERTAKEN =
+  /(?:relation|table|index) "[^"]*" does not exist|could not open relation with OID|cache lookup failed|failed sanity check/;
+const CONFLICT = {
+  code: "dump_conflict",
+  hint: "a session dropped or replaced a table meanwhile: if it goes on, let the backup run at another time than that job",
+} as const;
 
 /** What pg_dump says of the file that it writes; what the server says of its own disk has another beginning. */
 const OWN_FAULT = /error: could not (?:write|seek|close)[^:]*: (.*)/;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { manifestOf } from "../support/function-process.ts";
-import { dumpSessions, problemIn, setStage, type Stage } from "../support/faulty.ts";
+import { dumpSessions, problemIn, setStage, until, type Stage } from "../support/faulty.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { tcpProxy } from "../support/tcp-proxy.ts";
 
@@ -63,6 +63,39 @@ describe("a backup whose server fails", () => {
 
     assert.deepEqual([problem.status, problem.code], [503, "connection_lost"]);
     assert.equal((await manifestOf(await held.answer)).sequence, 2);
+  });
+
+  it("takes another dump if a table is dropped before pg_dump has come to it", async () => {
+    await using stage = await setStage();
+    const backup = await stage.start({ RETRY_SECONDS: "60" });
+    const holder = await stage.server.connect(stage.database);
+    await holder.query("CREATE TABLE staging (id int)");
+    await holder.query("BEGIN; DROP TABLE staging");
+
+    const answer = backup.post();
+    await until(async () => (await dumpSessions(stage)).length > 0);
+    await holder.query("COMMIT");
+    await holder.end();
+
+    const { code } = await backup.logged("step retrying");
+    assert.equal(code, "dump_conflict");
+    assert.equal((await manifestOf(await answer)).sequence, 2);
+  });
+
+  it("names the setting if the server has no room for a lock on each table", async () => {
+    const few = { max_connections: "8", autovacuum_max_workers: "1", max_worker_processes: "0" };
+    await using server = await startPostgres({ ...few, max_wal_senders: "0" });
+    await using stage = await setStage({ server });
+    const tables = (batch: number) =>
+      Array.from({ length: 100 }, (_, n) => `CREATE TABLE partition_${batch}_${n} (id int)`).join("; ");
+    for (let batch = 0; batch < 20; batch++) await server.query(stage.database, tables(batch));
+    const backup = await stage.start();
+
+    const problem = await problemIn(backup.post());
+
+    assert.deepEqual([problem.status, problem.code], [503, "locks_exhausted"]);
+    assert.match(problem.hint ?? "", /max_locks_per_transaction/);
+    await stage.assertUntouched();
   });
 
   it("fails when pg_dump is killed, and leaves nothing", async () => {

@@ -21,6 +21,7 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     databaseBytes: 1_000,
     isStandby: false,
     commitsWait: false,
+    isInvalid: false,
     refusedBeside: [],
     isSuperuser: false,
     canCreateDatabases: true,

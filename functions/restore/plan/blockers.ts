@@ -76,6 +76,13 @@ export const RULES: readonly Rule[] = [
     found: ({ facts }) => !facts.exists,
   },
   {
+    kind: "database-invalid",
+    strategies: CHANGING_LIVE,
+    detail: "the live database is what an interrupted DROP DATABASE has left of it",
+    remedy: BY_SQL.dropInvalid,
+    found: ({ facts }) => facts.isInvalid,
+  },
+  {
     kind: "prepared-transactions",
     strategies: CHANGING_LIVE,
     detail: "prepared transactions hold the live database",

@@ -18,6 +18,8 @@ export const BY_SQL = {
     const owning = `ALTER DATABASE ${identifier(database)} OWNER TO ${identifier(role)}`;
     return live === undefined ? owning : `${letStandFor(facts, [live.owner])}, or ${owning}`;
   },
+  dropInvalid: ({ database }) =>
+    `DROP DATABASE ${identifier(database)}: nothing else is possible with it; the strategy swap then makes it anew`,
   endPrepared: ({ database }, names) =>
     `in ${identifier(database)}, after a look at pg_prepared_xacts: ${each(names, (name) => `ROLLBACK PREPARED ${literal(name)}`)} (or COMMIT PREPARED)`,
   letEndSessions: ({ role, database }) =>

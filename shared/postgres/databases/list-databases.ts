@@ -40,7 +40,8 @@ async function findDatabases(
   signal: AbortSignal,
 ): Promise<readonly FoundDatabase[]> {
   const given = { database: settings.maintenanceDatabase, what: "list of databases" };
-  const sql = `SELECT datname AS name, datallowconn AS "isOpen", datistemplate AS "isTemplate" FROM pg_database`;
+  // What an interrupted DROP DATABASE leaves takes no connections, whatever else it says.
+  const sql = `SELECT datname AS name, datallowconn AND datconnlimit <> -2 AS "isOpen", datistemplate AS "isTemplate" FROM pg_database`;
   return withSession(
     settings,
     given,

@@ -50,9 +50,13 @@ const IN_NO_SCHEMA =
   /^(?:SCHEMA|SERVER|FOREIGN DATA WRAPPER|EVENT TRIGGER|LARGE OBJECT|(?:PROCEDURAL )?LANGUAGE)\s/;
 const CAST = /^CREATE CAST \((.+?) AS (.+?)\) WITH/i;
 const FUNCTION_SETTING = new RegExp(String.raw`\n\s+SET (${NAME}(?:\.${NAME})?) TO `, "g");
-const MADE_TYPE = new RegExp(
-  String.raw`^CREATE (?:TYPE|DOMAIN|(?:UNLOGGED |FOREIGN )?TABLE|VIEW|MATERIALIZED VIEW) (${NAME}\.${NAME})`,
+const MADE = new RegExp(
+  String.raw`^CREATE (?:TYPE|DOMAIN|(?:UNLOGGED |FOREIGN )?TABLE|(?:MATERIALIZED )?VIEW|FUNCTION|PROCEDURE|AGGREGATE) (${NAME}\.${NAME})`,
   "i",
+);
+/** Not of sequences: those of identity columns are made with their table. */
+const GRANTED = new RegExp(
+  `^(?:GRANT|REVOKE) [^]*? ON ((?:FUNCTION|PROCEDURE|TABLE|TYPE) (${NAME}\\.${NAME}))`,
 );
 
 /**
@@ -84,8 +88,7 @@ const DOUBTFUL: readonly RegExp[] = [
   /^CREATE (?:OR REPLACE )?(?:TRUSTED )?(?:PROCEDURAL )?(LANGUAGE) (?!plpgsql\b)[^\s;]+;?$/,
   /^CREATE (TRANSFORM FOR)/,
   /^SET (SESSION AUTHORIZATION) (?!DEFAULT)/,
-  /^(?:GRANT|REVOKE) [^]*? ON ((?:FUNCTION|PROCEDURE|TABLE|TYPE|SCHEMA) pg_catalog\b)/,
-  /^(?:GRANT|REVOKE) [^]*? ON (LANGUAGE) /,
+  /^(?:GRANT|REVOKE) [^]*? ON (LANGUAGE|SCHEMA pg_catalog)\b/,
 ];
 
 /** A table has a TOAST table with an index; a function or a type is locked when it is given to its owner. */
@@ -168,8 +171,11 @@ function gatherPrivileged({ told, formatName }: Words) {
   const ofSuperuser = new Set<string>();
   const doubtful = new Set<string>();
   const settings = new Map<string, string>();
-  const types = new Set<string>();
+  const made = new Set<string>();
   const casts: (readonly string[])[] = [];
+  const note = (found: Set<string>, what: string | undefined) => {
+    if (what !== undefined && found.size < MAX_NAMES) found.add(told(what));
+  };
   return {
     statement(text: string, bare: string): void {
       for (const [patterns, found] of [
@@ -177,10 +183,11 @@ function gatherPrivileged({ told, formatName }: Words) {
         [DOUBTFUL, doubtful],
       ] as const) {
         const kind = kindIn(bare, patterns);
-        if (kind !== undefined && found.size < MAX_NAMES) found.add(told(objectOf(text, kind)));
+        if (kind !== undefined) note(found, objectOf(text, kind));
       }
-      const type = MADE_TYPE.exec(text)?.[1];
-      if (type !== undefined) types.add(type);
+      const making = MADE.exec(text)?.[1];
+      if (making !== undefined) made.add(making);
+      note(doubtful, grantOfOthers(text, made));
       const cast = CAST.exec(text);
       if (cast !== null) casts.push([...cast.slice(1, 3), text]);
       for (const name of functionSettings(text))
@@ -189,7 +196,7 @@ function gatherPrivileged({ told, formatName }: Words) {
     },
     found: () => ({
       ofSuperuser: [...ofSuperuser, ...casts.filter(hasNoFunction).map(castName(told))],
-      doubtful: [...doubtful, ...casts.filter((cast) => isOthers(cast, types)).map(castName(told))],
+      doubtful: [...doubtful, ...casts.filter((cast) => isOthers(cast, made)).map(castName(told))],
       functionSettings: [...settings].map(([name, what]) => ({ name: formatName(name), what })),
     }),
   };
@@ -232,9 +239,15 @@ function hasNoFunction([, , text = ""]: readonly string[]): boolean {
 }
 
 /** The maker of a cast must own one of its types. */
-function isOthers(cast: readonly string[], types: ReadonlySet<string>): boolean {
+function isOthers(cast: readonly string[], made: ReadonlySet<string>): boolean {
   const [source = "", target = ""] = cast;
-  return !hasNoFunction(cast) && !(types.has(source) || types.has(target));
+  return !hasNoFunction(cast) && !(made.has(source) || made.has(target));
+}
+
+/** What is granted or revoked on what was not made: it is the server's, or comes with an extension. */
+function grantOfOthers(text: string, made: ReadonlySet<string>): string | undefined {
+  const [, what, on = ""] = GRANTED.exec(text) ?? [];
+  return made.has(on) ? undefined : what;
 }
 
 function castName(told: (text: string) => string) {

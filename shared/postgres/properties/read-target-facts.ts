@@ -67,6 +67,7 @@ async function ownRights(client: pg.Client, database: string) {
   const { rows } = await client.query<Row>(
     `SELECT r.rolname::text AS role, split_part(current_setting('server_version'), ' ', 1) AS "serverVersion",
        current_setting('server_version_num')::int / 10000 AS "serverMajor", d.oid IS NOT NULL AS exists,
+       coalesce(d.datconnlimit = -2, false) AS "isInvalid",
        CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS bytes,
        pg_is_in_recovery() AS "isStandby",
        current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') NOT IN ('off', 'local')

@@ -15,6 +15,8 @@ export type TargetFacts = PlannedRoles & {
   readonly serverMajor: number;
   /** Whether there is a live database at all: a server may be new, or the database dropped. */
   readonly exists: boolean;
+  /** Whether it is what an interrupted DROP DATABASE leaves: the server then lets nothing but another one be done with it. */
+  readonly isInvalid: boolean;
   readonly databaseBytes: number;
   readonly isStandby: boolean;
   /** Whether a commit would wait for a synchronous standby, and none is connected. */

@@ -63,6 +63,11 @@ export const CONNECTION_REFUSALS: readonly Kind[] = [
   },
   {
     code: "connection_refused",
+    pattern: /cannot connect to invalid database "([^"]+)"/,
+    hint: 'a DROP DATABASE "$1" was interrupted, and nothing but another one is possible with it; a restore of its last backup then makes it anew',
+  },
+  {
+    code: "connection_refused",
     pattern: /database "template0" is not currently accepting connections/,
     hint: "template0 takes no connections: name another database in MAINTENANCE_DATABASE, the same for all functions",
   },

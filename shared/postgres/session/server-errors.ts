@@ -11,7 +11,11 @@ export const SERVER_LOG =
  * The first match wins.
  */
 const KINDS: readonly Kind[] = [
-  { code: "pooler_refused", pattern: /unsupported startup parameter/, hint: POOLER_HINT },
+  {
+    code: "pooler_refused",
+    pattern: /unsupported startup parameter|support command-line options/,
+    hint: POOLER_HINT,
+  },
   {
     code: "standby_conflict",
     pattern: /conflict with recovery/,
@@ -25,6 +29,11 @@ const KINDS: readonly Kind[] = [
   ...TLS_REFUSALS,
   ...CONNECTION_REFUSALS,
   {
+    code: "server_is_standby",
+    pattern: /Hot standby mode is disabled/,
+    hint: "set hot_standby=on on this standby and restart it, or let DATABASE_SERVICE_NAME name the primary",
+  },
+  {
     code: "server_starting",
     pattern: /@57P03|system is (?:starting up|shutting down|in recovery)|not yet accepting connections/,
     hint: "wait until the server accepts connections",
@@ -32,7 +41,7 @@ const KINDS: readonly Kind[] = [
   {
     code: "password_rejected",
     pattern: /@28(?:P01|000)|password authentication failed|no password supplied|SCRAM/,
-    hint: "check POSTGRESQL_USER and POSTGRESQL_PASSWORD against the server; ALTER ROLE ... PASSWORD sets another, to be put into the Secret as well",
+    hint: "check POSTGRESQL_USER and POSTGRESQL_PASSWORD against the server; ALTER ROLE ... PASSWORD sets another, to be put into the Secret as well; a password ends with its VALID UNTIL in pg_roles",
   },
   {
     code: "database_not_found",
@@ -42,7 +51,7 @@ const KINDS: readonly Kind[] = [
   {
     code: "lock_timeout",
     pattern: /@55P03|lock timeout|LOCK TABLE[^]*statement timeout|statement timeout[^]*LOCK TABLE/,
-    hint: "another session holds a table mutex: end it, or raise LOCK_WAIT_SECONDS",
+    hint: "another session holds the lock: end it, or raise LOCK_WAIT_SECONDS",
   },
   {
     code: "permission_denied",
@@ -53,6 +62,11 @@ const KINDS: readonly Kind[] = [
     code: "permission_denied",
     pattern: /@42501|permission denied|must be (?:owner|superuser)/,
     hint: "give the role of POSTGRESQL_USER what is missing, for a backup GRANT pg_read_all_data TO it; docs/roles.md has the SQL of both roles",
+  },
+  {
+    code: "locks_exhausted",
+    pattern: /out of shared memory/,
+    hint: "raise max_locks_per_transaction of the server and restart it: a dump locks each table, and partitions are tables",
   },
   {
     code: "disk_full",

@@ -51,6 +51,9 @@ before(async () => {
   await server.createDatabase("rdsadmin");
   await server.query("postgres", "CREATE DATABASE pattern TEMPLATE template0 IS_TEMPLATE true");
   await server.query("postgres", "CREATE DATABASE closed TEMPLATE template0 ALLOW_CONNECTIONS false");
+  // As an interrupted DROP DATABASE leaves it.
+  await server.createDatabase("half_dropped");
+  await server.query("postgres", "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half_dropped'");
 });
 after(() => server[Symbol.asyncDispose]());
 

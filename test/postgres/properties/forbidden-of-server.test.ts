@@ -30,6 +30,22 @@ describeForbidden("changes to what the server has by itself", [
     isPassedOver: true as const,
   })),
   {
+    what: "what was revoked on a function of an extension",
+    sql: "CREATE EXTENSION hstore; REVOKE EXECUTE ON FUNCTION hstore_to_json(hstore) FROM PUBLIC",
+    choice: { owner: "current" },
+    isPassedOver: true,
+  },
+  {
+    what: "grants on a type of an extension that the role has made",
+    sql: `SET ROLE ${ROLE}; CREATE EXTENSION hstore SCHEMA public; RESET ROLE; REVOKE ALL ON TYPE hstore FROM PUBLIC; GRANT USAGE ON TYPE hstore TO ${MEMBER}`,
+    choice: { owner: "current" },
+    isPassedOver: true,
+  },
+  {
+    what: "an extension as it is",
+    sql: `CREATE EXTENSION hstore; CREATE TABLE t (h hstore, id int GENERATED ALWAYS AS IDENTITY); ALTER TABLE t OWNER TO ${ROLE}; GRANT SELECT ON t TO ${MEMBER}; GRANT USAGE ON SEQUENCE t_id_seq TO ${MEMBER}`,
+  },
+  {
     what: "grants on functions of the server",
     sql: `GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal() TO ${MEMBER}`,
     choice: { owner: "current" },

@@ -53,6 +53,7 @@ describe("a server on which a restore would fail or wait, whatever the backup", 
   for (const [databases, isLetIn] of [
     ["all", true],
     ["hets,postgres", false],
+    ["hets,postgres,template1", false],
   ] as const)
     it(`is reported where pg_hba.conf lets the role into ${databases}`, async () => {
       await letInto(databases);

@@ -31,6 +31,13 @@ const ROWS: readonly Row[] = [
     "connection_refused",
     /ALTER DATABASE "fenced" ALLOW_CONNECTIONS/,
   ],
+  [
+    "a database half dropped",
+    "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half'",
+    "half",
+    "connection_refused",
+    /DROP DATABASE "half" was interrupted/,
+  ],
   ["template0", "SELECT 1", "template0", "connection_refused", /another database in MAINTENANCE_DATABASE/],
   [
     "a full database",
@@ -60,7 +67,8 @@ describe("a connection that the server refuses", () => {
   let server: OwnServer;
   before(async () => {
     server = await startPostgres();
-    for (const name of ["closed", "shut", "fenced", "full_one", "open"]) await server.createDatabase(name);
+    for (const name of ["closed", "shut", "fenced", "full_one", "half", "open"])
+      await server.createDatabase(name);
     await server.query("postgres", "CREATE ROLE app LOGIN PASSWORD 'app'");
     await onlyThese(server, ["host shut app all reject", "host nowhere app ::1/128 trust"]);
   });
@@ -90,7 +98,7 @@ async function onlyThese(server: OwnServer, lines: readonly string[]): Promise<v
   const before = await readFile(path, "utf8");
   const others = before.replace(
     /^host +all +all/gm,
-    "host closed,fenced,full_one,open,missing,postgres,template0 all",
+    "host closed,fenced,full_one,half,open,missing,postgres,template0 all",
   );
   await writeFile(path, `${lines.join("\n")}\n`);
   await appendFile(path, others);

@@ -27,6 +27,7 @@ const ROWS: readonly Row[] = [
   ],
   ["no ownership", { ownsDatabase: false }, "rights-missing", ["swap", "undo", "in-place"]],
   ["no live database", { exists: false }, "database-missing", ["in-place"]],
+  ["a live database half dropped", { isInvalid: true }, "database-invalid", ["swap", "in-place", "undo"]],
   [
     "a prepared transaction",
     { preparedTransactions: ["tx 1"] },
