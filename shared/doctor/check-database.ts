@@ -3,7 +3,7 @@ import { remedyFor } from "../postgres/grants.ts";
 import { fatalOmissions, type OmissionKind } from "../postgres/lacks.ts";
 import { inspectDatabase } from "../postgres/preflight.ts";
 import { findClientTools, type ToolPlace } from "../postgres/client-tools.ts";
-import { connect, type ConnectionSettings } from "../postgres/session/connection.ts";
+import { withSession, type ConnectionSettings } from "../postgres/session/connection.ts";
 import { refusePooler } from "../postgres/session/pooler.ts";
 
 type Looked = {
@@ -24,12 +24,8 @@ export function databaseCheck(
       const inspection = await inspectDatabase(settings, database, signal);
       const { role, serverVersion, serverMajor, lacks, warnings } = inspection;
       const tools = await findClientTools(serverMajor, binDir, searchPath);
-      const locks = await connect(settings, settings.maintenanceDatabase, signal);
-      try {
-        await refusePooler(locks);
-      } finally {
-        await locks.end();
-      }
+      const ofLocks = { database: settings.maintenanceDatabase, what: "session for locks" };
+      await withSession(settings, ofLocks, signal, refusePooler);
       const unreadable = lacks.filter(({ data }) => data);
       return [
         good(`PostgreSQL ${serverVersion} answers, and pg_dump ${tools.version} is there for it`),

@@ -24,8 +24,8 @@ const UNWATCHED: Watch = { sent: () => true, answered: () => true };
 export async function tcpProxy(targetPort: number, watchNext = () => UNWATCHED): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isOpen = true;
-  const server = createServer((near) => {
-    const far = connect(targetPort, "127.0.0.1");
+  const server = createServer({ allowHalfOpen: true }, (near) => {
+    const far = connect({ port: targetPort, host: "127.0.0.1", allowHalfOpen: true });
     const watch = watchNext();
     join(near, far, (bytes) => watch.sent(bytes));
     join(far, near, (bytes) => watch.answered(bytes));
@@ -38,6 +38,9 @@ export async function tcpProxy(targetPort: number, watchNext = () => UNWATCHED):
     });
     to.on("drain", () => from.resume());
     from.on("error", () => to.destroy());
+    from.on("end", () => {
+      if (isOpen) to.end();
+    });
     from.on("close", () => {
       sockets.delete(from);
       if (isOpen) to.end();

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
 import { unlessAborted } from "../../waiting.ts";
 import { DormouseError, readMessage } from "../../errors.ts";
-import { connect, type ConnectionSettings } from "./connection.ts";
+import { connect, endSession, type ConnectionSettings } from "./connection.ts";
 import { limitLockWaits } from "../databases/swap.ts";
 import { heldDatabase, type HeldDatabase } from "../databases/held-database.ts";
 import { refusePooler } from "./pooler.ts";
@@ -12,7 +12,8 @@ import { SERVER_LOG, serverError } from "./server-errors.ts";
 const HEARTBEAT_MS = 5_000;
 /** How long a heartbeat may take before the session counts as lost. */
 const SILENCE_MS = 15_000;
-const FAREWELL_MS = 2_000;
+/** How long the release of the lock may take. */
+const UNLOCK_MS = 2_000;
 
 /** How a run waits for a lock that another one has. */
 export type Queueing = {
@@ -203,10 +204,9 @@ async function tryOnce(client: pg.Client, key: string): Promise<boolean> {
  * answers must not keep us: with the session goes the lock.
  */
 async function unlock(client: pg.Client): Promise<void> {
-  const patience = pause(FAREWELL_MS, undefined, { ref: false });
   const unlocked = client.query("SELECT pg_advisory_unlock_all()").catch(() => undefined);
-  await Promise.race([unlocked, patience]);
-  await Promise.race([client.end(), patience]);
+  await Promise.race([unlocked, pause(UNLOCK_MS, undefined, { ref: false })]);
+  await endSession(client);
 }
 
 async function beat(

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import type { Settings } from "../properties/database-properties.ts";
 import { OF_EVERY_SESSION, pgOptions } from "../properties/session-settings.ts";
@@ -95,18 +96,27 @@ export async function withSession<Result>(
     const says = error instanceof DormouseError || error instanceof pg.DatabaseError;
     throw serverError(says ? error : (endedBy.get(client) ?? error), what);
   } finally {
-    // With a query under way this closes the socket, and the server ends the query when it next looks.
-    await client.end().catch(() => undefined);
+    await endSession(client);
   }
+}
+
+const FAREWELL_MS = 2_000;
+
+/**
+ * With a query under way this closes the socket, and the server ends the query when it next looks. A server that does not
+ * answer any more is not waited for.
+ */
+export async function endSession(client: pg.Client): Promise<void> {
+  await Promise.race([client.end(), pause(FAREWELL_MS, undefined, { ref: false })]).catch(() => undefined);
 }
 
 export function where({ host, port }: ConnectionSettings): string {
   return `${host}:${port}`;
 }
 
-/** libpq's default: encrypted when the server can, and proving nothing. */
 type Target = { readonly database: string; readonly queryTimeoutMs: number };
 
+/** libpq's default: encrypted when the server can, and proving nothing. */
 async function preferTls(settings: ConnectionSettings, target: Target, tls: Tls): Promise<pg.Client> {
   try {
     return await open(settings, target, tls);

@@ -1,5 +1,5 @@
 import { asDormouseError } from "../../errors.ts";
-import { connect, type ConnectionSettings } from "./connection.ts";
+import { withSession, type ConnectionSettings } from "./connection.ts";
 
 /**
  * Why pg_hba.conf would not let this role into a database of that name, which need not be there: the server looks at its lines
@@ -12,8 +12,7 @@ export async function refusedEntry(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   try {
-    const client = await connect(settings, database, signal);
-    await client.end();
+    await withSession(settings, { database, what: "entry" }, signal, async () => undefined);
   } catch (error) {
     signal.throwIfAborted();
     const { message } = asDormouseError(error);

@@ -4,6 +4,7 @@ import type pg from "pg";
 import { withSession } from "../../../shared/postgres/session/connection.ts";
 import { sharedServer } from "../../support/postgres.ts";
 import { settingsOf } from "../../support/postgres-adapter.ts";
+import { tcpProxy } from "../../support/tcp-proxy.ts";
 
 const never = new AbortController().signal;
 
@@ -37,4 +38,19 @@ describe("a session that the server ends", () => {
         message: "the test failed: terminating connection due to administrator command",
       });
     });
+});
+
+describe("a session whose work is done", () => {
+  it("does not wait for a server that the network has lost meanwhile", { timeout: 60_000 }, async () => {
+    const server = await sharedServer();
+    await using network = await tcpProxy(server.port);
+    const settings = settingsOf(server, { port: network.port });
+
+    const answer = await withSession(settings, { database: "postgres", what: "the test" }, never, async () => {
+      network.blackhole();
+      return "done";
+    });
+
+    assert.equal(answer, "done");
+  });
 });
