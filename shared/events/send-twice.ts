@@ -1,3 +1,4 @@
+import { unlessAborted } from "../waiting.ts";
 import { describeFailure } from "./sink-fault.ts";
 
 const TIMEOUT_MS = 5_000;
@@ -17,8 +18,10 @@ export async function sendTwice(send: Send, signal: AbortSignal): Promise<string
 
 export async function sendOnce<F extends Fault>(send: Send<F>, timeoutMs: number, signal: AbortSignal) {
   signal.throwIfAborted();
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   try {
-    return await send(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+    // A library may never learn that its answer has broken off.
+    return await unlessAborted(send(limit), limit);
   } catch (error) {
     signal.throwIfAborted();
     return describeFailure(error);

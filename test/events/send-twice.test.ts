@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Fault, sendTwice } from "../../shared/events/send-twice.ts";
+import { type Fault, sendOnce, sendTwice } from "../../shared/events/send-twice.ts";
 import { never } from "../../shared/waiting.ts";
 
 const BUSY: Fault = { why: "status 503", mayPass: true };
@@ -36,5 +36,15 @@ describe("a message, a ping, a trace or metrics", () => {
     };
     await assert.rejects(sendTwice(send, stopping.signal), /the pod is ending/);
     assert.equal(tries, 1);
+  });
+
+  it("ends with its time, also where what sends it never does", { timeout: 60_000 }, async () => {
+    const stuck = setInterval(() => undefined, 1_000);
+    try {
+      const fault = await sendOnce(() => new Promise<undefined>(() => {}), 10, never);
+      assert.equal(fault?.mayPass, true);
+    } finally {
+      clearInterval(stuck);
+    }
   });
 });

@@ -13,6 +13,7 @@ import { setStage, until } from "../support/faulty.ts";
 import { startFunction } from "../support/function-process.ts";
 import { whyNoGo } from "../support/go-program.ts";
 import { startPushgateway } from "../support/pushgateway.ts";
+import { standIn } from "../support/stand-in.ts";
 
 const skip = await whyNoGo();
 const signal = AbortSignal.timeout(600_000);
@@ -118,6 +119,27 @@ describe("the metrics", () => {
       server.close();
     }
   });
+
+  for (const [what, broken, error] of [
+    ["a push", "POST", /timeout/],
+    ["its list", "GET", /aborted|ECONNRESET/],
+  ] as const)
+    it(`are a step of the run, which ends, where a gateway breaks off its answer to ${what}`, async () => {
+      await using stage = await setStage();
+      await using gateway = await standIn((request, response) => {
+        if (request.method !== broken) return void response.end();
+        const { socket } = response;
+        response.writeHead(200, { "content-length": 9 });
+        response.write("cut", () => (broken === "GET" ? socket?.resetAndDestroy() : socket?.end()));
+      });
+      await using backup = await stage.start({ PUSHGATEWAY_URL: gateway.url });
+
+      assert.equal((await backup.post()).status, 200);
+
+      assert.match(String((await backup.logged("metrics not pushed"))["error"]), error);
+      await backup.logged("run succeeded");
+      assert.equal((await backup.get("/runs")).status, 200);
+    });
 
   it("of a mirror that lags say by how much", () => {
     const at = new Date("2026-11-23T01:00:00Z");

@@ -41,7 +41,8 @@ export async function listGroups(
   address.pathname = `${address.pathname.replace(/\/$/, "")}/api/v1/metrics`;
   const ask = address.protocol === "https:" ? httpsRequest : httpRequest;
   const asked = ask(address, { agent: await agentFor(url, outbound), signal });
-  asked.end();
+  // A connection that breaks after the answer has begun fails the reading of that; unheard, it would end the process.
+  asked.on("error", () => undefined).end();
   const [answer] = (await once(asked, "response")) as [IncomingMessage];
   if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
   const { data } = groupsSchema.parse(await json(answer));

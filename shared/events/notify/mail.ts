@@ -1,6 +1,6 @@
-import { once } from "node:events";
 import { createTransport } from "nodemailer";
 import { trusted, tunnelTo, type OutboundConfig } from "../http-request.ts";
+import { unlessAborted } from "../../waiting.ts";
 import type { Fault } from "../send-twice.ts";
 import { headOf, type Message } from "./message.ts";
 import type { NotifyConfig } from "./receiver.ts";
@@ -24,9 +24,10 @@ export async function sendMail(
   try {
     const subject = headOf(message, where);
     const text = `${[subject, "", ...message.lines].join("\n")}\n`;
-    const sent = transport.sendMail({ from, to: [...to], subject, text });
-    sent.catch(() => undefined);
-    const { rejected } = await Promise.race([sent, aborted(signal)]);
+    const { rejected } = await unlessAborted(
+      transport.sendMail({ from, to: [...to], subject, text }),
+      signal,
+    );
     return rejected.length === 0
       ? undefined
       : { why: `${rejected.length} of ${to.length} addresses were refused`, mayPass: false };
@@ -63,11 +64,6 @@ function transportOptions(url: URL, tls: object, outbound: OutboundConfig) {
     disableFileAccess: true,
     disableUrlAccess: true,
   } as const;
-}
-
-async function aborted(signal: AbortSignal): Promise<never> {
-  if (!signal.aborted) await once(signal, "abort");
-  throw signal.reason;
 }
 
 /** A server's answer may quote what was sent: its number says enough. */
