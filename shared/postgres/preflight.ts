@@ -10,6 +10,7 @@ import type { ServerRole } from "./roles/server-role.ts";
 import { partSettings, settingText } from "./properties/refused-settings.ts";
 import { readProperties } from "./properties/read-properties.ts";
 import { standbyWarnings } from "./session/ask-server.ts";
+import { queryNames } from "./session/queries.ts";
 import { damageWarnings, settingsOfDatabase, settingsOfDump } from "./properties/read-settings.ts";
 
 /** Each query answers one row for each object that a dump by this role would lack. */
@@ -139,8 +140,7 @@ export async function inspectDatabase(
 async function findLacks(client: pg.Client): Promise<readonly Omission[]> {
   const lacks: Omission[] = [];
   for (const { kind, detail, sql } of LACKS) {
-    const { rows } = await client.query<{ name: string }>(sql);
-    const names = rows.map(({ name }) => name);
+    const names = await queryNames(client, sql);
     if (names.length > 0) lacks.push({ kind, data: OMISSION_KINDS[kind].data, names, detail });
   }
   return lacks;

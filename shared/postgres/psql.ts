@@ -3,7 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { Settings } from "./properties/database-properties.ts";
 import type { LoadRequest } from "./databases/load-choice.ts";
-import { DormouseError } from "../errors.ts";
+import { DormouseError, readCode } from "../errors.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 import { restricted } from "./plain-dump/restricted-script.ts";
 
@@ -53,7 +53,7 @@ export async function loadPlain(loader: Loader, request: LoadRequest, signal: Ab
     restricted(loadedBytes),
     running.stdin,
   ]).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== "EPIPE") running.stop(error as Error);
+    if (readCode(error) !== "EPIPE") running.stop(error as Error);
   });
   for await (const _ of running.output) continue;
   await fed;

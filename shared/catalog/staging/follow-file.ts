@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
+import { readCode } from "../../errors.ts";
 import type { WritingProcess } from "../catalog.ts";
 
 const READ_BYTES = 1 << 20;
@@ -47,7 +48,7 @@ export async function canFollow(file: FileHandle): Promise<boolean> {
     const expected = Buffer.concat([Buffer.from(SAMPLE).reverse(), SAMPLE]);
     return read.subarray(0, bytesRead).equals(expected) && (await file.stat()).size === 0;
   } catch (error) {
-    if (REFUSALS.has((error as NodeJS.ErrnoException).code ?? "")) return false;
+    if (REFUSALS.has(readCode(error))) return false;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { queryNames } from "../session/queries.ts";
 import type { TargetFacts } from "../properties/target-facts.ts";
 
 /** What the database itself says of what it holds, to a role that may connect. */
@@ -6,8 +7,8 @@ export async function liveContent(
   client: pg.Client,
 ): Promise<Pick<TargetFacts, "eventTriggersOfOthers" | "undroppable" | "liveLargeObjects" | "liveObjects">> {
   return {
-    eventTriggersOfOthers: await names(client, EVENT_TRIGGERS_OF_OTHERS),
-    undroppable: await names(client, UNDROPPABLE),
+    eventTriggersOfOthers: await queryNames(client, EVENT_TRIGGERS_OF_OTHERS),
+    undroppable: await queryNames(client, UNDROPPABLE),
     ...(await countObjects(client)),
   };
 }
@@ -44,9 +45,4 @@ const COUNTED = `
 async function countObjects(client: pg.Client) {
   const { rows } = await client.query<Pick<TargetFacts, "liveLargeObjects" | "liveObjects">>(COUNTED);
   return rows[0] ?? { liveLargeObjects: 0, liveObjects: 0 };
-}
-
-async function names(client: pg.Client, sql: string): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(sql);
-  return rows.map(({ name }) => name);
 }

@@ -16,6 +16,7 @@ import { changeMark, readMarks, setMark } from "./database-mark.ts";
 import { ownDatabaseDropper } from "./drop-database.ts";
 import { endSessions, explained, limitLockWaits, reopen } from "./swap.ts";
 import type { Libpq } from "../session/libpq.ts";
+import { inTransaction } from "../session/queries.ts";
 import { liveContent } from "./live-content.ts";
 import { settingsOfLoad, type NotedSettings } from "../properties/given-settings.ts";
 import { restoreTools } from "../restore-tools.ts";
@@ -175,15 +176,10 @@ function roles(session: Session) {
 
 async function rename(client: pg.Client, database: string, to: string): Promise<void> {
   const [from, name] = [database, to].map(pg.escapeIdentifier);
-  await client.query("BEGIN");
-  try {
+  await inTransaction(client, async () => {
     await client.query(`ALTER DATABASE ${from} RENAME TO ${name}`);
     await changeMark(client, to, () => ({}));
-    await client.query("COMMIT");
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
+  });
 }
 
 /** Queries that change nothing. */

@@ -3,6 +3,7 @@ import pg from "pg";
 import { DormouseError } from "../../errors.ts";
 import { changeMark, readMarks, setMark } from "./database-mark.ts";
 import { serverNow } from "../session/ask-server.ts";
+import { inTransaction } from "../session/queries.ts";
 import { serverError } from "../session/server-errors.ts";
 
 /** A backend leaves at its next look at interrupts, which a long system call can put off. */
@@ -110,8 +111,7 @@ export async function swapNames(client: pg.Client, swapped: Swap): Promise<void>
   const { live, loaded, kept, run } = swapped;
   const name = pg.escapeIdentifier;
   await explained(`exchange of database ${JSON.stringify(live)}`, async () => {
-    try {
-      await client.query("BEGIN");
+    await inTransaction(client, async () => {
       if (kept !== undefined) {
         await client.query(`ALTER DATABASE ${name(live)} RENAME TO ${name(kept)}`);
         const until = new Date((await serverNow(client)).getTime() + swapped.keepMs);
@@ -122,11 +122,7 @@ export async function swapNames(client: pg.Client, swapped: Swap): Promise<void>
       await client.query(`ALTER DATABASE ${name(live)} ALLOW_CONNECTIONS true`);
       // Whatever was loaded without waiting for the disk is on it when this commit is.
       await client.query("SET LOCAL synchronous_commit = on");
-      await client.query("COMMIT");
-    } catch (error) {
-      await client.query("ROLLBACK").catch(() => undefined);
-      throw error;
-    }
+    });
   });
 }
 

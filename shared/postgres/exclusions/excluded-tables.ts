@@ -1,6 +1,7 @@
 import type pg from "pg";
-import { DormouseError } from "../../errors.ts";
+import { DormouseError, readCode } from "../../errors.ts";
 import { givenPath } from "../session/connection.ts";
+import { queryNames } from "../session/queries.ts";
 import { parseTablePattern } from "./table-pattern.ts";
 
 type ExcludedTable = {
@@ -57,7 +58,7 @@ async function matching(client: pg.Client, text: string, path: readonly string[]
   try {
     return (await client.query<Row>(MATCHING, [name, schema, database, path])).rows;
   } catch (error) {
-    if ((error as { code?: string }).code !== INVALID_REGEX) throw error;
+    if (readCode(error) !== INVALID_REGEX) throw error;
     throw noPattern(text, error);
   }
 }
@@ -73,12 +74,11 @@ function noPattern(text: string, cause?: unknown): DormouseError {
 }
 
 async function refuseReferred(client: pg.Client, tables: readonly number[]): Promise<void> {
-  const { rows } = await client.query<{ name: string }>(REFERRING, [tables]);
-  if (rows.length === 0) return;
-  const names = rows.slice(0, 5).map(({ name }) => name);
+  const names = await queryNames(client, REFERRING, [tables]);
+  if (names.length === 0) return;
   throw new DormouseError(
     "exclusion_invalid",
-    `without these rows the backup could not be restored: ${names.join("; ")}`,
+    `without these rows the backup could not be restored: ${names.slice(0, 5).join("; ")}`,
     {
       hint: "leave out the rows of the tables that refer to them as well, or keep those of the tables that they refer to",
     },

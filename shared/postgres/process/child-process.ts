@@ -2,7 +2,7 @@ import { closeSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { execa } from "execa";
-import { DormouseError } from "../../errors.ts";
+import { DormouseError, readCode } from "../../errors.ts";
 import { childPipes, pipeReader, pipeWriter, type PipeReader } from "./pipes.ts";
 import { stderrLines, type StderrLines } from "./stderr-lines.ts";
 import { watchdog, type Watchdog } from "./watchdog.ts";
@@ -250,7 +250,7 @@ function send(signal: NodeJS.Signals, group: number): void {
     process.kill(-group, signal);
   } catch (error) {
     // ESRCH: the group ended in between, which is what was wanted.
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    if (readCode(error) !== "ESRCH") throw error;
   }
 }
 

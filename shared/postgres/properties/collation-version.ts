@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { queryNames } from "../session/queries.ts";
 import type { DatabaseProperties } from "./database-properties.ts";
 
 const NAMED = 10;
@@ -21,12 +22,11 @@ export async function collationWarnings(
   const { rows: versions } = await client.query<{ version: string | null }>(ACTUAL);
   const actual = versions[0]?.version ?? undefined;
   if (actual === undefined || actual === collationVersion) return [];
-  const { rows } = await client.query<{ name: string }>(INDEXES);
-  const more = rows.length > NAMED ? ` and ${rows.length - NAMED} more` : "";
-  const names = rows.slice(0, NAMED).map(({ name }) => name);
+  const names = await queryNames(client, INDEXES);
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
   return [
     `text was sorted by version ${collationVersion} of its collation, and the server has ${actual}: ` +
       `REINDEX DATABASE, then ALTER DATABASE ... REFRESH COLLATION VERSION` +
-      (names.length === 0 ? "" : `; it concerns the indexes ${names.join(", ")}${more}`),
+      (names.length === 0 ? "" : `; it concerns the indexes ${names.slice(0, NAMED).join(", ")}${more}`),
   ];
 }

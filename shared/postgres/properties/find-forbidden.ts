@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { queryNames } from "../session/queries.ts";
 import { NOTHING_FORBIDDEN, type Forbidden } from "./forbidden-kinds.ts";
 import { MAY_STAND_FOR, mayNotSet } from "./role-rights.ts";
 import type { Owned, ScriptMakes } from "../plain-dump/script-makes.ts";
@@ -46,19 +47,20 @@ function schemaPublic({ name, inherits, version }: Me, databaseOwner: string | u
 }
 
 async function forbiddenOwners(client: pg.Client, { owned }: ScriptMakes) {
-  const { rows } = await client.query<{ name: string }>(
+  const roles = await queryNames(
+    client,
     `SELECT o.rolname::text AS name FROM pg_roles o
      WHERE o.rolname = ANY ($1) AND o.rolname <> $2 AND NOT ${MAY_STAND_FOR} ORDER BY name`,
     [owned.map(({ owner }) => owner), DATABASE_OWNER],
   );
-  const owners = rows.map(({ name }) => {
+  const owners = roles.map((name) => {
     const all = owned.filter(({ owner }) => owner === name);
     const count = all.reduce((sum, each) => sum + each.count, 0);
     const more = count - all.slice(0, 3).length;
     const first = all.slice(0, 3).map(({ what }) => what);
     return `${name} (${[...first, ...(more > 0 ? [`${more} more`] : [])].join(", ")})`;
   });
-  return { owners, roles: rows.map(({ name }) => name) };
+  return { owners, roles };
 }
 
 type Database = { readonly databaseOwner: string | undefined; readonly version: number };
@@ -78,14 +80,14 @@ async function doubtfulPlaces(
   const pairs = owned
     .filter(({ schema }) => schema !== undefined)
     .map((each) => ({ owner: real(each.owner), place: placeOwner(each), what: each.what }));
-  const { rows } = await client.query<{ name: string }>(
+  return queryNames(
+    client,
     `SELECT format('%s of %s', pair.what, o.rolname) AS name
      FROM json_to_recordset($1) AS pair (owner text, place text, what text)
        JOIN pg_roles o ON o.rolname = pair.owner JOIN pg_roles p ON p.rolname = pair.place
      WHERE o.rolname <> current_user AND ${MAY_STAND_FOR} AND NOT pg_has_role(o.oid, p.oid, 'USAGE') ORDER BY name`,
     [JSON.stringify(pairs)],
   );
-  return rows.map(({ name }) => name);
 }
 
 async function forbiddenSettings(
@@ -94,12 +96,12 @@ async function forbiddenSettings(
   { version }: Me,
 ): Promise<string[]> {
   if (functionSettings.length === 0) return [];
-  const { rows } = await client.query<{ name: string }>(
+  return queryNames(
+    client,
     `SELECT format('%s (SET %s)', each.what, each.name) AS name
      FROM json_to_recordset($1) AS each (name text, what text)
        LEFT JOIN pg_settings known ON lower(known.name) = lower(each.name)
      WHERE ${mayNotSet("each.name", "known", version)} ORDER BY name`,
     [JSON.stringify(functionSettings)],
   );
-  return rows.map(({ name }) => name);
 }

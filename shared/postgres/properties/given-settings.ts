@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { queryNames } from "../session/queries.ts";
 import type { DatabaseProperties, Settings } from "./database-properties.ts";
 import { available, settingsOfDatabase } from "./read-settings.ts";
 import { findRefused, TEXT_SEARCH } from "./refused-settings.ts";
@@ -60,14 +61,14 @@ async function encodingOf(
 async function allowed(client: pg.Client, settings: Settings): Promise<Settings> {
   const version = "SELECT current_setting('server_version_num')::int / 10000 AS major";
   const major = (await client.query<{ major: number }>(version)).rows[0]?.major ?? 0;
-  const { rows } = await client.query<{ name: string }>(
+  const forbidden = await queryNames(
+    client,
     `SELECT each AS name FROM unnest($1::text[]) each JOIN pg_roles r ON r.rolname = current_user
        JOIN pg_settings s ON lower(s.name) = lower(each)
      WHERE NOT r.rolsuper AND ${mayNotSet("each", "s", major)}`,
     [Object.keys(settings)],
   );
-  const forbidden = new Set(rows.map(({ name }) => name));
-  return Object.fromEntries(Object.entries(settings).filter(([name]) => !forbidden.has(name)));
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !forbidden.includes(name)));
 }
 
 /** Those that this server cannot take, as one without the locale: a session that reads the dump without them gets other values. */

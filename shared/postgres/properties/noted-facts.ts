@@ -4,6 +4,7 @@ import { listRoles, type DatabaseProperties } from "./database-properties.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 import { readProperties } from "./read-properties.ts";
 import { MAY_STAND_FOR } from "./role-rights.ts";
+import { queryNames } from "../session/queries.ts";
 import { impossible, uncarried } from "./given-settings.ts";
 import { partSettings, settingText } from "./refused-settings.ts";
 import type { ScriptCollations } from "../plain-dump/script-collations.ts";
@@ -42,14 +43,14 @@ async function settingFacts(
 
 /** A dump names no version. plpgsql is there in each new database. */
 async function otherVersions(client: pg.Client, noted: TargetRequest["noted"]): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
+  return queryNames(
+    client,
     `SELECT format('%s %s instead of %s', here.name, here.default_version, noted.version) AS name
      FROM json_to_recordset($1) AS noted (name text, version text)
        JOIN pg_available_extensions here ON here.name = noted.name
      WHERE here.default_version <> noted.version AND noted.name <> 'plpgsql' ORDER BY name`,
     [JSON.stringify(noted?.content?.extensions ?? [])],
   );
-  return rows.map(({ name }) => name);
 }
 
 /** What a database that is gone needs to be made again, besides what its content needs. */
@@ -90,8 +91,7 @@ async function missingCollations(
     } else if (!(await hasProvider(client, provider))) found.push(`${what} (${provider})`);
   const sql = `SELECT format('COLLATION pg_catalog.%I', name) AS name FROM unnest($1::text[]) name
     WHERE name NOT IN (SELECT collname FROM pg_collation WHERE collnamespace = 'pg_catalog'::regnamespace) ORDER BY name`;
-  const { rows } = await client.query<{ name: string }>(sql, [usedCollations]);
-  return [...found, ...rows.map(({ name }) => name)];
+  return [...found, ...(await queryNames(client, sql, [usedCollations]))];
 }
 
 /** A locale of the operating system is there if any category of it can be set. */
@@ -110,12 +110,12 @@ async function hasProvider(client: pg.Client, provider: string): Promise<boolean
 
 /** The maker of a database for another role must be able to become that role, and acts for it from then on. */
 async function forbiddenOwner(client: pg.Client, like: DatabaseProperties | undefined): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
+  return queryNames(
+    client,
     `SELECT o.rolname::text AS name FROM pg_roles o, pg_roles r WHERE o.rolname = $1 AND r.rolname = current_user
        AND NOT r.rolsuper AND NOT ${MAY_STAND_FOR}`,
     [like?.owner],
   );
-  return rows.map(({ name }) => name);
 }
 
 /** By which this server sorts now in such a locale, where it has a database of it and the collation has versions. */

@@ -1,4 +1,6 @@
 import pg from "pg";
+import { readCode } from "../../errors.ts";
+import { inTransaction } from "../session/queries.ts";
 import { creationSql, finishingSql, settingsSql } from "./database-sql.ts";
 import type { DatabaseProperties } from "./database-properties.ts";
 import { partSettings } from "./refused-settings.ts";
@@ -119,7 +121,7 @@ export async function giveSettings(
 ): Promise<void> {
   for (const statement of settingsSql(database, properties)) {
     await client.query(statement).catch((error: unknown) => {
-      if (!isScratch || (error as { code?: string }).code !== INSUFFICIENT_PRIVILEGE) throw error;
+      if (!isScratch || readCode(error) !== INSUFFICIENT_PRIVILEGE) throw error;
     });
   }
 }
@@ -135,14 +137,9 @@ export async function finishLike(
   to: string,
   properties: DatabaseProperties,
 ): Promise<void> {
-  await client.query("BEGIN");
-  try {
+  await inTransaction(client, async () => {
     const mark = (await readMarks(client, [to])).get(to);
     for (const statement of finishingSql(to, properties)) await client.query(statement);
     await changeMark(client, to, () => mark ?? {});
-    await client.query("COMMIT");
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
+  });
 }

@@ -1,17 +1,20 @@
 import { isAscii } from "node:buffer";
 import type pg from "pg";
+import { readCode } from "../../errors.ts";
+import { queryNames } from "../session/queries.ts";
 import type { DatabaseProperties, Settings } from "./database-properties.ts";
 import { refusal, TEXT_SEARCH } from "./refused-settings.ts";
 import { carried, OF_THE_DATABASE, OF_TOOLS, OVER_DAMAGE } from "./session-settings.ts";
 
 /** Those that this server has and this role may set; pg_settings does not show the role itself. */
 export async function available(client: pg.Client, settings: Settings): Promise<Settings> {
-  const { rows } = await client.query<{ name: string }>(
+  const names = await queryNames(
+    client,
     `SELECT s.name FROM pg_settings s JOIN pg_roles r ON r.rolname = current_user
      WHERE s.name = ANY ($1) AND (s.context = 'user' OR r.rolsuper)`,
     [Object.keys(settings)],
   );
-  const known = new Set(["role", ...rows.map(({ name }) => name)]);
+  const known = new Set(["role", ...names]);
   return Object.fromEntries(Object.entries(settings).filter(([name]) => known.has(name)));
 }
 
@@ -23,9 +26,8 @@ export async function settingsOfDump(client: pg.Client, own: Settings, encoding:
 /** Also where the dump itself does without: a page that another session has read as empty is so for all. */
 export async function damageWarnings(client: pg.Client): Promise<string[]> {
   const sql = "SELECT name FROM pg_settings WHERE name = ANY ($1) AND setting = 'on' ORDER BY name";
-  const { rows } = await client.query<{ name: string }>(sql, [Object.keys(OVER_DAMAGE)]);
-  return rows.map(
-    ({ name }) =>
+  return (await queryNames(client, sql, [Object.keys(OVER_DAMAGE)])).map(
+    (name) =>
       `${name} is on, so that the server may read damaged pages without an error and the backup may lack their rows; ` +
       "a superuser turns it off: ALTER DATABASE, ALTER ROLE or ALTER SYSTEM ... RESET, by where it is set",
   );
@@ -80,7 +82,7 @@ async function givenTo(client: pg.Client, database: string): Promise<readonly Ro
   const { oid, owner, encoding } = rows[0];
   const where = `setrole IN (0, ${owner}) AND setdatabase IN (0, ${oid})`;
   const kept = await keptSettings(client, where, encoding);
-  const closed = new Set((await client.query<Pick<Row, "name">>(OF_SUPERUSERS)).rows.map(({ name }) => name));
+  const closed = new Set(await queryNames(client, OF_SUPERUSERS));
   const rank = (setting: KeptSetting) => (setting.role === "0" ? 0 : 2) + (setting.database === "0" ? 0 : 1);
   const known: ReadonlySet<string> = new Set(OF_THE_DATABASE);
   return kept
@@ -149,7 +151,7 @@ export async function decodeText(client: pg.Client, bytes: Buffer, encoding: str
     const { rows } = await client.query<{ bytes: Buffer }>(sql, [bytes, encoding]);
     return (rows[0]?.bytes ?? bytes).toString("utf8");
   } catch (error) {
-    if (!NO_TEXT.has(String((error as { code?: unknown }).code))) throw error;
+    if (!NO_TEXT.has(readCode(error))) throw error;
     return bytes.toString("latin1").replaceAll(/[\x80-\xff]/g, "\ufffd");
   }
 }

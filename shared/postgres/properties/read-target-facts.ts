@@ -11,6 +11,7 @@ import { mayNotSet } from "./role-rights.ts";
 import { needsOfMade, notedFacts } from "./noted-facts.ts";
 import { OF_ONE_DATABASE } from "./one-database.ts";
 import { refusePooler } from "../session/pooler.ts";
+import { queryNames } from "../session/queries.ts";
 
 type OfOtherSessions = "loadSessions" | "freeConnections" | "refusedBeside";
 
@@ -211,6 +212,5 @@ async function names(
   sql: string,
   ...values: readonly (string | readonly string[])[]
 ): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(`${sql} ORDER BY name`, [...values]);
-  return rows.map(({ name }) => name);
+  return queryNames(client, `${sql} ORDER BY name`, values);
 }

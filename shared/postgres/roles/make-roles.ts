@@ -1,4 +1,6 @@
 import pg from "pg";
+import { readCode } from "../../errors.ts";
+import { inTransaction, queryNames } from "../session/queries.ts";
 import { literal } from "../sql-text.ts";
 import type { PlannedRole } from "./planned-roles.ts";
 
@@ -17,8 +19,7 @@ export async function makeRoles(
   run: string,
 ): Promise<string[]> {
   const made: string[] = [];
-  await client.query("BEGIN");
-  try {
+  await inTransaction(client, async () => {
     const standsForAll = await isSuperuser(client);
     for (const { name, sql } of roles) {
       if (await isThere(client, name)) continue;
@@ -28,11 +29,7 @@ export async function makeRoles(
         await client.query(`GRANT ${pg.escapeIdentifier(name)} TO CURRENT_USER${await fully(client)}`);
       made.push(name);
     }
-    await client.query("COMMIT");
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
+  });
   return made;
 }
 
@@ -50,7 +47,7 @@ export async function dropMadeRoles(client: pg.Client, run: string): Promise<Dro
       await client.query(`DROP ROLE ${pg.escapeIdentifier(name)}`);
       dropped.push(name);
     } catch (error) {
-      if ((error as { code?: string }).code !== DEPENDENT_OBJECTS) throw error;
+      if (readCode(error) !== DEPENDENT_OBJECTS) throw error;
       stayed.push({ name, why: [error, (error as { detail?: string }).detail ?? ""].join(": ") });
     }
   }
@@ -65,11 +62,9 @@ export async function keepMadeRoles(client: pg.Client, run: string): Promise<voi
 }
 
 async function madeBy(client: pg.Client, run: string): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT rolname::text AS name FROM pg_roles WHERE shobj_description(oid, 'pg_authid') = $1 ORDER BY rolname`,
-    [markOf(run)],
-  );
-  return rows.map(({ name }) => name);
+  const sql =
+    "SELECT rolname::text AS name FROM pg_roles WHERE shobj_description(oid, 'pg_authid') = $1 ORDER BY rolname";
+  return queryNames(client, sql, [markOf(run)]);
 }
 
 async function comment(client: pg.Client, role: string, text: string): Promise<void> {

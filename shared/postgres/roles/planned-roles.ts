@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { queryNames } from "../session/queries.ts";
 import { impossible } from "../properties/given-settings.ts";
 import { mayNotSet } from "../properties/role-rights.ts";
 import { grantedFirst, roleSql } from "./role-sql.ts";
@@ -90,14 +91,14 @@ async function absentOf(
   };
   for (const name of missing) want(name);
   const sql = "SELECT rolname::text AS name FROM pg_roles WHERE rolname = ANY ($1)";
-  const { rows } = await client.query<{ name: string }>(sql, [[...wanted.keys()]]);
-  const there = new Set(rows.map(({ name }) => name));
-  return [...wanted.values()].filter(({ name }) => !there.has(name));
+  const there = await queryNames(client, sql, [[...wanted.keys()]]);
+  return [...wanted.values()].filter(({ name }) => !there.includes(name));
 }
 
 /** Those that are there and that this role may give; not what it is a member of itself, in which the new role would go round. */
 async function grantableRoles(client: pg.Client, roles: readonly ServerRole[]): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
+  return queryNames(
+    client,
     `SELECT g.rolname::text AS name FROM pg_roles g, pg_roles me
      WHERE me.rolname = current_user AND g.rolname = ANY ($1)
        AND (me.rolsuper OR NOT g.rolsuper AND NOT pg_has_role(g.oid, me.oid, 'MEMBER')
@@ -105,7 +106,6 @@ async function grantableRoles(client: pg.Client, roles: readonly ServerRole[]): 
            ELSE pg_has_role(g.oid, 'USAGE WITH ADMIN OPTION') END)`,
     [roles.flatMap(({ memberOf }) => memberOf.map(({ role }) => role))],
   );
-  return rows.map(({ name }) => name);
 }
 
 type Setting = ServerRole["settings"][number];
@@ -117,7 +117,8 @@ async function givableSettings(
   serverMajor: number,
 ): Promise<(setting: Setting) => boolean> {
   const all = roles.flatMap(({ settings }) => settings);
-  const { rows } = await client.query<{ name: string }>(
+  const names = await queryNames(
+    client,
     `SELECT given.name FROM unnest($1::text[]) AS given (name) LEFT JOIN pg_settings known
          ON lower(known.name) = lower(given.name)
      WHERE (known.name IS NOT NULL OR given.name LIKE '%.%')
@@ -125,11 +126,10 @@ async function givableSettings(
          OR NOT ${mayNotSet("given.name", "known", serverMajor)})`,
     [all.map(({ name }) => name)],
   );
-  const names = new Set(rows.map(({ name }) => name));
   const refused = new Set<string>();
   for (const { name, value } of all)
     for (const each of await impossible(client, { [name]: value })) refused.add(each);
-  return ({ name, value }) => names.has(name) && !refused.has(`${name} = ${value}`);
+  return ({ name, value }) => names.includes(name) && !refused.has(`${name} = ${value}`);
 }
 
 function listWithheld(role: ServerRole, given: Pick<ServerRole, "attributes" | "memberOf" | "settings">) {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
 import { unlessAborted } from "../../waiting.ts";
-import { DormouseError, readMessage } from "../../errors.ts";
+import { DormouseError, readCode, readMessage } from "../../errors.ts";
 import { connect, endSession, type ConnectionSettings } from "./connection.ts";
 import { limitLockWaits } from "../databases/swap.ts";
 import { heldDatabase, type HeldDatabase } from "../databases/held-database.ts";
@@ -144,7 +144,7 @@ async function isGranted(
     await unlessAborted(client.query(waiting), signal);
     return true;
   } catch (error) {
-    if ((error as { code?: unknown }).code === LOCK_NOT_AVAILABLE) return false;
+    if (readCode(error) === LOCK_NOT_AVAILABLE) return false;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { DormouseError, asDormouseError } from "../../errors.ts";
+import { DormouseError, asDormouseError, readCode } from "../../errors.ts";
 import { withSession, type ConnectionSettings } from "./connection.ts";
 
 /** The server's time. As a number: how a date is written, and so what a client reads in it, is a setting of the role. */
@@ -35,8 +35,7 @@ export function systemIdentifier(settings: ConnectionSettings): SystemIdentifier
 
 /** No right to the function, or no such function: servers that only speak PostgreSQL's protocol. */
 function isRefused(error: unknown): boolean {
-  const { cause } = asDormouseError(error);
-  return ["42501", "42883"].includes(String((cause as { code?: unknown } | undefined)?.code));
+  return ["42501", "42883"].includes(readCode(asDormouseError(error).cause));
 }
 
 /** A primary that is in use commits something more often than that. */

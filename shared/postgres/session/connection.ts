@@ -5,7 +5,7 @@ import type { Settings } from "../properties/database-properties.ts";
 import { OF_EVERY_SESSION, pgOptions } from "../properties/session-settings.ts";
 import { unlessAborted } from "../../waiting.ts";
 import type { SslMode } from "../../config/database-config.ts";
-import { DormouseError } from "../../errors.ts";
+import { DormouseError, readCode } from "../../errors.ts";
 import { serverError } from "./server-errors.ts";
 
 /** The words are libpq's (https://www.postgresql.org/docs/current/libpq-connect.html). */
@@ -132,7 +132,7 @@ async function open(settings: ConnectionSettings, target: Target, tls: Tls): Pro
   try {
     return await enter(settings, { ...target, options }, tls);
   } catch (error) {
-    if ((error as { code?: string }).code !== UNKNOWN_PARAMETER) throw error;
+    if (readCode(error) !== UNKNOWN_PARAMETER) throw error;
     return enter(settings, { ...target, options: older }, tls);
   }
 }
