@@ -1,8 +1,9 @@
-import { feed, startReading } from "./read-archive.ts";
+import { feed } from "./process/pipes.ts";
+import { startReading } from "./read-archive.ts";
 import type { ClientTools } from "./client-tools.ts";
 
 /** Of a pg_restore that prints no rows. */
-const PRINT_WITHIN_MS = 300_000;
+export const PRINT_WITHIN_MS = 300_000;
 
 type Tools = Pick<ClientTools, "binDir">;
 
@@ -13,7 +14,12 @@ export async function listContents(
   signal: AbortSignal,
 ): Promise<string> {
   const list = startList(tools, signal);
-  for await (const chunk of archive) if (!(await list.take(chunk))) break;
+  try {
+    for await (const chunk of archive) if (!(await list.take(chunk))) break;
+  } catch (error) {
+    list.stop(error);
+    throw error;
+  }
   return list.end();
 }
 
@@ -44,6 +50,7 @@ function startList(tools: Tools, signal: AbortSignal) {
   ended.catch(() => undefined);
   let isReading = true;
   return {
+    stop: restore.stop,
     /** Answers whether it wants more: it leaves when it has read the table of contents, which is at the beginning. */
     async take(chunk: Uint8Array): Promise<boolean> {
       if (isReading) isReading = await feed(restore.stdin, chunk);

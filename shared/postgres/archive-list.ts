@@ -131,11 +131,8 @@ export function entryIn(line: string): string {
 }
 
 /** What `pg_restore --list` prints, as lines; bytes stay bytes, since names are in whatever encoding the archive has. */
-export function listLines(printed: readonly Uint8Array[]): string[] {
-  return Buffer.concat(printed)
-    .toString("latin1")
-    .split("\n")
-    .filter((line) => line !== "");
+export function listLines(printed: string): string[] {
+  return printed.split("\n").filter((line) => line !== "");
 }
 
 export function usingList({ path }: UsedList): string[] {
@@ -157,5 +154,5 @@ async function listed(
   running.stdin.end();
   const chunks: Uint8Array[] = [];
   for await (const chunk of running.output) chunks.push(Uint8Array.from(chunk));
-  return listLines(chunks);
+  return listLines(Buffer.concat(chunks).toString("latin1"));
 }

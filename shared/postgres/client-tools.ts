@@ -33,7 +33,7 @@ export async function findClientTools(
   searchPath: string,
 ): Promise<ClientTools> {
   const folders = binDir === undefined ? await installedFolders(searchPath) : [binDir];
-  const found = (await Promise.all(folders.map(inspectFolder))).filter((tools) => tools !== undefined);
+  const found = await inspectFolders(folders);
   const suitable = found.filter(({ major }) => major >= serverMajor).toSorted((a, b) => a.major - b.major);
   if (suitable[0] !== undefined) return suitable[0];
 
@@ -46,16 +46,12 @@ export async function findClientTools(
 }
 
 /** The newest there are: pg_restore reads what every older pg_dump wrote. */
-export async function newestClientTools(
-  binDir: string | undefined,
-  searchPath: string,
-): Promise<ClientTools> {
-  const folders = binDir === undefined ? await installedFolders(searchPath) : [binDir];
-  const found = (await Promise.all(folders.map(inspectFolder))).filter((tools) => tools !== undefined);
-  const [newest] = found.toSorted((a, b) => b.major - a.major);
+export async function newestClientTools(searchPath: string): Promise<ClientTools> {
+  const folders = await installedFolders(searchPath);
+  const [newest] = (await inspectFolders(folders)).toSorted((a, b) => b.major - a.major);
   if (newest !== undefined) return newest;
   throw new DormouseError("client_tools_not_found", `no pg_restore is in ${folders.join(", ")}`, {
-    hint: "install the PostgreSQL client tools, or set PG_BIN_DIR to their folder",
+    hint: "install the PostgreSQL client tools",
   });
 }
 
@@ -66,6 +62,10 @@ async function installedFolders(searchPath: string): Promise<string[]> {
     folders.push(path.slice(0, -"/pg_dump".length));
   }
   return [...folders.toSorted(), ...searchPath.split(":").filter((folder) => folder.startsWith("/"))];
+}
+
+async function inspectFolders(folders: readonly string[]): Promise<ClientTools[]> {
+  return (await Promise.all(folders.map(inspectFolder))).filter((tools) => tools !== undefined);
 }
 
 /** Both tools must be there and of one version: an archive is read by the release that wrote it. */

@@ -53,7 +53,7 @@ export async function loadPlain(loader: Loader, request: LoadRequest, signal: Ab
     restricted(loadedBytes),
     running.stdin,
   ]).catch((error: unknown) => {
-    if (readCode(error) !== "EPIPE") running.stop(error as Error);
+    if (readCode(error) !== "EPIPE") running.stop(error);
   });
   for await (const _ of running.output) continue;
   await fed;

@@ -1,7 +1,7 @@
-import type { Writable } from "node:stream";
 import { plainDumpScanner, type PlainDump } from "./plain-dump/plain-dump.ts";
 import { DormouseError } from "../errors.ts";
 import { runTool, stalled, type Limits, type RunningTool } from "./process/child-process.ts";
+import { feed } from "./process/pipes.ts";
 import { newestClientTools, type ClientTools } from "./client-tools.ts";
 import { watchdog, type Watchdog } from "./process/watchdog.ts";
 
@@ -42,13 +42,13 @@ export async function* printArchive(
   archive: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const tools = await newestClientTools(undefined, searchPath);
+  const tools = await newestClientTools(searchPath);
   const restore = startReading(tools, [], PRINT_WITHIN_MS, signal);
   const fed = (async () => {
     for await (const chunk of archive) await feed(restore.stdin, chunk);
     restore.stdin.end();
   })();
-  fed.catch((error: unknown) => restore.stop(error instanceof Error ? error : new Error(String(error))));
+  fed.catch(restore.stop);
   yield* restore.output;
   await fed;
 }
@@ -89,18 +89,11 @@ async function* passThrough(
     }
     guard.waiting();
   } catch (error) {
-    restore.stop(error instanceof Error ? error : new Error(String(error)));
+    restore.stop(error);
     throw error;
   } finally {
     restore.stdin.end();
   }
-}
-
-/** Resolves when the chunk has left us, to false when the reader has ended. */
-export function feed(stdin: Writable, chunk: Uint8Array): Promise<boolean> {
-  return new Promise((resolve) =>
-    stdin.write(chunk, (error) => resolve(error === null || error === undefined)),
-  );
 }
 
 async function scan(restore: RunningTool): Promise<ArchiveContents> {

@@ -6,6 +6,7 @@ import type { LoadRequest } from "./load-choice.ts";
 import { DormouseError } from "../../errors.ts";
 import { chosen, entryLists, usingList, type UsedList } from "../archive-list.ts";
 import { INHERITED, type RunningTool } from "../process/child-process.ts";
+import { feed } from "../process/pipes.ts";
 import { startLoad, type Loader } from "../load-tool.ts";
 import { withoutStatistics } from "../pg-restore.ts";
 import { PSQL } from "../psql.ts";
@@ -111,7 +112,7 @@ async function converse(
   check: string,
 ): Promise<void> {
   const answers = psql.output[Symbol.asyncIterator]();
-  await write(psql.stdin, "BEGIN;\nSELECT pg_backend_pid(), txid_current();\n");
+  await feed(psql.stdin, "BEGIN;\nSELECT pg_backend_pid(), txid_current();\n");
   const first = await answers.next();
   const [pid, transaction] = Buffer.from(first.value ?? [])
     .toString("utf8")
@@ -123,10 +124,10 @@ async function converse(
   const end = drain(answers);
   // The first to fail has the cause: psql at an error of the server, pg_restore at one of the archive.
   end.catch(() => undefined);
-  await write(psql.stdin, WIPE);
+  await feed(psql.stdin, WIPE);
   // Not before it is read: what a child prints unread may be gone when it ends.
   const last = await feedAllButTheEnd(startsScript().output, psql.stdin, end);
-  await write(psql.stdin, beforeCommit(last, check));
+  await feed(psql.stdin, beforeCommit(last, check));
   psql.stdin.end();
   await end;
 }
@@ -185,17 +186,10 @@ async function feedAllButTheEnd(
     const all = Buffer.concat([kept, chunk]);
     const at = Math.max(0, all.length - KEPT_BACK_BYTES);
     // An end of psql now is an error, which `end` explains.
-    if (!(await write(sink, all.subarray(0, at)))) await end;
+    if (!(await feed(sink, all.subarray(0, at)))) await end;
     kept = all.subarray(at);
   }
   return kept;
-}
-
-/** Resolves when the bytes have left us, to false when the reader has ended. */
-function write(sink: Writable, bytes: string | Uint8Array): Promise<boolean> {
-  return new Promise((resolve) =>
-    sink.write(bytes, (error) => resolve(error === null || error === undefined)),
-  );
 }
 
 async function drain(answers: AsyncIterator<Uint8Array>): Promise<void> {

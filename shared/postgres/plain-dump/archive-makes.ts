@@ -2,15 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LoadChoice } from "../databases/load-choice.ts";
-import { type ArchiveDemands, plainDumpScanner } from "./plain-dump.ts";
+import { type ArchiveDemands, type PlainDump, plainDumpScanner } from "./plain-dump.ts";
 import { chosen, entryIn, listLines, usingList, withoutEntries, writeList } from "../archive-list.ts";
 import type { ClientTools } from "../client-tools.ts";
 import { entriesOfOneDatabase, oneDatabaseOnly } from "../properties/one-database.ts";
 import type { Owned, ScriptMakes } from "./script-makes.ts";
-import { feed, startReading } from "../read-archive.ts";
-
-/** Of a pg_restore that prints no rows. */
-const PRINT_WITHIN_MS = 300_000;
+import { listContents, PRINT_WITHIN_MS } from "../archive-contents.ts";
+import { feed } from "../process/pipes.ts";
+import { startReading } from "../read-archive.ts";
 
 type Begin = () => AsyncIterable<Uint8Array>;
 
@@ -25,9 +24,10 @@ export async function readMakes(
   signal: AbortSignal,
 ): Promise<ArchiveDemands> {
   const options = ["--section=pre-data", "--section=post-data", "--no-subscriptions", ...chosen(choice)];
-  const { lines, leftOut, unknown } = withoutEntries(await readList(tools, begin, signal), choice);
+  const listed = listLines(await listContents(tools, begin(), signal));
+  const { lines, leftOut, unknown } = withoutEntries(listed, choice);
   const entries = lines.map(entryIn);
-  const found = (script: Awaited<ReturnType<typeof readScript>>) => ({
+  const found = (script: PlainDump) => ({
     ...script,
     makes: withLargeObjects(script.makes, entries, choice),
     leftOut,
@@ -68,45 +68,21 @@ function isOfOneDatabase({ needs }: Pick<ArchiveDemands, "needs">): boolean {
   return oneDatabaseOnly(needs.extensions).length > 0;
 }
 
-async function readList(
-  tools: Pick<ClientTools, "binDir">,
-  begin: Begin,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const printed: Uint8Array[] = [];
-  await print(tools, { begin, options: ["--list"], signal }, (piece) => printed.push(Uint8Array.from(piece)));
-  return listLines(printed);
-}
-
+/** pg_restore leaves when it has read enough. */
 async function readScript(
   tools: Pick<ClientTools, "binDir">,
   begin: Begin,
   options: readonly string[],
   signal: AbortSignal,
-) {
+): Promise<PlainDump> {
   const script = plainDumpScanner();
-  await print(tools, { begin, options, signal }, (piece) => script.push(piece));
-  return script.end();
-}
-
-type Printing = {
-  readonly begin: Begin;
-  readonly options: readonly string[];
-  readonly signal: AbortSignal;
-};
-
-/** pg_restore leaves when it has read enough. */
-async function print(
-  tools: Pick<ClientTools, "binDir">,
-  { begin, options, signal }: Printing,
-  take: (piece: Uint8Array) => void,
-): Promise<void> {
   const restore = startReading(tools, options, PRINT_WITHIN_MS, signal);
   const fed = (async () => {
     for await (const chunk of begin()) if (!(await feed(restore.stdin, chunk))) break;
     restore.stdin.end();
   })();
-  fed.catch((error: unknown) => restore.stop(error instanceof Error ? error : new Error(String(error))));
-  await restore.drain(take);
+  fed.catch(restore.stop);
+  await restore.drain((piece) => script.push(piece));
   await fed;
+  return script.end();
 }

@@ -39,7 +39,7 @@ export type RunningTool = {
   drain(take: (piece: Uint8Array) => void): Promise<void>;
   readonly stderr: StderrLines;
   /** Ends the process group. The first reason stays the one that `output` throws. */
-  stop(reason: Error): void;
+  readonly stop: (reason: unknown) => void;
 };
 
 /** A child that writes into a file of ours. */
@@ -133,13 +133,13 @@ function tie(child: Child, command: Command, { explain, signal, letGo }: Tie) {
   let reason: Error | undefined;
   const end = child.finally(() => (hasEnded = true));
 
-  function stop(why: Error): void {
-    reason ??= why;
+  function stop(why: unknown): void {
+    reason ??= why instanceof Error ? why : new Error(String(why));
     void killGroup(child.pid, () => hasEnded).then(() => given.resolve(undefined));
   }
 
   function abort(): void {
-    stop(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
+    stop(signal.reason);
     letGo();
   }
   signal.addEventListener("abort", abort, { once: true });
@@ -208,7 +208,7 @@ function spawnTool(command: Command) {
 type Bonds = { readonly dog: Watchdog; clear(): void };
 
 /** Ties the child's life to its deadline and to its progress. */
-function bind(command: Command, { deadlineMs, stallMs }: Limits, stop: (why: Error) => void): Bonds {
+function bind(command: Command, { deadlineMs, stallMs }: Limits, stop: (why: unknown) => void): Bonds {
   const name = toolName(command);
   const deadline = setTimeout(() => {
     const hint = "raise DUMP_TIMEOUT_MINUTES if the database is this large";

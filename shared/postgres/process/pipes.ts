@@ -51,6 +51,13 @@ export function pipeWriter({ ours }: ChildPipe): Writable {
   return new Socket({ fd: ours, readable: false, writable: true });
 }
 
+/** Resolves when the bytes have left us, to false when the reader has ended. */
+export function feed(sink: Writable, bytes: string | Uint8Array): Promise<boolean> {
+  return new Promise((resolve) =>
+    sink.write(bytes, (error) => resolve(error === null || error === undefined)),
+  );
+}
+
 export type PipeReader = {
   /** The next piece, in memory of its own, or `undefined` at the end. */
   next(): Promise<Uint8Array | undefined>;
