@@ -5,8 +5,6 @@ import type { RunMonitor } from "../run/execute-run.ts";
 import { ALL_DATABASES, type Run, type RunContext } from "../run/run.ts";
 import { readMessage } from "../errors.ts";
 
-export type HeartbeatConfig = OutboundConfig & { readonly HEARTBEAT_URL?: string | undefined };
-
 /** In all, so that a monitor that is silent keeps no pod. */
 const WITHIN_MS = 10_000;
 
@@ -14,13 +12,11 @@ const WITHIN_MS = 10_000;
 const DATABASE = "%7Bdatabase%7D";
 
 /** Reports to the monitor at HEARTBEAT_URL each run that does the function's work: no plan, no mark. */
-export function heartbeat(config: HeartbeatConfig, log: Log): RunMonitor | undefined {
-  const { HEARTBEAT_URL: url } = config;
-  if (url === undefined) return undefined;
+export function heartbeat(url: string, outbound: OutboundConfig, log: Log): RunMonitor {
   const report = async (run: Run, what: Beat, step?: RunContext["step"]) => {
     try {
       const { beat } = await import("../events/notify/heartbeat.ts");
-      await beat(monitorOf(url, run.database), what, config, AbortSignal.timeout(WITHIN_MS));
+      await beat(monitorOf(url, run.database), what, outbound, AbortSignal.timeout(WITHIN_MS));
     } catch (error) {
       log.warn("heartbeat not sent", { run: run.id, state: what.state, error: readMessage(error) });
       await step?.("notification_failed", { to: "heartbeat", error: readMessage(error) });

@@ -14,7 +14,6 @@ import { isWork } from "./heartbeat.ts";
 import { readMessage } from "../errors.ts";
 
 export type MetricsConfig = OutboundConfig & {
-  readonly PUSHGATEWAY_URL?: string | undefined;
   readonly BACKUP_DIR: string;
   readonly POD_NAMESPACE?: string | undefined;
   readonly K_SERVICE?: string | undefined;
@@ -23,11 +22,8 @@ export type MetricsConfig = OutboundConfig & {
 };
 
 /** Pushes what a run knows to PUSHGATEWAY_URL when it has ended, for it cannot be scraped then. It costs a run nothing. */
-export function pushMetrics(config: MetricsConfig, log: Log): RunMonitor | undefined {
-  const { PUSHGATEWAY_URL: url } = config;
-  if (url === undefined) return undefined;
+export function pushMetrics(url: string, config: MetricsConfig, log: Log): RunMonitor {
   return {
-    begun: async () => undefined,
     async ended(run, step) {
       if (!isWork(run) || !hasOutcome(run)) return;
       const why = await tried((signal) => push({ url, outbound: config, signal }, config, run));

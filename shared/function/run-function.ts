@@ -8,7 +8,6 @@ import { checkMail } from "../config/notify-config.ts";
 import { withProxies } from "../config/proxy-config.ts";
 import { serve, startFunction } from "./serve.ts";
 import type { ServeConfig, Service } from "./service.ts";
-import { version } from "../version.ts";
 
 /** What a function is given beside its configuration. */
 export type ProcessContext = {
@@ -46,7 +45,7 @@ export function runFunction<Schema extends ConfigSchema>({
     checkMail(common);
     limitVolumeCalls(common.VOLUME_TIMEOUT_SECONDS * 1000);
     await openVolume(common.BACKUP_DIR);
-    await serve({ log, config: common, version, trouble: volumeWatch(common.BACKUP_DIR) }, () =>
+    await serve({ log, config: common, trouble: volumeWatch(common.BACKUP_DIR) }, () =>
       load(config, { log, searchPath: process.env["PATH"] ?? "" }),
     );
   });

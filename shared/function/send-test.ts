@@ -5,13 +5,19 @@ import type { NotifyConfig, Receiver } from "../events/notify/receiver.ts";
 import { listReceivers } from "../events/notify/receivers.ts";
 import { findNamespace } from "../kubernetes/namespace.ts";
 import type { Run } from "../run/run.ts";
-import { type HeartbeatConfig, monitorOf } from "./heartbeat.ts";
+import { monitorOf } from "./heartbeat.ts";
 import { spanOf } from "../trace.ts";
 import { type MetricsConfig, pushInfo } from "./push-metrics.ts";
 import { exportSpans, type TraceConfig } from "./trace-runs.ts";
 import { readMessage } from "../errors.ts";
 
-export type TestedConfig = NotifyConfig & HeartbeatConfig & MetricsConfig & TraceConfig;
+export type TestedConfig = NotifyConfig &
+  MetricsConfig &
+  TraceConfig & {
+    readonly HEARTBEAT_URL?: string | undefined;
+    readonly PUSHGATEWAY_URL?: string | undefined;
+    readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  };
 type Tested = {
   readonly config: TestedConfig;
   readonly kind: Run["kind"];

@@ -4,16 +4,17 @@ import { listen } from "./listen.ts";
 import { clusterDomain, findNamespace } from "../kubernetes/namespace.ts";
 import type { ServeOptions, Service } from "./service.ts";
 import { endOnSignals } from "./shutdown.ts";
+import { version } from "../version.ts";
 
 /** For the last answers to leave, once every run has ended. */
 const ANSWER_MS = 1_000;
 
 /** Answers requests for as long as the pod lives; or carries out the one event of a Job. */
-export async function serve(entrance: ServeOptions, load: () => Promise<Service>): Promise<void> {
-  const { K_EVENT_PATH } = entrance.config;
-  if (K_EVENT_PATH === undefined) return serveRequests(entrance, load);
+export async function serve(options: ServeOptions, load: () => Promise<Service>): Promise<void> {
+  const { K_EVENT_PATH } = options.config;
+  if (K_EVENT_PATH === undefined) return serveRequests(options, load);
   const { runOnce } = await import("./run-once.ts");
-  return runOnce(entrance, await load(), K_EVENT_PATH);
+  return runOnce(options, await load(), K_EVENT_PATH);
 }
 
 /**
@@ -22,17 +23,17 @@ export async function serve(entrance: ServeOptions, load: () => Promise<Service>
  * nothing was answered yet, and the process ends as it does for that.
  */
 async function serveRequests(
-  { log, config, version, trouble }: ServeOptions,
+  { log, config, trouble }: ServeOptions,
   load: () => Promise<Service>,
 ): Promise<void> {
-  const door = await listen(config.PORT);
-  log.info("listening", { port: door.port, version, startMs: Math.round(performance.now()) });
+  const listener = await listen(config.PORT);
+  log.info("listening", { port: listener.port, version, startMs: Math.round(performance.now()) });
   const loading = Promise.all([load(), import("./service.ts"), import("../http/server.ts")]);
   const end = endOnSignals(log, async () => {
-    door.stop();
+    listener.stop();
     const [{ runs, awake, dispose }, { stopped }] = await loading;
     await runs.settle(awake?.graceLeftMs() ?? config.SHUTDOWN_GRACE_SECONDS * 1000, stopped());
-    await door.closed(ANSWER_MS);
+    await listener.closed(ANSWER_MS);
     await dispose?.();
     return 0;
   });
@@ -53,7 +54,7 @@ async function serveRequests(
     ]);
     return runChecks(testChecks(config, handler.kind), signal);
   };
-  door.open(createApp({ ...service, log, own, trouble, sendTests, hold: awake?.hold }));
+  listener.open(createApp({ ...service, log, own, trouble, sendTests, hold: awake?.hold }));
   // SIGTERM comes half a minute after the drain began, or too late: then this is the end.
   awake?.draining.addEventListener("abort", () => setTimeout(() => end("drain"), awake.graceLeftMs()));
   resumeRun(service, log);

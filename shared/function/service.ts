@@ -28,7 +28,6 @@ export type ServeConfig = {
 export type ServeOptions = {
   readonly log: Log;
   readonly config: ServeConfig;
-  readonly version: string;
   /** Why the function is not ready, if it is not: known at once, without asking anything. */
   readonly trouble: () => DormouseError | undefined;
 };
@@ -50,12 +49,10 @@ export function runsInPod(
   const { log } = dependencies;
   const { HEARTBEAT_URL, PUSHGATEWAY_URL, OTEL_EXPORTER_OTLP_ENDPOINT: collector } = config;
   const monitor = allOf([
-    late(HEARTBEAT_URL !== undefined, async () => (await import("./heartbeat.ts")).heartbeat(config, log)),
-    late(PUSHGATEWAY_URL !== undefined, async () =>
-      (await import("./push-metrics.ts")).pushMetrics(config, log),
-    ),
-    late(collector !== undefined, async () => (await import("./trace-runs.ts")).traceRuns(config, log)),
-    late(sendsMessages(config), async () =>
+    late(HEARTBEAT_URL, async (url) => (await import("./heartbeat.ts")).heartbeat(url, config, log)),
+    late(PUSHGATEWAY_URL, async (url) => (await import("./push-metrics.ts")).pushMetrics(url, config, log)),
+    late(collector, async (url) => (await import("./trace-runs.ts")).traceRuns(url, config, log)),
+    late(config.NOTIFY_URL ?? config.NOTIFY_SMTP_URL, async () =>
       (await import("./settle-troubles.ts")).settleTroubles(config.BACKUP_DIR),
     ),
   ]);
@@ -67,18 +64,17 @@ export function runsInPod(
   return { runs: createRuns({ ...dependencies, ...more }), awake };
 }
 
-/** A monitor whose code the first run loads, if the monitor is set. */
-function late(isSet: boolean, load: () => Promise<RunMonitor | undefined>): RunMonitor | undefined {
-  if (!isSet) return undefined;
-  const monitor = lazily(load);
+/** A monitor whose code the first run loads, if its setting is there. */
+function late<Setting>(
+  setting: Setting | undefined,
+  load: (setting: Setting) => Promise<RunMonitor>,
+): RunMonitor | undefined {
+  if (setting === undefined) return undefined;
+  const monitor = lazily(() => load(setting));
   return {
-    begun: async (run) => (await monitor())?.begun(run),
-    ended: async (run, step) => (await monitor())?.ended(run, step),
+    begun: async (run) => (await monitor()).begun?.(run),
+    ended: async (run, step) => (await monitor()).ended(run, step),
   };
-}
-
-function sendsMessages({ NOTIFY_URL, NOTIFY_SMTP_URL }: ServeConfig): boolean {
-  return NOTIFY_URL !== undefined || NOTIFY_SMTP_URL !== undefined;
 }
 
 /** Calls them all, side by side. */
@@ -86,7 +82,7 @@ function allOf(given: readonly (RunMonitor | undefined)[]): RunMonitor | undefin
   const monitors = given.filter((monitor) => monitor !== undefined);
   if (monitors.length === 0) return undefined;
   return {
-    begun: async (run) => void (await Promise.all(monitors.map((monitor) => monitor.begun(run)))),
+    begun: async (run) => void (await Promise.all(monitors.map((monitor) => monitor.begun?.(run)))),
     ended: async (run, step) => void (await Promise.all(monitors.map((monitor) => monitor.ended(run, step)))),
   };
 }

@@ -5,7 +5,6 @@ import type { RunMonitor } from "../run/execute-run.ts";
 /** Once it went well, the next failure is news, however soon it comes. */
 export function settleTroubles(backupDir: string): RunMonitor {
   return {
-    begun: async () => undefined,
     async ended(run) {
       const settled = settledBy(run).map((condition) => settleTrouble(backupDir, condition));
       // A file that stays keeps a later failure quiet for a day at most.

@@ -9,7 +9,6 @@ import { version } from "../version.ts";
 import { readMessage } from "../errors.ts";
 
 export type TraceConfig = OutboundConfig & {
-  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
   readonly OTEL_EXPORTER_OTLP_HEADERS?: Readonly<Record<string, string>> | undefined;
   readonly POD_NAMESPACE?: string | undefined;
   readonly K_SERVICE?: string | undefined;
@@ -18,11 +17,8 @@ export type TraceConfig = OutboundConfig & {
 const WITHIN_MS = 10_000;
 
 /** Exports each run that has ended as one trace, made of its record: while the run goes on that costs it nothing. */
-export function traceRuns(config: TraceConfig, log: Log): RunMonitor | undefined {
-  const { OTEL_EXPORTER_OTLP_ENDPOINT: url } = config;
-  if (url === undefined) return undefined;
+export function traceRuns(url: string, config: TraceConfig, log: Log): RunMonitor {
   return {
-    begun: async () => undefined,
     async ended(run, step) {
       // What is resumed goes on in the same span.
       if (isUnfinished(run)) return;

@@ -40,7 +40,7 @@ function accepted(response: Response, run: Run, applied: string): void {
 function answerEnd(response: Response, run: Run, answer: Answer | undefined): void {
   if (answer !== undefined) return void response.status(answer.status).json(answer.body);
   if (run.problem === undefined) return void response.status(200).json(run.result);
-  const problem = toProblemDetails({ ...run.problem, hint: run.problem.hint }, run.id);
+  const problem = toProblemDetails(run.problem, run.id);
   response.status(problem.status).type("application/problem+json").json(problem);
 }
 
@@ -71,7 +71,7 @@ async function streamRun(
 function lastLine({ id, problem, result }: Run, answer: Answer | undefined): object {
   if (answer !== undefined) return { type: "result", status: answer.status, result: answer.body };
   if (problem === undefined) return { type: "result", result };
-  return { ...toProblemDetails({ ...problem, hint: problem.hint }, id), type: "problem" };
+  return { ...toProblemDetails(problem, id), type: "problem" };
 }
 
 function closedSignal(response: Response): AbortSignal {

@@ -1,4 +1,4 @@
-import type { DormouseError, ErrorCode } from "../errors.ts";
+import type { ErrorCode, Problem } from "../errors.ts";
 
 /**
  * What a person is answered. Brokers retry 404, 408, 409, 429 and every 5xx, and PingSources 413 and 425 as well, so
@@ -96,9 +96,7 @@ export type ProblemDetails = {
   readonly run?: string | undefined;
 };
 
-type Fault = Pick<DormouseError, "code" | "message" | "hint">;
-
-export function toProblemDetails({ code, message, hint }: Fault, run?: string): ProblemDetails {
+export function toProblemDetails({ code, message, hint }: Problem, run?: string): ProblemDetails {
   const title = code.replaceAll("_", " ");
   return { type: "about:blank", title, status: STATUS[code], code, detail: message, hint, run };
 }

@@ -20,7 +20,7 @@ export type RunsDependencies = RecordDependencies & {
 type AnnounceContext = Pick<RunContext, "run" | "meanwhile" | "step">;
 
 export type RunMonitor = {
-  begun(run: Run): Promise<void>;
+  readonly begun?: (run: Run) => Promise<void>;
   /** `step` records what could not be sent. */
   ended(run: Run, step: RunContext["step"]): Promise<void>;
 };
@@ -47,7 +47,7 @@ export async function executeRun(
     log.warn("keep-alive request failed", { error: String(error) }),
   );
 
-  const reported = monitor?.begun(begun);
+  const reported = monitor?.begun?.(begun);
   const aside = oneAfterAnother(signal);
   /** With a monitor there is always something to send. */
   const unsent = () => (monitor !== undefined || aside.unsent().length > 0 ? aside.unsent() : undefined);

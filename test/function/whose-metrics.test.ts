@@ -35,7 +35,7 @@ const problem = (code: "rehearsal_gave_way" | "rows_differ" | "interrupted" | "r
 describe("the metrics of a database", () => {
   it("are deleted by the run over all databases that no longer has it", { skip }, async () => {
     await using gateway = await startPushgateway();
-    const config = { PUSHGATEWAY_URL: gateway.url, BACKUP_DIR: "/", POD_NAMESPACE: "hets", K_SERVICE: "own" };
+    const config = { BACKUP_DIR: "/", POD_NAMESPACE: "hets", K_SERVICE: "own" };
     const target = { url: gateway.url, outbound: {}, signal };
     const fill = async (database: string, service: string, kind = "backup") =>
       pushGroup(target, { namespace: "hets", function: kind, database }, [
@@ -50,7 +50,7 @@ describe("the metrics of a database", () => {
         .toSorted();
     const all = await left();
     const end = (run: Partial<Run>) =>
-      pushMetrics(config, log)?.ended({ ...ended, ...run }, async () => assert.fail());
+      pushMetrics(gateway.url, config, log).ended({ ...ended, ...run }, async () => assert.fail());
 
     // Nothing says which databases there are.
     await end({ state: "failed" });
@@ -83,19 +83,18 @@ describe("the metrics of a database", () => {
   ] as const)
     it(`${pushes ? "are pushed" : "stay as they were"} at the end of ${what}`, async () => {
       using gateway = await webhooks();
-      const config = { PUSHGATEWAY_URL: gateway.url, BACKUP_DIR: "/", POD_NAMESPACE: "hets" };
-      const monitor = pushMetrics(config, log);
-      await monitor?.ended({ ...ended, ...run } as Run, async () => undefined);
+      const monitor = pushMetrics(gateway.url, { BACKUP_DIR: "/", POD_NAMESPACE: "hets" }, log);
+      await monitor.ended({ ...ended, ...run } as Run, async () => undefined);
 
       assert.equal(gateway.received.length > 0, pushes);
     });
 
   it("are silent of a rehearsal that gave way, and so is the monitor", async () => {
     using hook = await webhooks();
-    const monitor = heartbeat({ HEARTBEAT_URL: hook.url }, log);
+    const monitor = heartbeat(hook.url, {}, log);
     const told = async (run: Partial<Run>) => {
       hook.received.length = 0;
-      await monitor?.ended({ ...ended, ...rehearsal, state: "failed", ...run }, async () => undefined);
+      await monitor.ended({ ...ended, ...rehearsal, state: "failed", ...run }, async () => undefined);
       return hook.received.map(({ path }) => path);
     };
 
