@@ -9,8 +9,6 @@ type AdoptDependencies = {
   readonly catalog: Pick<VolumeCatalog, "list" | "adopt">;
   readonly runs: Pick<RunStore, "all">;
   readonly log: Log;
-  /** Of Dormouse. */
-  readonly version: string;
 };
 
 export type AdoptReport = {
@@ -95,7 +93,7 @@ async function adoptOne(
 ): Promise<void> {
   signal.throwIfAborted();
   const { name } = file;
-  const adoption = { run: run.id, now: new Date(), version: deps.version };
+  const adoption = { run: run.id, now: new Date() };
   await amend({ uses: [name] });
   try {
     const result = await deps.catalog.adopt(

@@ -15,8 +15,6 @@ export type CullPlacesDependencies = Omit<CullDependencies, "place" | "catalog" 
   readonly runs: Pick<RunStore, "find" | "all">;
   /** Of the volume. */
   readonly catalog: VolumeCatalog;
-  /** Of Dormouse. */
-  readonly version: string;
   /** Unset: there is no bucket. What it keeps goes by its own count. */
   readonly bucket?: { readonly catalog: BucketCatalog; readonly keep: KeepPolicy } | undefined;
 };

@@ -5,7 +5,7 @@ import { parseArchiveName } from "../../shared/catalog/archive-name.ts";
 import { findOwn, type OwnPlace } from "./own-backups.ts";
 import { readCullJournal, type CullJournal } from "./cull-journal.ts";
 import { toRemoval, type CullOutcome, type Removal } from "./cull-report.ts";
-import { mayStillGo, type CullPlan, type RemovedBackup } from "./retention/retention.ts";
+import { reasonToStay, type CullPlan, type RemovedBackup } from "./retention/retention.ts";
 import type { RunContext, RunStore } from "../../shared/run/run.ts";
 import { asDormouseError, DormouseError, readCode, type ErrorCode } from "../../shared/errors.ts";
 
@@ -100,8 +100,8 @@ async function removeOne(
   const { place, catalog, runs } = deps;
   const found = await findOwn(deps, name, signal);
   if (found === undefined) return GONE;
-  const decision = mayStillGo(backup, found, await runs.inUse());
-  if (!decision.may) return decision.why;
+  const reason = reasonToStay(backup, found, await runs.inUse());
+  if (reason !== undefined) return reason;
   try {
     const removal = await catalog.remove(name, signal, found.manifest);
     if (removal !== "removed") return HELD[removal];

@@ -20,7 +20,6 @@ import { createMutex } from "./mutex.ts";
 import { interruptedRuns } from "../../shared/run/resume-runs.ts";
 import { findNamespace } from "../../shared/kubernetes/namespace.ts";
 import { both, notifier } from "../../shared/events/notify/notifier.ts";
-import { version } from "../../shared/version.ts";
 import { createAuthorizer, createEventAuthorizer } from "../../shared/http/authorize-by.ts";
 import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
 import type { ProcessContext } from "../../shared/function/run-function.ts";
@@ -50,7 +49,6 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
     retired: retiredDatabases(config.BACKUP_DIR),
     retiredGo: judge === undefined,
     mutex: createMutex(),
-    version,
     namespace: findNamespace(config.POD_NAMESPACE),
     bucket: openBucket(config, judge),
   };

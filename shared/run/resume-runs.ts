@@ -1,5 +1,5 @@
 import type { Problem } from "../errors.ts";
-import { resumption } from "./resume.ts";
+import { whyAbandoned } from "./resume.ts";
 import { isUnfinished, type OutcomeEvent, type Run, type RunStore } from "./run.ts";
 import type { Log } from "../log.ts";
 
@@ -37,9 +37,8 @@ export async function takeUp(
   { runs, log, failureOf, notByRecord }: ResumeDependencies,
   run: Run,
 ): Promise<Run> {
-  const why = notByRecord?.(run);
-  const decision = why === undefined ? resumption(run, new Date()) : { resumeRun: false, why };
-  if (decision.resumeRun) {
+  const why = notByRecord?.(run) ?? whyAbandoned(run, new Date());
+  if (why === undefined) {
     const attempt = run.attempt + 1;
     const next: Run = { ...run, state: "accepted", attempt, problem: undefined, finishedAt: undefined };
     await runs.update(next);
@@ -47,12 +46,12 @@ export async function takeUp(
   }
   const problem: Problem = {
     code: "interrupted",
-    message: `the run was interrupted and is not resumed: ${decision.why}`,
+    message: `the run was interrupted and is not resumed: ${why}`,
     hint: "find out what ends the pod: its memory limit, its node, its own log",
   };
   const untold = failureOf && [...(run.untold ?? []), failureOf(run, problem)];
   const closed: Run = { ...run, state: "failed", finishedAt: new Date(), problem, untold };
   await runs.update(closed);
-  log.warn("run abandoned", { run: run.id, why: decision.why });
+  log.warn("run abandoned", { run: run.id, why });
   return closed;
 }

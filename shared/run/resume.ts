@@ -2,20 +2,17 @@ import { ALL_DATABASES, type Run } from "./run.ts";
 
 /** A run that ended without an answer is resumed this often, and no longer than this after it was asked for. */
 const MAX_ATTEMPTS = 3;
-const TAKE_UP_WITHIN_MS = 6 * 3_600_000;
-
-type Resumption = { readonly resumeRun: true } | { readonly resumeRun: false; readonly why: string };
+const RESUME_WITHIN_MS = 6 * 3_600_000;
 
 /**
- * What becomes of an unfinished backup run when a function starts. Taking up is safe even while another process works
- * on it: the lock lets one of them in, and the next finds the backup that carries the run's name.
+ * Why an unfinished backup run is not resumed when a function starts, if it is not. Resuming is safe even while another
+ * process works on it: the lock lets one of them in, and the next finds the backup that carries the run's name.
  */
-export function resumption(run: Run, now: Date): Resumption {
+export function whyAbandoned(run: Run, now: Date): string | undefined {
   const { attempts, since } = limitsOf(run);
-  if (run.attempt >= attempts) return { resumeRun: false, why: `it was begun ${run.attempt} times` };
+  if (run.attempt >= attempts) return `it was begun ${run.attempt} times`;
   const ageMs = now.getTime() - since.getTime();
-  if (ageMs <= TAKE_UP_WITHIN_MS) return { resumeRun: true };
-  return { resumeRun: false, why: `it was asked for ${Math.round(ageMs / 3_600_000)} hours ago` };
+  return ageMs <= RESUME_WITHIN_MS ? undefined : `it was asked for ${Math.round(ageMs / 3_600_000)} hours ago`;
 }
 
 /** The step of a sweep that has the names of its databases. */
@@ -42,5 +39,5 @@ function limitsOf({ database, steps, acceptedAt }: Run): { readonly attempts: nu
 
 /** Whether an interrupted restore is carried on. If not, it is taken back; that is tried as often as it takes. */
 export function restoreMayGoOn(run: Run, now: Date): boolean {
-  return resumption({ ...run, attempt: run.attempt - 1 }, now).resumeRun;
+  return whyAbandoned({ ...run, attempt: run.attempt - 1 }, now) === undefined;
 }

@@ -50,7 +50,6 @@ const deps = {
   events: sink,
   log,
   mutex: createMutex(),
-  version: "0.0.0",
   namespace: undefined,
 };
 const policy = { ...KEEP_NOTHING, newest: Number(process.env["NUM_BACKUPS"]) };

@@ -103,18 +103,17 @@ export function planCatalog(
     .map((database) => planCull(byDatabase.get(database) ?? [], policy, { ...context, database }));
 }
 
-/** Whether `backup`, as it stands now, may still go: pins and runs may have come since the plan was made. */
-export function mayStillGo(
+/** Why a backup, as it stands now, may go no more: pins and runs may have come since the plan was made. */
+export function reasonToStay(
   planned: Backup,
   now: Backup,
   inUse: ReadonlyMap<string, string>,
-): { readonly may: true } | { readonly may: false; readonly why: string } {
-  if (now.manifest.pin !== undefined) return { may: false, why: "it was pinned meanwhile" };
+): string | undefined {
+  if (now.manifest.pin !== undefined) return "it was pinned meanwhile";
   const run = inUse.get(now.name);
-  if (run !== undefined) return { may: false, why: `run ${run} has come to need it` };
-  if (now.sequence !== planned.sequence || now.manifest.run !== planned.manifest.run)
-    return { may: false, why: "another backup has taken its name" };
-  return { may: true };
+  if (run !== undefined) return `run ${run} has come to need it`;
+  const isSame = now.sequence === planned.sequence && now.manifest.run === planned.manifest.run;
+  return isSame ? undefined : "another backup has taken its name";
 }
 
 function refuseOthers(backups: readonly Backup[], database: string): void {

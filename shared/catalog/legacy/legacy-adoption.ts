@@ -6,13 +6,9 @@ import { totalRows } from "../../postgres/plain-dump/plain-dump.ts";
 import { identifier } from "../../postgres/sql-text.ts";
 import { NO_NEEDS } from "../../postgres/plain-dump/script-needs.ts";
 import { restoreByHand } from "../restore-by-hand.ts";
+import { version } from "../../version.ts";
 
-type Adoption = {
-  readonly run: string;
-  readonly now: Date;
-  /** Of Dormouse. */
-  readonly version: string;
-};
+type Adoption = { readonly run: string; readonly now: Date };
 
 const DAY_MS = 86_400_000;
 
@@ -58,7 +54,7 @@ export function describeAdopted(
   file: LegacyFile,
   { sizeBytes, sha256, dump, versions }: LegacyContents,
   backups: readonly Backup[],
-  { run, now, version }: Adoption,
+  { run, now }: Adoption,
 ): BackupManifest {
   const { name, database, format } = file;
   const at = file.minuteAt.toISOString();
@@ -108,8 +104,7 @@ export function asAdopted(file: LegacyFile, backups: readonly Backup[]): Backup 
   };
   const versions = { server: "unknown", pgDump: "unknown" };
   const contents = { sizeBytes: file.sizeBytes, sha256: "0".repeat(64), dump, versions };
-  const adoption = { run: "cull-planned", now: file.minuteAt, version: "" };
-  return toBackup(describeAdopted(file, contents, backups, adoption));
+  return toBackup(describeAdopted(file, contents, backups, { run: "cull-planned", now: file.minuteAt }));
 }
 
 /** A dump has neither; it says only that they must be there. */

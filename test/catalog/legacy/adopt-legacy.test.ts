@@ -43,7 +43,7 @@ async function put(path: string, bytes: Uint8Array | string): Promise<void> {
 }
 
 async function adopt(catalog: VolumeCatalog, file: LegacyFile, seen: LegacyContents[] = []) {
-  const adoption = { run: "cull-0123456789abcdef01234567", now: at, version: "1.0.0" };
+  const adoption = { run: "cull-0123456789abcdef01234567", now: at };
   return catalog.adopt(
     file,
     (contents) => {

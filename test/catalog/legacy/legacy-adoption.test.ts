@@ -5,6 +5,7 @@ import { archiveName } from "../../../shared/catalog/archive-name.ts";
 import { toBackup, newestFirst, type Backup } from "../../../shared/catalog/backup.ts";
 import type { LegacyFile } from "../../../shared/catalog/catalog.ts";
 import { adoptable, describeAdopted } from "../../../shared/catalog/legacy/legacy-adoption.ts";
+import { version } from "../../../shared/version.ts";
 import { findNeeds } from "../../../functions/restore/plan/blockers.ts";
 import { findRestorable } from "../../../functions/restore/plan/restorable.ts";
 import { aBackup } from "../../support/backups.ts";
@@ -33,7 +34,7 @@ function adopted(file: LegacyFile, backups: readonly Backup[], metaCommands: str
   };
   const versions = { server: "9.6.1", pgDump: "9.6.2" };
   const contents = { sizeBytes: 10, sha256: "0".repeat(64), dump, versions };
-  return toBackup(describeAdopted(file, contents, backups, { run: "cull-1", now, version: "1.0.0" }));
+  return toBackup(describeAdopted(file, contents, backups, { run: "cull-1", now }));
 }
 
 function ours(day: string, sequence: number): Backup {
@@ -74,7 +75,7 @@ describe("an adopted file", () => {
     const { manifest } = adopted(legacyFile("2026-11-21"), [], ["\\connect other"]);
 
     assert.equal(manifest.verification.level, "read");
-    assert.deepEqual(manifest.versions, { dormouse: "1.0.0", server: "9.6.1", pgDump: "9.6.2" });
+    assert.deepEqual(manifest.versions, { dormouse: version, server: "9.6.1", pgDump: "9.6.2" });
     assert.equal(manifest.content.rows, 3);
     assert.match(manifest.warnings.join("\n"), /adopted from the old pod[^]*psql would run: \\connect other/);
     assert.match(manifest.restoreByHand, /^gzip -t < .*gzip -dc < .* \| psql --no-psqlrc/);

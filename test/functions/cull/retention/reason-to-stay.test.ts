@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { mayStillGo } from "../../../../functions/cull/retention/retention.ts";
+import { reasonToStay } from "../../../../functions/cull/retention/retention.ts";
 import type { Backup } from "../../../../shared/catalog/backup.ts";
 import { aBackup } from "../../../support/backups.ts";
 import { daily, PIN } from "../../../support/planned-cull.ts";
 
-describe("mayStillGo", () => {
+describe("reasonToStay", () => {
   const [backup] = daily(1);
   const planned = backup ?? aBackup();
   const cases: readonly (readonly [string, Backup, Map<string, string>, RegExp | undefined])[] = [
@@ -16,10 +16,10 @@ describe("mayStillGo", () => {
   ];
   for (const [what, now, inUse, why] of cases) {
     it(`is asked before each removal: ${what}`, () => {
-      const decision = mayStillGo(planned, now, inUse);
+      const reason = reasonToStay(planned, now, inUse);
 
-      assert.equal(decision.may, why === undefined);
-      if (!decision.may) assert.match(decision.why, why ?? /^$/);
+      if (why === undefined) assert.equal(reason, undefined);
+      else assert.match(reason ?? "", why);
     });
   }
 });
