@@ -1,12 +1,7 @@
-import { join } from "node:path";
 import * as z from "zod";
-import { readWhole } from "../catalog/volume/open-regular.ts";
-import * as promises from "../catalog/volume/volume-calls.ts";
-import { replaceFile } from "../catalog/volume/write-durably.ts";
+import { noteFiles } from "../catalog/volume/note-files.ts";
 
-const START = "retired-";
-const retirementSchema = z.object({
-  formatVersion: z.literal(1),
+const schema = z.object({
   database: z.string(),
   at: z.iso.datetime().transform((text) => new Date(text)),
   by: z.string(),
@@ -14,43 +9,17 @@ const retirementSchema = z.object({
 });
 
 /** An operator has said that a database is gone for good: no alarm asks for backups of it, and those that are there age. */
-export type Retirement = {
-  readonly database: string;
-  readonly at: Date;
-  readonly by: string;
-  readonly reason: string;
-};
+export type Retirement = Readonly<z.output<typeof schema>>;
 
-export type RetiredDatabases = {
-  known(): Promise<readonly Retirement[]>;
-  retire(retirement: Retirement): Promise<void>;
-};
+export type RetiredDatabases = ReturnType<typeof retiredDatabases>;
 
-/** One file for each on the volume. What cannot be read says nothing: then the database is missed as before. */
-export function retiredDatabases(backupDir: string): RetiredDatabases {
-  const folder = join(backupDir, ".dormouse");
+/** What cannot be read retires nothing: then the database is missed as before. */
+export function retiredDatabases(backupDir: string) {
+  const notes = noteFiles<Retirement>(backupDir, "retired", schema);
   return {
-    async known() {
-      const names = (await promises.readdir(folder).catch(() => [])).filter((name) => name.startsWith(START));
-      return (await Promise.all(names.map((name) => read(join(folder, name))))).flat();
-    },
-    async retire(retirement) {
-      const name = `${START}${encodeURIComponent(retirement.database)}.json`;
-      const text = `${JSON.stringify({ formatVersion: 1, ...retirement }, null, 2)}\n`;
-      await replaceFile(promises, join(folder, name), text, { writer: "retired", what: `.dormouse/${name}` });
-    },
+    known: notes.known,
+    retire: (retirement: Retirement) => notes.write(encodeURIComponent(retirement.database), retirement),
   };
-}
-
-async function read(path: string): Promise<readonly Retirement[]> {
-  try {
-    const { formatVersion: _, ...retirement } = retirementSchema.parse(
-      JSON.parse((await readWhole(promises, path)) ?? ""),
-    );
-    return [retirement];
-  } catch {
-    return [];
-  }
 }
 
 /** The retirement of a database that holds: a backup of it that began later says that it is there again. */
