@@ -1,6 +1,5 @@
 import * as z from "zod/mini";
-import { DormouseError } from "../errors.ts";
-import { variable } from "./config.ts";
+import { invalidConfiguration, variable } from "./config.ts";
 import { path, text } from "./rules.ts";
 
 const subjects = z.pipe(
@@ -80,12 +79,6 @@ export function checkAuth({ AUTH, AUTH_TOKEN_FILE, K_SERVICE, K_EVENT_PATH, ...e
         : undefined;
   const { AUTH_EVENTS, AUTH_EVENT_SUBJECTS } = events;
   if (AUTH_EVENTS === "kubernetes" && AUTH_EVENT_SUBJECTS === undefined)
-    throw needs("AUTH_EVENTS=kubernetes", "AUTH_EVENT_SUBJECTS");
-  if (lacking !== undefined) throw needs(`AUTH=${AUTH}`, lacking);
-}
-
-function needs(what: string, lacking: string): DormouseError {
-  return new DormouseError("configuration_invalid", `${what} needs ${lacking}`, {
-    hint: "docs/configuration.md describes each variable",
-  });
+    throw invalidConfiguration("AUTH_EVENTS=kubernetes needs AUTH_EVENT_SUBJECTS");
+  if (lacking !== undefined) throw invalidConfiguration(`AUTH=${AUTH} needs ${lacking}`);
 }

@@ -55,8 +55,13 @@ export function readConfig<Schema extends ConfigSchema>(
       mistakes.push(describeMistake(name, given[name], schema));
   }
   if (parsed.success && mistakes.length === 0) return parsed.data;
-  throw new DormouseError("configuration_invalid", `the configuration has mistakes: ${mistakes.join("; ")}`, {
+  throw invalidConfiguration(mistakes.join("; "));
+}
+
+export function invalidConfiguration(mistakes: string, cause?: unknown): DormouseError {
+  return new DormouseError("configuration_invalid", `the configuration has mistakes: ${mistakes}`, {
     hint: "docs/configuration.md describes each variable",
+    cause,
   });
 }
 

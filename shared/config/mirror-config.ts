@@ -1,6 +1,5 @@
 import * as z from "zod/mini";
-import { DormouseError } from "../errors.ts";
-import { variable } from "./config.ts";
+import { invalidConfiguration, variable } from "./config.ts";
 import { readKeyFile } from "./key-file.ts";
 import { httpUrl, text, wholeNumber } from "./rules.ts";
 import type { proxyVariables } from "./proxy-config.ts";
@@ -88,7 +87,7 @@ export type MirrorConfig = z.output<z.ZodMiniObject<typeof mirrorVariables & typ
 /** What the adapter is given; `undefined` without a bucket. Throws `configuration_invalid` for what does not fit together. */
 export function bucketSettings(config: MirrorConfig, readFile = readKeyFile) {
   if (config.S3_BUCKET === undefined) return undefined;
-  if (config.S3_PREFIX === undefined) throw invalid(PREFIX_UNSET);
+  if (config.S3_PREFIX === undefined) throw invalidConfiguration(PREFIX_UNSET);
   return {
     bucket: config.S3_BUCKET,
     prefix: config.S3_PREFIX === "/" ? "" : config.S3_PREFIX,
@@ -127,7 +126,7 @@ function refuseBucketIn(endpoint: string, bucket = ""): void {
   const isInPath = pathname.split("/").findLast((part) => part !== "") === bucket;
   const isInHost = hostname.startsWith(`${bucket}.`) && hostname.endsWith(".amazonaws.com");
   if (isInPath || isInHost)
-    throw invalid("AWS_ENDPOINT_URL_S3 must be the store's address without the bucket");
+    throw invalidConfiguration("AWS_ENDPOINT_URL_S3 must be the store's address without the bucket");
 }
 
 function credentials(config: MirrorConfig) {
@@ -135,7 +134,7 @@ function credentials(config: MirrorConfig) {
   if (accessKeyId === undefined && secretAccessKey === undefined) return undefined;
   if (accessKeyId !== undefined && secretAccessKey !== undefined)
     return { accessKeyId, secretAccessKey, sessionToken: config.AWS_SESSION_TOKEN };
-  throw invalid("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: one of them is not set");
+  throw invalidConfiguration("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: one of them is not set");
 }
 
 /** Those of the store, and those of all that goes out, as one text. */
@@ -153,14 +152,7 @@ function certificates(name: string, path: string, readFile: (path: string) => st
     const pem = readFile(path);
     if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
   } catch (error) {
-    throw invalid(`${name} names ${path}, which cannot be read`, error);
+    throw invalidConfiguration(`${name} names ${path}, which cannot be read`, error);
   }
-  throw invalid(`${name} names ${path}, which holds no certificate`);
-}
-
-function invalid(mistake: string, cause?: unknown): DormouseError {
-  return new DormouseError("configuration_invalid", `the configuration has mistakes: ${mistake}`, {
-    hint: "docs/configuration.md describes each variable",
-    cause,
-  });
+  throw invalidConfiguration(`${name} names ${path}, which holds no certificate`);
 }

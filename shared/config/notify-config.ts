@@ -1,7 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import * as z from "zod/mini";
-import { DormouseError } from "../errors.ts";
-import { variable } from "./config.ts";
+import { invalidConfiguration, variable } from "./config.ts";
 import { httpUrl, text } from "./rules.ts";
 
 const webhooks = z.pipe(
@@ -137,11 +136,11 @@ export type MailConfig = {
 export function checkMail({ NOTIFY_SMTP_URL: url, NOTIFY_MAIL_TO: to, NOTIFY_MAIL_FROM: from }: MailConfig) {
   const given = [url, to, from].filter((each) => each !== undefined).length;
   if (given !== 0 && given !== 3)
-    throw invalid("NOTIFY_SMTP_URL, NOTIFY_MAIL_TO and NOTIFY_MAIL_FROM go together: one of them is not set");
+    throw invalidConfiguration("NOTIFY_SMTP_URL, NOTIFY_MAIL_TO and NOTIFY_MAIL_FROM go together: one of them is not set");
   if (url?.startsWith("smtp+plain:") && new URL(url).username !== "")
-    throw invalid("NOTIFY_SMTP_URL would send its password without TLS: give smtps:// or smtp://");
+    throw invalidConfiguration("NOTIFY_SMTP_URL would send its password without TLS: give smtps:// or smtp://");
   if (url !== undefined && !isDecodable(new URL(url)))
-    throw invalid("NOTIFY_SMTP_URL has a user or password that is not percent-encoded: % must be %25");
+    throw invalidConfiguration("NOTIFY_SMTP_URL has a user or password that is not percent-encoded: % must be %25");
 }
 
 function isDecodable({ username, password }: URL): boolean {
@@ -151,10 +150,4 @@ function isDecodable({ username, password }: URL): boolean {
   } catch {
     return false;
   }
-}
-
-function invalid(mistake: string): DormouseError {
-  return new DormouseError("configuration_invalid", `the configuration has mistakes: ${mistake}`, {
-    hint: "docs/configuration.md describes each variable",
-  });
 }

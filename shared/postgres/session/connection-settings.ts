@@ -1,5 +1,5 @@
+import { invalidConfiguration } from "../../config/config.ts";
 import type { SslMode } from "../../config/database-config.ts";
-import { DormouseError } from "../../errors.ts";
 import type { ConnectionSettings } from "./connection.ts";
 
 /** A server that is there answers at once; one that is not is asked again within the run. */
@@ -40,8 +40,5 @@ export function connectionSettings(variables: DatabaseVariables): ConnectionSett
 function pairOf(given: Readonly<Record<string, string | undefined>>): void {
   const isSet = (name: string) => given[name] !== undefined;
   const [set, unset] = [Object.keys(given).find(isSet), Object.keys(given).find((name) => !isSet(name))];
-  if (unset === undefined) return;
-  throw new DormouseError("configuration_invalid", `the configuration has mistakes: ${set} needs ${unset}`, {
-    hint: "docs/configuration.md describes each variable",
-  });
+  if (unset !== undefined) throw invalidConfiguration(`${set} needs ${unset}`);
 }
