@@ -7,6 +7,7 @@ import { withProgress } from "../run/progress.ts";
 import type { RunContext } from "../run/run.ts";
 import { asDormouseError, DormouseError, problemFrom, logged } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { withTimeout } from "../waiting.ts";
 import type { EventSink } from "../events/event-sink.ts";
 import type { BackupEvent } from "./backup-events.ts";
 import { announce } from "../events/announce.ts";
@@ -36,10 +37,13 @@ export async function mirrorBackups(
   database: string,
   context: RunContext,
 ): Promise<void> {
-  if (deps.mirroring === undefined) return;
+  const { mirroring } = deps;
+  if (mirroring === undefined) return;
   const progress = { copied: [], rewritten: 0, lacking: [] };
+  const work = (signal: AbortSignal) =>
+    catchUp(deps, mirroring, { database, context: { ...context, signal }, progress });
   try {
-    await catchUp(deps, deps.mirroring, { database, context, progress });
+    await withTimeout(mirroring.timeoutMs, context.signal, work, late);
     await context.step("mirrored", { copied: progress.copied, rewritten: progress.rewritten });
   } catch (error) {
     await report(deps, { database, context, progress }, error);
@@ -51,31 +55,26 @@ type Task = { readonly database: string; readonly context: RunContext; readonly 
 
 async function catchUp(
   { catalog, installation }: MirrorDependencies,
-  { mirror, keep, timeoutMs }: MirrorPolicy,
+  { mirror, keep }: MirrorPolicy,
   { database, context, progress }: Task,
 ): Promise<void> {
-  const deadline = AbortSignal.timeout(timeoutMs);
-  const signal = AbortSignal.any([context.signal, deadline]);
-  try {
-    const onVolume = (await catalog.list(signal)).backups.filter((backup) => backup.database === database);
-    const own = ownOrigins(installation.namespace, onVolume).get(database);
-    const local = onVolume.filter((backup) => isOwn(own, backup));
-    progress.lacking.push(...local.slice(0, 1).map(({ name }) => name));
-    const plan = planMirror(local, (await mirror.list(signal)).backups, { keep, now: new Date() });
-    progress.lacking.splice(0, Infinity, ...[...plan.copy, ...plan.conflicts].map(({ name }) => name));
-    const wanted = new Set(plan.copy.map(({ name }) => name));
-    const over = new Set(onVolume.map(({ name }) => name).filter((name) => !wanted.has(name)));
-    await mirror.sweepUploads(database, { wanted, over }, signal);
+  const { signal } = context;
+  const onVolume = (await catalog.list(signal)).backups.filter((backup) => backup.database === database);
+  const own = ownOrigins(installation.namespace, onVolume).get(database);
+  const local = onVolume.filter((backup) => isOwn(own, backup));
+  progress.lacking.push(...local.slice(0, 1).map(({ name }) => name));
+  const plan = planMirror(local, (await mirror.list(signal)).backups, { keep, now: new Date() });
+  progress.lacking.splice(0, Infinity, ...[...plan.copy, ...plan.conflicts].map(({ name }) => name));
+  const wanted = new Set(plan.copy.map(({ name }) => name));
+  const over = new Set(onVolume.map(({ name }) => name).filter((name) => !wanted.has(name)));
+  await mirror.sweepUploads(database, { wanted, over }, signal);
 
-    const problems: unknown[] = plan.conflicts.map(conflict);
-    for (const backup of plan.copy) await copy(backup).catch(goOn(problems));
-    for (const { manifest } of plan.rewrite) {
-      await mirror.rewrite(manifest, signal).then(() => (progress.rewritten += 1), goOn(problems));
-    }
-    if (problems.length > 0) throw problems[0];
-  } catch (error) {
-    throw deadline.aborted && !context.signal.aborted ? late(timeoutMs, error) : error;
+  const problems: unknown[] = plan.conflicts.map(conflict);
+  for (const backup of plan.copy) await copy(backup).catch(goOn(problems));
+  for (const { manifest } of plan.rewrite) {
+    await mirror.rewrite(manifest, signal).then(() => (progress.rewritten += 1), goOn(problems));
   }
+  if (problems.length > 0) throw problems[0];
 
   async function copy(backup: Backup): Promise<void> {
     const passing = { what: { mirroring: backup.name }, expectedBytes: backup.sizeBytes };
@@ -118,13 +117,9 @@ function conflict({ name }: Backup): DormouseError {
   });
 }
 
-function late(timeoutMs: number, cause: unknown): DormouseError {
-  return new DormouseError(
-    "mirror_timed_out",
-    `mirroring took longer than ${Math.round(timeoutMs / 60_000)} min`,
-    {
-      hint: "the next run goes on where this one stopped; MIRROR_TIMEOUT_MINUTES is the limit",
-      cause,
-    },
-  );
+function late(seconds: number, cause: unknown): DormouseError {
+  return new DormouseError("mirror_timed_out", `mirroring took longer than ${Math.round(seconds / 60)} min`, {
+    hint: "the next run goes on where this one stopped; MIRROR_TIMEOUT_MINUTES is the limit",
+    cause,
+  });
 }

@@ -2,11 +2,10 @@ import { GetObjectCommand } from "@aws-sdk/client-s3";
 import type { ArchiveName } from "../archive-name.ts";
 import type { ChangeMarks } from "../catalog.ts";
 import { parseManifest, serialiseManifest, withMarks, type BackupManifest } from "../manifest.ts";
-import { DormouseError } from "../../errors.ts";
 import { digestOfBytes } from "../digest.ts";
 import type { Bucket } from "./bucket.ts";
 import { proveObject } from "./prove-object.ts";
-import { isMissing, isUnmatched, isUnsupported, s3Error } from "./s3-errors.ts";
+import { goneFromBucket, isMissing, isUnmatched, isUnsupported, s3Error } from "./s3-errors.ts";
 import { putBytes } from "./upload-archive.ts";
 
 const ATTEMPTS = 20;
@@ -30,7 +29,7 @@ export async function markObject(
       }
     }
   } catch (error) {
-    if (isMissing(error)) throw gone(name);
+    if (isMissing(error)) throw goneFromBucket(name);
     throw s3Error(error, `marking ${name} in the bucket`, signal);
   }
 }
@@ -60,10 +59,4 @@ async function replace(
     await putBytes(bucket, key, bytes, { signal });
     return true;
   }
-}
-
-function gone(name: ArchiveName): DormouseError {
-  return new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)} in the bucket`, {
-    hint: "another client removed it",
-  });
 }

@@ -1,10 +1,9 @@
 import { DeleteObjectCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
 import type { ArchiveName } from "../archive-name.ts";
 import type { RemoveOutcome } from "../catalog.ts";
-import { DormouseError } from "../../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { listObjects } from "./list-bucket.ts";
-import { isMissing, s3Error } from "./s3-errors.ts";
+import { goneFromBucket, isMissing, s3Error } from "./s3-errors.ts";
 
 /** Manifest first, then the archive: what is half removed is never offered for a restore. */
 export async function removeFromBucket(
@@ -21,7 +20,7 @@ export async function removeFromBucket(
     ];
     return markers.includes(true) ? "hidden" : "removed";
   } catch (error) {
-    if (isMissing(error)) throw gone(name);
+    if (isMissing(error)) throw goneFromBucket(name);
     throw s3Error(error, `removing ${name} from the bucket`, signal);
   }
 }
@@ -60,10 +59,4 @@ async function removeObject(bucket: Bucket, key: string, signal: AbortSignal): P
     { abortSignal: signal },
   );
   return DeleteMarker === true;
-}
-
-function gone(name: ArchiveName): DormouseError {
-  return new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)} in the bucket`, {
-    hint: "another client removed it",
-  });
 }

@@ -96,6 +96,12 @@ export function isGone(error: unknown): boolean {
   return isMissing(error) && (error as Thrown).name === "NoSuchKey";
 }
 
+export function goneFromBucket(name: string): DormouseError {
+  return new DormouseError("backup_not_found", `there is no backup ${JSON.stringify(name)} in the bucket`, {
+    hint: "another client removed it",
+  });
+}
+
 /** The key is known, and may not do this. To HEAD a store gives no reason. */
 export function isDenied(error: unknown): boolean {
   if (readStatus(error) !== 403) return false;
