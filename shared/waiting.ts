@@ -29,6 +29,25 @@ export async function mapConcurrently<Entry, Result>(
   return results;
 }
 
+export type InTurn = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
+/** Runs `atOnce` pieces of work at once, and the others in the order in which they came. */
+export function inTurn(atOnce: number): InTurn {
+  const waiting: (() => void)[] = [];
+  let free = atOnce;
+  return async (work) => {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    else free -= 1;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free += 1;
+      else next();
+    }
+  };
+}
+
 /** What `ask` gives within `ms`; `late` is thrown when it has not ended by then. */
 export async function withTimeout<Answer>(
   ms: number,

@@ -1,6 +1,6 @@
 import type { Log } from "../../shared/log.ts";
 import type { RetentionPolicy } from "../../shared/retention/retention-policy.ts";
-import type { Mutex } from "./mutex.ts";
+import type { InTurn } from "../../shared/waiting.ts";
 import { parseArchiveName } from "../../shared/catalog/archive-name.ts";
 import { findOwn, type OwnPlace } from "./own-backups.ts";
 import { readCullJournal, type CullJournal } from "./cull-journal.ts";
@@ -13,7 +13,8 @@ import { asDormouseError, DormouseError, readCode, type ErrorCode } from "../../
 export type CulledPlace = OwnPlace & {
   readonly runs: Pick<RunStore, "inUse">;
   readonly log: Log;
-  readonly mutex: Mutex;
+  /** A backup is not pinned in the moment in which it is removed. */
+  readonly mutex: InTurn;
 };
 
 export type CullRequest = {

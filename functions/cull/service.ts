@@ -16,7 +16,7 @@ import { eventSink } from "../../shared/events/event-sink.ts";
 import type { CullPlacesDependencies } from "./cull-places.ts";
 import { runChecks } from "../../shared/doctor/run-checks.ts";
 import { databaseChoice } from "../../shared/config/database-choice.ts";
-import { createMutex } from "./mutex.ts";
+import { inTurn } from "../../shared/waiting.ts";
 import { interruptedRuns } from "../../shared/run/resume-runs.ts";
 import { findNamespace } from "../../shared/kubernetes/namespace.ts";
 import { both, notifier } from "../../shared/events/notify/notifier.ts";
@@ -48,7 +48,7 @@ export async function cullService(config: CullConfig, { log, searchPath }: Proce
     damage: damageBook(config.BACKUP_DIR),
     retired: retiredDatabases(config.BACKUP_DIR),
     retiredGo: judge === undefined,
-    mutex: createMutex(),
+    mutex: inTurn(1),
     namespace: findNamespace(config.POD_NAMESPACE),
     bucket: openBucket(config, judge),
   };

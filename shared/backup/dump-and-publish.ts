@@ -1,6 +1,6 @@
 import type { ArchiveName } from "../catalog/archive-name.ts";
 import { HASHING } from "../postgres/plain-dump/copy-rows.ts";
-import { totalRows } from "../postgres/plain-dump/plain-dump.ts";
+import { tableKey, totalRows } from "../postgres/plain-dump/plain-dump.ts";
 import type { Backup } from "../catalog/backup.ts";
 import { chooseCompression } from "../postgres/pg-dump.ts";
 import type { ArchiveContents } from "../postgres/read-archive.ts";
@@ -103,8 +103,8 @@ function readExcluded(
   { inspection, contents }: Facts,
 ): Pick<BackupManifest, "excluded"> {
   if (exclude === undefined) return {};
-  const dumped = new Set(contents.tables.map(({ schema, name }) => `${schema}\0${name}`));
-  const tables = inspection.excluded.tables.filter(({ schema, name }) => !dumped.has(`${schema}\0${name}`));
+  const dumped = new Set(contents.tables.map(tableKey));
+  const tables = inspection.excluded.tables.filter((table) => !dumped.has(tableKey(table)));
   const { by, patterns } = exclude;
   return { excluded: { by, patterns: [...patterns], tables: tables.map((table) => ({ ...table })) } };
 }

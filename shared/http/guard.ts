@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Request, RequestHandler, Response } from "express";
 import type { Authorize, Caller, Verb } from "./authorize.ts";
 import { DormouseError } from "../errors.ts";
-import { never, withTimeout } from "../waiting.ts";
+import { inTurn, never, withTimeout } from "../waiting.ts";
 
 const AUTHORIZE_MS = 15_000;
 /** At once: a catalog of thousands of backups is tens of megabytes of JSON. */
@@ -56,23 +56,6 @@ export function inFlight(atMost: number): RequestHandler {
     count += 1;
     response.once("close", () => (count -= 1));
     next();
-  };
-}
-
-/** Runs `atOnce` pieces of work at once, and the others in the order in which they came. */
-function inTurn(atOnce: number) {
-  const waiting: (() => void)[] = [];
-  let free = atOnce;
-  return async <Result>(work: () => Promise<Result>): Promise<Result> => {
-    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
-    else free -= 1;
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) free += 1;
-      else next();
-    }
   };
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { isUnfinished, type Admission, type NewRun, type Run, type RunStore, type Trigger } from "./run.ts";
 import { asDormouseError, DormouseError, readCode } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { inTurn } from "../waiting.ts";
 import * as file from "../catalog/volume/files.ts";
 import { readWhole } from "../catalog/volume/open-regular.ts";
 import { runsFolder } from "../catalog/volume/open-volume.ts";
@@ -37,17 +38,14 @@ type Begun = { readonly run: Run; readonly isNew: boolean };
  */
 export function runFiles(backupDir: string, log: Log, seal?: RunSeal): RunStore {
   const records = runRecords(runsFolder(backupDir), log, seal);
-  let previous: Promise<unknown> = Promise.resolve();
+  // One after the other: a retry may come with the time of another minute, and only a scan finds its run.
+  const turn = inTurn(1);
 
   const all: RunStore["all"] = async (kind) => (await records.ours(kind)).toSorted(byAcceptance);
 
   return {
-    begin(wanted, admission = {}) {
-      // One after the other: a retry may come with the time of another minute, and only a scan finds its run.
-      const begun = previous.then(() => begin(records, { wanted, ...admission, at: new Date() }));
-      previous = begun.catch(() => undefined);
-      return begun;
-    },
+    begin: (wanted, admission = {}) =>
+      turn(() => begin(records, { wanted, ...admission, at: new Date() })),
     update: (run) => replace(records, { ...run, updatedAt: new Date() }),
     find: (id) => records.find(id),
     all,

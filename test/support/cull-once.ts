@@ -6,7 +6,7 @@ import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { asDormouseError } from "../../shared/errors.ts";
 import { jsonLog } from "../../shared/log.ts";
 import { cullPlaces } from "../../functions/cull/cull-places.ts";
-import { createMutex } from "../../functions/cull/mutex.ts";
+import { inTurn } from "../../shared/waiting.ts";
 import { KEEP_NOTHING } from "./backups.ts";
 import type { OutcomeEvent } from "../../shared/run/run.ts";
 
@@ -49,7 +49,7 @@ const deps = {
   retiredGo: true,
   events: sink,
   log,
-  mutex: createMutex(),
+  mutex: inTurn(1),
   namespace: undefined,
 };
 const policy = { ...KEEP_NOTHING, newest: Number(process.env["NUM_BACKUPS"]) };

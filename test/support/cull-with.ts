@@ -1,7 +1,7 @@
 import * as promises from "../../shared/catalog/volume/volume-calls.ts";
 import { cullBackups, type CullDependencies } from "../../functions/cull/cull-backups.ts";
 import { damageBook } from "../../functions/cull/marks/damage-book.ts";
-import { createMutex } from "../../functions/cull/mutex.ts";
+import { inTurn } from "../../shared/waiting.ts";
 import { retiredDatabases } from "../../shared/backup/retired-databases.ts";
 import type { Files } from "../../shared/catalog/volume/files.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
@@ -34,7 +34,7 @@ export async function cullWith(path: string, files: Partial<Files>) {
     retiredGo: true,
     events: { send: async () => undefined },
     log: silent,
-    mutex: createMutex(),
+    mutex: inTurn(1),
   };
   const nothing = async () => undefined;
   const [progress, meanwhile] = [() => undefined, () => undefined];

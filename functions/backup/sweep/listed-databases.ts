@@ -36,7 +36,7 @@ export async function knownDatabases(
 }
 
 /** What has no backup comes first, and what has the youngest last. */
-export function inTurn(databases: readonly string[], known: Known): readonly string[] {
+export function oldestFirst(databases: readonly string[], known: Known): readonly string[] {
   const startedMs = (database: string) => known.get(database)?.getTime() ?? 0;
   return databases.toSorted((a, b) => startedMs(a) - startedMs(b));
 }

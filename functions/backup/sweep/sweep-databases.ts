@@ -11,7 +11,7 @@ import { takeUp } from "../../../shared/run/resume-runs.ts";
 import { isUnfinished, type Run, type RunContext } from "../../../shared/run/run.ts";
 import type { Runs, StartedRun } from "../../../shared/run/runs.ts";
 import { traceHeaders } from "../../../shared/trace.ts";
-import { inTurn, type Known, knownDatabases, listAtFirst, listNow } from "./listed-databases.ts";
+import { oldestFirst, type Known, knownDatabases, listAtFirst, listNow } from "./listed-databases.ts";
 import type { SweepEvent } from "./sweep-events.ts";
 import { DETAILS_STEP, sweptIn, type Swept, type SweptDetails } from "./swept.ts";
 
@@ -50,10 +50,10 @@ async function sweepAll(deps: SweepDependencies, context: RunContext): Promise<S
   let listed = await listAtFirst(deps, known, context);
   const done = new Map(sweptIn(run).map((swept) => [swept.database, swept]));
   const left = await partsOf(context, deps.runs);
-  await step(LISTED, { databases: inTurn(listed.wanted, known) });
+  await step(LISTED, { databases: oldestFirst(listed.wanted, known) });
   for (;;) {
     context.signal.throwIfAborted();
-    const [database] = inTurn(listed.wanted, known).filter((each) => !done.has(each));
+    const [database] = oldestFirst(listed.wanted, known).filter((each) => !done.has(each));
     if (database === undefined) break;
     const swept = await sweepOne(deps, context, { database, left: left.get(database) });
     done.set(database, swept);

@@ -6,7 +6,7 @@ import { odditiesIn, type DamageBook, type KnownDamage } from "../../../shared/r
 import type { BackupManifest, Marks } from "../../../shared/catalog/manifest.ts";
 import type { RunContext } from "../../../shared/run/run.ts";
 import { DormouseError } from "../../../shared/errors.ts";
-import type { Mutex } from "../mutex.ts";
+import type { InTurn } from "../../../shared/waiting.ts";
 
 type MarkDependencies = {
   /** Of both places, where there is a bucket. */
@@ -14,7 +14,8 @@ type MarkDependencies = {
   readonly volume: Pick<Catalog, "find" | "list">;
   readonly namespace: string | undefined;
   readonly damage: DamageBook;
-  readonly mutex: Mutex;
+  /** A backup is not pinned in the moment in which it is removed. */
+  readonly mutex: InTurn;
 };
 
 type MarkRequest = {

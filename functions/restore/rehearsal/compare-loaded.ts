@@ -8,7 +8,7 @@ import {
   hasValues,
   type NotedValues,
 } from "../../../shared/postgres/databases/compare-values.ts";
-import type { TableRows } from "../../../shared/postgres/plain-dump/plain-dump.ts";
+import { tableKey, type TableRows } from "../../../shared/postgres/plain-dump/plain-dump.ts";
 import type { Settings } from "../../../shared/postgres/properties/database-properties.ts";
 import { quietOf } from "../../../shared/postgres/properties/session-settings.ts";
 import { progressOf } from "../../../shared/run/progress.ts";
@@ -61,13 +61,13 @@ async function valuesCompared(
   const { connection, signal } = restoring;
   const { loaded: database, leaveOut } = readJournal(restoring);
   const { manifest } = backup;
-  const columns = new Map(noted.tables.map((table) => [keyOf(table), table.columns]));
+  const columns = new Map(noted.tables.map((table) => [tableKey(table), table.columns]));
   const found = await tools.readBack(
     {
       database,
       encoding: manifest?.properties?.encoding ?? "UTF8",
       settings,
-      columnsOf: (table) => columns.get(keyOf(table)),
+      columnsOf: (table) => columns.get(tableKey(table)),
       lacks: (await inspectDatabase({ ...connection, given: quietOf(settings) }, database, signal)).lacks,
     },
     reportingProgress(restoring, manifest?.archive.plainBytes),
@@ -78,10 +78,6 @@ async function valuesCompared(
     isSameRelease: majorOf(manifest?.versions.server) === majorOf(tools.version),
     isPartial: leaveOut !== undefined,
   });
-}
-
-function keyOf({ schema, name }: Pick<TableRows, "schema" | "name">): string {
-  return `${schema}\0${name}`;
 }
 
 function majorOf(version = ""): string {

@@ -1,6 +1,6 @@
 import { SERVER_LOG } from "../session/server-errors.ts";
 import { DormouseError } from "../../errors.ts";
-import { totalRows, type TableRows } from "../plain-dump/plain-dump.ts";
+import { tableKey, totalRows, type TableRows } from "../plain-dump/plain-dump.ts";
 
 export type TableCount = TableRows & {
   /** A table of an extension: CREATE EXTENSION fills it, and a dump holds only what users added. */
@@ -21,7 +21,7 @@ const NAMED = 5;
 
 /** Throws `rows_differ`, naming tables, unless each table of the dump has the rows that the dump has. */
 export function compareRows(expected: readonly TableRows[], found: readonly TableCount[]): Comparison {
-  const counts = new Map(found.map((table) => [key(table), table]));
+  const counts = new Map(found.map((table) => [tableKey(table), table]));
   const differences = [...sumTotals(expected)].flatMap(([id, table]) => difference(table, counts.get(id)));
   if (differences.length === 0) return compareCounts(expected);
   const more = differences.length > NAMED ? ` and ${differences.length - NAMED} more` : "";
@@ -54,14 +54,10 @@ export function compareCounts(expected: readonly TableRows[]): Comparison {
 function sumTotals(expected: readonly TableRows[]): ReadonlyMap<string, TableRows> {
   const totals = new Map<string, TableRows>();
   for (const table of expected) {
-    const rows = (totals.get(key(table))?.rows ?? 0) + table.rows;
-    totals.set(key(table), { ...table, rows });
+    const rows = (totals.get(tableKey(table))?.rows ?? 0) + table.rows;
+    totals.set(tableKey(table), { ...table, rows });
   }
   return totals;
-}
-
-function key({ schema, name }: Omit<TableRows, "rows">): string {
-  return `${schema}\0${name}`;
 }
 
 function difference({ schema, name, rows }: TableRows, found: TableCount | undefined): string[] {

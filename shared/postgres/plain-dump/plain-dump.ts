@@ -13,6 +13,11 @@ export function totalRows(tables: readonly Pick<TableRows, "rows">[]): number {
   return tables.reduce((sum, { rows }) => sum + rows, 0);
 }
 
+/** No name holds NUL. */
+export function tableKey({ schema, name }: Pick<TableRows, "schema" | "name">): string {
+  return `${schema}\0${name}`;
+}
+
 type TableValues = TableRows & {
   readonly hash: RowsHash;
   /** Of a table that inherits, whose columns stand in another order when it is made anew: theirs in the hash. */
