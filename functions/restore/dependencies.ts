@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
 import type { CopiedArchives } from "../../shared/catalog/archives/archive-file.ts";
-import { mergedArchives } from "../../shared/catalog/archives/fetch-archive.ts";
+import { mergedArchives } from "../../shared/catalog/archives/merged-archives.ts";
 import { openBucketCatalog } from "../../shared/catalog/bucket/open-bucket.ts";
 import type { Catalog } from "../../shared/catalog/catalog.ts";
 import { readerKeys, writerKeys, type ReaderKeys } from "../../shared/catalog/encryption/protection.ts";

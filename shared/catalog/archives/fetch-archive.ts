@@ -1,17 +1,17 @@
 import type { FileHandle } from "node:fs/promises";
 import * as promises from "../volume/volume-calls.ts";
 import { join } from "node:path";
-import type { ArchiveFile, ArchiveFiles, ArchiveSource, CopiedArchives, CopyRoom } from "./archive-file.ts";
+import type { ArchiveFile, ArchiveSource, CopyRoom } from "./archive-file.ts";
 import type { CheckSignature, Decrypt } from "../encryption.ts";
 import type { BackupManifest } from "../manifest.ts";
 import type { Catalog } from "../catalog.ts";
 import { DormouseError } from "../../errors.ts";
-import { archiveFiles, archiveIn } from "./archive-files.ts";
+import { archiveIn } from "./archive-files.ts";
 import { assertDescribed, hashing, otherThanDescribed, type Digest } from "../digest.ts";
 import { toBytes, readDigest, writeAll } from "../volume/file-digest.ts";
 import { openArchive } from "../volume/open-regular.ts";
 import { freeBytesOf, statIfThere, removeIfThere, volumeError } from "../volume/files.ts";
-import { copyName, fetchedName, sweepRestoreDir, sweptBytes } from "./restore-dir.ts";
+import { copyName, fetchedName, sweptBytes } from "./restore-dir.ts";
 
 export type ArchivePlaces = {
   readonly backupDir: string;
@@ -25,109 +25,22 @@ export type ArchivePlaces = {
   readonly checkSignature?: CheckSignature | undefined;
 };
 
-const NONE_NEEDED: CopyRoom = { neededBytes: 0, availableBytes: 0 };
+export const NO_COPY: CopyRoom = { neededBytes: 0, availableBytes: 0 };
 
-type Described = ArchiveSource & { readonly manifest: BackupManifest };
-type Task = {
+export type Described = ArchiveSource & { readonly manifest: BackupManifest };
+export type Task = {
   readonly places: ArchivePlaces;
-  readonly volume: ArchiveFiles;
   readonly backup: Described;
   readonly signal: AbortSignal;
 };
 
-/**
- * Plain archives, from the volume or from the bucket, every byte compared with the manifest before it is handed out. A
- * signature that is not trusted and a key that is missing or wrong are reported before anything is fetched or written.
- */
-export function mergedArchives(places: ArchivePlaces): CopiedArchives {
-  const volume = archiveFiles(places.backupDir);
-  return {
-    readPlain: (backup, file, signal) => volume.readPlain(backup, file, signal),
-    sweep: (database, wanted) => sweepRestoreDir(places.restoreDir, database, wanted),
-    room: async ({ manifest, ...backup }) =>
-      manifest === undefined ? NONE_NEEDED : roomFor(places, { ...backup, manifest }),
-    beginning(backup, signal) {
-      const { manifest } = backup;
-      if (manifest !== undefined)
-        return beginning({ places, volume, backup: { ...backup, manifest }, signal });
-      refuseUnsigned(places, backup);
-      return volume.beginning(backup, signal);
-    },
-    async open(backup, signal) {
-      const { manifest } = backup;
-      if (manifest !== undefined) return open({ places, volume, backup: { ...backup, manifest }, signal });
-      refuseUnsigned(places, backup);
-      return volume.open(backup, signal);
-    },
-  };
-}
-
-function refuseUnsigned({ checkSignature }: ArchivePlaces, { name }: ArchiveSource): void {
-  if (checkSignature === undefined) return;
-  const message = `${name} is a file of the old pod, which signed nothing`;
-  throw new DormouseError("signature_invalid", message, {
-    hint: "restore it without MANIFEST_PUBLIC_KEY, if you know where it comes from",
-  });
-}
-
-async function* beginning({ places, volume, backup, signal }: Task): AsyncGenerator<Uint8Array> {
-  places.checkSignature?.(backup.manifest);
-  const decrypt = keyFor(places, backup);
-  const stored = storedBeginning({ places, volume, backup, signal });
-  yield* decrypt === undefined ? stored : decrypt(stored);
-}
-
-async function* storedBeginning({ places, volume, backup, signal }: Task): AsyncGenerator<Uint8Array> {
-  let isThere = false;
-  try {
-    for await (const chunk of volume.beginning(backup, signal)) {
-      isThere = true;
-      yield chunk;
-    }
-  } catch (error) {
-    const isLost = !isThere && error instanceof DormouseError && error.code === "backup_not_found";
-    if (!isLost || places.fetch === undefined) throw error;
-    yield* await places.fetch(backup.name, 0, signal);
-  }
-}
-
-async function open(task: Task): Promise<ArchiveFile> {
-  const { places, backup } = task;
-  places.checkSignature?.(backup.manifest);
-  const decrypt = keyFor(places, backup);
-  if (decrypt !== undefined) return openEncrypted(task, decrypt);
-  return (await onVolume(task)) ?? fetched(task);
-}
-
-function keyFor({ decrypt }: ArchivePlaces, { name, manifest }: Described): Decrypt | undefined {
-  const { recipients } = manifest.archive;
-  if (recipients === undefined) return undefined;
-  if (decrypt !== undefined) return decrypt;
-  const message = `archive ${name} is encrypted to ${recipients.join(", ")}, and there is no key`;
-  throw new DormouseError("decryption_key_not_found", message, {
-    hint: "set AGE_IDENTITY_FILE to the file with the private key of one of them",
-  });
-}
-
-/** The volume's own file, if it is there and whole. Where there is a bucket, its copy makes good for what is damaged. */
-async function onVolume(task: Task): Promise<ArchiveFile | undefined> {
-  const { places, volume, backup, signal } = task;
-  try {
-    return await (isCopied(places, backup) ? copied(task) : volume.open(backup, signal));
-  } catch (error) {
-    const isLost =
-      error instanceof DormouseError && ["backup_not_found", "archive_damaged"].includes(error.code);
-    if (isLost && places.fetch !== undefined) return undefined;
-    throw error;
-  }
-}
-
-function isCopied({ checkSignature }: ArchivePlaces, { manifest }: Described): boolean {
+/** Whether the volume's own file is copied before it is read. */
+export function isCopied({ checkSignature }: ArchivePlaces, { manifest }: Described): boolean {
   return checkSignature !== undefined && manifest.archive.recipients === undefined;
 }
 
 /** Where signatures are asked for, writers to the volume are not trusted: nor is a file that they can still change. */
-async function copied(task: Task): Promise<ArchiveFile> {
+export async function copied(task: Task): Promise<ArchiveFile> {
   const { places, backup } = task;
   await using source = await openArchive(promises, places.backupDir, backup.name);
   const { size } = await source.stat();
@@ -138,25 +51,8 @@ async function copied(task: Task): Promise<ArchiveFile> {
   );
 }
 
-async function openEncrypted(task: Task, decrypt: Decrypt): Promise<ArchiveFile> {
-  await using local = await onVolume(task);
-  await tryKey(task, decrypt, local);
-  if (local !== undefined) return await decrypted(task, decrypt, local);
-  await using copy = await fetched(task);
-  return await decrypted(task, decrypt, copy);
-}
-
-/** Only the beginning is read: it names the keys that open the rest. */
-async function tryKey(
-  { places, backup, signal }: Task,
-  decrypt: Decrypt,
-  local: ArchiveFile | undefined,
-): Promise<void> {
-  const source = local?.bytes() ?? (await places.fetch?.(backup.name, 0, signal));
-  if (source !== undefined) for await (const first of decrypt(source)) if (first.length >= 0) break;
-}
-
-async function fetched(task: Task): Promise<ArchiveFile> {
+/** The bucket's copy, from where an earlier attempt stopped. */
+export async function fetched(task: Task): Promise<ArchiveFile> {
   const { places, backup, signal } = task;
   const path = join(places.restoreDir, fetchedName(backup.name));
   const what = `copy of ${backup.name} in RESTORE_DIR`;
@@ -166,8 +62,9 @@ async function fetched(task: Task): Promise<ArchiveFile> {
     .catch((error: unknown) => {
       throw volumeError(error, what);
     });
-  const { size: had } = await handle.stat();
+  let had = 0;
   try {
+    had = (await handle.stat()).size;
     await append(task, handle, had);
   } catch (error) {
     await handle.close();
@@ -193,7 +90,7 @@ async function append({ places, backup, signal }: Task, handle: FileHandle, had:
 }
 
 /** What is decrypted is once more what its manifest says: it may have been overwritten since it was looked at. */
-async function decrypted(task: Task, decrypt: Decrypt, stored: ArchiveFile): Promise<ArchiveFile> {
+export async function decrypted(task: Task, decrypt: Decrypt, stored: ArchiveFile): Promise<ArchiveFile> {
   const { places, backup } = task;
   const described = backup.manifest.archive;
   await assertRoom(places.restoreDir, decryptedBytes(backup));
@@ -226,8 +123,8 @@ async function copyArchive(
   }
 }
 
-/** By the size of what lies in each place: nothing is read. */
-async function roomFor(places: ArchivePlaces, backup: Described): Promise<CopyRoom> {
+/** What copies of an archive need, by the size of what lies in each place: nothing is read. */
+export async function roomFor(places: ArchivePlaces, backup: Described): Promise<CopyRoom> {
   const { backupDir, restoreDir, fetch } = places;
   const sizeAt = async (path: string) =>
     (await statIfThere(promises, path).catch(() => undefined))?.size ?? 0;
@@ -236,7 +133,7 @@ async function roomFor(places: ArchivePlaces, backup: Described): Promise<CopyRo
   const missing = backup.sizeBytes - (await sizeAt(join(restoreDir, fetchedName(backup.name))));
   const fetchedBytes = fetch === undefined ? 0 : Math.max(0, missing);
   const neededBytes = (isThere ? copiedBytes : fetchedBytes) + decryptedBytes(backup);
-  if (neededBytes === 0) return NONE_NEEDED;
+  if (neededBytes === 0) return NO_COPY;
   const left = await sweptBytes(restoreDir, backup.database, backup.name);
   return { neededBytes, availableBytes: (await freeIn(restoreDir)) + left };
 }

@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import { mergedArchives } from "../../../shared/catalog/archives/fetch-archive.ts";
+import { mergedArchives } from "../../../shared/catalog/archives/merged-archives.ts";
 import { ageDecryption } from "../../../shared/catalog/encryption/age-encryption.ts";
 import { signatureChecker } from "../../../shared/catalog/encryption/manifest-signature.ts";
 import { ageKey, hasAge, type AgeKey } from "../../support/age.ts";
