@@ -1,6 +1,6 @@
 import { findBlockers } from "../plan/blockers.ts";
 import { good, type Check, type Finding } from "../../../shared/doctor/finding.ts";
-import { RESTORE_ROLE } from "../plan/restore-plan.ts";
+import { RESTORE_ROLE } from "../plan/remedies.ts";
 import { NO_NEEDS } from "../../../shared/postgres/plain-dump/script-needs.ts";
 import { identifier } from "../../../shared/postgres/sql-text.ts";
 import { findDoubts } from "../journal/doubts-of.ts";

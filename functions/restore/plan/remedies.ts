@@ -8,6 +8,10 @@ type Remedy = (facts: TargetFacts, names: readonly string[]) => string;
 /** Of a restore besides those that load: the lock, a look at the progress, and what other functions of this role have. */
 export const SESSIONS_BESIDE = 4;
 
+/** An archive is a program: a role that can do little does little harm with a bad one. */
+export const RESTORE_ROLE =
+  "use a role with CREATEDB that is a member of the database's owner, as docs/roles.md makes it";
+
 /** SQL that can be pasted as it stands: it names the role, the database and each object. */
 export const BY_SQL = {
   letCreate: ({ role }) => `ALTER ROLE ${identifier(role)} CREATEDB, or use the strategy in-place`,
