@@ -1,8 +1,9 @@
-import pg from "pg";
+import type pg from "pg";
 import type { TableCount } from "./compare-rows.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
 import { givenPath } from "../session/connection.ts";
 import { workThrough, type Session } from "../load/work-through.ts";
+import { identifier } from "../sql-text.ts";
 
 /**
  * Where the rows of a table of a dump lie: in itself, or, when pg_dump loads them through the root of a partitioned table
@@ -31,7 +32,7 @@ export async function countRows(
   const path = tables.some(({ schema }) => schema === "") ? await session(givenPath) : [];
   const candidates = ({ schema, name }: Omit<TableRows, "rows">) =>
     (schema === "" ? path : [schema]).map(
-      (each) => `${pg.escapeIdentifier(each)}.${pg.escapeIdentifier(name)}`,
+      (each) => `${identifier(each)}.${identifier(name)}`,
     );
   const names = tables.flatMap(candidates);
   const counted: TableCount[] = [];

@@ -1,4 +1,5 @@
-import pg from "pg";
+import type pg from "pg";
+import { identifier, literal } from "../sql-text.ts";
 
 /** A database that is there. */
 export type MarkedDatabase = DatabaseMark & { readonly comment: string | null; readonly isOpen: boolean };
@@ -41,8 +42,8 @@ export async function setMark(
 ): Promise<void> {
   if (comment?.includes("\ufffd") === true) return setMarkBehindBytes(client, database, comment, mark);
   const text = withMark(comment, mark);
-  const literal = text === null ? "NULL" : pg.escapeLiteral(text);
-  await client.query(`COMMENT ON DATABASE ${pg.escapeIdentifier(database)} IS ${literal}`);
+  const whole = text === null ? "NULL" : literal(text);
+  await client.query(`COMMENT ON DATABASE ${identifier(database)} IS ${whole}`);
 }
 
 /** What was written in another encoding stays on the server, where nothing looks at its bytes. */
@@ -52,7 +53,6 @@ async function setMarkBehindBytes(
   comment: string,
   mark: DatabaseMark,
 ): Promise<void> {
-  const literal = pg.escapeLiteral;
   const before = MARK.exec(comment)?.[0] ?? "";
   const own = `pg_catalog.replace(pg_catalog.shobj_description(oid, 'pg_database'), ${literal(before)}, '')`;
   const statement = `pg_catalog.format('COMMENT ON DATABASE %I IS ', datname)

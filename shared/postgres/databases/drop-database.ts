@@ -1,4 +1,4 @@
-import pg from "pg";
+import type pg from "pg";
 import {
   type Expired,
   type ExpiredDatabases,
@@ -12,6 +12,7 @@ import { withSession, type ConnectionSettings } from "../session/connection.ts";
 import { readMarks, readNamed, type MarkedDatabase } from "./database-mark.ts";
 import { explained, limitLockWaits } from "./swap.ts";
 import { serverNow } from "../session/ask-server.ts";
+import { identifier } from "../sql-text.ts";
 
 /** Removing the files of a large database takes its time. */
 const LONG_MS = 12 * 3_600_000;
@@ -40,7 +41,7 @@ function notOurs(database: string, run: string): DormouseError {
     "database_not_ours",
     `database ${name} is not dropped: its comment does not say that ${run} made it`,
     {
-      hint: `look at what it holds; if it is not needed, DROP DATABASE ${pg.escapeIdentifier(database)}`,
+      hint: `look at what it holds; if it is not needed, DROP DATABASE ${identifier(database)}`,
     },
   );
 }
@@ -114,7 +115,7 @@ function session<Result>(
 
 /** Ends its sessions first. */
 async function drop(client: pg.Client, database: string): Promise<void> {
-  const name = pg.escapeIdentifier(database);
+  const name = identifier(database);
   await explained(`dropping of database ${JSON.stringify(database)}`, async () => {
     // A template cannot be dropped, and what was swapped for one is one.
     const sql = "SELECT FROM pg_database WHERE datname = $1 AND datistemplate";

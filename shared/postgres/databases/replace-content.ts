@@ -1,5 +1,4 @@
 import type { Writable } from "node:stream";
-import pg from "pg";
 import { ROWS_DIFFER, WRITTEN_MEANWHILE } from "./compare-rows.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
 import type { LoadRequest } from "./load-choice.ts";
@@ -11,6 +10,7 @@ import { startLoad, type Loader } from "../load-tool.ts";
 import { withoutStatistics } from "../pg-restore.ts";
 import { PSQL } from "../psql.ts";
 import { WIPE } from "./wipe.ts";
+import { identifier, literal } from "../sql-text.ts";
 
 export type ReplaceRequest = Omit<LoadRequest, "jobs"> & {
   /** What the transaction must hold before it commits. */
@@ -139,10 +139,10 @@ async function converse(
  */
 function writeCheck(tables: readonly TableRows[]): string {
   const expected = tables.map(({ schema, name, rows }) => ({
-    name: [schema, name].map(pg.escapeIdentifier).join("."),
+    name: [schema, name].map(identifier).join("."),
     rows,
   }));
-  const body = `DECLARE wanted jsonb := ${pg.escapeLiteral(JSON.stringify(expected))};
+  const body = `DECLARE wanted jsonb := ${literal(JSON.stringify(expected))};
     item record; relation record; found bigint; part bigint; forced boolean;
   BEGIN
     FOR item IN SELECT name, sum(rows) AS rows, EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
@@ -166,7 +166,7 @@ function writeCheck(tables: readonly TableRows[]): string {
     END LOOP;
   END`;
   // A dump of a database in another encoding has switched to that.
-  return `SET client_encoding = 'UTF8';\nDO ${pg.escapeLiteral(body)};\n`;
+  return `SET client_encoding = 'UTF8';\nDO ${literal(body)};\n`;
 }
 
 function beforeCommit(end: Buffer, check: string): Buffer {

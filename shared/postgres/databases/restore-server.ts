@@ -1,4 +1,4 @@
-import pg from "pg";
+import type pg from "pg";
 import { DormouseError } from "../../errors.ts";
 import { findClientTools, type ToolPlace } from "../client-tools.ts";
 import { withSession, type ConnectionSettings } from "../session/connection.ts";
@@ -29,6 +29,7 @@ import type { Settings } from "../properties/database-properties.ts";
 import type { TargetFacts, TargetRequest } from "../properties/target-facts.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
 import type { LoadOptions } from "../load-tool.ts";
+import { identifier } from "../sql-text.ts";
 
 type Work<Result> = (client: pg.Client) => Promise<Result>;
 type Session = <Result>(what: string, signal: AbortSignal, work: Work<Result>) => Promise<Result>;
@@ -175,7 +176,7 @@ function roles(session: Session) {
 }
 
 async function rename(client: pg.Client, database: string, to: string): Promise<void> {
-  const [from, name] = [database, to].map(pg.escapeIdentifier);
+  const [from, name] = [database, to].map(identifier);
   await inTransaction(client, async () => {
     await client.query(`ALTER DATABASE ${from} RENAME TO ${name}`);
     await changeMark(client, to, () => ({}));

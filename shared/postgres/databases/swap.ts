@@ -1,10 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
-import pg from "pg";
+import type pg from "pg";
 import { DormouseError } from "../../errors.ts";
 import { changeMark, readMarks, setMark } from "./database-mark.ts";
 import { serverNow } from "../session/ask-server.ts";
 import { inTransaction } from "../session/queries.ts";
 import { serverError } from "../session/server-errors.ts";
+import { identifier } from "../sql-text.ts";
 
 /** A backend leaves at its next look at interrupts, which a long system call can put off. */
 const LEAVE_WITHIN_MS = 20_000;
@@ -45,7 +46,7 @@ export async function limitLockWaits(client: pg.Client): Promise<void> {
 export async function fence(client: pg.Client, database: string): Promise<number> {
   return explained(`fence around database ${JSON.stringify(database)}`, async () => {
     if (!(await exists(client, database))) return 0;
-    await client.query(`ALTER DATABASE ${pg.escapeIdentifier(database)} ALLOW_CONNECTIONS false`);
+    await client.query(`ALTER DATABASE ${identifier(database)} ALLOW_CONNECTIONS false`);
     return endSessions(client, database);
   });
 }
@@ -82,7 +83,7 @@ export async function reopen(client: pg.Client, database: string): Promise<void>
   await explained(`opening of database ${JSON.stringify(database)}`, async () => {
     // What is open already needs no lock: another session may hold it, and the application waits.
     if (!(await isClosed(client, database))) return;
-    await client.query(`ALTER DATABASE ${pg.escapeIdentifier(database)} ALLOW_CONNECTIONS true`);
+    await client.query(`ALTER DATABASE ${identifier(database)} ALLOW_CONNECTIONS true`);
   });
 }
 
@@ -109,17 +110,16 @@ export async function release(client: pg.Client, databases: readonly string[], r
  */
 export async function swapNames(client: pg.Client, swapped: Swap): Promise<void> {
   const { live, loaded, kept, run } = swapped;
-  const name = pg.escapeIdentifier;
   await explained(`exchange of database ${JSON.stringify(live)}`, async () => {
     await inTransaction(client, async () => {
       if (kept !== undefined) {
-        await client.query(`ALTER DATABASE ${name(live)} RENAME TO ${name(kept)}`);
+        await client.query(`ALTER DATABASE ${identifier(live)} RENAME TO ${identifier(kept)}`);
         const until = new Date((await serverNow(client)).getTime() + swapped.keepMs);
         await changeMark(client, kept, () => ({ kept: { by: run, until } }));
       }
-      await client.query(`ALTER DATABASE ${name(loaded)} RENAME TO ${name(live)}`);
+      await client.query(`ALTER DATABASE ${identifier(loaded)} RENAME TO ${identifier(live)}`);
       await changeMark(client, live, () => ({ underWay: run }));
-      await client.query(`ALTER DATABASE ${name(live)} ALLOW_CONNECTIONS true`);
+      await client.query(`ALTER DATABASE ${identifier(live)} ALLOW_CONNECTIONS true`);
       // Whatever was loaded without waiting for the disk is on it when this commit is.
       await client.query("SET LOCAL synchronous_commit = on");
     });

@@ -1,4 +1,4 @@
-import pg from "pg";
+import type pg from "pg";
 import { readCode } from "../../errors.ts";
 import { inTransaction } from "../session/queries.ts";
 import { creationSql, finishingSql, settingsSql } from "./database-sql.ts";
@@ -6,6 +6,7 @@ import type { DatabaseProperties } from "./database-properties.ts";
 import { partSettings } from "./refused-settings.ts";
 import { decodeText, settingsIn } from "./read-settings.ts";
 import { withoutMark, changeMark, readMarks } from "../databases/database-mark.ts";
+import { identifier } from "../sql-text.ts";
 
 /** Where the properties of a database to make come from: one that is there, else what was noted of it. */
 export type Likeness = { readonly like: string; readonly otherwise?: DatabaseProperties | undefined };
@@ -89,7 +90,7 @@ export async function createLike(
   created: string,
   properties: DatabaseProperties | undefined,
 ): Promise<void> {
-  const name = pg.escapeIdentifier(created);
+  const name = identifier(created);
   if (properties === undefined) {
     await client.query(`CREATE DATABASE ${name} TEMPLATE template0${CLOSED}`);
     return;

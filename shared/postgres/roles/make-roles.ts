@@ -1,7 +1,7 @@
-import pg from "pg";
+import type pg from "pg";
 import { readCode } from "../../errors.ts";
 import { inTransaction, queryNames } from "../session/queries.ts";
-import { literal } from "../sql-text.ts";
+import { identifier, literal } from "../sql-text.ts";
 import type { PlannedRole } from "./planned-roles.ts";
 
 /** What the server says of a role that a restore has made and may have to take back: records can be forged, and names taken. */
@@ -26,7 +26,7 @@ export async function makeRoles(
       for (const statement of sql) await client.query(statement);
       await comment(client, name, literal(markOf(run)));
       if (!standsForAll)
-        await client.query(`GRANT ${pg.escapeIdentifier(name)} TO CURRENT_USER${await fully(client)}`);
+        await client.query(`GRANT ${identifier(name)} TO CURRENT_USER${await fully(client)}`);
       made.push(name);
     }
   });
@@ -44,7 +44,7 @@ export async function dropMadeRoles(client: pg.Client, run: string): Promise<Dro
   const stayed: { name: string; why: string }[] = [];
   for (const name of await madeBy(client, run)) {
     try {
-      await client.query(`DROP ROLE ${pg.escapeIdentifier(name)}`);
+      await client.query(`DROP ROLE ${identifier(name)}`);
       dropped.push(name);
     } catch (error) {
       if (readCode(error) !== DEPENDENT_OBJECTS) throw error;
@@ -68,7 +68,7 @@ async function madeBy(client: pg.Client, run: string): Promise<string[]> {
 }
 
 async function comment(client: pg.Client, role: string, text: string): Promise<void> {
-  await client.query(`COMMENT ON ROLE ${pg.escapeIdentifier(role)} IS ${text}`);
+  await client.query(`COMMENT ON ROLE ${identifier(role)} IS ${text}`);
 }
 
 async function isThere(client: pg.Client, name: string): Promise<boolean> {

@@ -1,6 +1,7 @@
-import pg from "pg";
+import type pg from "pg";
 import { STAYING_WORKERS } from "../properties/one-database.ts";
 import { endSessions, exists, explained } from "../databases/swap.ts";
+import { identifier } from "../sql-text.ts";
 
 /** -1 is no limit. */
 export async function connectionLimit(client: pg.Client, database: string): Promise<number> {
@@ -16,7 +17,7 @@ export async function limitConnections(client: pg.Client, database: string, limi
   await explained(`connection limit of ${JSON.stringify(database)}`, async () => {
     if (!(await exists(client, database))) return;
     await client.query(
-      `ALTER DATABASE ${pg.escapeIdentifier(database)} CONNECTION LIMIT ${Math.trunc(limit)}`,
+      `ALTER DATABASE ${identifier(database)} CONNECTION LIMIT ${Math.trunc(limit)}`,
     );
   });
 }
