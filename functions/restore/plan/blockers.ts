@@ -16,7 +16,7 @@ import { NEED_RULES } from "./need-blockers.ts";
 import { ONE_DATABASE_RULES } from "./one-database-blocker.ts";
 import type { ArchiveNeeds } from "../../../shared/postgres/plain-dump/script-needs.ts";
 import { STAYING_WORKERS } from "../../../shared/postgres/properties/one-database.ts";
-import { formatName } from "../../../shared/postgres/sql-text.ts";
+import { unquote } from "../../../shared/postgres/sql-text.ts";
 
 /** Something that would make the restore fail, found before anything was touched. */
 export type Blocker = {
@@ -228,8 +228,8 @@ export function findNeeds(backup: Restorable | undefined): ArchiveNeeds {
   const manifest = backup?.manifest;
   const lack = (kind: string) => manifest?.lacks.find((each) => each.kind === kind)?.names ?? [];
   return {
-    roles: lack("roles").map(formatName),
-    tablespaces: lack("tablespaces").map(formatName),
+    roles: lack("roles").map(unquote),
+    tablespaces: lack("tablespaces").map(unquote),
     extensions: manifest?.content.extensions.map(({ name }) => name) ?? [],
   };
 }

@@ -1,4 +1,5 @@
 import type { ReadsName } from "./dump-encoding.ts";
+import { fold } from "../sql-text.ts";
 
 /** A collation that a script makes. */
 type MadeCollation = {
@@ -42,17 +43,17 @@ export function scriptCollations(readName: ReadsName): {
   const own = new Set<string>();
   let locales = new Map<string, string>();
 
-  function make(text: string, [, name = "", bare]: readonly string[]): void {
+  function make(text: string, [, name = "", bare = ""]: readonly string[]): void {
     if (made.length === MAX_NAMES) return;
     const found = [...locales.values()].map((literal) => readName(literal.slice(0, -1)) ?? literal);
     const provider = PROVIDER.exec(text)?.[1]?.toLowerCase() ?? "libc";
     made.push({ what: `COLLATION ${readName(name) ?? name}`, provider, locales: [...new Set(found)] });
-    own.add(bareName(bare));
+    own.add(fold(bare));
   }
 
   function use(text: string): void {
     for (const [, token] of text.matchAll(USED))
-      if (token !== undefined && used.size < MAX_NAMES) used.add(bareName(token));
+      if (token !== undefined && used.size < MAX_NAMES) used.add(fold(token));
   }
 
   return {
@@ -72,9 +73,4 @@ export function scriptCollations(readName: ReadsName): {
       usedCollations: [...used].filter((name) => !own.has(name)).map((name) => readName(name) ?? name),
     }),
   };
-}
-
-function bareName(token = ""): string {
-  if (token.startsWith('"')) return token.slice(1, -1).replaceAll('""', '"');
-  return token.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

@@ -1,4 +1,5 @@
 import type { ReadsName } from "./dump-encoding.ts";
+import { unquote } from "../sql-text.ts";
 import { scriptCollations, type ScriptCollations } from "./script-collations.ts";
 
 /** What a script makes that not every role may make, and how much of it there is. */
@@ -132,15 +133,12 @@ type Words = ReturnType<typeof wordsBy>;
 
 function wordsBy(readName: ReadsName) {
   return {
-    told: (text: string) => readName(text.replaceAll(/\s+/g, " ").slice(0, 200)) ?? text.slice(0, 200),
-    formatName: (token: string) => {
-      const bare = token.startsWith('"') ? token.slice(1, -1).replaceAll('""', '"') : token;
-      return readName(bare) ?? bare;
-    },
+    shorten: (text: string) => readName(text.replaceAll(/\s+/g, " ").slice(0, 200)) ?? text.slice(0, 200),
+    formatName: (token: string) => readName(unquote(token)) ?? unquote(token),
   };
 }
 
-function gatherOwners({ told, formatName }: Words) {
+function gatherOwners({ shorten, formatName }: Words) {
   const owned = new Map<string, Owned>();
   const schemas = new Map<string, string>();
   let largeObjects = 0;
@@ -161,20 +159,20 @@ function gatherOwners({ told, formatName }: Words) {
       if (what === undefined || name === undefined) return;
       if (what.startsWith("SCHEMA ")) schemas.set(formatName(what.slice("SCHEMA ".length)), formatName(name));
       if (what.startsWith("LARGE OBJECT ")) largeObjects++;
-      own(formatName(name), told(what), schemaOf(what, formatName));
+      own(formatName(name), shorten(what), schemaOf(what, formatName));
     },
     found: () => ({ owned: [...owned.values()], schemas: Object.fromEntries(schemas), largeObjects }),
   };
 }
 
-function gatherPrivileged({ told, formatName }: Words) {
+function gatherPrivileged({ shorten, formatName }: Words) {
   const ofSuperuser = new Set<string>();
   const doubtful = new Set<string>();
   const settings = new Map<string, string>();
   const made = new Set<string>();
   const casts: (readonly string[])[] = [];
   const note = (found: Set<string>, what: string | undefined) => {
-    if (what !== undefined && found.size < MAX_NAMES) found.add(told(what));
+    if (what !== undefined && found.size < MAX_NAMES) found.add(shorten(what));
   };
   return {
     statement(text: string, bare: string): void {
@@ -192,11 +190,11 @@ function gatherPrivileged({ told, formatName }: Words) {
       if (cast !== null) casts.push([...cast.slice(1, 3), text]);
       for (const name of functionSettings(text))
         if (settings.size < MAX_NAMES && !settings.has(name))
-          settings.set(name, told(objectOf(text, "FUNCTION")));
+          settings.set(name, shorten(objectOf(text, "FUNCTION")));
     },
     found: () => ({
-      ofSuperuser: [...ofSuperuser, ...casts.filter(hasNoFunction).map(castName(told))],
-      doubtful: [...doubtful, ...casts.filter((cast) => isOthers(cast, made)).map(castName(told))],
+      ofSuperuser: [...ofSuperuser, ...casts.filter(hasNoFunction).map(castName(shorten))],
+      doubtful: [...doubtful, ...casts.filter((cast) => isOthers(cast, made)).map(castName(shorten))],
       functionSettings: [...settings].map(([name, what]) => ({ name: formatName(name), what })),
     }),
   };
@@ -250,6 +248,6 @@ function grantOfOthers(text: string, made: ReadonlySet<string>): string | undefi
   return made.has(on) ? undefined : what;
 }
 
-function castName(told: (text: string) => string) {
-  return ([source, target]: readonly string[]) => told(`CAST (${source} AS ${target})`);
+function castName(shorten: (text: string) => string) {
+  return ([source, target]: readonly string[]) => shorten(`CAST (${source} AS ${target})`);
 }

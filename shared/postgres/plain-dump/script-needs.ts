@@ -1,4 +1,5 @@
 import type { ReadsName } from "./dump-encoding.ts";
+import { fold } from "../sql-text.ts";
 
 /** What a backup needs of the server that it is restored to. */
 export type ArchiveNeeds = {
@@ -122,10 +123,6 @@ function splitWords(statement: string) {
 /** As the server reads it. Nothing for what is no name, and for the words that stand for a role. */
 function formatName(token: string, readName: ReadsName): string[] {
   if (!IDENTIFIER.test(token) || NO_ROLE.test(token)) return [];
-  const name = readName(
-    token.startsWith('"')
-      ? token.slice(1, -1).replaceAll('""', '"')
-      : token.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()),
-  );
+  const name = readName(fold(token));
   return name === undefined ? [] : [name];
 }

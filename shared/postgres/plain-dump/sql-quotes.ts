@@ -54,21 +54,21 @@ function silent(statement: string, skip: Skip, closed = ""): Opening {
   return { statement, skip, closed: () => closed };
 }
 
-function literal(statement: string, tell: ScriptEvents["literal"]): Opening {
+function literal(statement: string, report: ScriptEvents["literal"]): Opening {
   const escapes = OPENS_ESCAPE_STRING.test(statement.slice(-4));
   const skip = escapes ? untilUnescapedQuote() : untilByte(0x27);
-  return silent(statement, telling(statement, skip, tell), escapes ? "E'" : "'");
+  return silent(statement, reporting(statement, skip, report), escapes ? "E'" : "'");
 }
 
-function dollarQuote(statement: string, tell: ScriptEvents["literal"]): Opening | undefined {
+function dollarQuote(statement: string, report: ScriptEvents["literal"]): Opening | undefined {
   const tag = DOLLAR_TAG.exec(statement.slice(-70))?.[0];
-  return tag === undefined ? undefined : silent(statement, telling(statement, untilText(tag), tell));
+  return tag === undefined ? undefined : silent(statement, reporting(statement, untilText(tag), report));
 }
 
-function telling(statement: string, skip: Skip, tell: ScriptEvents["literal"]): Skip {
+function reporting(statement: string, skip: Skip, report: ScriptEvents["literal"]): Skip {
   return (bytes, from) => {
     const end = skip(bytes, from);
-    tell(statement, bytes.subarray(from, end === NOT_YET ? bytes.length : end));
+    report(statement, bytes.subarray(from, end === NOT_YET ? bytes.length : end));
     return end;
   };
 }
@@ -86,13 +86,13 @@ function identifier(statement: string): Opening {
 }
 
 /** Ends before the newline, which belongs to the script around it. */
-function note(statement: string, tell: (text: string, end: number) => void): Opening {
+function note(statement: string, report: (text: string, end: number) => void): Opening {
   let text = "";
   const skip: Skip = (bytes, from) => {
     const end = bytes.indexOf(0x0a, from);
     text += latin1(bytes, from, end === -1 ? bytes.length : end, MAX_NOTE_LENGTH - text.length);
     if (end === -1) return NOT_YET;
-    tell(text.trim(), end);
+    report(text.trim(), end);
     return end;
   };
   return { statement, skip, closed: () => "" };

@@ -1,5 +1,5 @@
 import { isText, type DatabaseProperties } from "./database-properties.ts";
-import { identifier, literal } from "../sql-text.ts";
+import { identifier, literal, unquote } from "../sql-text.ts";
 
 /**
  * Makes an empty database with these properties. template1 may hold objects, which would clash with those of a dump. Named,
@@ -82,7 +82,5 @@ export function assignment({ name, value }: { readonly name: string; readonly va
 }
 
 function listElements(list: string): string[] {
-  return [...list.matchAll(/"(?:[^"]|"")*"|[^,\s][^,]*/g)].map(([element]) =>
-    element.startsWith('"') ? element.slice(1, -1).replaceAll('""', '"') : element.trim(),
-  );
+  return [...list.matchAll(/"(?:[^"]|"")*"|[^,\s][^,]*/g)].map(([element]) => unquote(element.trim()));
 }
