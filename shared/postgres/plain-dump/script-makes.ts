@@ -1,5 +1,5 @@
 import type { ReadsName } from "./dump-encoding.ts";
-import { unquote } from "../sql-text.ts";
+import { gatherPrivileged, headOf, MAX_KNOWN, MAX_NAMES, NAME, wordsBy, type Words } from "./script-privileges.ts";
 import { scriptCollations, type ScriptCollations } from "./script-collations.ts";
 
 /** What a script makes that not every role may make, and how much of it there is. */
@@ -39,58 +39,13 @@ export const MAKES_NOTHING: ScriptMakes = {
   largeObjects: 0,
 };
 
-/** A plan lists no more. */
-const MAX_NAMES = 1_000;
 const MAX_STATEMENT_LENGTH = 1 << 16;
 const QUOTED = /"(?:[^"]|"")*"/g;
-const NAME = String.raw`(?:"(?:[^"]|"")*"|[^\s"().,;]+)`;
 const OWNER = new RegExp(String.raw`^ALTER\s+(.+)\s+OWNER\s+TO\s+(${NAME})$`, "is");
 const DEFAULTS_FOR = new RegExp(String.raw`^ALTER\s+DEFAULT\s+PRIVILEGES\s+FOR\s+ROLE\s+(${NAME})`, "i");
 const IN_SCHEMA = new RegExp(String.raw`^[A-Z ]+\s(${NAME})\.`);
 const IN_NO_SCHEMA =
   /^(?:SCHEMA|SERVER|FOREIGN DATA WRAPPER|EVENT TRIGGER|LARGE OBJECT|(?:PROCEDURAL )?LANGUAGE)\s/;
-const CAST = /^CREATE CAST \((.+?) AS (.+?)\) WITH/i;
-const FUNCTION_SETTING = new RegExp(String.raw`\n\s+SET (${NAME}(?:\.${NAME})?) TO `, "g");
-const MADE = new RegExp(
-  String.raw`^CREATE (?:TYPE|DOMAIN|(?:UNLOGGED |FOREIGN )?TABLE|(?:MATERIALIZED )?VIEW|FUNCTION|PROCEDURE|AGGREGATE) (${NAME}\.${NAME})`,
-  "i",
-);
-/** Not of sequences: those of identity columns are made with their table. */
-const GRANTED = new RegExp(
-  `^(?:GRANT|REVOKE) [^]*? ON ((?:FUNCTION|PROCEDURE|TABLE|TYPE) (${NAME}\\.${NAME}))`,
-);
-
-/**
- * What the manual gives to superusers alone, by how pg_dump writes it; quoted names are blanked out. A shell type is the
- * beginning of a base type; a language without a handler is an extension.
- */
-const OF_SUPERUSER: readonly RegExp[] = [
-  /^CREATE (EVENT TRIGGER)/,
-  /^CREATE (PUBLICATION) \S+ FOR ALL TABLES/,
-  /^ALTER (PUBLICATION) \S+ ADD TABLES IN SCHEMA/,
-  /^CREATE (FOREIGN DATA WRAPPER)/,
-  /^CREATE (?:OR REPLACE )?(?:TRUSTED )?(?:PROCEDURAL )?(LANGUAGE) \S+ HANDLER/,
-  /^CREATE (FUNCTION|PROCEDURE) [^]*\n {4}LANGUAGE (?:c|internal)\b/,
-  /^CREATE (FUNCTION|PROCEDURE) [^]*\n {4}LANGUAGE [^\n]*\s(?:LEAKPROOF|SUPPORT \S+)/,
-  /^CREATE (OPERATOR (?:CLASS|FAMILY))/,
-  /^CREATE (ACCESS METHOD)/,
-  /^CREATE (TEXT SEARCH (?:PARSER|TEMPLATE))/,
-  /^CREATE (TYPE) [^\s(]+\s*(?:\(|$)/,
-  /^CREATE (AGGREGATE) [^]*?\sM?STYPE = internal\b/,
-  // It is there in each new database, and the bootstrap superuser's. pg_dump of before 10 has a comment on it.
-  /^COMMENT ON (EXTENSION) plpgsql\b/,
-];
-
-/**
- * What the server may refuse or only warn of, by what there is: a role that may grant some of it is warned, the owner of the types of
- * a cast by an array or a range may make it, and a language without a handler is the extension of that name.
- */
-const DOUBTFUL: readonly RegExp[] = [
-  /^CREATE (?:OR REPLACE )?(?:TRUSTED )?(?:PROCEDURAL )?(LANGUAGE) (?!plpgsql\b)[^\s;]+;?$/,
-  /^CREATE (TRANSFORM FOR)/,
-  /^SET (SESSION AUTHORIZATION) (?!DEFAULT)/,
-  /^(?:GRANT|REVOKE) [^]*? ON (LANGUAGE|SCHEMA pg_catalog)\b/,
-];
 
 /** A table has a TOAST table with an index; a function or a type is locked when it is given to its owner. */
 const LOCKED: readonly (readonly [pattern: RegExp, locks: number])[] = [
@@ -101,8 +56,6 @@ const LOCKED: readonly (readonly [pattern: RegExp, locks: number])[] = [
   [/^ALTER TABLE [^]*\s(?:PRIMARY KEY|UNIQUE|EXCLUDE|SEQUENCE NAME)\s/, 2],
   [/^ALTER (?!TABLE|LARGE OBJECT|SCHEMA)[A-Z]+\s[^]*\sOWNER TO\s/, 1],
 ];
-/** Behind it stands what a function does, which may read like anything. */
-const FUNCTION_BODY = /\n {4}(?:AS |BEGIN ATOMIC|RETURN )/;
 
 /** Gathers what the statements of a script, as `scriptScanner` passes them, create. */
 export function scriptMakes(readName: ReadsName): {
@@ -129,15 +82,6 @@ export function scriptMakes(readName: ReadsName): {
   };
 }
 
-type Words = ReturnType<typeof wordsBy>;
-
-function wordsBy(readName: ReadsName) {
-  return {
-    shorten: (text: string) => readName(text.replaceAll(/\s+/g, " ").slice(0, 200)) ?? text.slice(0, 200),
-    formatName: (token: string) => readName(unquote(token)) ?? unquote(token),
-  };
-}
-
 function gatherOwners({ shorten, formatName }: Words) {
   const owned = new Map<string, Owned>();
   const schemas = new Map<string, string>();
@@ -157,7 +101,8 @@ function gatherOwners({ shorten, formatName }: Words) {
       if (defaults !== undefined) own(formatName(defaults), "its default privileges", undefined);
       const [, what, name] = OWNER.exec(text) ?? [];
       if (what === undefined || name === undefined) return;
-      if (what.startsWith("SCHEMA ")) schemas.set(formatName(what.slice("SCHEMA ".length)), formatName(name));
+      if (what.startsWith("SCHEMA ") && schemas.size < MAX_KNOWN)
+        schemas.set(formatName(what.slice("SCHEMA ".length)), formatName(name));
       if (what.startsWith("LARGE OBJECT ")) largeObjects++;
       own(formatName(name), shorten(what), schemaOf(what, formatName));
     },
@@ -165,89 +110,9 @@ function gatherOwners({ shorten, formatName }: Words) {
   };
 }
 
-function gatherPrivileged({ shorten, formatName }: Words) {
-  const ofSuperuser = new Set<string>();
-  const doubtful = new Set<string>();
-  const settings = new Map<string, string>();
-  const made = new Set<string>();
-  const casts: (readonly string[])[] = [];
-  const note = (found: Set<string>, what: string | undefined) => {
-    if (what !== undefined && found.size < MAX_NAMES) found.add(shorten(what));
-  };
-  return {
-    statement(text: string, bare: string): void {
-      for (const [patterns, found] of [
-        [OF_SUPERUSER, ofSuperuser],
-        [DOUBTFUL, doubtful],
-      ] as const) {
-        const kind = kindIn(bare, patterns);
-        if (kind !== undefined) note(found, objectOf(text, kind));
-      }
-      const making = MADE.exec(text)?.[1];
-      if (making !== undefined) made.add(making);
-      note(doubtful, grantOfOthers(text, made));
-      const cast = CAST.exec(text);
-      if (cast !== null) casts.push([...cast.slice(1, 3), text]);
-      for (const name of functionSettings(text))
-        if (settings.size < MAX_NAMES && !settings.has(name))
-          settings.set(name, shorten(objectOf(text, "FUNCTION")));
-    },
-    found: () => ({
-      ofSuperuser: [...ofSuperuser, ...casts.filter(hasNoFunction).map(castName(shorten))],
-      doubtful: [...doubtful, ...casts.filter((cast) => isOthers(cast, made)).map(castName(shorten))],
-      functionSettings: [...settings].map(([name, what]) => ({ name: formatName(name), what })),
-    }),
-  };
-}
-
-function kindIn(bare: string, patterns: readonly RegExp[]): string | undefined {
-  return patterns.map((each) => each.exec(bare)?.[1]).find((kind) => kind !== undefined);
-}
-
-/** A statement without the body of a function. */
-function headOf(text: string): string {
-  return /^CREATE (?:FUNCTION|PROCEDURE)\s/.test(text) ? (text.split(FUNCTION_BODY, 1)[0] ?? text) : text;
-}
-
-function functionSettings(text: string): string[] {
-  if (!/^CREATE (?:FUNCTION|PROCEDURE)\s/.test(text)) return [];
-  return [...headOf(text).matchAll(FUNCTION_SETTING)].flatMap(([, name]) => name ?? []);
-}
-
 function schemaOf(what: string, formatName: (token: string) => string): string | null | undefined {
   if (what.startsWith("PUBLICATION ")) return null;
   if (IN_NO_SCHEMA.test(what)) return undefined;
   const schema = IN_SCHEMA.exec(what)?.[1];
   return schema === undefined ? undefined : formatName(schema);
-}
-
-/** `FUNCTION helpers.bloat()` of the statement that makes it. */
-function objectOf(text: string, kind: string): string {
-  const rest = text.slice(text.search(new RegExp(kind.replace("FUNCTION", "(?:FUNCTION|PROCEDURE)"))));
-  const end =
-    /\s(?:RETURNS|LANGUAGE|FOR\s|ON\s|ADD\s|USING|HANDLER|TYPE\s|AS\s|IS\s|WITH\s|TO\s)|\s\($|\s\(\n|\n/.exec(
-      rest.slice(kind.length),
-    );
-  return end === null ? rest : rest.slice(0, kind.length + end.index);
-}
-
-/** Of a superuser alone. */
-function hasNoFunction([, , text = ""]: readonly string[]): boolean {
-  return /\) WITHOUT FUNCTION/i.test(text);
-}
-
-/** The maker of a cast must own one of its types. */
-function isOthers(cast: readonly string[], made: ReadonlySet<string>): boolean {
-  const [source = "", target = ""] = cast;
-  return !hasNoFunction(cast) && !(made.has(source) || made.has(target));
-}
-
-/** What is granted or revoked on what was not made: it is the server's, or comes with an extension. */
-function grantOfOthers(text: string, made: ReadonlySet<string>): string | undefined {
-  const [, what, on = ""] = GRANTED.exec(text) ?? [];
-  return made.has(on) ? undefined : what;
-}
-
-function castName(shorten: (text: string) => string) {
-  return ([source, target]: readonly string[]) => shorten(`CAST (${source} AS ${target})`);
 }
