@@ -33,7 +33,7 @@ export async function carryOutRestore(
     return readResult(restoring, await swapDatabases(restoring));
   }
   if (backup === undefined) throw new DormouseError("internal", "a restore without a backup");
-  const load: Load = { backup, choice, tools: await server.tools(serverMajor, signal) };
+  const load: Load = { backup, choice, tools: await server.tools(serverMajor) };
   if (loads === undefined) return restoreInPlace(restoring, load);
   // Under a name of the run's until it is whole: what a crash leaves is then known to be ours.
   const loaded = runDatabase(database, loads, run.id);

@@ -60,7 +60,7 @@ export function describeForbidden(of: string, kinds: readonly Kind[]): void {
           await using libpq = await openLibpq(settings);
           const limits = { deadlineMs: 120_000, stallMs: 120_000, jobs: 1, secrets: [] };
           const restore = restoreServer(settings, libpq, limits, { binDir, searchPath: "" });
-          const tools = await restore.tools(server.major, never);
+          const tools = await restore.tools(server.major);
 
           const handle = await open(path);
           await using file = archiveIn(handle, () => handle.close());

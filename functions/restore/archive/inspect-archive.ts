@@ -25,7 +25,7 @@ export async function inspectArchive(planning: Planning, { backup, choice, targe
   const asked = { database, target, needs: findNeeds(backup), noted: backup?.manifest };
   const facts = await server.inspect(asked, signal);
   if (backup === undefined) return { facts, warnings: [] };
-  const tools = await server.tools(facts.serverMajor, signal);
+  const tools = await server.tools(facts.serverMajor);
   const demands = await demandsOf(planning, { backup, choice, tools });
   const warnings = [...(tools.warning === undefined ? [] : [tools.warning]), ...choiceWarnings(choice)];
   if (demands === undefined) return { facts, tools, warnings };

@@ -52,7 +52,7 @@ export function restoreServer(
   const sessionIn: SessionIn = (database, given) => sessions({ ...settings, given }, database);
   return {
     /** Throws `client_tools_not_found`. */
-    tools: async (serverMajor: number, _signal: AbortSignal) =>
+    tools: async (serverMajor: number) =>
       restoreTools(await findClientTools(serverMajor, binDir, searchPath), libpq, options),
     /** Ends its sessions first. That it is not there is fine. Throws `database_not_ours` unless the server says that the run works on it. */
     drop: ownDatabaseDropper(settings),
