@@ -22,7 +22,7 @@ export async function carryOutRestore(
   { exists, serverMajor, rolesToMake }: Pick<TargetFacts, "exists" | "serverMajor" | "rolesToMake">,
 ): Promise<RestoreResult> {
   const { strategy, backup, choice, undone, target } = found;
-  const { run, server, settings, signal } = restoring;
+  const { run, server, settings } = restoring;
   const { database } = settings;
   const { loads, swaps, drops } = EFFECTS[strategy];
   const kept = swaps && exists ? { kept: runDatabase(database, "before", run.id) } : {};

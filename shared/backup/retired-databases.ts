@@ -17,7 +17,7 @@ export type RetiredDatabases = ReturnType<typeof retiredDatabases>;
 export function retiredDatabases(backupDir: string) {
   const notes = noteFiles<Retirement>(backupDir, "retired", schema);
   return {
-    known: notes.known,
+    known: () => notes.known(),
     retire: (retirement: Retirement) => notes.write(encodeURIComponent(retirement.database), retirement),
   };
 }

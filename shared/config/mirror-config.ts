@@ -134,7 +134,9 @@ function credentials(config: MirrorConfig) {
   if (accessKeyId === undefined && secretAccessKey === undefined) return undefined;
   if (accessKeyId !== undefined && secretAccessKey !== undefined)
     return { accessKeyId, secretAccessKey, sessionToken: config.AWS_SESSION_TOKEN };
-  throw invalidConfiguration("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: one of them is not set");
+  throw invalidConfiguration(
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: one of them is not set",
+  );
 }
 
 /** Those of the store, and those of all that goes out, as one text. */

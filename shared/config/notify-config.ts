@@ -136,11 +136,17 @@ export type MailConfig = {
 export function checkMail({ NOTIFY_SMTP_URL: url, NOTIFY_MAIL_TO: to, NOTIFY_MAIL_FROM: from }: MailConfig) {
   const given = [url, to, from].filter((each) => each !== undefined).length;
   if (given !== 0 && given !== 3)
-    throw invalidConfiguration("NOTIFY_SMTP_URL, NOTIFY_MAIL_TO and NOTIFY_MAIL_FROM go together: one of them is not set");
+    throw invalidConfiguration(
+      "NOTIFY_SMTP_URL, NOTIFY_MAIL_TO and NOTIFY_MAIL_FROM go together: one of them is not set",
+    );
   if (url?.startsWith("smtp+plain:") && new URL(url).username !== "")
-    throw invalidConfiguration("NOTIFY_SMTP_URL would send its password without TLS: give smtps:// or smtp://");
+    throw invalidConfiguration(
+      "NOTIFY_SMTP_URL would send its password without TLS: give smtps:// or smtp://",
+    );
   if (url !== undefined && !isDecodable(new URL(url)))
-    throw invalidConfiguration("NOTIFY_SMTP_URL has a user or password that is not percent-encoded: % must be %25");
+    throw invalidConfiguration(
+      "NOTIFY_SMTP_URL has a user or password that is not percent-encoded: % must be %25",
+    );
 }
 
 function isDecodable({ username, password }: URL): boolean {

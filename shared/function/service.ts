@@ -82,7 +82,7 @@ function allOf(given: readonly (RunMonitor | undefined)[]): RunMonitor | undefin
   const monitors = given.filter((monitor) => monitor !== undefined);
   if (monitors.length === 0) return undefined;
   return {
-    begun: async (run) => void (await Promise.all(monitors.map((monitor) => monitor.begun?.(run)))),
+    begun: async (run) => void (await Promise.all(monitors.map(async (monitor) => monitor.begun?.(run)))),
     ended: async (run, step) => void (await Promise.all(monitors.map((monitor) => monitor.ended(run, step)))),
   };
 }

@@ -1,8 +1,3 @@
 /** `custom` is pg_dump -Fc; the old pod wrote the other two before 2018-11-20. */
 export const ARCHIVE_FORMATS = ["custom", "gzip-sql", "plain-sql"] as const;
 export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number];
-
-/** An archive of these client tools may hold the planner's statistics, and their pg_restore may be asked to leave them. */
-export function hasStatistics(major: number): boolean {
-  return major >= 18;
-}

@@ -23,6 +23,11 @@ const OLDEST_MAINTAINED = 15;
 /** The first releases whose psql knows `\restrict` (14 August 2025). */
 const RESTRICT_SINCE: Readonly<Record<number, number>> = { 13: 22, 14: 19, 15: 14, 16: 10, 17: 6 };
 
+/** An archive of these client tools may hold the planner's statistics, and their pg_restore may be asked to leave them. */
+export function hasStatistics(major: number): boolean {
+  return major >= 18;
+}
+
 /**
  * The tools for a server of `serverMajor`: of the same major if there are any, else of the next newer one; never
  * older, which pg_dump itself refuses. `binDir` (PG_BIN_DIR), when given, is the only place looked at.

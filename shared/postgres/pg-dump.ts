@@ -1,6 +1,5 @@
 import type { Omission } from "./lacks.ts";
 import type { DatabaseInspection } from "./preflight.ts";
-import { hasStatistics } from "./archive-format.ts";
 import { pgOptions } from "./properties/session-settings.ts";
 import { DormouseError, type ErrorCode } from "../errors.ts";
 import {
@@ -13,7 +12,7 @@ import {
   type WritingTool,
 } from "./process/child-process.ts";
 import { identifier } from "./sql-text.ts";
-import type { ClientTools } from "./client-tools.ts";
+import { hasStatistics, type ClientTools } from "./client-tools.ts";
 import type { Libpq } from "./session/libpq.ts";
 import { knownKind, SERVER_LOG } from "./session/server-errors.ts";
 

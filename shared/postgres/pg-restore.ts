@@ -1,7 +1,7 @@
 import type { LoadRequest } from "./databases/load-choice.ts";
 import { chosen, entryLists, usingList, type UsedList } from "./archive-list.ts";
+import { hasStatistics } from "./client-tools.ts";
 import { INHERITED, type RunningTool } from "./process/child-process.ts";
-import { hasStatistics } from "./archive-format.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 
 /**

@@ -9,8 +9,7 @@ import { neededRoles, ROLES_NAMED } from "./roles/needed-roles.ts";
 import type { ServerRole } from "./roles/server-role.ts";
 import { partSettings, settingText } from "./properties/refused-settings.ts";
 import { readProperties } from "./properties/read-properties.ts";
-import { standbyWarnings } from "./session/ask-server.ts";
-import { queryNames } from "./session/queries.ts";
+import { queryNames, standbyWarnings } from "./session/ask-server.ts";
 import { damageWarnings, settingsOfDatabase, settingsOfDump } from "./properties/read-settings.ts";
 
 /** Each query answers one row for each object that a dump by this role would lack. */

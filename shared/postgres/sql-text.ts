@@ -11,7 +11,9 @@ export function unquote(identifier: string): string {
 /** The same as the server reads it: without quotes, A to Z are a to z. */
 export function fold(identifier: string): string {
   return unquote(
-    identifier.startsWith('"') ? identifier : identifier.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()),
+    identifier.startsWith('"')
+      ? identifier
+      : identifier.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()),
   );
 }
 

@@ -12,7 +12,9 @@ export function whyAbandoned(run: Run, now: Date): string | undefined {
   const { attempts, since } = limitsOf(run);
   if (run.attempt >= attempts) return `it was begun ${run.attempt} times`;
   const ageMs = now.getTime() - since.getTime();
-  return ageMs <= RESUME_WITHIN_MS ? undefined : `it was asked for ${Math.round(ageMs / 3_600_000)} hours ago`;
+  return ageMs <= RESUME_WITHIN_MS
+    ? undefined
+    : `it was asked for ${Math.round(ageMs / 3_600_000)} hours ago`;
 }
 
 /** The step of a sweep that has the names of its databases. */

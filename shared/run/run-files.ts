@@ -44,8 +44,7 @@ export function runFiles(backupDir: string, log: Log, seal?: RunSeal): RunStore 
   const all: RunStore["all"] = async (kind) => (await records.ours(kind)).toSorted(byAcceptance);
 
   return {
-    begin: (wanted, admission = {}) =>
-      turn(() => begin(records, { wanted, ...admission, at: new Date() })),
+    begin: (wanted, admission = {}) => turn(() => begin(records, { wanted, ...admission, at: new Date() })),
     update: (run) => replace(records, { ...run, updatedAt: new Date() }),
     find: (id) => records.find(id),
     all,

@@ -16,7 +16,7 @@ const schema = z.object({
 export function damageBook(backupDir: string): DamageBook {
   const notes = noteFiles(backupDir, "acknowledged", schema);
   return {
-    known: notes.known,
+    known: () => notes.known(),
     acknowledge: (damage) =>
       notes.write(`${damage.place}-${damage.path.replaceAll("/", "-").replace(/\.json$/, "")}`, damage),
   };

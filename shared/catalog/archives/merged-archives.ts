@@ -19,7 +19,7 @@ export function mergedArchives(places: ArchivePlaces): CopiedArchives {
     return { places, volume, backup: { ...backup, manifest }, signal };
   };
   return {
-    readPlain: volume.readPlain,
+    readPlain: (backup, file, signal) => volume.readPlain(backup, file, signal),
     sweep: (database, wanted) => sweepRestoreDir(places.restoreDir, database, wanted),
     room: async ({ manifest, ...backup }) =>
       manifest === undefined ? NO_COPY : roomFor(places, { ...backup, manifest }),

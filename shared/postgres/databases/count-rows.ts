@@ -31,9 +31,7 @@ export async function countRows(
   // SQL of other tools than pg_dump may name tables without their schema.
   const path = tables.some(({ schema }) => schema === "") ? await session(givenPath) : [];
   const candidates = ({ schema, name }: Omit<TableRows, "rows">) =>
-    (schema === "" ? path : [schema]).map(
-      (each) => `${identifier(each)}.${identifier(name)}`,
-    );
+    (schema === "" ? path : [schema]).map((each) => `${identifier(each)}.${identifier(name)}`);
   const names = tables.flatMap(candidates);
   const counted: TableCount[] = [];
   await workThrough(session, tables, async (client, table) => {

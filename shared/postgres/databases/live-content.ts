@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { queryNames } from "../session/queries.ts";
+import { queryNames } from "../session/ask-server.ts";
 import type { TargetFacts } from "../properties/target-facts.ts";
 
 /** What the database itself says of what it holds, to a role that may connect. */

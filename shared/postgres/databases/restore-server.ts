@@ -16,7 +16,7 @@ import { changeMark, readMarks, setMark } from "./database-mark.ts";
 import { ownDatabaseDropper } from "./drop-database.ts";
 import { endSessions, explained, limitLockWaits, reopen } from "./swap.ts";
 import type { Libpq } from "../session/libpq.ts";
-import { inTransaction } from "../session/queries.ts";
+import { inTransaction } from "../session/ask-server.ts";
 import { liveContent } from "./live-content.ts";
 import { settingsOfLoad, type NotedSettings } from "../properties/given-settings.ts";
 import { restoreTools } from "../restore-tools.ts";

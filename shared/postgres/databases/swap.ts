@@ -2,8 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
 import { DormouseError } from "../../errors.ts";
 import { changeMark, readMarks, setMark } from "./database-mark.ts";
-import { serverNow } from "../session/ask-server.ts";
-import { inTransaction } from "../session/queries.ts";
+import { inTransaction, serverNow } from "../session/ask-server.ts";
 import { serverError } from "../session/server-errors.ts";
 import { identifier } from "../sql-text.ts";
 

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { DormouseError, readCode } from "../../errors.ts";
 import { givenPath } from "../session/connection.ts";
-import { queryNames } from "../session/queries.ts";
+import { queryNames } from "../session/ask-server.ts";
 import { parseTablePattern } from "./table-pattern.ts";
 
 type ExcludedTable = {

@@ -1,5 +1,13 @@
 import type { ReadsName } from "./dump-encoding.ts";
-import { gatherPrivileged, headOf, MAX_KNOWN, MAX_NAMES, NAME, wordsBy, type Words } from "./script-privileges.ts";
+import {
+  gatherPrivileged,
+  headOf,
+  MAX_KNOWN,
+  MAX_NAMES,
+  NAME,
+  wordsBy,
+  type Words,
+} from "./script-privileges.ts";
 import { scriptCollations, type ScriptCollations } from "./script-collations.ts";
 
 /** What a script makes that not every role may make, and how much of it there is. */

@@ -69,9 +69,11 @@ export function gatherPrivileged({ shorten, formatName }: Words) {
   const ofSuperuser = new Set<string>();
   const doubtful = new Set<string>();
   const settings = new Map<string, string>();
-  const types = new Set<string>();
-  const casts: Cast[] = [];
-  const castName = ({ source, target }: Cast) => shorten(`CAST (${source} AS ${target})`);
+  const made = new Set<string>();
+  const casts = gatherCasts(shorten, made);
+  const note = (found: Set<string>, what: string | undefined) => {
+    if (what !== undefined && found.size < MAX_NAMES) found.add(shorten(what));
+  };
   return {
     statement(text: string, bare: string): void {
       for (const [patterns, found] of [
@@ -79,29 +81,46 @@ export function gatherPrivileged({ shorten, formatName }: Words) {
         [DOUBTFUL, doubtful],
       ] as const) {
         const kind = kindIn(bare, patterns);
-        if (kind !== undefined && found.size < MAX_NAMES) found.add(shorten(objectOf(text, kind)));
+        if (kind !== undefined) note(found, objectOf(text, kind));
       }
-      const type = MADE_TYPE.exec(text)?.[1];
-      if (type !== undefined && types.size < MAX_KNOWN) types.add(type);
-      const [cast, source = "", target = ""] = CAST.exec(text) ?? [];
-      if (cast !== undefined && casts.length < MAX_NAMES)
-        casts.push({ source, target, hasFunction: !/\) WITHOUT FUNCTION/i.test(text) });
+      const making = MADE.exec(text)?.[1];
+      if (making !== undefined && made.size < MAX_KNOWN) made.add(making);
+      note(doubtful, grantOfOthers(text, made));
+      casts.statement(text);
       for (const name of functionSettings(text))
         if (settings.size < MAX_NAMES && !settings.has(name))
           settings.set(name, shorten(objectOf(text, "FUNCTION")));
     },
     found: () => ({
-      // The maker of a cast must own one of its types, and of one without a function be a superuser.
-      ofSuperuser: [...ofSuperuser, ...casts.filter(({ hasFunction }) => !hasFunction).map(castName)],
-      doubtful: [
-        ...doubtful,
-        ...casts
-          .filter((each) => each.hasFunction && !types.has(each.source) && !types.has(each.target))
-          .map(castName),
-      ],
+      ofSuperuser: [...ofSuperuser, ...casts.ofSuperuser()],
+      doubtful: [...doubtful, ...casts.ofOthers()],
       functionSettings: [...settings].map(([name, what]) => ({ name: formatName(name), what })),
     }),
   };
+}
+
+/** The maker of a cast must own one of its types, and of one without a function be a superuser. */
+function gatherCasts(shorten: Words["shorten"], made: ReadonlySet<string>) {
+  const casts: Cast[] = [];
+  const castName = ({ source, target }: Cast) => shorten(`CAST (${source} AS ${target})`);
+  return {
+    statement(text: string): void {
+      const [cast, source = "", target = ""] = CAST.exec(text) ?? [];
+      if (cast !== undefined && casts.length < MAX_NAMES)
+        casts.push({ source, target, hasFunction: !/\) WITHOUT FUNCTION/i.test(text) });
+    },
+    ofSuperuser: () => casts.filter(({ hasFunction }) => !hasFunction).map(castName),
+    ofOthers: () =>
+      casts
+        .filter((each) => each.hasFunction && !made.has(each.source) && !made.has(each.target))
+        .map(castName),
+  };
+}
+
+/** What is granted or revoked on what was not made: it is the server's, or comes with an extension. */
+function grantOfOthers(text: string, made: ReadonlySet<string>): string | undefined {
+  const [, what, on = ""] = GRANTED.exec(text) ?? [];
+  return made.has(on) ? undefined : what;
 }
 
 function kindIn(bare: string, patterns: readonly RegExp[]): string | undefined {

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { queryNames } from "../session/queries.ts";
+import { queryNames } from "../session/ask-server.ts";
 import type { DatabaseProperties } from "./database-properties.ts";
 
 const NAMED = 10;

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { queryNames } from "../session/queries.ts";
+import { queryNames } from "../session/ask-server.ts";
 import { NOTHING_FORBIDDEN, type Forbidden } from "./forbidden-kinds.ts";
 import { MAY_STAND_FOR, mayNotSet } from "./role-rights.ts";
 import type { Owned, ScriptMakes } from "../plain-dump/script-makes.ts";

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { queryNames } from "../session/queries.ts";
+import { queryNames } from "../session/ask-server.ts";
 import type { DatabaseProperties, Settings } from "./database-properties.ts";
 import { available, settingsOfDatabase } from "./read-settings.ts";
 import { findRefused, TEXT_SEARCH } from "./refused-settings.ts";

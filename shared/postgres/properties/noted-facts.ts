@@ -4,7 +4,7 @@ import { listRoles, type DatabaseProperties } from "./database-properties.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 import { readProperties } from "./read-properties.ts";
 import { MAY_STAND_FOR } from "./role-rights.ts";
-import { queryNames } from "../session/queries.ts";
+import { queryNames } from "../session/ask-server.ts";
 import { impossible, uncarried } from "./given-settings.ts";
 import { partSettings, settingText } from "./refused-settings.ts";
 import type { ScriptCollations } from "../plain-dump/script-collations.ts";

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { readCode } from "../../errors.ts";
-import { inTransaction } from "../session/queries.ts";
+import { inTransaction } from "../session/ask-server.ts";
 import { creationSql, finishingSql, settingsSql } from "./database-sql.ts";
 import type { DatabaseProperties } from "./database-properties.ts";
 import { partSettings } from "./refused-settings.ts";

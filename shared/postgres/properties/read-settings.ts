@@ -1,7 +1,7 @@
 import { isAscii } from "node:buffer";
 import type pg from "pg";
 import { readCode } from "../../errors.ts";
-import { queryNames } from "../session/queries.ts";
+import { queryNames } from "../session/ask-server.ts";
 import type { DatabaseProperties, Settings } from "./database-properties.ts";
 import { refusal, TEXT_SEARCH } from "./refused-settings.ts";
 import { carried, OF_THE_DATABASE, OF_TOOLS, OVER_DAMAGE } from "./session-settings.ts";

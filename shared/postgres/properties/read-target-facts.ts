@@ -11,7 +11,7 @@ import { mayNotSet } from "./role-rights.ts";
 import { needsOfMade, notedFacts } from "./noted-facts.ts";
 import { OF_ONE_DATABASE } from "./one-database.ts";
 import { refusePooler } from "../session/pooler.ts";
-import { queryNames } from "../session/queries.ts";
+import { queryNames } from "../session/ask-server.ts";
 
 type OfOtherSessions = "loadSessions" | "freeConnections" | "refusedBeside";
 

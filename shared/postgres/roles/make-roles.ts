@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { readCode } from "../../errors.ts";
-import { inTransaction, queryNames } from "../session/queries.ts";
+import { inTransaction, queryNames } from "../session/ask-server.ts";
 import { identifier, literal } from "../sql-text.ts";
 import type { PlannedRole } from "./planned-roles.ts";
 

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { queryNames } from "../session/queries.ts";
+import { queryNames } from "../session/ask-server.ts";
 import { impossible } from "../properties/given-settings.ts";
 import { mayNotSet } from "../properties/role-rights.ts";
 import { grantedFirst, roleSql } from "./role-sql.ts";

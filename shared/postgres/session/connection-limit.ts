@@ -16,9 +16,7 @@ export async function connectionLimit(client: pg.Client, database: string): Prom
 export async function limitConnections(client: pg.Client, database: string, limit: number): Promise<void> {
   await explained(`connection limit of ${JSON.stringify(database)}`, async () => {
     if (!(await exists(client, database))) return;
-    await client.query(
-      `ALTER DATABASE ${identifier(database)} CONNECTION LIMIT ${Math.trunc(limit)}`,
-    );
+    await client.query(`ALTER DATABASE ${identifier(database)} CONNECTION LIMIT ${Math.trunc(limit)}`);
   });
 }
 

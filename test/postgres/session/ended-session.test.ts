@@ -46,10 +46,15 @@ describe("a session whose work is done", () => {
     await using network = await tcpProxy(server.port);
     const settings = settingsOf(server, { port: network.port });
 
-    const answer = await withSession(settings, { database: "postgres", what: "the test" }, never, async () => {
-      network.blackhole();
-      return "done";
-    });
+    const answer = await withSession(
+      settings,
+      { database: "postgres", what: "the test" },
+      never,
+      async () => {
+        network.blackhole();
+        return "done";
+      },
+    );
 
     assert.equal(answer, "done");
   });
