@@ -2,7 +2,7 @@ import type pg from "pg";
 import type { TableCount } from "./compare-rows.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
 import { givenPath } from "../session/connection.ts";
-import { workThrough, type Session } from "../load/work-through.ts";
+import { workThrough, type Session } from "../session/ask-server.ts";
 import { identifier } from "../sql-text.ts";
 
 /**

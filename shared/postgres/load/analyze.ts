@@ -1,4 +1,4 @@
-import { workThrough, type Session } from "./work-through.ts";
+import { workThrough, type Session } from "../session/ask-server.ts";
 
 /**
  * Relations of which a column, or an expression of an index, has no statistics. Those that an archive brings along are there

@@ -25,6 +25,28 @@ export async function inTransaction<Result>(client: pg.Client, work: () => Promi
   }
 }
 
+export type Session = <Result>(work: (client: pg.Client) => Promise<Result>) => Promise<Result>;
+
+/** Two sessions side by side: while one reads, the other waits. */
+const AT_ONCE = 2;
+
+/** Gives one after the other to whichever of some sessions is free, in their order. */
+export async function workThrough<Item>(
+  session: Session,
+  items: readonly Item[],
+  work: (client: pg.Client, item: Item) => Promise<void>,
+): Promise<void> {
+  const waiting = items.values();
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, () =>
+      session(async (client) => {
+        // They take from the same iterator.
+        for (const item of waiting) await work(client, item);
+      }),
+    ),
+  );
+}
+
 /** The server's time. As a number: how a date is written, and so what a client reads in it, is a setting of the role. */
 export async function serverNow(client: pg.Client): Promise<Date> {
   const sql = "SELECT trunc(extract(epoch FROM now()) * 1000)::bigint AS ms";
