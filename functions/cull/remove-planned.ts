@@ -71,8 +71,9 @@ export async function removePlanned(
         continue;
       }
     } catch (error) {
-      if (!isDenied(error)) throw stopped([{ error, each }], removed, planned.length);
-      denied.push({ error, each });
+      const failed = { error, each };
+      if (!(await isKept(deps, failed, context.signal))) throw stopped([failed], removed, planned.length);
+      denied.push(failed);
       continue;
     }
     removed.push(toRemoval(each));
@@ -144,9 +145,14 @@ function toJournal(
 
 type Failed = { readonly error: unknown; readonly each: RemovedBackup };
 
-/** By what another user keeps to itself. */
-function isDenied(error: unknown): boolean {
-  return ["EACCES", "EPERM"].includes(readCode(asDormouseError(error).cause));
+/** Whether another user keeps all of it from being removed: one that has lost its manifest must not be followed by others. */
+async function isKept(
+  { catalog }: CulledPlace,
+  { error, each: { backup } }: Failed,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const isDenied = ["EACCES", "EPERM"].includes(readCode(asDormouseError(error).cause));
+  return isDenied && (await catalog.find(backup.name, signal).catch(() => undefined)) !== undefined;
 }
 
 function stopped(

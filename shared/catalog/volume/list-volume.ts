@@ -52,7 +52,6 @@ export async function listVolume(
       day.forEach(keepOnce);
       return day;
     });
-    assertNewestIsListed(found.flat());
     return listingOf(describeLegacy(found.flat(), known, await damagedFiles(backupDir)));
   } catch (error) {
     // What says by itself what is wrong, as a volume that is silent.
@@ -134,9 +133,11 @@ async function classify(
       ? await unlessForbidden(files, backupDir, `${path}.json`, async () => [
           await readBackup(files, backupDir, named.whole),
         ])
-      : await unlessForbidden(files, backupDir, path, async () => [
-          await readLegacy(files, backupDir, named.bare),
-        ]);
+      : await unlessFailed(path, () =>
+          unlessForbidden(files, backupDir, path, async () => [
+            await readLegacy(files, backupDir, named.bare),
+          ]),
+        );
   return found;
 }
 
@@ -145,23 +146,19 @@ async function hasOtherName(files: Files, backupDir: string, path: string): Prom
   return path.includes("\uFFFD") && (await statIfThere(files, join(backupDir, path))) === undefined;
 }
 
-const LOST = "cannot be read: ";
-
-/** Throws if the disk has lost a day or a manifest that may have had the newest backup; older ones go as if others kept them. */
-function assertNewestIsListed(found: readonly Found[]): void {
-  const days = found.flatMap((each) => ("backup" in each ? [each.backup.name.slice(0, 10)] : []));
-  const newest = days.reduce((last, day) => (day > last ? day : last), "");
-  for (const each of found) {
-    if (!("foreign" in each) || !each.foreign.detail.startsWith(LOST)) continue;
-    const { path, detail } = each.foreign;
-    if ((isDate(path) || path.endsWith(".json")) && path.slice(0, 10) >= newest) throw new Error(detail);
+/** The disk has lost a file that was never ours, and can hide no backup. */
+async function unlessFailed(path: string, read: () => Promise<Found[]>): Promise<Found[]> {
+  try {
+    return await read();
+  } catch (error) {
+    if (readCode(error) !== "EIO") throw error;
+    return [
+      { foreign: { path, reason: "unreadable", detail: `cannot be read: ${(error as Error).message}` } },
+    ];
   }
 }
 
-/**
- * What another user keeps to itself, or the disk has lost, is no fault of all the volume: it is reported, and stops nothing by
- * itself.
- */
+/** What another user keeps to itself is no fault of the volume: it is reported with its owner, and stops nothing by itself. */
 async function unlessForbidden(
   files: Files,
   backupDir: string,
@@ -171,8 +168,6 @@ async function unlessForbidden(
   try {
     return await look();
   } catch (error) {
-    if (readCode(error) === "EIO")
-      return [{ foreign: { path, reason: "unreadable", detail: `${LOST}${(error as Error).message}` } }];
     if (!["EACCES", "EPERM"].includes(readCode(error))) throw error;
     const found = await files.lstat(join(backupDir, path)).catch(() => undefined);
     const whose =

@@ -170,30 +170,6 @@ describe("the list of a volume", () => {
     );
   });
 
-  for (const lost of ["2026-11-21", "2026-11-21/hets2026-11-21-01-00.bak.json"]) {
-    it(`names what the disk has lost of an older day, and lists all else; of the newest it lists nothing: ${lost}`, async () => {
-      await using volume = await temporaryVolume();
-      await publish(volume.catalog, { startedAt: new Date(startedAt.getTime() - 86_400_000) });
-      const isLost = (path: unknown) => path === join(volume.path, lost);
-      const files = filesWith({
-        readRegular: (...args: Parameters<typeof promises.readRegular>) =>
-          isLost(args[0]) ? fault("EIO") : promises.readRegular(...args),
-        readdir: (path: string, options: { withFileTypes: true }) =>
-          isLost(path) ? fault("EIO") : promises.readdir(path, options),
-      });
-
-      const onlyThat = volumeCatalog(volume.path, files).list(never);
-      await assert.rejects(onlyThat, { code: "catalog_unreadable" });
-      const kept = await publish(volume.catalog, { startedAt, sequence: 2 });
-      const { backups, foreign } = await volumeCatalog(volume.path, files).list(never);
-
-      assert.deepEqual(backups, [kept]);
-      assert.deepEqual(foreign, [
-        { path: lost, reason: "unreadable", detail: "cannot be read: EIO: made by the test" },
-      ]);
-    });
-  }
-
   it("reads a manifest again when another client replaces it in between", async () => {
     await using volume = await temporaryVolume();
     const kept = await publish(volume.catalog, { startedAt });
