@@ -1,4 +1,6 @@
 import type { ArchiveName } from "../catalog/archive-name.ts";
+import type { ExcludedTable } from "../postgres/exclusions/excluded-tables.ts";
+import { isReadable } from "../postgres/properties/database-properties.ts";
 import { HASHING } from "../postgres/plain-dump/copy-rows.ts";
 import { tableKey, totalRows } from "../postgres/plain-dump/plain-dump.ts";
 import type { Backup } from "../catalog/backup.ts";
@@ -85,7 +87,7 @@ function describe({ request, run, encryption }: TakingBackup, facts: Facts): Bac
     lacks: inspection.lacks.map((lack) => ({ ...lack, names: [...lack.names] })),
     warnings: [
       ...inspection.warnings,
-      ...inspection.excluded.unmatched.map((pattern) => `the pattern ${pattern} leaves out no table's rows`),
+      ...notExcluded(facts),
       ...facts.warnings(),
       ...clockWarnings(begun.at, newest),
     ],
@@ -97,16 +99,32 @@ function describe({ request, run, encryption }: TakingBackup, facts: Facts): Bac
   };
 }
 
-/** Of these the archive has no rows; a table that was renamed meanwhile it has with them. */
-function readExcluded(
-  { exclude }: TakingBackup["request"],
-  { inspection, contents }: Facts,
-): Pick<BackupManifest, "excluded"> {
+function readExcluded({ exclude }: TakingBackup["request"], facts: Facts): Pick<BackupManifest, "excluded"> {
   if (exclude === undefined) return {};
-  const dumped = new Set(contents.tables.map(tableKey));
-  const tables = inspection.excluded.tables.filter((table) => !dumped.has(tableKey(table)));
+  const tables = facts.inspection.excluded.tables.filter(withoutRows(facts));
   const { by, patterns } = exclude;
   return { excluded: { by, patterns: [...patterns], tables: tables.map((table) => ({ ...table })) } };
+}
+
+/** pg_dump takes a pattern in the encoding of the database, and its arguments are in UTF-8; or the table was renamed meanwhile. */
+function notExcluded(facts: Facts): string[] {
+  const isWithout = withoutRows(facts);
+  const { unmatched, tables } = facts.inspection.excluded;
+  return [
+    ...unmatched.map((pattern) => `the pattern ${pattern} leaves out no table's rows`),
+    ...tables
+      .filter((table) => !isWithout(table))
+      .map(
+        ({ schema, name }) =>
+          `the rows of ${schema}.${name} are in the backup: pg_dump found no table of that name to leave out`,
+      ),
+  ];
+}
+
+/** Tells of a table that was to be excluded whether the archive has no rows of it. */
+function withoutRows({ contents }: Facts): (table: ExcludedTable) => boolean {
+  const dumped = new Set(contents.tables.map(tableKey));
+  return (table) => isReadable(tableKey(table)) && !dumped.has(tableKey(table));
 }
 
 function readContent(

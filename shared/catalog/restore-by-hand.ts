@@ -37,11 +37,9 @@ export function restoreByHand(name: ArchiveName, database: string, given: Given)
     ...(format === "gzip-sql" ? [`gzip -t < ${archive}`] : []),
     creation(target, properties, roles),
     // From inside, where the server keeps their text in the encoding in which its sessions read it.
-    ...(properties === undefined
-      ? []
-      : statements(settingsSql(target, properties), `PGCLIENTENCODING=UTF8 ${PSQL} ${intoDatabase(target)}`)),
+    ...(properties === undefined ? [] : statements(settingsSql(target, properties), intoDatabase(target))),
     loading(format, archive, { target, settings, encoding: properties?.encoding, loadedBytes }),
-    ...(properties === undefined ? [] : statements(finishingSql(target, properties))),
+    ...(properties === undefined ? [] : statements(finishingSql(target, properties), intoDatabase(target))),
   ];
   return steps.join(" && ");
 }
@@ -59,9 +57,16 @@ function creation(
   ]).join("");
 }
 
-function statements(all: readonly string[], psql = `${PSQL} --dbname=postgres`): string[] {
+/** They are in UTF-8, as the manifest is, whatever the shell has, and the settings of the database are in force by then. */
+function statements(all: readonly string[], into = "--dbname=postgres"): string[] {
   if (all.length === 0) return [];
-  return [`${psql} ${all.map((sql) => `--command=${shellQuote(sql)}`).join(" ")}`];
+  const commands = all.map((sql) => `--command=${shellQuote(sql)}`).join(" ");
+  return [`${under(OF_LOADING)}PGCLIENTENCODING=UTF8 ${PSQL} ${into} ${commands}`];
+}
+
+/** What the operator has set comes first: a role's limits of time, for one. */
+function under(settings: Settings): string {
+  return `PGOPTIONS="\${PGOPTIONS-} "${shellQuote(pgOptions(settings))} `;
 }
 
 /** A bare name is taken for a connection string when it looks like one. */
@@ -86,19 +91,17 @@ function loading(
   { target, settings, encoding, loadedBytes }: Into,
 ): string {
   const into = intoDatabase(target);
-  const options = pgOptions({ ...carried(settings ?? {}, encoding), ...OF_LOADING });
-  // What the operator has set comes first: a role's limits of time, for one.
-  const under = settings === undefined ? "" : `PGOPTIONS="\${PGOPTIONS-} "${shellQuote(options)} `;
+  const given = settings === undefined ? "" : under({ ...carried(settings, encoding), ...OF_LOADING });
   switch (format) {
     case "custom":
-      return `${under}pg_restore --exit-on-error ${into} ${archive}`;
+      return `${given}pg_restore --exit-on-error ${into} ${archive}`;
     case "encrypted":
-      return `age --decrypt --identity "$AGE_IDENTITY_FILE" ${archive} | ${under}pg_restore --exit-on-error ${into}`;
+      return `age --decrypt --identity "$AGE_IDENTITY_FILE" ${archive} | ${given}pg_restore --exit-on-error ${into}`;
     case "gzip-sql":
-      return `gzip -dc < ${archive} | ${loadedBytes === undefined ? "" : `head -c ${loadedBytes} | `}${under}${PSQL} ${into}`;
+      return `gzip -dc < ${archive} | ${loadedBytes === undefined ? "" : `head -c ${loadedBytes} | `}${given}${PSQL} ${into}`;
     case "plain-sql":
       return loadedBytes === undefined
-        ? `${under}${PSQL} ${into} --file=${archive}`
-        : `head -c ${loadedBytes} -- ${archive} | ${under}${PSQL} ${into}`;
+        ? `${given}${PSQL} ${into} --file=${archive}`
+        : `head -c ${loadedBytes} -- ${archive} | ${given}${PSQL} ${into}`;
   }
 }

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { OMISSION_KINDS, type Omission, type OmissionKind } from "./lacks.ts";
-import { lostSettings, type DatabaseProperties, type Settings } from "./properties/database-properties.ts";
+import { lostTexts, type DatabaseProperties, type Settings } from "./properties/database-properties.ts";
 import { DormouseError } from "../errors.ts";
 import { collationWarnings } from "./properties/collation-version.ts";
 import { withSession, type ConnectionSettings } from "./session/connection.ts";
@@ -164,7 +164,7 @@ async function propertiesOf(client: pg.Client, database: string, roles: readonly
         (setting) =>
           `the server does not take a setting of the database, and no session has it: ${settingText(setting)}; ALTER DATABASE ... RESET it, or give the server what it names`,
       ),
-      ...lostSettings(properties, roles),
+      ...lostTexts(properties, roles),
     ],
   };
 }

@@ -17,6 +17,24 @@ export function fold(identifier: string): string {
   );
 }
 
+/** Each backslash begins a byte in octal. */
+const IN_OCTAL = /^[^\\]*(?:\\(?:134|[23][0-7]{2})[^\\]*)+$/;
+
+/**
+ * What a manifest has of a name: its text, or where its bytes (one character each) are none, as a database in SQL_ASCII may have
+ * them, the bytes in octal, as SQL has them in E''. A text that reads like that is written so, too.
+ */
+export function notedName(bytes: string, text: string | undefined): string {
+  if (text !== undefined && !IN_OCTAL.test(text)) return text;
+  return bytes.replaceAll(/[\\\x80-\xff]/g, (byte) => `\\${byte.charCodeAt(0).toString(8)}`);
+}
+
+/** A literal of a qualified name that a manifest has, for sessions in a database in the encoding of the dump. */
+export function nameLiteral(...names: readonly string[]): string {
+  const escaped = names.map((name) => (IN_OCTAL.test(name) ? name : name.replaceAll("\\", "\\\\")));
+  return `E'${escaped.map(identifier).join(".").replaceAll("'", "''")}'`;
+}
+
 /** A text as SQL has it, whatever standard_conforming_strings says. */
 export function literal(text: string): string {
   const quoted = `'${text.replaceAll("'", "''")}'`;

@@ -1,6 +1,6 @@
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import {
-  lostSettings,
+  lostTexts,
   type DatabaseProperties,
 } from "../../../shared/postgres/properties/database-properties.ts";
 import { settingText } from "../../../shared/postgres/properties/refused-settings.ts";
@@ -17,7 +17,7 @@ export function likenessWarnings(
   return [
     ...propertyWarnings(facts, manifest?.properties),
     ...settingWarnings(facts, manifest),
-    ...(like === undefined ? [] : lostSettings(like)),
+    ...(like === undefined ? [] : lostTexts(like)),
     ...subscriptionWarnings(manifest),
     ...(facts.otherVersions.length === 0
       ? []

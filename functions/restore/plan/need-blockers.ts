@@ -1,3 +1,4 @@
+import { isReadable, listRoles } from "../../../shared/postgres/properties/database-properties.ts";
 import { LOADING, LOADING_BESIDE, strategiesThat } from "./strategy.ts";
 import type { Rule } from "./blocker-rule.ts";
 import { BY_SQL } from "./remedies.ts";
@@ -33,6 +34,17 @@ export const NEED_RULES: readonly Rule[] = [
       if (choice?.createRoles !== true || !facts.mayCreateRoles) return facts.missing.roles;
       const made = new Set(facts.rolesToMake.map(({ name }) => name));
       return facts.missing.roles.filter((name) => !made.has(name));
+    },
+  },
+  {
+    kind: "roles-unreadable",
+    strategies: LOADING_BESIDE,
+    detail: "roles that own or may use the database, whose names are no text in the maintenance database",
+    remedy:
+      "ALTER ROLE ... RENAME TO a name in ASCII, from a session in which the name is text, and take another backup",
+    found: ({ facts: { live }, backup }) => {
+      const like = live ?? backup?.manifest?.properties;
+      return like === undefined ? [] : listRoles(like).filter((name) => !isReadable(name));
     },
   },
   {

@@ -10,7 +10,7 @@ import { startLoad, type Loader } from "../load-tool.ts";
 import { withoutStatistics } from "../pg-restore.ts";
 import { PSQL } from "../psql.ts";
 import { WIPE } from "./wipe.ts";
-import { identifier, literal } from "../sql-text.ts";
+import { literal, nameLiteral } from "../sql-text.ts";
 
 export type ReplaceRequest = Omit<LoadRequest, "jobs"> & {
   /** What the transaction must hold before it commits. */
@@ -138,21 +138,18 @@ async function converse(
  * partitions that the dump does not name. Row security that is forced hides rows from an owner: it is lifted for the count.
  */
 function writeCheck(tables: readonly TableRows[]): string {
-  const expected = tables.map(({ schema, name, rows }) => ({
-    name: [schema, name].map(identifier).join("."),
-    rows,
-  }));
-  const body = `DECLARE wanted jsonb := ${literal(JSON.stringify(expected))};
+  const names = tables.map(({ schema, name }) => nameLiteral(schema, name));
+  const body = `DECLARE wanted regclass[] := ARRAY[${names.join(", ")}]::text[]::regclass[];
     item record; relation record; found bigint; part bigint; forced boolean;
   BEGIN
     FOR item IN SELECT name, sum(rows) AS rows, EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
-        AND deptype = 'e' AND objid = name::regclass) AS is_configuration
-      FROM jsonb_to_recordset(wanted) AS x(name text, rows bigint) GROUP BY name LOOP
+        AND deptype = 'e' AND objid = name) AS is_configuration
+      FROM unnest(wanted, ARRAY[${tables.map(({ rows }) => rows).join(", ")}]::bigint[]) AS x(name, rows) GROUP BY name LOOP
       found := 0;
       FOR relation IN SELECT c.oid FROM pg_class c
-        WHERE c.relkind <> 'p' AND (c.oid = item.name::regclass OR (
-          c.relkind = 'r' AND c.oid IN (SELECT relid FROM pg_partition_tree(item.name::regclass))
-          AND c.oid NOT IN (SELECT (each ->> 'name')::regclass FROM jsonb_array_elements(wanted) each))) LOOP
+        WHERE c.relkind <> 'p' AND (c.oid = item.name OR (
+          c.relkind = 'r' AND c.oid IN (SELECT relid FROM pg_partition_tree(item.name))
+          AND c.oid <> ALL (wanted))) LOOP
         forced := row_security_active(relation.oid);
         IF forced THEN EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', relation.oid::regclass); END IF;
         EXECUTE format('SELECT count(*) FROM ONLY %s', relation.oid::regclass) INTO part;
@@ -160,13 +157,14 @@ function writeCheck(tables: readonly TableRows[]): string {
         found := found + part;
       END LOOP;
       IF found < item.rows OR (found > item.rows AND NOT item.is_configuration) THEN
-        RAISE EXCEPTION '${ROWS_DIFFER}: % has % rows instead of %', item.name::regclass, found, item.rows::text
+        RAISE EXCEPTION '${ROWS_DIFFER}: % has % rows instead of %', item.name, found, item.rows::text
           || CASE WHEN found > item.rows THEN format('${WRITTEN_MEANWHILE}', found - item.rows) ELSE '' END;
       END IF;
     END LOOP;
   END`;
-  // A dump of a database in another encoding has switched to that.
-  return `SET client_encoding = 'UTF8';\nDO ${literal(body)};\n`;
+  // A dump of a database in another encoding has switched to that. What SQL_ASCII holds may be no text, also in a message.
+  return `SELECT set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, false);
+DO ${literal(body)};\n`;
 }
 
 function beforeCommit(end: Buffer, check: string): Buffer {

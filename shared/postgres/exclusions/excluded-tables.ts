@@ -4,7 +4,7 @@ import { givenPath } from "../session/connection.ts";
 import { queryNames } from "../session/ask-server.ts";
 import { parseTablePattern } from "./table-pattern.ts";
 
-type ExcludedTable = {
+export type ExcludedTable = {
   readonly schema: string;
   readonly name: string;
   /** Of its rows on the server, without indexes. */

@@ -27,17 +27,18 @@ const LACKING = `SELECT DISTINCT c.oid
  * with it in the end. A partitioned table takes its partitions along.
  */
 const RELATIONS = `WITH lacking AS MATERIALIZED (${LACKING})
-  SELECT c.oid::regclass::text AS name FROM pg_class c
+  SELECT c.oid FROM pg_class c
   WHERE c.relkind IN ('r', 'm', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
     AND EXISTS (SELECT FROM lacking l WHERE l.oid = c.oid OR l.oid IN (SELECT relid FROM pg_partition_tree(c.oid)))
   ORDER BY CASE c.relkind
     WHEN 'p' THEN (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)) ELSE pg_relation_size(c.oid)
-  END DESC NULLS LAST, name`;
+  END DESC NULLS LAST, c.oid`;
 
 /** Makes the statistics that a database lacks which was just loaded. */
 export async function analyzeLacking(session: Session): Promise<void> {
-  const { rows } = await session((client) => client.query<{ name: string }>(RELATIONS));
-  // By the path that the database has: a function of an index may need it.
-  const analyze = (name: string) => `RESET search_path; ANALYZE ${name}`;
-  await workThrough(session, rows, async (client, { name }) => void (await client.query(analyze(name))));
+  const { rows } = await session((client) => client.query<{ oid: number }>(RELATIONS));
+  // By the path that the database has: a function of an index may need it. By OID: the name may have no characters here.
+  const analyze = (oid: number) => `RESET search_path;
+    DO $analyze$ BEGIN EXECUTE pg_catalog.format('ANALYZE %s', '${oid}'::pg_catalog.regclass); END $analyze$`;
+  await workThrough(session, rows, async (client, { oid }) => void (await client.query(analyze(oid))));
 }

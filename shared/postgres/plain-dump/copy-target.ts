@@ -1,5 +1,5 @@
 import type { ReadsName } from "./dump-encoding.ts";
-import { unquote } from "../sql-text.ts";
+import { unquote, notedName } from "../sql-text.ts";
 
 /** The table of a COPY, and its columns in the order of the values. */
 export type CopyTarget = {
@@ -29,7 +29,7 @@ export type CopyTargets = {
 };
 
 export function copyTargets(readName: ReadsName): CopyTargets {
-  const read = (text: string) => readName(unquote(text)) ?? unquote(text);
+  const read = (text: string) => notedName(unquote(text), readName(unquote(text)));
   const inheriting = new Set<string>();
   let searched = "";
   let target: CopyTarget | undefined;

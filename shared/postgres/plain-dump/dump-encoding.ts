@@ -1,7 +1,12 @@
+import { isAscii } from "node:buffer";
+
 /** Turns a name as the scanners have it, one character a byte, into text; undefined where the bytes are none. */
 export type ReadsName = (bytes: string) => string | undefined;
 
-/** How the encodings of a server are called elsewhere (https://encoding.spec.whatwg.org). SQL_ASCII may be anything. */
+/**
+ * How the encodings of a server are called elsewhere (https://encoding.spec.whatwg.org). SQL_ASCII may be anything; EUC_TW and
+ * EUC_JIS_2004 are none of those there.
+ */
 const LABELS: Readonly<Record<string, string>> = {
   SQL_ASCII: "utf-8",
   LATIN2: "iso-8859-2",
@@ -17,11 +22,16 @@ const LABELS: Readonly<Record<string, string>> = {
   KOI8U: "koi8-u",
   WIN866: "ibm866",
   EUC_JP: "euc-jp",
-  // Characters that it has besides are no text here.
-  EUC_JIS_2004: "euc-jp",
   EUC_CN: "gbk",
   EUC_KR: "euc-kr",
 };
+/** What the server reads as other characters. */
+const OTHERWISE: ReadonlyMap<string, RegExp> = new Map([
+  ["LATIN5", /[\x80-\x9f]/],
+  ["KOI8U", /[\xae\xbe]/],
+  ["EUC_JP", /\x8f\xa2\xc3/],
+  ["EUC_CN", /\xa1[\xa4\xaa]/],
+]);
 const HEAD_BYTES = 4_096;
 const CLIENT_ENCODING = /^SET client_encoding = '(\w+)';/m;
 
@@ -46,6 +56,7 @@ function reader(encoding: string): ReadsName {
     LABELS[encoding] ?? encoding.replace(/^WIN/, "windows-").replaceAll("_", "-").toLowerCase(),
   );
   return (bytes) => {
+    if (OTHERWISE.get(encoding)?.test(bytes) === true) return undefined;
     try {
       return decoder.decode(Buffer.from(bytes, "latin1"));
     } catch {
@@ -54,11 +65,16 @@ function reader(encoding: string): ReadsName {
   };
 }
 
-/** An unknown encoding is taken for UTF-8: names in ASCII are the same in all of them. */
-function createDecoder(label: string): InstanceType<typeof TextDecoder> {
+/** Names in ASCII are the same in all encodings; bytes beyond it may read like another, such as UTF-8, and be none. */
+function createDecoder(label: string): Pick<InstanceType<typeof TextDecoder>, "decode"> {
   try {
     return new TextDecoder(label, { fatal: true, ignoreBOM: true });
   } catch {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    return { decode: decodeAscii };
   }
+}
+
+function decodeAscii(bytes: Buffer): string {
+  if (!isAscii(bytes)) throw new TypeError("not ASCII");
+  return bytes.toString("latin1");
 }

@@ -43,22 +43,32 @@ export function listRoles({ owner, grants = [], settings }: DatabaseProperties):
 type Setting = DatabaseProperties["settings"][number];
 type WithSettings = { readonly name: string; readonly settings: readonly Setting[] };
 
-/** Whether its bytes are text of the encoding of its database: what is not has U+FFFD. */
-export function isText({ name, value }: Setting): boolean {
-  return !`${name}${value}`.includes("\ufffd");
+/** Whether bytes are text of the encoding of their database: what is not has U+FFFD. */
+export function isReadable(text: string): boolean {
+  return !text.includes("\ufffd");
 }
 
-/** Settings, also of roles, that no manifest can hold and no restore gives again. */
-export function lostSettings(
-  { settings, encoding }: DatabaseProperties,
-  roles: readonly WithSettings[] = [],
-): string[] {
+export function isText({ name, value }: Setting): boolean {
+  return isReadable(name + value);
+}
+
+/** Whether a database of that encoding can have this comment. */
+export function isItsText({ comment = "", encoding }: DatabaseProperties): boolean {
+  return encoding === "UTF8" || isReadable(comment);
+}
+
+/** Settings, also of roles, and a comment that no manifest can hold and no restore gives again. */
+export function lostTexts(properties: DatabaseProperties, roles: readonly WithSettings[] = []): string[] {
+  const { settings, encoding } = properties;
   const ofRoles = roles.flatMap((role) => role.settings.map((each) => ({ ...each, role: role.name })));
   const lost = [...settings, ...ofRoles].filter((setting) => !isText(setting));
-  if (lost.length === 0) return [];
-  const names = lost.map(({ name, role }) => (role === undefined ? name : `${name} of role ${role}`));
+  const names = [
+    ...lost.map(({ name, role }) => (role === undefined ? name : `${name} of role ${role}`)),
+    ...(isItsText(properties) ? [] : ["the comment of the database"]),
+  ];
+  if (names.length === 0) return [];
   return [
-    `settings whose bytes are no text of ${encoding} are not given to what is made anew: ${names.join(", ")}; ` +
-      "give them again from a session in the database itself",
+    `what is no text of ${encoding === "SQL_ASCII" ? "UTF-8" : encoding} is not given to what is made anew: ${names.join(", ")}; ` +
+      "give it again from a session in the database itself",
   ];
 }

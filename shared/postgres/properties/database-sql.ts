@@ -1,4 +1,4 @@
-import { isText, type DatabaseProperties } from "./database-properties.ts";
+import { isItsText, isText, type DatabaseProperties } from "./database-properties.ts";
 import { identifier, literal, unquote } from "../sql-text.ts";
 
 /**
@@ -39,7 +39,9 @@ export function finishingSql(database: string, properties: DatabaseProperties): 
   const { comment, connectionLimit, isTemplate, labels } = properties;
   return [
     ...grantsSql(name, properties),
-    ...(comment === undefined ? [] : [`COMMENT ON DATABASE ${name} IS ${literal(comment)}`]),
+    ...(comment === undefined || !isItsText(properties)
+      ? []
+      : [`COMMENT ON DATABASE ${name} IS ${literal(comment)}`]),
     ...(connectionLimit < 0 ? [] : [`ALTER DATABASE ${name} CONNECTION LIMIT ${connectionLimit}`]),
     ...(isTemplate ? [`ALTER DATABASE ${name} IS_TEMPLATE true`] : []),
     ...labels.map(

@@ -98,12 +98,11 @@ export type KeptSetting = {
   readonly value: string;
 };
 
-/** The bytes as they are, and in one transaction: where it fails, the session has its encoding again. */
-const inBytes = (where: string) => `SET client_encoding = SQL_ASCII;
+/** The bytes as they are, and in one transaction: behind it the session has its encoding again. */
+const inBytes = (where: string) => `SET LOCAL client_encoding = SQL_ASCII;
   SELECT setrole AS role, setdatabase AS database, encode(textsend(item), 'hex') AS item
     FROM pg_db_role_setting, unnest(setconfig) WITH ORDINALITY AS given (item, at)
-    WHERE ${where} ORDER BY setrole, setdatabase, at;
-  RESET client_encoding`;
+    WHERE ${where} ORDER BY setrole, setdatabase, at`;
 
 /**
  * What ALTER DATABASE and ALTER ROLE have set, as the sessions of a database of that encoding have it. The catalog is one for all
@@ -154,6 +153,36 @@ export async function decodeText(client: pg.Client, bytes: Buffer, encoding: str
     if (!NO_TEXT.has(readCode(error))) throw error;
     return bytes.toString("latin1").replaceAll(/[\x80-\xff]/g, "\ufffd");
   }
+}
+
+/** Bytes that a text has in that encoding; undefined where it has no such characters. Not in a transaction. */
+async function encodeText(client: pg.Client, text: string, encoding: string): Promise<Buffer | undefined> {
+  try {
+    const sql = "SELECT convert($1, 'UTF8', $2) AS bytes";
+    return (await client.query<{ bytes: Buffer }>(sql, [Buffer.from(text), encoding])).rows[0]?.bytes;
+  } catch (error) {
+    if (!NO_TEXT.has(String((error as { code?: unknown }).code))) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * Those roles that are there by the bytes that a database in that encoding has of them, which are another text in the session that
+ * asks: the catalog is one for all databases.
+ */
+export async function rolesInBytes(
+  client: pg.Client,
+  roles: readonly string[],
+  encoding: string,
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const role of roles.filter((name) => !isAscii(Buffer.from(name)))) {
+    const bytes = await encodeText(client, role, encoding);
+    const raw = "decode(replace(rolname::text, chr(92), repeat(chr(92), 2)), 'escape')";
+    const { rowCount } = await client.query(`SELECT FROM pg_roles WHERE ${raw} = $1`, [bytes]);
+    if (rowCount === 1) found.push(role);
+  }
+  return found;
 }
 
 /** No character of the encoding, none of Unicode's, and no way from the one to the other. */

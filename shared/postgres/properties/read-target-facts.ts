@@ -1,11 +1,12 @@
 import type pg from "pg";
 import type { TargetFacts, TargetRequest } from "./target-facts.ts";
-import type { DatabaseProperties } from "./database-properties.ts";
+import { isReadable, type DatabaseProperties } from "./database-properties.ts";
 import type { ArchiveNeeds } from "../plain-dump/script-needs.ts";
 import { DormouseError } from "../../errors.ts";
 import { MAKES_NOTHING } from "../plain-dump/script-makes.ts";
 import { planRoles, type PlannedRoles } from "../roles/planned-roles.ts";
 import { forbiddenBy } from "./find-forbidden.ts";
+import { rolesInBytes } from "./read-settings.ts";
 import { settingText } from "./refused-settings.ts";
 import { mayNotSet } from "./role-rights.ts";
 import { needsOfMade, notedFacts } from "./noted-facts.ts";
@@ -32,8 +33,8 @@ async function inOneSnapshot(
   noted: Awaited<ReturnType<typeof notedFacts>>,
 ): Promise<Omit<TargetFacts, OfOtherSessions | keyof PlannedRoles>> {
   const { database, target } = request;
-  const needs = needsOfMade(request.needs, noted.live, request);
   const like = noted.live ?? request.noted?.properties;
+  const needs = await withoutRolesInBytes(client, needsOfMade(request.needs, noted.live, request), like);
   await client.query("BEGIN READ ONLY");
   try {
     const rights = await ownRights(client, database);
@@ -59,6 +60,16 @@ async function inOneSnapshot(
   } finally {
     await client.query("ROLLBACK").catch(() => undefined);
   }
+}
+
+/** What cannot be read cannot be compared, either: the load itself finds such a role. */
+async function withoutRolesInBytes(
+  client: pg.Client,
+  needs: ArchiveNeeds,
+  like: DatabaseProperties | undefined,
+): Promise<ArchiveNeeds> {
+  const here = await rolesInBytes(client, needs.roles, like?.encoding ?? "UTF8");
+  return { ...needs, roles: needs.roles.filter((name) => isReadable(name) && !here.includes(name)) };
 }
 
 async function ownRights(client: pg.Client, database: string) {

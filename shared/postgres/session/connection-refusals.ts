@@ -77,6 +77,11 @@ export const CONNECTION_REFUSALS: readonly Kind[] = [
     hint: 'a restore closes a database for seconds: GET /runs of the restore function shows; else ALTER DATABASE "$1" ALLOW_CONNECTIONS true',
   },
   {
+    code: "connection_refused",
+    pattern: /conversion between UTF8 and (\w+) is not supported/,
+    hint: "the server has no way from $1 to UTF-8, which Dormouse speaks: move the database to one in UTF8 with pg_dump --encoding of a character set that both have",
+  },
+  {
     code: "connections_exhausted",
     pattern: /too many connections for role "([^"]+)"/,
     hint: 'ALTER ROLE "$1" CONNECTION LIMIT -1, or a number of at least RESTORE_JOBS + 4, or lower RESTORE_JOBS',

@@ -41,9 +41,13 @@ const UNKNOWN_PARAMETER = "42704";
  * server's. Not at its start: RESET gives back the path that role or database have.
  */
 const OWN_PATH = "SELECT pg_catalog.set_config('search_path', '', false)";
-/** From 17 on. */
+/**
+ * A time limit from 17 on. And what a database in SQL_ASCII holds may be no text of the encoding of our sessions: a single such name would
+ * fail each query that shows it.
+ */
 const INSIDE = `${OWN_PATH}; SELECT set_config(name, '${transaction_timeout}', false) FROM pg_settings
-  WHERE name = 'transaction_timeout'`;
+  WHERE name = 'transaction_timeout';
+  SELECT set_config('client_encoding', 'SQL_ASCII', false) WHERE getdatabaseencoding() = 'SQL_ASCII'`;
 
 /** Statements that may run longer say so; a server that falls silent must not hold a run for ever. */
 const QUERY_TIMEOUT_MS = 60_000;

@@ -151,4 +151,36 @@ describe("rows that a backup leaves out", () => {
     assert.equal(plan.backup?.name, nightly.name);
     assert.equal(found.name, nightly.name);
   });
+
+  for (const [encoding, hex] of [
+    ["LATIN1", "6772f6df65"],
+    ["SQL_ASCII", "6772f6df65"],
+  ] as const)
+    it(`are in the backup where pg_dump cannot be given the name of a table in ${encoding}, which it warns of`, async () => {
+      const name = `excluded_${process.pid}_${encoding.toLowerCase()}`;
+      const options = `TEMPLATE template0 ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C'`;
+      await server.query("postgres", `CREATE DATABASE ${name} ${options}`);
+      await server.query(
+        name,
+        `CREATE SCHEMA audit; CREATE TABLE audit.log AS SELECT 1 AS a; DO $$ BEGIN EXECUTE format('CREATE TABLE audit.%I AS SELECT 1 AS a',
+           convert_from('\\x${hex}', getdatabaseencoding())); END $$`,
+      );
+      await using folder = await temporaryFolder();
+      await using backup = await startFunction("backup", {
+        ...backupEnvironment(server, name, folder.path),
+        EXCLUDE_TABLE_DATA: "audit.*",
+      });
+
+      const { excluded, content, warnings } = await manifestOf(await backup.post());
+
+      assert.deepEqual(
+        [excluded?.tables.map((table) => table.name), content.tables.map(({ rows }) => rows)],
+        [["log"], [1]],
+      );
+      assert.match(warnings.join(), /the rows of audit\..+ are in the backup/);
+      await using restore = await startFunction("restore", restoreEnvironment(server, name, folder.path));
+      const answer = await restore.post({ filename: "latest", into: "scratch" });
+      assert.equal(answer.status, 200, await answer.text());
+      await server.dropDatabase(name);
+    });
 });

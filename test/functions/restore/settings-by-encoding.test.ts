@@ -129,7 +129,7 @@ describe("settings beyond ASCII", () => {
 
     assert.equal(answer.status, 200, await answer.text());
     for (const told of [warnings, plan.warnings])
-      assert.match(told.join("\n"), /no text of EUC_JP are not given .*: app\.tenant/);
+      assert.match(told.join("\n"), /no text of EUC_JP is not given .*: app\.tenant/);
     assert.match(warnings.join("\n"), new RegExp(`app\\.motto of role ${OWNER}`));
     for (const each of [name, `${name}_beside`]) await server.dropDatabase(each);
   });

@@ -104,3 +104,16 @@ async function onlyThese(server: OwnServer, lines: readonly string[]): Promise<v
   await appendFile(path, others);
   await server.query("postgres", "SELECT pg_reload_conf()");
 }
+
+it("a database whose encoding has no way to UTF-8 says which", async () => {
+  await using server = await startPostgres();
+  await server.query(
+    "postgres",
+    "CREATE DATABASE mule TEMPLATE template0 ENCODING 'MULE_INTERNAL' LC_COLLATE 'C' LC_CTYPE 'C'",
+  );
+
+  await assert.rejects(connect(settingsOf(server), "mule", never), {
+    code: "connection_refused",
+    hint: /MULE_INTERNAL to UTF-8/,
+  });
+});
