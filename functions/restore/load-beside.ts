@@ -7,7 +7,7 @@ import { quietOf } from "../../shared/postgres/properties/session-settings.ts";
 import type { LoadSize } from "../../shared/postgres/load/load-jobs.ts";
 import type { Restorable } from "./plan/restorable.ts";
 import { ownDatabase } from "./journal/journal.ts";
-import { makeMissingRoles } from "./journal/roles-of-run.ts";
+import { giveRoleSettings, makeMissingRoles } from "./journal/roles-of-run.ts";
 import { refuseUnmet } from "./plan-restore.ts";
 import { EFFECTS } from "./plan/strategy.ts";
 import { readJournal, type Restoring, writeJournal } from "./restoring.ts";
@@ -38,6 +38,7 @@ export async function loadBeside(restoring: Restoring, toLoad: Load): Promise<vo
   const { file, demands, loadedBytes } = verified;
   const { rolesToMake } = await refuseUnmet(restoring, { strategy, backup, choice, demands });
   await makeMissingRoles(restoring, rolesToMake);
+  await giveRoleSettings(restoring, backup.manifest?.roles);
   const noted = await server.settingsOfLoad(database, backup.manifest, signal);
   const isRehearsal = EFFECTS[strategy].drops;
   const settings = isRehearsal ? { ...noted, ...REHEARSING } : noted;

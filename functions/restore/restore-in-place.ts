@@ -2,7 +2,7 @@ import { takeBackup } from "../../shared/backup/take-backup.ts";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import { compareCounts } from "../../shared/postgres/databases/compare-rows.ts";
 import type { RestoreJournal } from "./journal/journal.ts";
-import { makeMissingRoles } from "./journal/roles-of-run.ts";
+import { giveRoleSettings, makeMissingRoles } from "./journal/roles-of-run.ts";
 import { readResult, type RestoreResult } from "./journal/restore-result.ts";
 import { refuseUnmet } from "./plan-restore.ts";
 import { beginJournal, hasBegun, readJournal, type Restoring, writeJournal } from "./restoring.ts";
@@ -28,6 +28,7 @@ export async function restoreInPlace(restoring: Restoring, load: Load): Promise<
       loaded: database,
     });
   await makeMissingRoles(restoring, rolesToMake);
+  await giveRoleSettings(restoring, backup.manifest?.roles);
   await held.claim(database, run.id);
   await ensureWakeUp(restoring);
   await stopWorkloads(restoring);

@@ -64,6 +64,7 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     rolesToMake: (missing?.roles ?? []).map((name) => ({
       name,
       sql: roleSql(plainRole(name)),
+      inside: [],
       withheld: [],
     })),
     ...given,

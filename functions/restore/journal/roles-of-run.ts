@@ -1,4 +1,5 @@
 import type { PlannedRole } from "../../../shared/postgres/roles/planned-roles.ts";
+import type { ServerRole } from "../../../shared/postgres/roles/server-role.ts";
 import { asDormouseError } from "../../../shared/errors.ts";
 import { EFFECTS } from "../plan/strategy.ts";
 import { readJournal, type Restoring, writeJournal } from "../restoring.ts";
@@ -12,6 +13,16 @@ export async function makeMissingRoles(restoring: Restoring, roles: readonly Pla
   await writeJournal(restoring, { roles: [...new Set([...before, ...names])] });
   await server.makeRoles(roles, run.id, signal);
   await step("roles_created", { roles: names });
+}
+
+/** From inside of the database to load, in whose encoding the server is to keep them. */
+export async function giveRoleSettings(
+  restoring: Restoring,
+  noted: readonly ServerRole[] = [],
+): Promise<void> {
+  const { server, run, signal } = restoring;
+  const { roles, loaded } = readJournal(restoring);
+  if (roles !== undefined) await server.giveRoleSettings(loaded, noted, run.id, signal);
 }
 
 /** The restore has succeeded: what it made stays, unless all else that it made went. */

@@ -35,7 +35,7 @@ export const BY_SQL = {
   createRoles: ({ role, mayCreateRoles, rolesToMake }, names) => {
     if (names.every(isPredefined)) return "restore to a server of a newer major, which has them by itself";
     const first = mayCreateRoles ? "" : `ALTER ROLE ${identifier(role)} CREATEROLE, and then `;
-    return `${rolesToMake.flatMap(({ sql }) => sql).join("; ")}; or ${first}send "createRoles": true`;
+    return `${rolesToMake.flatMap(({ sql, inside }) => [...sql, ...inside]).join("; ")}; or ${first}send "createRoles": true`;
   },
   becomeOwner: (facts, names) => `${letStandFor(facts, names)}, or restore as a superuser`,
   standForOwners: (facts) =>

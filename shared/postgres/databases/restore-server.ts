@@ -20,8 +20,9 @@ import { inTransaction } from "../session/ask-server.ts";
 import { liveContent } from "./live-content.ts";
 import { settingsOfLoad, type NotedSettings } from "../properties/given-settings.ts";
 import { restoreTools } from "../restore-tools.ts";
-import { dropMadeRoles, keepMadeRoles, makeRoles } from "../roles/make-roles.ts";
+import { dropMadeRoles, giveRoleSettings, keepMadeRoles, makeRoles } from "../roles/make-roles.ts";
 import type { PlannedRole } from "../roles/planned-roles.ts";
+import type { ServerRole } from "../roles/server-role.ts";
 import { targetFacts } from "../properties/read-target-facts.ts";
 import { refusedEntry } from "../session/refused-entry.ts";
 import { runDatabase, type OwnDatabase } from "./own-database.ts";
@@ -64,7 +65,7 @@ export function restoreServer(
     ...fromOutside(outside),
     ...properties(outside, sessionIn),
     ...asked(outside),
-    ...roles(outside),
+    ...roles(outside, sessionIn),
     ...fromInside(sessionIn),
   };
 }
@@ -164,10 +165,12 @@ function properties(session: Session, sessionIn: SessionIn) {
 }
 
 /** What a restore makes of roles, each marked as its own until it has ended. */
-function roles(session: Session) {
+function roles(session: Session, sessionIn: SessionIn) {
   return {
     makeRoles: (planned: readonly PlannedRole[], run: string, signal: AbortSignal) =>
       session("creation of roles", signal, (client) => makeRoles(client, planned, run)),
+    giveRoleSettings: (database: string, noted: readonly ServerRole[], run: string, signal: AbortSignal) =>
+      sessionIn(database)("settings of roles", signal, (client) => giveRoleSettings(client, noted, run)),
     dropMadeRoles: (run: string, signal: AbortSignal) =>
       session("dropping of roles", signal, (client) => dropMadeRoles(client, run)),
     keepMadeRoles: (run: string, signal: AbortSignal) =>

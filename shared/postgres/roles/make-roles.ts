@@ -3,6 +3,8 @@ import { readCode } from "../../errors.ts";
 import { inTransaction, queryNames } from "../session/ask-server.ts";
 import { identifier, literal } from "../sql-text.ts";
 import type { PlannedRole } from "./planned-roles.ts";
+import { roleSettingsSql } from "./role-sql.ts";
+import type { ServerRole } from "./server-role.ts";
 
 /** What the server says of a role that a restore has made and may have to take back: records can be forged, and names taken. */
 function markOf(run: string): string {
@@ -32,6 +34,25 @@ export async function makeRoles(
   });
   return made;
 }
+
+/**
+ * Gives the roles that the run has made those of their settings that the server must keep in the encoding of the database that
+ * this session is in; not what the plan has told to be withheld.
+ */
+export async function giveRoleSettings(
+  client: pg.Client,
+  noted: readonly ServerRole[],
+  run: string,
+): Promise<void> {
+  const made = new Set(await madeBy(client, run));
+  for (const statement of noted.filter(({ name }) => made.has(name)).flatMap(roleSettingsSql))
+    await client.query(statement).catch((error: unknown) => {
+      if (!WITHHELD.has(String((error as { code?: unknown }).code))) throw error;
+    });
+}
+
+/** No right, no such setting, no such value. */
+const WITHHELD: ReadonlySet<string> = new Set(["42501", "42704", "22023"]);
 
 type DroppedRoles = {
   readonly dropped: readonly string[];

@@ -1,14 +1,17 @@
 import type pg from "pg";
 import { queryNames } from "../session/ask-server.ts";
 import { impossible } from "../properties/given-settings.ts";
+import { isReadable } from "../properties/database-properties.ts";
 import { mayNotSet } from "../properties/role-rights.ts";
-import { grantedFirst, roleSql } from "./role-sql.ts";
+import { grantedFirst, roleSettingsSql, roleSql } from "./role-sql.ts";
 import { isPredefined, plainRole, type ServerRole } from "./server-role.ts";
 
 /** A role that is not there, and how the role that restores can make it. */
 export type PlannedRole = {
   readonly name: string;
   readonly sql: readonly string[];
+  /** The settings that only a session in the database itself gives as they were. */
+  readonly inside: readonly string[];
   /** What it had and is not given: this role may not, or the server cannot. */
   readonly withheld: readonly string[];
 };
@@ -34,7 +37,13 @@ export async function planRoles(
       memberOf: role.memberOf.filter(({ role: granted }) => made.has(granted) || grantable.has(granted)),
       settings: role.settings.filter((setting) => settings(setting)),
     };
-    return { name: role.name, sql: roleSql({ ...role, ...given }), withheld: listWithheld(role, given) };
+    const planned = { ...role, ...given };
+    return {
+      name: role.name,
+      sql: roleSql(planned),
+      inside: roleSettingsSql(planned),
+      withheld: listWithheld(role, given),
+    };
   });
   return { mayCreateRoles, rolesToMake };
 }
@@ -84,7 +93,7 @@ async function absentOf(
   const known = new Map(noted.map((role) => [role.name, role]));
   const wanted = new Map<string, ServerRole>();
   const want = (name: string) => {
-    if (wanted.has(name) || isPredefined(name)) return;
+    if (wanted.has(name) || isPredefined(name) || !isReadable(name)) return;
     const role = known.get(name) ?? plainRole(name);
     wanted.set(name, role);
     for (const { role: granted } of role.memberOf) want(granted);

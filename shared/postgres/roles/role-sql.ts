@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import { assignment } from "../properties/database-sql.ts";
 import { isText } from "../properties/database-properties.ts";
 import { identifier, literal } from "../sql-text.ts";
@@ -31,8 +32,25 @@ export function roleSql(role: ServerRole): string[] {
   return [
     `CREATE ROLE ${name} ${options.join(" ")}`,
     ...role.memberOf.map((membership) => grantSql(role, membership)),
-    ...role.settings.filter(isText).map((setting) => `ALTER ROLE ${name} SET ${assignment(setting)}`),
+    ...settingsSql(role, isEverywhere),
   ];
+}
+
+/** Its settings that are another text in another encoding: for a session in the database that has that of their values. */
+export function roleSettingsSql(role: ServerRole): string[] {
+  return settingsSql(role, (setting) => !isEverywhere(setting));
+}
+
+type Setting = ServerRole["settings"][number];
+
+function isEverywhere({ name, value }: Setting): boolean {
+  return isAscii(Buffer.from(name + value));
+}
+
+function settingsSql({ name, settings }: ServerRole, isWanted: (setting: Setting) => boolean): string[] {
+  return settings
+    .filter((setting) => isText(setting) && isWanted(setting))
+    .map((setting) => `ALTER ROLE ${identifier(name)} SET ${assignment(setting)}`);
 }
 
 /** Servers before 16 have one option: the others are named only where they differ from what the member inherits by itself. */
@@ -56,7 +74,7 @@ export function missingRolesSql(roles: readonly ServerRole[]): string | undefine
   if (made.length === 0) return undefined;
   const blocks = made.map(
     (role) =>
-      `IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ${literal(role.name)}) THEN ${roleSql(role).join("; ")}; END IF;`,
+      `IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ${literal(role.name)}) THEN ${[...roleSql(role), ...roleSettingsSql(role)].join("; ")}; END IF;`,
   );
   const body = `BEGIN ${blocks.join(" ")} END`;
   return `DO ${quoted(body)}`;
