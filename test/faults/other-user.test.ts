@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { chmod, chown, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { execa } from "execa";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import { cullEnvironment } from "../support/culled.ts";
 import {
@@ -13,22 +12,16 @@ import {
   startFunction,
 } from "../support/function-process.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
+import { lackOfUsers } from "../support/other-users.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
 const GROUP = 5000;
 const FIRST = { uid: 65_534, gid: GROUP };
 const NEXT = { uid: 1_234, gid: GROUP };
 
-/** Why no function can run as another user here. */
-async function lackOfUsers(): Promise<string | undefined> {
-  if (process.getuid?.() !== 0) return "only root starts a process as another user";
-  const { failed } = await execa("cat", ["package.json"], { ...NEXT, stdout: "ignore", reject: false });
-  return failed ? "other users may not read this folder" : undefined;
-}
-
 /** As storage without fsGroup (NFS) after a move to another namespace: the group is the same, the user is not. */
 describe("a pod that has another user of the same group than the one before", async () => {
-  const skip = (await lackOfUsers()) ?? false;
+  const skip = (await lackOfUsers(NEXT)) ?? false;
   let server: TestServer;
   let database: string;
   before(async () => {

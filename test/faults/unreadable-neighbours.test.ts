@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { chown, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { execa } from "execa";
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import { cullEnvironment, toReport } from "../support/culled.ts";
 import {
@@ -12,20 +11,15 @@ import {
   startFunction,
 } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
+import { lackOfUsers } from "../support/other-users.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
 /** No count of backups comes as far as the seconds since 1970. */
 const SECONDS_OF_2020 = 1_577_836_800;
 const NOBODY = { uid: 65_534, gid: 65_534 };
 
-async function lackOfUsers(): Promise<string | undefined> {
-  if (process.getuid?.() !== 0) return "only root starts a process as another user";
-  const { failed } = await execa("cat", ["package.json"], { ...NOBODY, stdout: "ignore", reject: false });
-  return failed ? "other users may not read this folder" : undefined;
-}
-
 describe("functions beside what another user keeps to itself", async () => {
-  const skip = (await lackOfUsers()) ?? false;
+  const skip = (await lackOfUsers(NOBODY)) ?? false;
 
   it("back up, rehearse, cull and list", { skip }, async () => {
     const server = await sharedServer();

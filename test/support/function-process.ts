@@ -35,7 +35,7 @@ type PingEvent = {
 
 type Environment = Readonly<Record<string, string>>;
 /** Whom a function runs as, instead of the user that runs the tests. */
-type User = { readonly uid: number; readonly gid: number };
+export type User = { readonly uid: number; readonly gid: number };
 
 /** The environment of a backup function that works on `database` and `backupDir`. */
 export function backupEnvironment(server: ServerAddress, database: string, backupDir: string): Environment {
