@@ -49,7 +49,7 @@ export const CONNECTION_REFUSALS: readonly Kind[] = [
   {
     code: "connection_refused",
     pattern: /no pg_hba\.conf entry|pg_hba\.conf rejects/,
-    hint: "add a line to the server's pg_hba.conf that lets this role from this address into this database; for the locks MAINTENANCE_DATABASE may name another database, the same for all functions",
+    hint: "add a line to the server's pg_hba.conf that lets this role from this address into this database (with PGSSLMODE=require or more none of `hostnossl`); for the locks MAINTENANCE_DATABASE may name another database, the same for all functions",
   },
   {
     code: "connection_refused",

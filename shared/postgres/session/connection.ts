@@ -5,7 +5,7 @@ import type { Settings } from "../properties/database-properties.ts";
 import { OF_EVERY_SESSION, pgOptions } from "../properties/session-settings.ts";
 import { unlessAborted } from "../../waiting.ts";
 import type { SslMode } from "../../config/database-config.ts";
-import { DormouseError, readCode } from "../../errors.ts";
+import { DormouseError, readCode, readMessage } from "../../errors.ts";
 import { serverError } from "./server-errors.ts";
 
 /** The words are libpq's (https://www.postgresql.org/docs/current/libpq-connect.html). */
@@ -66,7 +66,8 @@ export async function connect(
   const tls = await tlsOptions(settings);
   const target = { database, queryTimeoutMs };
   try {
-    if (settings.sslMode === "prefer") return await preferTls(settings, target, tls);
+    if (settings.sslMode === "prefer" || settings.sslMode === "allow")
+      return await tryBoth(settings, target, tls);
     return await open(settings, target, tls);
   } catch (error) {
     throw serverError(error, `connection to ${where(settings)} database ${JSON.stringify(database)}`);
@@ -120,15 +121,19 @@ export function where({ host, port }: ConnectionSettings): string {
 
 type Target = { readonly database: string; readonly queryTimeoutMs: number };
 
-/** libpq's default: encrypted when the server can, and proving nothing. */
-async function preferTls(settings: ConnectionSettings, target: Target, tls: Tls): Promise<pg.Client> {
-  try {
-    return await open(settings, target, tls);
-  } catch (error) {
-    const hasNoTls = error instanceof Error && error.message.includes("does not support SSL");
-    if (!hasNoTls) throw error;
-    return open(settings, target, false);
-  }
+/** libpq's `prefer`, its default, and `allow`: what the server takes, the one or the other first. Neither proves anything. */
+async function tryBoth(settings: ConnectionSettings, target: Target, tls: Tls): Promise<pg.Client> {
+  let refusal: unknown;
+  for (const kind of settings.sslMode === "prefer" ? [tls, false as const] : [false as const, tls])
+    try {
+      return await open(settings, target, kind);
+    } catch (error) {
+      const hasNoTls = readMessage(error).includes("does not support SSL");
+      // Lines of pg_hba.conf may be for the other kind alone. Where it takes neither, that of TLS says more.
+      if (!hasNoTls && !readMessage(error).includes("pg_hba.conf")) throw error;
+      if (!hasNoTls && (refusal === undefined || kind !== false)) refusal = error;
+    }
+  throw refusal;
 }
 
 async function open(settings: ConnectionSettings, target: Target, tls: Tls): Promise<pg.Client> {
@@ -176,7 +181,7 @@ type Tls = false | { readonly rejectUnauthorized: boolean; readonly checkServerI
 
 async function tlsOptions(settings: ConnectionSettings): Promise<Tls> {
   const { sslMode, sslRootCert, sslCert, sslKey } = settings;
-  if (sslMode === "disable" || sslMode === "allow" || settings.host.startsWith("/")) return false;
+  if (sslMode === "disable" || settings.host.startsWith("/")) return false;
   const isVerified = sslMode === "verify-ca" || sslMode === "verify-full";
   const files = {
     // `system` is libpq's word for the trust store of the machine, which is what Node uses by itself.

@@ -97,16 +97,25 @@ describe("TLS to the server, for sessions of our own and for pg_dump alike", () 
     const { rows: files } = await server.query("postgres", "SHOW hba_file");
     const hba = (await installation()).root + (files as [{ hba_file: string }])[0].hba_file;
     const lines = await readFile(hba, "utf8");
-    await writeFile(hba, lines.replace(/^host +all/gm, "hostssl all"));
-    await server.query("postgres", "SELECT pg_reload_conf()");
+    const allowOnly = async (kind: string) => {
+      await writeFile(hba, lines.replace(/^host +all/gm, `${kind} all`));
+      const client = await connect(settingsOf(server), "postgres", never);
+      await client.query("SELECT pg_reload_conf()");
+      await client.end();
+    };
     const isOfMode = ({ errors }: AggregateError) =>
       (errors as DormouseError[]).every(({ hint = "" }) => hint.includes("PGSSLMODE"));
 
-    await tried({ sslMode: "prefer" });
-    await assert.rejects(tried({ sslMode: "disable" }), isOfMode);
-    await writeFile(hba, lines);
+    for (const [kind, refused] of [
+      ["hostssl", "disable"],
+      ["hostnossl", "require"],
+    ] as const) {
+      await allowOnly(kind);
+      for (const sslMode of ["prefer", "allow"] as const) await tried({ sslMode });
+      await assert.rejects(tried({ sslMode: refused }), isOfMode);
+    }
+    await allowOnly("host");
     const client = await connect(settingsOf(server), "postgres", never);
-    await client.query("SELECT pg_reload_conf()");
     await client.query("ALTER SYSTEM SET ssl = off");
     await client.query("SELECT pg_reload_conf()");
     await client.end();
