@@ -3,6 +3,7 @@ import { execa } from "execa";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { hasStatistics } from "../../shared/postgres/client-tools.ts";
 import { backupEnvironment, manifestOf, startFunction } from "../support/function-process.ts";
 import { preload } from "../support/faulty.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
@@ -15,8 +16,8 @@ async function sampleIn(server: TestServer): Promise<string> {
   const database = await server.createDatabase();
   await server.query(
     database,
-    `CREATE TABLE wide AS SELECT n AS id, md5(n::text) || md5((n * 7)::text) AS noise FROM generate_series(1, 60000) n;
-     CREATE TABLE narrow AS SELECT n FROM generate_series(1, 1000) n;
+    `CREATE TABLE wide WITH (autovacuum_enabled = off) AS SELECT n AS id, md5(n::text) || md5((n * 7)::text) AS noise FROM generate_series(1, 60000) n;
+     CREATE TABLE narrow WITH (autovacuum_enabled = off) AS SELECT n FROM generate_series(1, 1000) n;
      CREATE TABLE empty (a int);
      CREATE INDEX ON wide (noise);
      SELECT lo_from_bytea(0, 'bytes');`,
@@ -42,17 +43,22 @@ async function backUp(server: TestServer, changes: Readonly<Record<string, strin
 type ByHand = { readonly compression: string; readonly path: string };
 
 async function dumpByHand(server: TestServer, database: string, { compression, path }: ByHand) {
-  const { host, port, user, password, binDir } = server;
+  const { host, port, user, password, binDir, major } = server;
   const level = compression.replace("gzip:", "");
-  await execa(`${binDir}/pg_dump`, ["--format=custom", `--compress=${level}`, `--file=${path}`], {
-    env: {
-      PGHOST: host,
-      PGPORT: String(port),
-      PGUSER: user,
-      PGPASSWORD: password,
-      PGDATABASE: database,
+  const statistics = hasStatistics(major) ? ["--statistics"] : [];
+  await execa(
+    `${binDir}/pg_dump`,
+    ["--format=custom", `--compress=${level}`, `--file=${path}`, ...statistics],
+    {
+      env: {
+        PGHOST: host,
+        PGPORT: String(port),
+        PGUSER: user,
+        PGPASSWORD: password,
+        PGDATABASE: database,
+      },
     },
-  });
+  );
   return readFile(path);
 }
 
