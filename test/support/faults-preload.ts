@@ -1,7 +1,8 @@
 // Loaded into a function's process with --import: makes one call of the file system the last one, or lets it fail.
 // DORMOUSE_TEST_FAULT is like `kill@7`, `kill-after@7` (counting calls that change something) or `ENOSPC@sync:2`.
 // With DORMOUSE_TEST_NO_LINKS the file system has no hard links, as volumes over SMB or FUSE; DORMOUSE_TEST_REFUSED is JSON with
-// the error of each of link, chmod, syncFolder, syncFile and rewrite (what was written before) that it always refuses.
+// the error of each of link, chmod, syncFolder, syncFile and rewrite (what was written before) that it always refuses. The file
+// system of the folder DORMOUSE_TEST_FULL has no free byte.
 import { appendFileSync, type Stats } from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
@@ -43,6 +44,12 @@ for (const name of ["link", "chmod"] as const) {
   const code = refused[name];
   if (code !== undefined) fs[name] = () => refusal(code);
 }
+const { statfs } = fs;
+const full = process.env["DORMOUSE_TEST_FULL"];
+fs.statfs = (async (path: string) => {
+  const found = await statfs(path);
+  return path === full ? Object.assign(found, { bavail: 0 }) : found;
+}) as typeof fs.statfs;
 const handles = Object.getPrototypeOf(await closed(process.execPath)) as Record<string, Call>;
 const sync = handles["sync"];
 handles["sync"] = async function refusing(this: { stat(): Promise<Stats> }, ...args) {

@@ -8,7 +8,7 @@ import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { ageKey, type AgeKey } from "../../support/age.ts";
-import { problemIn } from "../../support/faulty.ts";
+import { preload, problemIn } from "../../support/faulty.ts";
 import { backupEnvironment, manifestOf, startFunction } from "../../support/function-process.ts";
 import { setRestoreStage, type RestoreStage } from "../../support/restore-stage.ts";
 import {
@@ -104,8 +104,8 @@ describe("a restore with nothing but the bucket", () => {
   it("has a blocker in its plan if RESTORE_DIR has no room for the copies that it needs, and only then", async () => {
     const signed = await mirrored({ MANIFEST_SIGNING_KEY });
     const encrypted = await mirrored({ AGE_RECIPIENTS: key.recipient, MANIFEST_SIGNING_KEY });
-    // A file system without a free byte.
-    const RESTORE_DIR = "/proc";
+    const RESTORE_DIR = scratch.path;
+    const full = { ...preload("faults-preload.ts"), DORMOUSE_TEST_FULL: RESTORE_DIR };
     const [onVolume, empties] = [{ BACKUP_DIR: stage.path }, { BACKUP_DIR: empty.path }];
     const keyed = { MANIFEST_PUBLIC_KEY };
     const { sizeBytes } = signed.archive;
@@ -119,7 +119,7 @@ describe("a restore with nothing but the bucket", () => {
       [empties, encrypted, keyed, encrypted.archive.sizeBytes + plain],
     ] as const;
     for (const [place, { name }, keys, bytes] of needs) {
-      await using restore = await start({ ...place, ...keys, RESTORE_DIR });
+      await using restore = await start({ ...place, ...keys, ...full, RESTORE_DIR });
       const answer = await restore.post({ filename: name, dryRun: true });
       const { blockers } = (await answer.json()) as RestorePlan;
       const told = blockers.map(({ kind, detail }) => [kind, detail]);
