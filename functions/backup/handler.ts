@@ -10,6 +10,8 @@ import { showCatalog } from "../../shared/catalog/show-catalog.ts";
 import { takeBackup } from "../../shared/backup/take-backup.ts";
 import { parseTablePattern } from "../../shared/postgres/exclusions/table-pattern.ts";
 import { readBody } from "../../shared/http/read-body.ts";
+import { namesOfDatabases } from "../../shared/postgres/databases/list-databases.ts";
+import { coalesced, never } from "../../shared/waiting.ts";
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -153,5 +155,20 @@ function parse(body: unknown, choice: DatabaseChoice, isEvent: boolean): Asked {
     ...(excludeTableData === undefined ? {} : { excludeTableData }),
     ...(ifOlderThan === undefined ? {} : { ifOlderThanMs: ifOlderThan }),
     ...(database === undefined ? {} : { database }),
+  };
+}
+
+/**
+ * Whether a name is that of a database: the server has it, or there are backups of it and its own run says that it is gone.
+ * A pattern includes whatever a sender of events makes up, and each name has its own records. In doubt it is one. Events need
+ * no token: however many come at once, one session asks the server for all of them.
+ */
+export function knownDatabase({ connection, catalog }: Pick<BackupDependencies, "connection" | "catalog">) {
+  const existing = coalesced((signal) => namesOfDatabases(connection, signal));
+  return async (database: string): Promise<boolean> => {
+    const names = await existing(never).catch(() => undefined);
+    if (names === undefined || names.has(database)) return true;
+    const { backups } = await catalog.list(never);
+    return backups.some((backup) => backup.database === database);
   };
 }

@@ -1,13 +1,15 @@
 import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
-import { onVolume } from "../../shared/catalog/origin.ts";
+import { mayBeOf, type ArchiveName } from "../../shared/catalog/archive-name.ts";
+import { isOwn, onVolume, originText, type Origin } from "../../shared/catalog/origin.ts";
+import { odditiesIn } from "../../shared/retention/oddities.ts";
+import { suspicionsIn, type Suspicion } from "../../shared/retention/suspicion.ts";
 import { originNow } from "../../shared/backup/taking-backup.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
 import { choiceOf, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
 import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "./plan/restorable.ts";
 import type { Strategy } from "./plan/strategy.ts";
-import { suspectsIn } from "./plan/suspects.ts";
 import type { Planning, RestoreRequest } from "./restoring.ts";
 
 /** What was asked for, found. */
@@ -87,4 +89,18 @@ function notUndone(message: string): DormouseError {
   return new DormouseError("undo_unavailable", message, {
     hint: "GET / lists what can be undone; a restore in place is undone by restoring its safety backup",
   });
+}
+
+/**
+ * The suspect backups of one database, as an operator about to restore one should see them. Each is compared with those
+ * of its own origin: the numbers of two installations have no common order.
+ */
+export function suspectsIn(
+  { backups, foreign }: CatalogListing,
+  { database, origin, dropPercent }: { database: string; origin: Origin; dropPercent: number },
+): ReadonlyMap<ArchiveName, Suspicion> {
+  const odd = odditiesIn(foreign, "volume", []).filter((entry) => mayBeOf(entry, database));
+  const ofDatabase = backups.filter((backup) => backup.database === database);
+  const byOrigin = Map.groupBy(ofDatabase, (each) => (isOwn(origin, each) ? "" : originText(each)));
+  return new Map([...byOrigin.values()].flatMap((each) => [...suspicionsIn(each, dropPercent, odd)]));
 }

@@ -1,6 +1,6 @@
 import type { DatabaseMark } from "../../shared/postgres/databases/database-mark.ts";
 import { keptDatabases } from "./databases/kept-databases.ts";
-import { suspectsIn } from "./plan/suspects.ts";
+import { suspectsIn } from "./find-wanted.ts";
 import type { Suspicion } from "../../shared/retention/suspicion.ts";
 import { type Problem, problemFrom } from "../../shared/errors.ts";
 import type { RestoreDependencies } from "./restoring.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
-import { knownDatabase } from "../../functions/backup/known-database.ts";
+import { knownDatabase } from "../../functions/backup/handler.ts";
 import { volumeCatalog } from "../../shared/catalog/volume/volume-catalog.ts";
 import { until } from "../support/faulty.ts";
 import { backupEnvironment, startFunction } from "../support/function-process.ts";

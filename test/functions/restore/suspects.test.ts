@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { suspectsIn } from "../../../../functions/restore/plan/suspects.ts";
-import { aBackup, contentWith, type ManifestGiven } from "../../../support/backups.ts";
-import { aListing } from "../../../support/restorables.ts";
+import { suspectsIn } from "../../../functions/restore/find-wanted.ts";
+import { aBackup, contentWith, type ManifestGiven } from "../../support/backups.ts";
+import { aListing } from "../../support/restorables.ts";
 
 const OWN = { namespace: "hets", system: "1" };
 const OTHER = { namespace: "hets-test", system: "2" };
