@@ -71,7 +71,7 @@ async function noteFatal({ run: { steps, uses = [] }, step }: RunContext): Promi
   return new Set([...before, ...uses]);
 }
 
-/** When each was last tried in vain, by the records of the runs before: of those that were given up, too. */
+/** When each last failed, by the records of the runs before, abandoned ones included. */
 async function readFailed(runs: AdoptDependencies["runs"]): Promise<ReadonlyMap<string, Date>> {
   const steps = (await runs.all("cull")).flatMap((run) => run.steps);
   const tried = steps.filter(({ step }) => step === ADOPTED || step === ENDED_AT);

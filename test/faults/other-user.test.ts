@@ -12,7 +12,7 @@ import {
   startFunction,
 } from "../support/function-process.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
-import { lackOfUsers } from "../support/other-users.ts";
+import { whyNoOtherUsers } from "../support/other-users.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
 const GROUP = 5000;
@@ -21,7 +21,7 @@ const NEXT = { uid: 1_234, gid: GROUP };
 
 /** As storage without fsGroup (NFS) after a move to another namespace: the group is the same, the user is not. */
 describe("a pod that has another user of the same group than the one before", async () => {
-  const skip = (await lackOfUsers(NEXT)) ?? false;
+  const skip = (await whyNoOtherUsers(NEXT)) ?? false;
   let server: TestServer;
   let database: string;
   before(async () => {

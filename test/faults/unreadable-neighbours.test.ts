@@ -11,7 +11,7 @@ import {
   startFunction,
 } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
-import { lackOfUsers } from "../support/other-users.ts";
+import { whyNoOtherUsers } from "../support/other-users.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
 /** No count of backups comes as far as the seconds since 1970. */
@@ -19,7 +19,7 @@ const SECONDS_OF_2020 = 1_577_836_800;
 const NOBODY = { uid: 65_534, gid: 65_534 };
 
 describe("functions beside what another user keeps to itself", async () => {
-  const skip = (await lackOfUsers(NOBODY)) ?? false;
+  const skip = (await whyNoOtherUsers(NOBODY)) ?? false;
 
   it("back up, rehearse, cull and list", { skip }, async () => {
     const server = await sharedServer();

@@ -6,7 +6,7 @@ export async function respond(state: State, request: ApiRequest): Promise<Answer
   if (state.how === "is silent") return new Promise(() => undefined);
   if (state.how === "is overloaded")
     throw new ApiStatus(503, "ServiceUnavailable", "the server is currently unable to handle the request");
-  if (state.how === "knows nobody") throw new ApiStatus(401, "Unauthorized", "Unauthorized");
+  if (state.how === "rejects tokens") throw new ApiStatus(401, "Unauthorized", "Unauthorized");
   const respondTo = RESOURCES[request.resource];
   if (respondTo === undefined)
     throw new ApiStatus(404, "NotFound", "the server could not find the requested resource");

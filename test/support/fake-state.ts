@@ -14,7 +14,7 @@ export type FakeUser = {
   readonly isExpired?: boolean;
 };
 
-export type How = "answers" | "is silent" | "is overloaded" | "knows nobody";
+export type How = "answers" | "is silent" | "is overloaded" | "rejects tokens";
 
 /** What a fake cluster holds and was asked. */
 export function emptyState() {

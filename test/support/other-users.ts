@@ -4,7 +4,7 @@ import type { User } from "./function-process.ts";
 import { sharedServer } from "./postgres.ts";
 
 /** Why no function can run as another user here. */
-export async function lackOfUsers(user: User): Promise<string | undefined> {
+export async function whyNoOtherUsers(user: User): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return "only root starts a process as another user";
   const { binDir } = await sharedServer();
   const may = async (program: string, argument: string) =>

@@ -79,7 +79,7 @@ export const CONNECTION_REFUSALS: readonly Kind[] = [
   {
     code: "connection_refused",
     pattern: /conversion between UTF8 and (\w+) is not supported/,
-    hint: "the server has no way from $1 to UTF-8, which Dormouse speaks: move the database to one in UTF8 with pg_dump --encoding of a character set that both have",
+    hint: "the server has no conversion from $1 to UTF-8, the encoding of Dormouse's sessions: move the database to one in UTF8 with pg_dump --encoding of a character set that both have",
   },
   {
     code: "connections_exhausted",

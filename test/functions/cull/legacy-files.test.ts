@@ -101,7 +101,7 @@ describe("files of the old pod", () => {
     );
   });
 
-  it("have their turn behind those at which each attempt of a run ended, also when the run was given up", async () => {
+  it("have their turn behind those at which each attempt of a run ended, also when the run was abandoned", async () => {
     await using volume = await temporaryVolume();
     const days = [0, 1, 2, 3];
     const names = await Promise.all(days.map((day) => putLegacy(volume.path, { day, content: PLAIN })));

@@ -102,7 +102,7 @@ describe("workloads, beyond what a real cluster can be made to do", () => {
     assert.equal((await workloads.read(server, signal)).replicas, 1);
   });
 
-  for (const how of ["is overloaded", "knows nobody"] as const) {
+  for (const how of ["is overloaded", "rejects tokens"] as const) {
     it(`go on waiting while the API ${how}`, async () => {
       const added = fake.addWorkload(server, 1, { stopMs: "never" });
       await workloads.scale(server, 1, 0, signal);
@@ -118,7 +118,7 @@ describe("workloads, beyond what a real cluster can be made to do", () => {
     });
   }
 
-  for (const how of ["is silent", "is overloaded", "knows nobody"] as const) {
+  for (const how of ["is silent", "is overloaded", "rejects tokens"] as const) {
     it(`say that the cluster is unreachable when it ${how}`, async () => {
       const impatient = kubernetesWorkloads(
         clusterCaller({ kubeconfig: fake.kubeconfig, timeoutMs: 100 }),
