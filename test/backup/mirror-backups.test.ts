@@ -8,7 +8,8 @@ import { jsonLog } from "../../shared/log.ts";
 import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import { mirrorBackups } from "../../shared/backup/mirror-backups.ts";
 import { KEEP_NOTHING } from "../support/backups.ts";
-import { embeddedStore, makeBucket, storeProxy, type OwnStore } from "../support/s3.ts";
+import { embeddedStore, makeBucket, type OwnStore } from "../support/s3.ts";
+import { storeProxy } from "../support/store-proxy.ts";
 import { publish, temporaryVolume } from "../support/volume.ts";
 import type { OutcomeEvent } from "../../shared/run/run.ts";
 

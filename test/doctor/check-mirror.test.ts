@@ -3,14 +3,8 @@ import { after, before, describe, it } from "node:test";
 import { cullEnvironment } from "../support/culled.ts";
 import { states, toReport } from "../support/doctor-report.ts";
 import { startFunction } from "../support/function-process.ts";
-import {
-  embeddedStore,
-  makeBucket,
-  mirrorEnvironment,
-  storeProxy,
-  type OwnStore,
-  type Seen,
-} from "../support/s3.ts";
+import { embeddedStore, makeBucket, mirrorEnvironment, type OwnStore } from "../support/s3.ts";
+import { storeProxy, type Seen } from "../support/store-proxy.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
 /** Of the object, not of the list. */

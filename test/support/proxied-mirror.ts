@@ -1,6 +1,7 @@
 import type { BucketSettings } from "../../shared/catalog/bucket/bucket.ts";
 import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
-import { makeBucket, storeProxy, type OwnStore } from "./s3.ts";
+import { makeBucket, type OwnStore } from "./s3.ts";
+import { storeProxy } from "./store-proxy.ts";
 
 /** A mirror in a new bucket, whose requests pass a proxy that can break them. */
 export async function proxiedMirror(store: OwnStore, changes: Partial<BucketSettings> = {}) {

@@ -12,7 +12,8 @@ import { DormouseError } from "../../../shared/errors.ts";
 import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { ageKey, type AgeKey } from "../../support/age.ts";
 import { aManifest } from "../../support/backups.ts";
-import { embeddedStore, makeBucket, storeProxy, type OwnStore } from "../../support/s3.ts";
+import { embeddedStore, makeBucket, type OwnStore } from "../../support/s3.ts";
+import { storeProxy } from "../../support/store-proxy.ts";
 import { pieces, temporaryFolder, temporaryVolume } from "../../support/volume.ts";
 
 const never = new AbortController().signal;

@@ -5,7 +5,8 @@ import { aBackupOf, LARGE } from "../../contracts/mirror.ts";
 import { ableStore } from "../../support/able-store.ts";
 import { collect } from "../../support/postgres-adapter.ts";
 import { proxiedMirror } from "../../support/proxied-mirror.ts";
-import { embeddedStore, type Fault, type Seen } from "../../support/s3.ts";
+import { embeddedStore } from "../../support/s3.ts";
+import type { Fault, Seen } from "../../support/store-proxy.ts";
 import { pieces } from "../../support/volume.ts";
 
 const never = new AbortController().signal;

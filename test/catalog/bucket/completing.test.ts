@@ -6,7 +6,8 @@ import { after, before, describe, it } from "node:test";
 import { toBackup } from "../../../shared/catalog/backup.ts";
 import { aManifest } from "../../support/backups.ts";
 import { proxiedMirror } from "../../support/proxied-mirror.ts";
-import { embeddedStore, type Fault, type OwnStore, type Seen } from "../../support/s3.ts";
+import { embeddedStore, type OwnStore } from "../../support/s3.ts";
+import type { Fault, Seen } from "../../support/store-proxy.ts";
 import { pieces } from "../../support/volume.ts";
 
 const never = new AbortController().signal;

@@ -7,14 +7,8 @@ import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts"
 import { aBackupOf, LARGE } from "../../contracts/mirror.ts";
 import { collect } from "../../support/postgres-adapter.ts";
 import { proxiedMirror } from "../../support/proxied-mirror.ts";
-import {
-  embeddedStore,
-  makeBucket,
-  type Fault,
-  type OwnStore,
-  type Seen,
-  type TestBucket,
-} from "../../support/s3.ts";
+import { embeddedStore, makeBucket, type OwnStore, type TestBucket } from "../../support/s3.ts";
+import type { Fault, Seen } from "../../support/store-proxy.ts";
 import { pieces, publish, temporaryVolume } from "../../support/volume.ts";
 
 const never = new AbortController().signal;

@@ -9,7 +9,8 @@ import { bucketCheck } from "../../../shared/doctor/check-bucket.ts";
 import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { aBackupOf } from "../../contracts/mirror.ts";
 import { ableStore } from "../../support/able-store.ts";
-import { makeBucket, storeProxy, type Fault, type OwnStore, type Seen } from "../../support/s3.ts";
+import { makeBucket, type OwnStore } from "../../support/s3.ts";
+import { storeProxy, type Fault, type Seen } from "../../support/store-proxy.ts";
 import { pieces } from "../../support/volume.ts";
 
 const never = new AbortController().signal;

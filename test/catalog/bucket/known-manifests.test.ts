@@ -11,11 +11,10 @@ import {
   embeddedStore,
   makeBucket,
   mirrorEnvironment,
-  storeProxy,
   type OwnStore,
-  type StoreProxy,
   type TestBucket,
 } from "../../support/s3.ts";
+import { storeProxy, type StoreProxy } from "../../support/store-proxy.ts";
 import { temporaryFolder, type Removed } from "../../support/volume.ts";
 
 const BACKUPS = 25;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { proxiedMirror } from "../../support/proxied-mirror.ts";
-import { embeddedStore, type Fault, type OwnStore } from "../../support/s3.ts";
+import { embeddedStore, type OwnStore } from "../../support/s3.ts";
+import type { Fault } from "../../support/store-proxy.ts";
 
 const never = new AbortController().signal;
 

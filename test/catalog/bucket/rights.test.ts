@@ -6,7 +6,8 @@ import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts"
 import { aBackupOf, LARGE } from "../../contracts/mirror.ts";
 import { ableStore } from "../../support/able-store.ts";
 import { collect } from "../../support/postgres-adapter.ts";
-import { beginUpload, makeBucket, storeProxy, type OwnStore, type Seen } from "../../support/s3.ts";
+import { beginUpload, makeBucket, type OwnStore } from "../../support/s3.ts";
+import { storeProxy, type Seen } from "../../support/store-proxy.ts";
 import { pieces } from "../../support/volume.ts";
 
 type Statement = {

@@ -8,7 +8,8 @@ import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
 import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { aBackupOf, LARGE } from "../../contracts/mirror.ts";
-import { embeddedStore, makeBucket, storeProxy, type OwnStore } from "../../support/s3.ts";
+import { embeddedStore, makeBucket, type OwnStore } from "../../support/s3.ts";
+import { storeProxy } from "../../support/store-proxy.ts";
 import { pieces, temporaryFolder } from "../../support/volume.ts";
 
 const never = new AbortController().signal;

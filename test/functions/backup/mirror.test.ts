@@ -14,7 +14,8 @@ import {
 } from "../../support/function-process.ts";
 import { collect } from "../../support/postgres-adapter.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
-import { embeddedStore, makeBucket, mirrorEnvironment, storeProxy, type OwnStore } from "../../support/s3.ts";
+import { embeddedStore, makeBucket, mirrorEnvironment, type OwnStore } from "../../support/s3.ts";
+import { storeProxy } from "../../support/store-proxy.ts";
 import { temporaryFolder } from "../../support/volume.ts";
 
 const never = new AbortController().signal;

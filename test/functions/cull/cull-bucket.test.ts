@@ -11,14 +11,8 @@ import { cull, cullEnvironment, daysOf, fillVolume } from "../../support/culled.
 import { eventReceiver } from "../../support/event-receiver.ts";
 import { until } from "../../support/faulty.ts";
 import { startFunction, type FunctionProcess } from "../../support/function-process.ts";
-import {
-  embeddedStore,
-  makeBucket,
-  mirrorEnvironment,
-  storeProxy,
-  type OwnStore,
-  type Seen,
-} from "../../support/s3.ts";
+import { embeddedStore, makeBucket, mirrorEnvironment, type OwnStore } from "../../support/s3.ts";
+import { storeProxy, type Seen } from "../../support/store-proxy.ts";
 import { pieces, temporaryVolume } from "../../support/volume.ts";
 
 const never = new AbortController().signal;

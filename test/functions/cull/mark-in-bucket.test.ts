@@ -5,7 +5,8 @@ import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts"
 import { cull, cullEnvironment, daysOf, fillVolume } from "../../support/culled.ts";
 import { problemIn } from "../../support/faulty.ts";
 import { startFunction } from "../../support/function-process.ts";
-import { embeddedStore, makeBucket, mirrorEnvironment, storeProxy, type OwnStore } from "../../support/s3.ts";
+import { embeddedStore, makeBucket, mirrorEnvironment, type OwnStore } from "../../support/s3.ts";
+import { storeProxy } from "../../support/store-proxy.ts";
 import { pieces, temporaryVolume } from "../../support/volume.ts";
 
 const never = new AbortController().signal;
