@@ -45,7 +45,8 @@ const OVER_LIMIT = "this run has removed as many as it may";
 
 /**
  * Oldest first: a cull that stops half-way has removed only what mattered least. The first failure stops it, unless it is of that
- * one alone: a folder of another user would keep all younger backups, night after night, until the volume is full.
+ * one alone: a folder of another user would keep all younger backups, night after night, until the volume is full. For that reason
+ * it takes nothing of the limit, either.
  */
 export async function removePlanned(
   deps: CulledPlace,
@@ -53,36 +54,53 @@ export async function removePlanned(
   context: RunContext,
   plans: readonly CullPlan[],
 ): Promise<Done> {
-  const planned = plans
+  const waiting = plans
     .flatMap(({ remove }) => remove)
     .toSorted((a, b) => a.backup.startedAt.getTime() - b.backup.startedAt.getTime());
-  const [now, later] = [planned.slice(0, maxRemovals), planned.slice(maxRemovals)];
-  const remaining = later.map(({ backup: { name } }) => ({ name: name as string, why: OVER_LIMIT }));
-  if (now.length > 0) await context.amend({ journal: toJournal(deps, context, now) });
-
-  const removed: Removal[] = [];
-  const denied: Failed[] = [];
-  for (const each of now) {
-    try {
-      context.signal.throwIfAborted();
-      const why = await deps.mutex(() => removeOne(deps, each, context.signal));
-      if (why !== undefined) {
-        remaining.push({ name: each.backup.name, why });
-        continue;
-      }
-    } catch (error) {
-      const failed = { error, each };
-      if (!(await isKept(deps, failed, context.signal))) throw stopped([failed], removed, planned.length);
-      denied.push(failed);
-      continue;
-    }
-    removed.push(toRemoval(each));
-    const { name, sizeBytes, reason } = toRemoval(each);
-    deps.log.info("backup removed", { run: context.run.id, backup: name, sizeBytes, reason });
-    context.progress({ removed: name, reason });
+  const doing: Doing = { planned: waiting.length, removed: [], remaining: [], denied: [] };
+  const { planned, removed, remaining, denied } = doing;
+  for (;;) {
+    const now = waiting.splice(0, maxRemovals - removed.length - remaining.length);
+    if (now.length === 0) break;
+    await context.amend({ journal: toJournal(deps, context, now) });
+    for (const each of now) await removeNext(deps, context, each, doing);
   }
-  if (denied.length > 0) throw stopped(denied, removed, planned.length);
-  return { removed, remaining };
+  if (denied.length > 0) throw stopped(denied, removed, planned);
+  const later = waiting.map(({ backup: { name } }) => ({ name, why: OVER_LIMIT }));
+  return { removed, remaining: [...later, ...remaining] };
+}
+
+type Doing = {
+  readonly planned: number;
+  readonly removed: Removal[];
+  readonly remaining: { readonly name: string; readonly why: string }[];
+  readonly denied: Failed[];
+};
+
+async function removeNext(
+  deps: CulledPlace,
+  { run, signal, progress }: RunContext,
+  each: RemovedBackup,
+  { planned, removed, remaining, denied }: Doing,
+): Promise<void> {
+  try {
+    signal.throwIfAborted();
+    const why = await deps.mutex(() => removeOne(deps, each, signal));
+    if (why !== undefined) {
+      remaining.push({ name: each.backup.name, why });
+      return;
+    }
+  } catch (error) {
+    const failed = { error, each };
+    if (!(await isKept(deps, failed, signal))) throw stopped([failed], removed, planned);
+    denied.push(failed);
+    return;
+  }
+  const removal = toRemoval(each);
+  removed.push(removal);
+  const { name, sizeBytes, reason } = removal;
+  deps.log.info("backup removed", { run: run.id, backup: name, sizeBytes, reason });
+  progress({ removed: name, reason });
 }
 
 const GONE = "it was gone already";

@@ -91,6 +91,22 @@ describe("a cull whose volume fails", () => {
     assert.deepEqual(daysOf(rest.removed), ["11-02"]);
   });
 
+  it("removes as many as one run may, however many before them may not be removed", async () => {
+    await using volume = await temporaryVolume();
+    const denied = (await fillVolume(volume.path, 8)).slice(0, 4).map(({ name }) => `${name}.json`);
+    const unlink = (path: unknown) =>
+      denied.some((name) => String(path).endsWith(name)) ? fault("EACCES") : promises.unlink(path as string);
+
+    const stopped = cullWith(volume.path, { unlink }, 1);
+
+    await assert.rejects(stopped, {
+      code: "volume_unwritable",
+      message: /and 3 more:.*removed 1 of 6 \(2025-11-05/,
+    });
+    const { backups } = await volume.catalog.list(never);
+    assert.deepEqual(daysOf(backups), ["11-08", "11-07", "11-06", "11-04", "11-03", "11-02", "11-01"]);
+  });
+
   it("leaves no backup without its archive when only the archive cannot be removed", async () => {
     await using volume = await temporaryVolume();
     await fillVolume(volume.path, 5);

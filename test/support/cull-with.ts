@@ -14,7 +14,7 @@ const silent = jsonLog(() => undefined);
 const POLICY = { ...KEEP_NOTHING, newest: 2 };
 
 /** A cull that keeps two backups, on a real volume of which some calls fail, or do something else first. */
-export async function cullWith(path: string, files: Partial<Files>) {
+export async function cullWith(path: string, files: Partial<Files>, maxRemovals = 200) {
   const runs = runFiles(path, silent);
   const { run } = await runs.begin({
     kind: "cull",
@@ -40,5 +40,5 @@ export async function cullWith(path: string, files: Partial<Files>) {
   const [progress, meanwhile] = [() => undefined, () => undefined];
   const record = { refresh: async () => run, step: nothing, amend: nothing, progress, meanwhile };
   const context = { run, isResumed: false, signal: never, ...record };
-  return cullBackups(deps, { policy: POLICY, maxRemovals: 200, dryRun: false }, context);
+  return cullBackups(deps, { policy: POLICY, maxRemovals, dryRun: false }, context);
 }
