@@ -137,7 +137,7 @@ const OVERTAKEN =
   /(?:relation|table|index) "[^"]*" does not exist|could not open relation with OID|cache lookup failed|failed sanity check/;
 const CONFLICT = {
   code: "dump_conflict",
-  hint: "a session dropped or replaced a table meanwhile: if it goes on, let the backup run at another time than that job",
+  hint: "a session dropped or replaced a table meanwhile: if it goes on, let the backup run at another time than that job; if there is none, the catalogs of the database are damaged: restore the last backup beside it (`into`), and look into the server's log",
 } as const;
 
 /** What pg_dump says of the file that it writes; what the server says of its own disk has another beginning. */

@@ -82,6 +82,22 @@ describe("a backup whose server fails", () => {
     assert.equal((await manifestOf(await answer)).sequence, 2);
   });
 
+  it("says that the catalogs may be damaged if what pg_dump has listed is not there", async () => {
+    await using stage = await setStage();
+    const backup = await stage.start();
+    await stage.server.query(
+      stage.database,
+      `CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE VIEW ones AS SELECT one();
+       DELETE FROM pg_proc WHERE proname = 'one'`,
+    );
+
+    const problem = await problemIn(backup.post());
+
+    assert.match(problem.detail, /cache lookup failed for function/);
+    assert.match(problem.hint ?? "", /the catalogs of the database are damaged/);
+    await stage.assertUntouched();
+  });
+
   it("names the setting if the server has no room for a lock on each table", async () => {
     const few = { max_connections: "8", autovacuum_max_workers: "1", max_worker_processes: "0" };
     await using server = await startPostgres({ ...few, max_wal_senders: "0" });
