@@ -29,7 +29,7 @@ describe("a sender of events", () => {
     // Events of one moment wait for each other.
     startFunction("backup", {
       ...backupEnvironment(server, database, path),
-      RETRY_SECONDS: "120",
+      RETRY_SECONDS: "600",
       ...changes,
     });
 

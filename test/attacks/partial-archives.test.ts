@@ -39,7 +39,7 @@ describe("the partial archive of a run that was killed", () => {
     await backup.end("SIGKILL");
     for (let attempt = 2; attempt <= 3; attempt++) {
       const earlier = await left();
-      await using _next = await stage.start({ RETRY_SECONDS: "60" });
+      await using _next = await stage.start({ RETRY_SECONDS: "600" });
       // Each attempt removes what the one before left, and has an archive of its own.
       await until(async () => (await left()).some((name) => !earlier.includes(name)));
     }

@@ -5,7 +5,7 @@ import { sendHttp, tunnelTo } from "../../shared/events/http-request.ts";
 import { forwardProxy, type ForwardProxy } from "../support/forward-proxy.ts";
 import { json, standIn, type StandIn } from "../support/stand-in.ts";
 
-const signal = AbortSignal.timeout(600_000);
+const { signal } = new AbortController();
 
 /** What curl, Go and Python make of each, too. */
 const ROWS: readonly (readonly [NO_PROXY: string, host: string, isDirect: boolean])[] = [

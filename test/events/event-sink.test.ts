@@ -47,7 +47,7 @@ async function sink(...statuses: readonly number[]) {
 }
 
 function sinkTo(K_SINK: string, changes: Partial<SinkSettings> = {}, config: SinkConfig = {}) {
-  const settings = { source: "/dormouse/backup/hets", timeoutMs: 5_000, retryDelaysMs: [1, 1, 1] };
+  const settings = { source: "/dormouse/backup/hets", timeoutMs: 60_000, retryDelaysMs: [1, 1, 1] };
   return httpEventSink({ K_SINK, ...config }, { ...settings, ...changes });
 }
 

@@ -19,7 +19,7 @@ import { type ForwardProxy, forwardProxy } from "../support/forward-proxy.ts";
 import { mailServer } from "../support/mail-server.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
-const signal = AbortSignal.timeout(600_000);
+const { signal } = new AbortController();
 const schema = z.object({ ...commonVariables, ...mirrorVariables });
 type Variables = Readonly<Record<string, string>>;
 type Config = z.output<typeof schema>;

@@ -26,17 +26,23 @@ describe("a message, a ping, a trace or metrics", () => {
       assert.equal(answers.length - left.length, tries);
     });
 
-  it("is not sent again once the run is aborted, and says with what", async () => {
-    const stopping = new AbortController();
-    let tries = 0;
-    const send = async () => {
-      tries++;
-      stopping.abort(new Error("the pod is ending"));
-      return BUSY;
-    };
-    await assert.rejects(sendTwice(send, stopping.signal), /the pod is ending/);
-    assert.equal(tries, 1);
-  });
+  for (const [attempt, answer] of [
+    [1, "refused"],
+    [1, "cut off"],
+    [2, "cut off"],
+  ] as const)
+    it(`is not sent again once the run is aborted, and says with what: try ${attempt}, ${answer}`, async () => {
+      const stopping = new AbortController();
+      let tries = 0;
+      const send = async (limit: AbortSignal) => {
+        tries++;
+        if (tries === attempt) stopping.abort(new Error("the pod is ending"));
+        if (answer === "cut off") limit.throwIfAborted();
+        return BUSY;
+      };
+      await assert.rejects(sendTwice(send, stopping.signal), /the pod is ending/);
+      assert.equal(tries, attempt);
+    });
 
   it("ends with its time, also where what sends it never does", { timeout: 60_000 }, async () => {
     const stuck = setInterval(() => undefined, 1_000);

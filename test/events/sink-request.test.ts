@@ -42,7 +42,7 @@ async function listening(tls?: Certified, answer: RequestListener = (_, response
 
 /** Sends one event, and asks the doctor: they must agree. */
 async function tried(config: SinkConfig): Promise<string> {
-  const settings = { source: "/dormouse/backup/hets", timeoutMs: 5_000, retryDelaysMs: [] };
+  const settings = { source: "/dormouse/backup/hets", timeoutMs: 60_000, retryDelaysMs: [] };
   const [sent, examined] = await Promise.all([
     told(httpEventSink(config, settings).send(completed, "backup-1", never)),
     told(

@@ -31,7 +31,7 @@ describe("a backup whose process ends", () => {
     await stage.assertUntouchedButTemporary();
     await release();
 
-    const next = await stage.start({ RETRY_SECONDS: "60" });
+    const next = await stage.start({ RETRY_SECONDS: "600" });
     await next.logged("run resumed");
     await next.logged("run succeeded");
 
@@ -48,7 +48,7 @@ describe("a backup whose process ends", () => {
     assert.equal(await ended, 0);
     await stage.assertUntouched();
     await release();
-    const next = await stage.start({ RETRY_SECONDS: "60" });
+    const next = await stage.start({ RETRY_SECONDS: "600" });
     await next.logged("run succeeded");
     await assertOneMore(stage);
   });
@@ -97,7 +97,7 @@ describe("a backup whose process ends", () => {
     const held = await stage.startHeld();
     await held.backup.end("SIGKILL");
     for (let attempt = 2; attempt <= 3; attempt++) {
-      const next = await stage.start({ RETRY_SECONDS: "60" });
+      const next = await stage.start({ RETRY_SECONDS: "600" });
       await next.logged("run resumed");
       await next.end("SIGKILL");
     }
@@ -175,7 +175,7 @@ async function killAndTakeUp(given: Environment, at: number, message: string): P
   assert.equal(await doomed.end("SIGTERM"), "SIGKILL", message);
 
   // The server may take a moment to notice that the holder of the lock is gone.
-  await using next = await startFunction("backup", { ...environment, RETRY_SECONDS: "60" });
+  await using next = await startFunction("backup", { ...environment, RETRY_SECONDS: "600" });
   // A sender that was not answered sends again.
   if (!wasTaken) await next.ping(PING);
   await until(() => isSettled(volume.path));

@@ -20,7 +20,7 @@ describe("a backup of all databases whose process is killed again and again", ()
   it("goes on with those that are missing, and makes each once, while one is dropped and one is made", async (test) => {
     await using given = await twelveDatabases();
     await using volume = await temporaryFolder();
-    const environment = { ...given.environment, BACKUP_DIR: volume.path, RETRY_SECONDS: "60" };
+    const environment = { ...given.environment, BACKUP_DIR: volume.path, RETRY_SECONDS: "600" };
     const state = async () => (await sweepIn(volume.path))?.state;
     const hasEnded = async () => /^(?:succeeded|failed)$/.test((await state()) ?? "");
     const points = Array.from({ length: KILLS }, () => randomInt(1, LAST_CALL + 1));

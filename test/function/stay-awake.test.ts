@@ -11,7 +11,7 @@ import {
 } from "../support/function-process.ts";
 import { sharedServer, type TestServer } from "../support/postgres.ts";
 import { type QueueProxy, startQueueProxy } from "../support/queue-proxy.ts";
-import { preload } from "../support/faulty.ts";
+import { preload, until } from "../support/faulty.ts";
 import { readContent, type Removed, temporaryFolder } from "../support/volume.ts";
 
 const TIMEOUT_SECONDS = 10;
@@ -156,9 +156,4 @@ function endOf({ lines }: FunctionProcess, run: string): LogLine {
   );
   if (found === undefined) throw new Error(`the run has not ended: ${JSON.stringify(lines)}`);
   return found;
-}
-
-/** Each thing that is waited for must come; a test that waits for nothing is ended by the runner. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await pause(20);
 }

@@ -184,7 +184,7 @@ describe("dumping and reading with the client tools", () => {
   it("gives up on a server that falls silent, and on a dump that takes too long", async () => {
     await using proxy = await tcpProxy(server.port);
     await using through = await openLibpq(settingsOf(server, { port: proxy.port }));
-    const watchful = await toolWith(through, { stallMs: 8_000 });
+    const watchful = await toolWith(through, { stallMs: 15_000 });
     const hurried = await toolWith(through, { deadlineMs: 700 });
 
     const iterator = start(watchful).archive[Symbol.asyncIterator]();
@@ -195,12 +195,12 @@ describe("dumping and reading with the client tools", () => {
   });
 
   it("waits for a slow reader without calling the dump stalled", async () => {
-    const watchful = await toolWith(libpq, { stallMs: 6_000 });
+    const watchful = await toolWith(libpq, { stallMs: 12_000 });
     const reading = watchful.read(start(watchful).archive, never);
 
     let isFirst = true;
     for await (const chunk of reading.archive) {
-      if (isFirst && chunk.length > 0) await pause(8_000);
+      if (isFirst && chunk.length > 0) await pause(13_000);
       isFirst = false;
     }
 

@@ -13,7 +13,7 @@ export async function fakeWorld(): Promise<KubernetesWorld> {
   return {
     call: clusterCaller({ kubeconfig: fake.kubeconfig }),
     callWithoutRights: clusterCaller({ kubeconfig: await kubeconfigOf(fake, "token-of-nobody") }),
-    patienceMs: 20_000,
+    patienceMs: 600_000,
     async deploy(workload, replicas, how = "well") {
       const behaviour =
         how === "well" ? {} : how === "never ending" ? { stopMs: "never" as const } : { startMs: how };

@@ -116,9 +116,12 @@ export async function assertWhole(path: string, backups: CatalogListing["backups
   }
 }
 
-/** Waits until a condition holds, but not longer than a minute or two. */
+/** Of a busy machine; the test runner, which ends a test later, does not say for what it waited. */
+const PATIENCE_MS = 20 * 60_000;
+
+/** Waits until a condition holds. */
 export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  for (const end = Date.now() + 100_000; !(await holds()); await pause(20)) {
+  for (const end = Date.now() + PATIENCE_MS; !(await holds()); await pause(20)) {
     if (Date.now() > end) throw new Error(`never came true: ${holds.toString()}`);
   }
 }

@@ -58,7 +58,7 @@ export function describeForbidden(of: string, kinds: readonly Kind[]): void {
           await execa(`${binDir}/pg_dump`, ["-Fc", ...to], { env: { PGPASSWORD: password } });
           const settings = settingsOf({ ...server, user: ROLE, password: ROLE });
           await using libpq = await openLibpq(settings);
-          const limits = { deadlineMs: 120_000, stallMs: 120_000, jobs: 1, secrets: [] };
+          const limits = { deadlineMs: 600_000, stallMs: 600_000, jobs: 1, secrets: [] };
           const restore = restoreServer(settings, libpq, limits, { binDir, searchPath: "" });
           const tools = await restore.tools(server.major);
 

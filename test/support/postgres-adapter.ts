@@ -10,12 +10,12 @@ export function settingsOf(
   changes: Partial<ConnectionSettings> = {},
 ): ConnectionSettings {
   const { host, port, user, password } = server;
-  const rest = { sslMode: "prefer", maintenanceDatabase: "postgres", connectTimeoutMs: 5_000 } as const;
+  const rest = { sslMode: "prefer", maintenanceDatabase: "postgres", connectTimeoutMs: 60_000 } as const;
   return { host, port, user, password, ...rest, ...changes };
 }
 
 export function dumpOptions(server: ServerAddress, changes: Partial<DumpOptions> = {}): DumpOptions {
-  return { deadlineMs: 60_000, stallMs: 30_000, lockWaitMs: 5_000, secrets: [server.password], ...changes };
+  return { deadlineMs: 600_000, stallMs: 120_000, lockWaitMs: 5_000, secrets: [server.password], ...changes };
 }
 
 export async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {

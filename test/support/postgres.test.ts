@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
+import { until } from "./faulty.ts";
 import { startPostgres } from "./postgres.ts";
 
 describe("startPostgres", () => {
@@ -31,7 +31,6 @@ describe("startPostgres", () => {
     });
 
     const { pid } = JSON.parse(stdout) as { pid: number };
-    for (let waited = 0; existsSync(`/proc/${pid}`) && waited < 100; waited++) await pause(100);
-    assert.equal(existsSync(`/proc/${pid}`), false);
+    await until(() => !existsSync(`/proc/${pid}`));
   });
 });

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { chown, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -198,8 +198,7 @@ async function startOnFreePort(
 }
 
 async function accepting(postgres: ChildProcess, port: number): Promise<void> {
-  for (let waited = 0; waited < 600; waited++) {
-    if (postgres.exitCode !== null) throw new Error("postgres did not start");
+  while (postgres.exitCode === null && postgres.signalCode === null) {
     const client = new pg.Client({
       host: "127.0.0.1",
       port,
@@ -212,13 +211,23 @@ async function accepting(postgres: ChildProcess, port: number): Promise<void> {
     if (answer === "28P01") return;
     await pause(50);
   }
-  throw new Error("postgres did not accept connections");
+  throw new Error("postgres did not start");
 }
 
+/** Below those that the system gives to clients and to `listen(0)`: one of them may take what a stopped server comes back to. */
+const PORTS = { from: 15_000, to: 30_000 } as const;
+
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : 0;
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    const server = createServer().listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+      return port;
+    } catch {
+      // Another process has it.
+    } finally {
+      server.close();
+    }
+  }
 }

@@ -142,7 +142,7 @@ describe("a backup function with a bucket", () => {
     assert.deepEqual(await given.mirrored(), []);
     given.proxy.set(() => undefined);
 
-    const next = await given.start({ RETRY_SECONDS: "60" });
+    const next = await given.start({ RETRY_SECONDS: "600" });
     await next.logged("run resumed");
     await next.logged("run succeeded");
 

@@ -175,7 +175,7 @@ describe("a file of the old pod", () => {
   async function verify(backup: string | Awaited<ReturnType<typeof found>>): Promise<void> {
     const { signal } = new AbortController();
     const { server, path } = stage;
-    const limits = { deadlineMs: 60_000, stallMs: 60_000, jobs: 1, secrets: [] };
+    const limits = { deadlineMs: 600_000, stallMs: 600_000, jobs: 1, secrets: [] };
     const libpq = { environment: {}, conninfo: () => "", [Symbol.asyncDispose]: async () => undefined };
     const tools = restoreTools(await findClientTools(server.major, server.binDir, ""), libpq, limits);
     const context = { signal, step: async () => undefined };

@@ -41,7 +41,7 @@ describe("a server on which a restore would fail or wait, whatever the backup", 
   async function blockers(strategy: Strategy, target = "hets"): Promise<string[]> {
     const settings = settingsOf(server, { user: "app", password: "app" });
     await using libpq = await openLibpq(settings);
-    const limits = { deadlineMs: 60_000, stallMs: 60_000, jobs: 1, secrets: [] };
+    const limits = { deadlineMs: 600_000, stallMs: 600_000, jobs: 1, secrets: [] };
     const restore = restoreServer(settings, libpq, limits, { binDir: server.binDir, searchPath: "" });
     const facts = await restore.inspect({ database: "hets", target, needs: NO_NEEDS }, never);
     // Before 15 the schema public is in the way in place as well.

@@ -7,7 +7,7 @@ import { type FakeKubernetes, startFakeKubernetes } from "../../../support/fake-
 
 const server: Workload = { kind: "deployment", name: "server" };
 const signal = new AbortController().signal;
-const LONG_MS = 20_000;
+const LONG_MS = 600_000;
 
 describe("workloads, beyond what a real cluster can be made to do", () => {
   let fake: FakeKubernetes;
