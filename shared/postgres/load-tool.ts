@@ -4,6 +4,7 @@ import { pgOptions } from "./properties/session-settings.ts";
 import { DormouseError, type ErrorCode } from "../errors.ts";
 import { runTool, type Command, type Limits, type RunningTool } from "./process/child-process.ts";
 import type { ClientTools } from "./client-tools.ts";
+import { PROGRAM } from "./session/connection.ts";
 import type { Libpq } from "./session/libpq.ts";
 import { knownKind, SERVER_LOG } from "./session/server-errors.ts";
 import { identifier } from "./sql-text.ts";
@@ -30,7 +31,7 @@ export function startLoad(
   given: Pick<Command, "arguments" | "inherits"> & { readonly database: string; readonly settings: Settings },
   signal: AbortSignal,
 ): RunningTool {
-  const { application_name: name = "dormouse", ...settings } = given.settings;
+  const { application_name: name = PROGRAM, ...settings } = given.settings;
   const limits: Limits = { deadlineMs: options.deadlineMs, stallMs: options.deadlineMs };
   return runTool(
     {

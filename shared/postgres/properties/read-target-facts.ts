@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
 import type { TargetFacts, TargetRequest } from "./target-facts.ts";
 import { isReadable, type DatabaseProperties } from "./database-properties.ts";
@@ -11,9 +12,11 @@ import { settingText } from "./refused-settings.ts";
 import { mayNotSet } from "./role-rights.ts";
 import { needsOfMade, notedFacts } from "./noted-facts.ts";
 import { OF_ONE_DATABASE } from "./one-database.ts";
+import { PROGRAM } from "../session/connection.ts";
 import { refusePooler } from "../session/pooler.ts";
 import { queryNames } from "../session/ask-server.ts";
 
+type OfSessions = Pick<TargetFacts, "sessions" | "untouchableSessions">;
 type OfOtherSessions = "loadSessions" | "freeConnections" | "refusedBeside";
 
 /** Looks at the database that is to be restored from outside of it, as the role that will restore. */
@@ -23,7 +26,10 @@ export async function targetFacts(
 ): Promise<Omit<TargetFacts, OfOtherSessions>> {
   await refusePooler(client);
   const noted = await notedFacts(client, request);
-  const facts = await inOneSnapshot(client, request, noted);
+  const facts = {
+    ...(await inOneSnapshot(client, request, noted)),
+    ...(await listSessions(client, request.database)),
+  };
   return { ...facts, ...(await planRoles(client, facts.missing.roles, request.noted?.roles)) };
 }
 
@@ -31,7 +37,7 @@ async function inOneSnapshot(
   client: pg.Client,
   request: TargetRequest,
   noted: Awaited<ReturnType<typeof notedFacts>>,
-): Promise<Omit<TargetFacts, OfOtherSessions | keyof PlannedRoles>> {
+): Promise<Omit<TargetFacts, OfOtherSessions | keyof OfSessions | keyof PlannedRoles>> {
   const { database, target } = request;
   const like = noted.live ?? request.noted?.properties;
   const needs = await withoutRolesInBytes(client, needsOfMade(request.needs, noted.live, request), like);
@@ -41,7 +47,6 @@ async function inOneSnapshot(
     return {
       ...noted,
       ...rights,
-      ...(await listSessions(client, database)),
       ...(await findHolders(client, database)),
       missing: await findMissing(client, needs),
       homes: await homesOf(client),
@@ -100,23 +105,34 @@ async function ownRights(client: pg.Client, database: string) {
 }
 
 /**
+ * Another function that looks at the database at this moment, as one doctor asks all of them, is gone before a restore ends
+ * sessions: what bears its name is waited for. In no transaction, which would see the same sessions each time.
+ */
+async function listSessions(client: pg.Client, database: string): Promise<OfSessions> {
+  for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
+    const { rows } = await client.query<Session>(SESSIONS, [database]);
+    const untouchable = rows.filter(({ touchable }) => !touchable);
+    const isPassing = waitedMs < PASSED_WITHIN_MS && untouchable.some(({ program }) => program === PROGRAM);
+    if (!isPassing)
+      return { sessions: rows.length, untouchableSessions: untouchable.map(({ name }) => name) };
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+type Session = { readonly name: string; readonly program: string; readonly touchable: boolean };
+
+/**
  * pg_terminate_backend: membership in the session's role or pg_signal_backend, and only a superuser for superusers.
  * The kind of a session is hidden from other roles. Autovacuum, which has no role, gives way by itself.
  */
-async function listSessions(client: pg.Client, database: string) {
-  const { rows } = await client.query<{ name: string; touchable: boolean }>(
-    `SELECT format('pid %s of %s (%s)', a.pid, a.usename, a.application_name) AS name,
-       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-         OR (NOT r.rolsuper AND (pg_has_role(r.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))) AS touchable
-     FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
-     WHERE a.datname = $1 AND a.pid <> pg_backend_pid() AND coalesce(a.backend_type, 'client backend') = 'client backend' ORDER BY a.pid`,
-    [database],
-  );
-  return {
-    sessions: rows.length,
-    untouchableSessions: rows.filter(({ touchable }) => !touchable).map(({ name }) => name),
-  };
-}
+const SESSIONS = `SELECT format('pid %s of %s (%s)', a.pid, a.usename, a.application_name) AS name,
+    a.application_name AS program, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+      OR (NOT r.rolsuper AND (pg_has_role(r.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))) AS touchable
+  FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
+  WHERE a.datname = $1 AND a.pid <> pg_backend_pid() AND coalesce(a.backend_type, 'client backend') = 'client backend'
+  ORDER BY a.pid`;
+const PASSED_WITHIN_MS = 10_000;
+const LOOK_EVERY_MS = 100;
 
 /** Not the server's own: parallel and autovacuum workers end by themselves, and subscriptions are reported apart. */
 const WORKERS = `SELECT format('%s (pid %s)', backend_type, pid) AS name FROM pg_stat_activity

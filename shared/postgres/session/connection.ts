@@ -8,6 +8,9 @@ import type { SslMode } from "../../config/database-config.ts";
 import { DormouseError, readCode, readMessage } from "../../errors.ts";
 import { serverError } from "./server-errors.ts";
 
+/** What each of our sessions is called, but one that holds a lock or loads for a rehearsal. */
+export const PROGRAM = "dormouse";
+
 /** The words are libpq's (https://www.postgresql.org/docs/current/libpq-connect.html). */
 export type ConnectionSettings = {
   /** A name, an address, or a folder that holds the socket. */
@@ -162,7 +165,7 @@ async function enter(
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: queryTimeoutMs,
     keepAlive: true,
-    application_name: "dormouse",
+    application_name: PROGRAM,
     ...(options === undefined ? {} : { options }),
   });
   // Without a listener an idle session that breaks would end the process; its next query fails for the caller.

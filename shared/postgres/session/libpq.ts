@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
 import { DormouseError } from "../../errors.ts";
-import { readPem, type ConnectionSettings } from "./connection.ts";
+import { PROGRAM, readPem, type ConnectionSettings } from "./connection.ts";
 
 /** How a client tool reaches the server without a secret among its arguments. */
 export type Libpq = {
@@ -36,7 +36,7 @@ export async function openLibpq(settings: ConnectionSettings): Promise<Libpq> {
     PGUSER: user,
     PGPASSFILE: passfile,
     PGSSLMODE: sslMode,
-    PGAPPNAME: "dormouse",
+    PGAPPNAME: PROGRAM,
     PGSYSCONFDIR: folder,
     ...(sslRootCert === undefined ? {} : { PGSSLROOTCERT: sslRootCert }),
     ...copies,
