@@ -1,13 +1,14 @@
 import type { Log } from "../../shared/log.ts";
 import type { RetentionPolicy } from "../../shared/retention/retention-policy.ts";
 import type { InTurn } from "../../shared/waiting.ts";
+import { isDenied } from "../../shared/catalog/volume/files.ts";
 import { parseArchiveName } from "../../shared/catalog/archive-name.ts";
 import { findOwn, type OwnPlace } from "./own-backups.ts";
 import { readCullJournal, type CullJournal } from "./cull-journal.ts";
 import { toRemoval, type CullOutcome, type Removal } from "./cull-report.ts";
 import { reasonToStay, type CullPlan, type RemovedBackup } from "./retention/retention.ts";
 import type { RunContext, RunStore } from "../../shared/run/run.ts";
-import { asDormouseError, DormouseError, readCode, type ErrorCode } from "../../shared/errors.ts";
+import { asDormouseError, DormouseError, type ErrorCode } from "../../shared/errors.ts";
 
 /** One place, and what removing from it needs. */
 export type CulledPlace = OwnPlace & {
@@ -169,8 +170,10 @@ async function isKept(
   { error, each: { backup } }: Failed,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const isDenied = ["EACCES", "EPERM"].includes(readCode(asDormouseError(error).cause));
-  return isDenied && (await catalog.find(backup.name, signal).catch(() => undefined)) !== undefined;
+  return (
+    isDenied(asDormouseError(error).cause) &&
+    (await catalog.find(backup.name, signal).catch(() => undefined)) !== undefined
+  );
 }
 
 function stopped(

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import type { CatalogListing } from "../../shared/catalog/catalog.ts";
 import type { Report } from "../../shared/doctor/finding.ts";
 import { manifestOf } from "../support/function-process.ts";
 import { preload, setStage } from "../support/faulty.ts";
@@ -33,6 +36,22 @@ describe("storage that lacks what most have", () => {
       );
     });
   }
+
+  it("takes backups beside an old folder that the disk has lost, and lists them with it", async () => {
+    await using stage = await setStage();
+    const old = join(stage.path, "2019-01-05");
+    await mkdir(old);
+    const backup = await stage.start({ ...preload("faults-preload.ts"), DORMOUSE_TEST_LOST: old });
+
+    const { name } = await manifestOf(await backup.post());
+    const { backups, foreign } = (await (await backup.get("/")).json()) as CatalogListing;
+
+    assert.equal(backups[0]?.name, name);
+    assert.deepEqual(
+      foreign.map(({ path, reason }) => [path, reason]),
+      [["2019-01-05", "unreadable"]],
+    );
+  });
 
   it("is at fault in both where a file cannot be synced", async () => {
     await using stage = await setStage();

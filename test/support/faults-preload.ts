@@ -2,7 +2,7 @@
 // DORMOUSE_TEST_FAULT is like `kill@7`, `kill-after@7` (counting calls that change something) or `ENOSPC@sync:2`.
 // With DORMOUSE_TEST_NO_LINKS the file system has no hard links, as volumes over SMB or FUSE; DORMOUSE_TEST_REFUSED is JSON with
 // the error of each of link, chmod, syncFolder, syncFile and rewrite (what was written before) that it always refuses. The file
-// system of the folder DORMOUSE_TEST_FULL has no free byte.
+// system of the folder DORMOUSE_TEST_FULL has no free byte, and the disk has lost the folder DORMOUSE_TEST_LOST.
 import { appendFileSync, type Stats } from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
@@ -44,7 +44,10 @@ for (const name of ["link", "chmod"] as const) {
   const code = refused[name];
   if (code !== undefined) fs[name] = () => refusal(code);
 }
-const { statfs } = fs;
+const { readdir, statfs } = fs;
+const lost = process.env["DORMOUSE_TEST_LOST"];
+fs.readdir = ((...args: Parameters<typeof readdir>) =>
+  args[0] === lost ? refusal("EIO") : readdir(...args)) as typeof readdir;
 const full = process.env["DORMOUSE_TEST_FULL"];
 fs.statfs = (async (path: string) => {
   const found = await statfs(path);

@@ -49,12 +49,24 @@ export function volumeError(error: unknown, what: string): unknown {
   });
 }
 
+/** Whether another user keeps a file or folder to itself. */
+export function isDenied(error: unknown): boolean {
+  return ["EACCES", "EPERM"].includes(readCode(error));
+}
+
+/** EBADMSG and EUCLEAN, by which file systems with checksums say so, have no names in Node. */
+const LOST = new Set(["EIO", "Unknown system error -74", "Unknown system error -117"]);
+
+/** Whether one file or folder is out of reach, denied or lost by the disk, and the others need not be. */
+export function isOutOfReach(error: unknown): boolean {
+  return isDenied(error) || LOST.has(readCode(error));
+}
+
 /** A file of ours that cannot be read, as ours; anything else unchanged. `what` is like `record of run cull-1`. */
 export function unreadable(error: unknown, what: string): unknown {
   if (readCode(error) === "" || error instanceof DormouseError) return error;
-  const isDenied = ["EACCES", "EPERM"].includes(readCode(error));
   return new DormouseError("catalog_unreadable", `${what} cannot be read: ${(error as Error).message}`, {
-    hint: isDenied ? FOR_THE_GROUP : STORAGE,
+    hint: isDenied(error) ? FOR_THE_GROUP : STORAGE,
     cause: error,
   });
 }

@@ -16,7 +16,7 @@ import { DormouseError, readCode } from "../../errors.ts";
 import { damagedFiles } from "../legacy/damaged-files.ts";
 import { describeLegacy, type FoundLegacy, type KnownServer } from "../legacy/decide-database.ts";
 import { contentFormat, MAGIC_BYTES } from "./file-format.ts";
-import { statIfThere, type Files } from "./files.ts";
+import { isDenied, isOutOfReach, statIfThere, type Files } from "./files.ts";
 import { readBeginning } from "./open-regular.ts";
 import { STORAGE } from "./volume-calls.ts";
 
@@ -46,7 +46,7 @@ export async function listVolume(
     // Most days have one backup: days, too, are looked at side by side.
     const found = await mapConcurrently(await readFolder(files, backupDir), DAYS_AT_ONCE, async (entry) => {
       signal.throwIfAborted();
-      const day = await unlessForbidden(files, backupDir, entry.name, () =>
+      const day = await unlessOutOfReach(files, backupDir, entry.name, () =>
         listEntry(files, backupDir, entry),
       );
       day.forEach(keepOnce);
@@ -87,7 +87,7 @@ async function listTier(files: Files, backupDir: string, tier: string): Promise<
   const found = await mapConcurrently(entries, DAYS_AT_ONCE, async (entry): Promise<Found[]> => {
     const path = `${tier}/${entry.name}`;
     return isDate(entry.name) && entry.isDirectory()
-      ? unlessForbidden(files, backupDir, path, () => listDay(files, backupDir, path))
+      ? unlessOutOfReach(files, backupDir, path, () => listDay(files, backupDir, path))
       : [{ foreign: foreignEntry(entry, path) }];
   });
   return found.flat();
@@ -128,16 +128,12 @@ async function classify(
   if (named === undefined || "foreign" in named) return named;
   if (await hasOtherName(files, backupDir, path))
     return { foreign: { path, reason: "unknown_file", detail: "has a name that is not UTF-8" } };
-  const [found] =
-    "whole" in named
-      ? await unlessForbidden(files, backupDir, `${path}.json`, async () => [
-          await readBackup(files, backupDir, named.whole),
-        ])
-      : await unlessFailed(path, () =>
-          unlessForbidden(files, backupDir, path, async () => [
-            await readLegacy(files, backupDir, named.bare),
-          ]),
-        );
+  const isWhole = "whole" in named;
+  const [found] = await unlessOutOfReach(files, backupDir, isWhole ? `${path}.json` : path, async () => [
+    isWhole
+      ? await readBackup(files, backupDir, named.whole)
+      : await readLegacy(files, backupDir, named.bare),
+  ]);
   return found;
 }
 
@@ -146,20 +142,11 @@ async function hasOtherName(files: Files, backupDir: string, path: string): Prom
   return path.includes("\uFFFD") && (await statIfThere(files, join(backupDir, path))) === undefined;
 }
 
-/** The disk has lost a file that was never ours, and can hide no backup. */
-async function unlessFailed(path: string, read: () => Promise<Found[]>): Promise<Found[]> {
-  try {
-    return await read();
-  } catch (error) {
-    if (readCode(error) !== "EIO") throw error;
-    return [
-      { foreign: { path, reason: "unreadable", detail: `cannot be read: ${(error as Error).message}` } },
-    ];
-  }
-}
-
-/** What another user keeps to itself is no fault of the volume: it is reported with its owner, and stops nothing by itself. */
-async function unlessForbidden(
+/**
+ * What another user keeps to itself, or the disk has lost, is no fault of the whole volume: it is reported, and stops nothing by
+ * itself. See `hiding` for what it may hide.
+ */
+async function unlessOutOfReach(
   files: Files,
   backupDir: string,
   path: string,
@@ -168,13 +155,17 @@ async function unlessForbidden(
   try {
     return await look();
   } catch (error) {
-    if (!["EACCES", "EPERM"].includes(readCode(error))) throw error;
-    const found = await files.lstat(join(backupDir, path)).catch(() => undefined);
-    const whose =
-      found === undefined ? "" : `: it is of user ${found.uid}, mode ${(found.mode & 0o777).toString(8)}`;
-    const detail = `may not be read by user ${process.getuid?.() ?? "unknown"}${whose}`;
+    if (!isOutOfReach(error)) throw error;
+    const detail = isDenied(error)
+      ? `may not be read by user ${process.getuid?.() ?? "unknown"}${await whose(files, join(backupDir, path))}`
+      : `cannot be read: ${(error as Error).message}`;
     return [{ foreign: { path, reason: "unreadable", detail } }];
   }
+}
+
+async function whose(files: Files, path: string): Promise<string> {
+  const found = await files.lstat(path).catch(() => undefined);
+  return found === undefined ? "" : `: it is of user ${found.uid}, mode ${(found.mode & 0o777).toString(8)}`;
 }
 
 export async function readBackup(

@@ -56,8 +56,8 @@ async function dayFolders(files: Files, backupDir: string): Promise<readonly str
   const days: string[] = [];
   for (const parent of ["", ...tiers]) {
     const names = await foldersIn(files, join(backupDir, parent)).catch((error: unknown) => {
-      // What another user keeps to itself, or a cull has removed meanwhile, holds nothing that this one left.
-      if (parent !== "" && ["EACCES", "EPERM", "ENOENT"].includes(readCode(error))) return [];
+      // A cull may have removed it meanwhile.
+      if (parent !== "" && (file.isOutOfReach(error) || readCode(error) === "ENOENT")) return [];
       throw error;
     });
     days.push(...names.filter(isDate).map((name) => join(backupDir, parent, name)));
@@ -112,12 +112,12 @@ async function isOurs(files: Files, path: string, { archive }: BackupManifest): 
   }
 }
 
-/** A folder that another user keeps to itself holds nothing that this one could have left there, or may remove. */
+/** What is out of reach holds nothing that this process could remove. */
 async function namesIn(files: Files, folder: string): Promise<readonly string[]> {
   try {
     return (await unlessGone(files.readdir(folder))) ?? [];
   } catch (error) {
-    if (["EACCES", "EPERM"].includes(readCode(error))) return [];
+    if (file.isOutOfReach(error)) return [];
     throw error;
   }
 }

@@ -16,8 +16,7 @@ import { stageArchive } from "../staging/stage-archive.ts";
 import { stageWritten } from "../staging/stage-written.ts";
 import { writeDurably } from "./write-durably.ts";
 import { listLeftovers, sweepRun } from "./sweep-run.ts";
-import { freeBytesOf, type Files } from "./files.ts";
-import { readCode } from "../../errors.ts";
+import { freeBytesOf, isOutOfReach, type Files } from "./files.ts";
 
 type Reading = {
   /** Tells apart the files of backup-container. */
@@ -58,7 +57,7 @@ async function find(files: Files, backupDir: string, name: ArchiveName): Promise
     const found = await readBackup(files, backupDir, parts);
     return "backup" in found ? found.backup : undefined;
   } catch (error) {
-    if (error instanceof Vanished || ["EACCES", "EPERM"].includes(readCode(error))) return undefined;
+    if (error instanceof Vanished || isOutOfReach(error)) return undefined;
     throw error;
   }
 }
