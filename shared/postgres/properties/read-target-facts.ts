@@ -12,6 +12,7 @@ import { settingText } from "./refused-settings.ts";
 import { mayNotSet } from "./role-rights.ts";
 import { needsOfMade, notedFacts } from "./noted-facts.ts";
 import { OF_ONE_DATABASE } from "./one-database.ts";
+import { rolesAtWork } from "../session/advisory-lock.ts";
 import { PROGRAM } from "../session/connection.ts";
 import { refusePooler } from "../session/pooler.ts";
 import { queryNames } from "../session/ask-server.ts";
@@ -105,13 +106,17 @@ async function ownRights(client: pg.Client, database: string) {
 }
 
 /**
- * Another function that looks at the database at this moment, as one doctor asks all of them, is gone before a restore ends
- * sessions: what bears its name is waited for. In no transaction, which would see the same sessions each time.
+ * Other sessions of Dormouse are gone before a restore ends any: those of a run because it has the lock of the database, and
+ * those of another function's doctor soon; what bears its name is waited for. In no transaction, which would see the same
+ * sessions each time.
  */
 async function listSessions(client: pg.Client, database: string): Promise<OfSessions> {
   for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
     const { rows } = await client.query<Session>(SESSIONS, [database]);
-    const untouchable = rows.filter(({ touchable }) => !touchable);
+    const atWork = await rolesAtWork(client, database);
+    const untouchable = rows.filter(
+      ({ touchable, program, role }) => !touchable && !(program === PROGRAM && atWork.includes(role)),
+    );
     const isPassing = waitedMs < PASSED_WITHIN_MS && untouchable.some(({ program }) => program === PROGRAM);
     if (!isPassing)
       return { sessions: rows.length, untouchableSessions: untouchable.map(({ name }) => name) };
@@ -119,14 +124,19 @@ async function listSessions(client: pg.Client, database: string): Promise<OfSess
   }
 }
 
-type Session = { readonly name: string; readonly program: string; readonly touchable: boolean };
+type Session = {
+  readonly name: string;
+  readonly role: string;
+  readonly program: string;
+  readonly touchable: boolean;
+};
 
 /**
  * pg_terminate_backend: membership in the session's role or pg_signal_backend, and only a superuser for superusers.
  * The kind of a session is hidden from other roles. Autovacuum, which has no role, gives way by itself.
  */
 const SESSIONS = `SELECT format('pid %s of %s (%s)', a.pid, a.usename, a.application_name) AS name,
-    a.application_name AS program, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+    a.usename::text AS role, a.application_name AS program, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
       OR (NOT r.rolsuper AND (pg_has_role(r.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))) AS touchable
   FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
   WHERE a.datname = $1 AND a.pid <> pg_backend_pid() AND coalesce(a.backend_type, 'client backend') = 'client backend'

@@ -6,6 +6,7 @@ import { DormouseError, readCode, readMessage } from "../../errors.ts";
 import { connect, endSession, type ConnectionSettings } from "./connection.ts";
 import { limitLockWaits } from "../databases/swap.ts";
 import { heldDatabase, type HeldDatabase } from "../databases/held-database.ts";
+import { queryNames } from "./ask-server.ts";
 import { refusePooler } from "./pooler.ts";
 import { SERVER_LOG, serverError } from "./server-errors.ts";
 
@@ -81,10 +82,11 @@ export function advisoryLock(settings: ConnectionSettings) {
 
 /** Named before it holds: a session that finds the lock held finds the name as well. */
 const TAKE = "SELECT set_config('application_name', $2, false), pg_try_advisory_lock($1::bigint) AS taken";
-const SESSIONS = `SELECT application_name AS name FROM pg_locks lock JOIN pg_stat_activity USING (pid)
-  WHERE locktype = 'advisory' AND granted = $2 AND objsubid = 1
-    AND (classid::bigint << 32) | objid::bigint = $1::bigint
+const AT_LOCK = `FROM pg_locks lock JOIN pg_stat_activity USING (pid)
+  WHERE locktype = 'advisory' AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = $1::bigint
     AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+const SESSIONS = `SELECT application_name AS name ${AT_LOCK} AND granted = $2`;
+const ROLES = `SELECT usename::text AS name ${AT_LOCK} AND granted`;
 
 async function take(client: pg.Client, locked: LockRequest, signal: AbortSignal): Promise<void> {
   const { database, run } = locked;
@@ -117,6 +119,11 @@ async function waitFor(
 async function runsAt(client: pg.Client, key: string, where: "holding" | "waiting"): Promise<string[]> {
   const { rows } = await client.query<{ name: string | null }>(SESSIONS, [key, where === "holding"]);
   return rows.flatMap(({ name }) => /^dormouse (\S+)$/.exec(name ?? "")?.[1] ?? []);
+}
+
+/** The role of the run that works on a database, if one does. */
+export function rolesAtWork(client: pg.Client, database: string): Promise<readonly string[]> {
+  return queryNames(client, ROLES, [lockKey(database)]);
 }
 
 /** From version 14: a session that waits for a lock does not see that its client has gone. */

@@ -3,6 +3,7 @@ import { after, before, describe, it } from "node:test";
 import pg from "pg";
 import { restoreServer } from "../../../shared/postgres/databases/restore-server.ts";
 import { NO_NEEDS } from "../../../shared/postgres/plain-dump/script-needs.ts";
+import { advisoryLock } from "../../../shared/postgres/session/advisory-lock.ts";
 import { openLibpq } from "../../../shared/postgres/session/libpq.ts";
 import { until } from "../../support/faulty.ts";
 import { startPostgres, type OwnServer } from "../../support/postgres.ts";
@@ -49,6 +50,16 @@ describe("a session of another role, which the role that restores may not end", 
     await other.end();
 
     assert.deepEqual(await found, []);
+  });
+
+  it("is no trouble if it is of the run that has the lock of the database: a restore waits for that", async () => {
+    const other = await session("dormouse");
+    const lock = advisoryLock(settingsOf(server, { user: "backup", password: "backup" }));
+
+    const found = await lock.hold({ database: "hets" }, never, untouchable);
+    await other.end();
+
+    assert.deepEqual(found, []);
   });
 
   for (const program of ["dormouse", "report"])
