@@ -29,10 +29,10 @@ export function notedName(bytes: string, text: string | undefined): string {
   return bytes.replaceAll(/[\\\x80-\xff]/g, (byte) => `\\${byte.charCodeAt(0).toString(8)}`);
 }
 
-/** A literal of a qualified name that a manifest has, for sessions in a database in the encoding of the dump. */
-export function nameLiteral(...names: readonly string[]): string {
-  const escaped = names.map((name) => (IN_OCTAL.test(name) ? name : name.replaceAll("\\", "\\\\")));
-  return `E'${escaped.map(identifier).join(".").replaceAll("'", "''")}'`;
+/** A literal of a name that a manifest has, for sessions in a database in the encoding of the dump. */
+export function nameLiteral(name: string): string {
+  const escaped = IN_OCTAL.test(name) ? name : name.replaceAll("\\", "\\\\");
+  return `E'${escaped.replaceAll("'", "''")}'`;
 }
 
 /** A text as SQL has it, whatever standard_conforming_strings says. */

@@ -34,6 +34,14 @@ export const IN_PLACE_RULES: readonly Rule[] = [
     found: ({ facts }) => facts.undroppable,
   },
   {
+    kind: "language-missing",
+    strategies: REPLACING,
+    detail:
+      "the live database lacks the language in which its content is replaced, or lets this role not use it",
+    remedy: BY_SQL.letUseLanguage,
+    found: ({ facts }) => facts.missingLanguage,
+  },
+  {
     kind: "too-many-objects",
     strategies: REPLACING,
     detail: "one transaction cannot lock all that is dropped and made",

@@ -49,6 +49,8 @@ export const BY_SQL = {
     ];
     return `${ways.join("; ")}; or restore as a superuser, or use the strategy swap`;
   },
+  letUseLanguage: ({ role, database }, names) =>
+    `in ${identifier(database)}: ${each(names, (name) => `CREATE EXTENSION IF NOT EXISTS ${name}; GRANT USAGE ON LANGUAGE ${name} TO ${identifier(role)}`)}; or use the strategy swap`,
   letConnect: ({ role, loadSessions }) =>
     `ALTER ROLE ${identifier(role)} CONNECTION LIMIT ${loadSessions + SESSIONS_BESIDE}, or lower RESTORE_JOBS, which is ${loadSessions}`,
   freeConnections: ({ loadSessions }) =>

@@ -5,13 +5,24 @@ import type { TargetFacts } from "../properties/target-facts.ts";
 /** What the database itself says of what it holds, to a role that may connect. */
 export async function liveContent(
   client: pg.Client,
-): Promise<Pick<TargetFacts, "eventTriggersOfOthers" | "undroppable" | "liveLargeObjects" | "liveObjects">> {
+): Promise<
+  Pick<
+    TargetFacts,
+    "eventTriggersOfOthers" | "undroppable" | "liveLargeObjects" | "liveObjects" | "missingLanguage"
+  >
+> {
   return {
+    missingLanguage: await queryNames(client, MISSING_LANGUAGE),
     eventTriggersOfOthers: await queryNames(client, EVENT_TRIGGERS_OF_OTHERS),
     undroppable: await queryNames(client, UNDROPPABLE),
     ...(await countObjects(client)),
   };
 }
+
+/** Of what is wiped and counted in one statement. */
+const MISSING_LANGUAGE = `
+  SELECT name FROM (VALUES ('plpgsql')) needed (name) WHERE NOT EXISTS (
+    SELECT FROM pg_language WHERE lanname = name AND has_language_privilege(oid, 'USAGE'))`;
 
 /** They fire for whatever this role makes or drops. */
 const EVENT_TRIGGERS_OF_OTHERS = `

@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { COUNTED, COUNTING, listed, NAMED_SCHEMA, NAMED_TABLE } from "./count-sql.ts";
 import { ROWS_DIFFER, WRITTEN_MEANWHILE } from "./compare-rows.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
 import type { LoadRequest } from "./load-choice.ts";
@@ -10,7 +11,7 @@ import { startLoad, type Loader } from "../load-tool.ts";
 import { withoutStatistics } from "../pg-restore.ts";
 import { PSQL } from "../psql.ts";
 import { WIPE } from "./wipe.ts";
-import { literal, nameLiteral } from "../sql-text.ts";
+import { literal } from "../sql-text.ts";
 
 export type ReplaceRequest = Omit<LoadRequest, "jobs"> & {
   /** What the transaction must hold before it commits. */
@@ -135,30 +136,27 @@ async function converse(
 /**
  * The rows of each table, looked at in the transaction itself: what differs never becomes visible. Tables of extensions
  * hold what CREATE EXTENSION put there besides what was dumped; rows of a partitioned table lie in those of its
- * partitions that the dump does not name. Row security that is forced hides rows from an owner: it is lifted for the count.
+ * partitions that the dump does not name.
  */
 function writeCheck(tables: readonly TableRows[]): string {
-  const names = tables.map(({ schema, name }) => nameLiteral(schema, name));
-  const body = `DECLARE wanted regclass[] := ARRAY[${names.join(", ")}]::text[]::regclass[];
-    item record; relation record; found bigint; part bigint; forced boolean;
+  const body = `DECLARE ${COUNTED} item record; total bigint; amounts bigint[] := ARRAY[${tables.map(({ rows }) => rows).join(", ")}];
+    wanted oid[] := ARRAY(SELECT c.oid FROM ${listed(tables)} JOIN ${NAMED_SCHEMA} JOIN ${NAMED_TABLE});
   BEGIN
-    FOR item IN SELECT name, sum(rows) AS rows, EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
-        AND deptype = 'e' AND objid = name) AS is_configuration
-      FROM unnest(wanted, ARRAY[${tables.map(({ rows }) => rows).join(", ")}]::bigint[]) AS x(name, rows) GROUP BY name LOOP
-      found := 0;
+    FOR item IN SELECT format('%I.%I', named.schema, named.name) AS what, c.oid, sum(amounts[n]) AS rows,
+        EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e' AND objid = c.oid) AS is_configuration
+      FROM ${listed(tables)} LEFT JOIN ${NAMED_SCHEMA} LEFT JOIN ${NAMED_TABLE} GROUP BY 1, 2 LOOP
+      IF item.oid IS NULL THEN RAISE EXCEPTION '${ROWS_DIFFER}: % is missing', item.what; END IF;
+      total := 0;
       FOR relation IN SELECT c.oid FROM pg_class c
-        WHERE c.relkind <> 'p' AND (c.oid = item.name OR (
-          c.relkind = 'r' AND c.oid IN (SELECT relid FROM pg_partition_tree(item.name))
+        WHERE c.relkind <> 'p' AND (c.oid = item.oid OR (
+          c.relkind = 'r' AND c.oid IN (SELECT relid FROM pg_partition_tree(item.oid))
           AND c.oid <> ALL (wanted))) LOOP
-        forced := row_security_active(relation.oid);
-        IF forced THEN EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', relation.oid::regclass); END IF;
-        EXECUTE format('SELECT count(*) FROM ONLY %s', relation.oid::regclass) INTO part;
-        IF forced THEN EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', relation.oid::regclass); END IF;
-        found := found + part;
+        ${COUNTING}
+        total := total + counted;
       END LOOP;
-      IF found < item.rows OR (found > item.rows AND NOT item.is_configuration) THEN
-        RAISE EXCEPTION '${ROWS_DIFFER}: % has % rows instead of %', item.name, found, item.rows::text
-          || CASE WHEN found > item.rows THEN format('${WRITTEN_MEANWHILE}', found - item.rows) ELSE '' END;
+      IF total < item.rows OR (total > item.rows AND NOT item.is_configuration) THEN
+        RAISE EXCEPTION '${ROWS_DIFFER}: % has % rows instead of %', item.what, total, item.rows::text
+          || CASE WHEN total > item.rows THEN format('${WRITTEN_MEANWHILE}', total - item.rows) ELSE '' END;
       END IF;
     END LOOP;
   END`;

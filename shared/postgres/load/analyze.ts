@@ -24,11 +24,13 @@ const LACKING = `SELECT DISTINCT c.oid
 
 /**
  * What ANALYZE without a name looks at, as far as it lacks statistics, the largest first, so that no session is left alone
- * with it in the end. A partitioned table takes its partitions along.
+ * with it in the end. A partitioned table takes its partitions along. What lies in a schema that its owner may not use has no name
+ * for it: autovacuum makes those statistics.
  */
 const RELATIONS = `WITH lacking AS MATERIALIZED (${LACKING})
   SELECT c.oid FROM pg_class c
   WHERE c.relkind IN ('r', 'm', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+    AND has_schema_privilege(c.relnamespace, 'USAGE')
     AND EXISTS (SELECT FROM lacking l WHERE l.oid = c.oid OR l.oid IN (SELECT relid FROM pg_partition_tree(c.oid)))
   ORDER BY CASE c.relkind
     WHEN 'p' THEN (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)) ELSE pg_relation_size(c.oid)

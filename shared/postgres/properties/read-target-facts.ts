@@ -60,6 +60,7 @@ async function inOneSnapshot(
       // The database itself shows it, to a role that may connect.
       eventTriggersOfOthers: [],
       undroppable: [],
+      missingLanguage: [],
       liveLargeObjects: 0,
       liveObjects: 0,
     };

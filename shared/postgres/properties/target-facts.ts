@@ -71,6 +71,8 @@ export type TargetFacts = PlannedRoles & {
   readonly forbidden: Forbidden;
   /** The owners of the content to replace that this role may not act for, with the first thing of each. */
   readonly undroppable: readonly string[];
+  /** The language in which the content is replaced, where the live database lacks it or this role may not use it. */
+  readonly missingLanguage: readonly string[];
   readonly liveLargeObjects: number;
   /** All else that is locked when the content of the live database is dropped. */
   readonly liveObjects: number;

@@ -18,6 +18,7 @@ const TABLES: Readonly<Record<string, string>> = {
   "from which it has taken all its rights": `REVOKE ALL ON t FROM ${OWNER}`,
   "of which it may read one column": `REVOKE ALL ON t FROM ${OWNER}; GRANT SELECT (id) ON t TO ${OWNER}`,
   "with both": `${FORCED}; REVOKE ALL ON t FROM ${OWNER}`,
+  "in a schema that it may not use": `ALTER SCHEMA public OWNER TO ${OWNER}; REVOKE ALL ON SCHEMA public FROM PUBLIC, ${OWNER}`,
 };
 
 describe("the count of the rows of a table by its owner, or by a member of it", () => {
@@ -40,8 +41,12 @@ describe("the count of the rows of a table by its owner, or by a member of it", 
         `CREATE TABLE t AS SELECT generate_series(1, 9) AS id; ALTER TABLE t OWNER TO ${OWNER}; ${sql}`,
       );
       const rights = async () =>
-        (await server.query(database, "SELECT relacl, relforcerowsecurity FROM pg_class WHERE relname = 't'"))
-          .rows;
+        (
+          await server.query(
+            database,
+            "SELECT nspacl, relacl, relforcerowsecurity FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relname = 't'",
+          )
+        ).rows;
       const before = await rights();
 
       for (const user of [OWNER, MEMBER]) {

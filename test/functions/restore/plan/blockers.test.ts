@@ -104,6 +104,7 @@ const ROWS: readonly Row[] = [
     ["in-place"],
   ],
   ["few locks for functions", { lockTableSize: 100, liveObjects: 201 }, "too-many-objects", ["in-place"]],
+  ["a language that it may not use", { missingLanguage: ["plpgsql"] }, "language-missing", ["in-place"]],
   ["a taken name", { targetTaken: true }, "name-taken", ["beside"]],
 ];
 
