@@ -1,53 +1,35 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { rename, truncate, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { Finding, Report } from "../../shared/doctor/finding.ts";
 import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
-import { preload, problemIn } from "../support/faulty.ts";
-import { spawnFunction, type FunctionProcess } from "../support/function-process.ts";
+import { eachOnCluster } from "../support/each-on-cluster.ts";
+import { problemIn } from "../support/faulty.ts";
+import type { FunctionProcess } from "../support/function-process.ts";
 import { REPLICAS, startRestoreCluster, type RestoreCluster } from "../support/restore-cluster.ts";
 import { setSeveralStage, type SeveralStage } from "../support/several-stage.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
-
-type Changes = Readonly<Record<string, string>>;
 
 describe("a restore that was killed with the application stopped, and whose record is in doubt", () => {
   let stage: RestoreStage;
   let cluster: RestoreCluster;
   let role: string;
 
+  eachOnCluster((given) => ({ stage, cluster } = given));
   beforeEach(async () => {
-    stage = await setRestoreStage();
-    cluster = await startRestoreCluster();
     role = `admin_${randomBytes(4).toString("hex")}`;
     await stage.query("postgres", `CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD 'first'`);
   });
-  afterEach(async () => {
-    await stage.query("postgres", `DROP ROLE IF EXISTS ${role}`);
-    await stage[Symbol.asyncDispose]();
-    await cluster[Symbol.asyncDispose]();
-  });
+  afterEach(() => stage.query("postgres", `DROP ROLE IF EXISTS ${role}`));
 
-  const as = (password: string): Changes => ({
+  const as = (password: string) => ({
     ...cluster.environment,
     POSTGRESQL_USER: role,
     POSTGRESQL_PASSWORD: password,
   });
-
-  /** Its record, below the volume's folder. */
-  async function kill(): Promise<string> {
-    const fault = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: "kill after step fenced" };
-    const doomed = spawnFunction("restore", { ...stage.environment, ...as("first"), ...fault });
-    await doomed.logged("listening");
-    await doomed.post({ filename: stage.backup.name }).catch(() => undefined);
-    assert.equal(await doomed.ended, "SIGKILL");
-    assert.deepEqual(cluster.replicas(), [0, 0]);
-    const [name = ""] = (await stage.runs()).filter((each) => each.startsWith("restore-"));
-    return `.dormouse/runs/${name}`;
-  }
 
   async function assertRefused(restore: FunctionProcess, record: string, told: RegExp): Promise<void> {
     const { blockers } = await toPlan(restore, stage.backup.name);
@@ -57,7 +39,7 @@ describe("a restore that was killed with the application stopped, and whose reco
     const [kind, detail, remedy] = blockers.flatMap((found) => [found.kind, found.detail, found.remedy]);
     assert.equal(kind, "record-doubtful");
     assert.match(String(detail), told);
-    assert.ok(remedy?.includes(record), remedy);
+    assert.ok(remedy?.includes(relative(stage.path, record)), remedy);
     assert.deepEqual([refused.code, refused.hint], ["restore_blocked", remedy]);
     // Beside it the doctor warns of the database that was being loaded.
     assert.deepEqual(
@@ -79,7 +61,7 @@ describe("a restore that was killed with the application stopped, and whose reco
     [
       "cut off",
       async (record: string) => {
-        await truncate(join(stage.path, record), 12);
+        await truncate(record, 12);
         return stage.start(as("first"));
       },
       /cannot be read: what that restore stopped or changed is unknown$/,
@@ -96,13 +78,14 @@ describe("a restore that was killed with the application stopped, and whose reco
 
   for (const [what, happen, told] of doubts) {
     it(`keeps the next from taking zero replicas for what there was, until a person has looked: ${what}`, async () => {
-      const record = await kill();
+      const record = await stage.kill("after step fenced", as("first"));
+      assert.deepEqual(cluster.replicas(), [0, 0]);
       const restore = await happen(record);
 
       await assertRefused(restore, record, told);
       // As docs/when-it-says-no.md has it.
       REPLICAS.forEach((count, at) => [cluster.server, cluster.frontend][at]?.set(count));
-      await rename(join(stage.path, record), join(stage.path, `${record}.aside`));
+      await rename(record, `${record}.aside`);
       const { run, workloads } = await stage.readResult(restore.post({ filename: stage.backup.name }));
 
       assert.deepEqual(await stage.fingerprint(), stage.original);

@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Report } from "../../shared/doctor/finding.ts";
-import { preload, problemIn } from "../support/faulty.ts";
-import {
-  manifestOf,
-  spawnFunction,
-  startFunction,
-  type FunctionProcess,
-} from "../support/function-process.ts";
+import { eachOnCluster } from "../support/each-on-cluster.ts";
+import { problemIn } from "../support/faulty.ts";
+import { manifestOf, startFunction, type FunctionProcess } from "../support/function-process.ts";
 import {
   endedRestore,
   REPLICAS,
@@ -130,13 +126,15 @@ describe("a forged record and a ping", () => {
 });
 
 describe("a sealed record of a run that has ended, put back as it was in between", () => {
+  let stage: RestoreStage;
+  let cluster: RestoreCluster;
+  eachOnCluster((given) => ({ stage, cluster } = given));
+
   const points = ["after phase loading", "after phase loaded", "after phase stopping", "before step swapped"];
 
   for (const point of points) {
     it(`does nothing once more: the record of ${point}`, async () => {
-      await using stage = await setRestoreStage();
-      await using cluster = await startRestoreCluster();
-      const path = await kill(stage, cluster, point);
+      const path = await stage.kill(point, cluster.environment);
       const old = await readFile(path, "utf8");
       const next = await stage.start(cluster.environment);
       await endedRestore(stage.path);
@@ -160,12 +158,9 @@ describe("a sealed record of a run that has ended, put back as it was in between
   }
 
   it("is not believed under the name of another run", async () => {
-    await using stage = await setRestoreStage();
-    await using cluster = await startRestoreCluster();
-    const path = await kill(stage, cluster, "after phase stopping");
+    const path = await stage.kill("after phase stopping", cluster.environment);
     const text = (await readFile(path, "utf8")).replaceAll(/restore-[0-9a-f]{24}/g, FORGED);
-    const [name] = (await stage.runs()).filter((each) => each.startsWith("restore-"));
-    await writeFile(path.replace(name ?? "", `${FORGED}.json`), text);
+    await writeFile(join(dirname(path), `${FORGED}.json`), text);
 
     await using restore = await stage.start(cluster.environment);
     await restore.logged("run records not sealed");
@@ -173,17 +168,6 @@ describe("a sealed record of a run that has ended, put back as it was in between
     assert.equal((await problemIn(restore.get(`/runs/${FORGED}`))).code, "record_unsealed");
   });
 });
-
-async function kill(stage: RestoreStage, cluster: RestoreCluster, point: string): Promise<string> {
-  const environment = { ...stage.environment, ...cluster.environment };
-  const fault = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: `kill ${point}` };
-  const doomed = spawnFunction("restore", { ...environment, ...fault });
-  await doomed.logged("listening");
-  await doomed.post({ filename: stage.backup.name }).catch(() => undefined);
-  assert.equal(await doomed.ended, "SIGKILL");
-  const [name = ""] = (await stage.runs()).filter((each) => /^restore-[0-9a-f]{24}\.json$/.test(each));
-  return join(stage.path, ".dormouse", "runs", name);
-}
 
 describe("what the server says of databases", () => {
   let stage: RestoreStage;

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { RestoreResult } from "../../functions/restore/journal/restore-result.ts";
-import { spawnFunction } from "../support/function-process.ts";
-import { preload } from "../support/faulty.ts";
 import {
   endedRestore,
   REPLICAS,
@@ -141,7 +139,7 @@ describe("a restore whose process is killed", { concurrency: LANES }, () => {
         await restore.end("SIGTERM");
         await stage.server.dropDatabase(stage.database);
 
-        await kill({ stage, cluster }, point, { undo: run });
+        await stage.kill(point, cluster.environment, { undo: run });
         const next = await stage.start(cluster.environment);
         const ended = await endedRestore(stage.path);
         await next.end("SIGTERM");
@@ -197,7 +195,7 @@ async function killAndStartAgain(lane: Lane, point: string, { body, outcome }: K
   const { stage, cluster } = lane;
   if (!("undo" in body)) await change(stage);
   const was = await stage.fingerprint();
-  await kill(lane, point, body);
+  await stage.kill(point, cluster.environment, body);
 
   assert.ok((await stage.databases()).includes(stage.database), "the live database is absent");
   const next = await stage.start(cluster.environment);
@@ -216,15 +214,6 @@ async function killAndStartAgain(lane: Lane, point: string, { body, outcome }: K
   assert.ok(
     (await restoreRuns(stage.path)).every(({ state }) => state !== "running" && state !== "accepted"),
   );
-}
-
-async function kill({ stage, cluster }: Lane, point: string, body: Body): Promise<void> {
-  const environment = { ...stage.environment, ...cluster.environment };
-  const fault = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: `kill ${point}` };
-  const doomed = spawnFunction("restore", { ...environment, ...fault });
-  await doomed.logged("listening");
-  await doomed.post(body).catch(() => undefined);
-  assert.equal(await doomed.ended, "SIGKILL", JSON.stringify(doomed.lines.at(-1)));
 }
 
 /** The live one, what a swap keeps, what was asked for beside it; nothing else. */

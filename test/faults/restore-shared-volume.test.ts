@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { preload } from "../support/faulty.ts";
-import { spawnFunction, startFunction } from "../support/function-process.ts";
+import { startFunction } from "../support/function-process.ts";
 import { endedRestore } from "../support/restore-cluster.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 
@@ -22,13 +21,7 @@ describe("functions of two databases that share a volume", () => {
 
   it("leave what the other has not finished to it: a restore", async () => {
     await stage.destroyData();
-    const fault = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: "kill after step fenced" };
-    const doomed = spawnFunction("restore", { ...stage.environment, ...fault });
-    await doomed.logged("listening");
-    await doomed.post({ filename: "latest" }).catch(() => undefined);
-    await doomed.ended;
-    const [name = ""] = await stage.runs();
-    const record = join(stage.path, ".dormouse", "runs", name);
+    const record = await stage.kill("after step fenced");
     const left = await readFile(record, "utf8");
 
     const others = await stage.start({ POSTGRESQL_DATABASE: neighbour });

@@ -5,10 +5,18 @@ import pg from "pg";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import type { RestoreResult } from "../../functions/restore/journal/restore-result.ts";
 import { backedUpSample, type GivenSample } from "./backed-up.ts";
-import { restoreEnvironment, startFunction, type FunctionProcess } from "./function-process.ts";
+import { preload } from "./faulty.ts";
+import {
+  restoreEnvironment,
+  spawnFunction,
+  startFunction,
+  type FunctionProcess,
+} from "./function-process.ts";
 import { sharedServer, type TestServer } from "./postgres.ts";
 import { fingerprintOf } from "./sample-database.ts";
 import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
+
+type Changes = Readonly<Record<string, string>>;
 
 /** A database, one good backup of it, and restore functions. */
 export type RestoreStage = {
@@ -21,7 +29,9 @@ export type RestoreStage = {
   /** The content that was backed up. */
   readonly original: Readonly<Record<string, string>>;
   readonly environment: Readonly<Record<string, string>>;
-  start(changes?: Readonly<Record<string, string>>): Promise<FunctionProcess>;
+  start(changes?: Changes): Promise<FunctionProcess>;
+  /** Starts a restore that is killed at one record of its run, as `before step fenced`; the path of that record. */
+  kill(point: string, changes?: Changes, body?: Changes): Promise<string>;
   /** As a role that owns the database and everything in it, and may create none. */
   startAsOwner(): Promise<FunctionProcess>;
   readResult(answer: Promise<Response>): Promise<RestoreResult>;
@@ -42,6 +52,8 @@ export type RestoreStage = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
+const RECORD = /^restore-[0-9a-f]{24}\.json$/;
+
 type Given = { readonly server?: TestServer } & Pick<GivenSample, "prepare" | "database">;
 
 export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> {
@@ -54,7 +66,7 @@ export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> 
   const query = (where: string, sql: string) =>
     server.query(where, sql.replaceAll(":db", pg.escapeIdentifier(database)));
   const print = (where = database) => fingerprintOf(server, where);
-  const start = async (changes: Readonly<Record<string, string>> = {}) => {
+  const start = async (changes: Changes = {}) => {
     const restore = await startFunction("restore", { ...environment, ...changes });
     started.push(restore);
     return restore;
@@ -62,6 +74,7 @@ export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> 
 
   // The runs that a test looks at are its own.
   const runsBefore = new Set(await runFilesIn(path));
+  const runs = async () => (await runFilesIn(path)).filter((name) => !runsBefore.has(name));
 
   return {
     server,
@@ -72,6 +85,16 @@ export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> 
     environment,
     original: await print(),
     start,
+    async kill(point, changes = {}, body = { filename: backup.name }) {
+      const known = new Set(await runs());
+      const fault = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: `kill ${point}` };
+      const doomed = spawnFunction("restore", { ...environment, ...changes, ...fault });
+      await doomed.logged("listening");
+      await doomed.post(body).catch(() => undefined);
+      assert.equal(await doomed.ended, "SIGKILL", JSON.stringify(doomed.lines.at(-1)));
+      const record = (await runs()).find((name) => !known.has(name) && RECORD.test(name));
+      return join(path, ".dormouse", "runs", record ?? "");
+    },
     startAsOwner: () => start({ POSTGRESQL_USER: owner, POSTGRESQL_PASSWORD: owner }),
     async readResult(answer) {
       const response = await answer;
@@ -108,7 +131,7 @@ export async function setRestoreStage(given: Given = {}): Promise<RestoreStage> 
       ),
     manifest: async () =>
       JSON.parse(await readFile(join(path, `${backup.name}.json`), "utf8")) as BackupManifest,
-    runs: async () => (await runFilesIn(path)).filter((name) => !runsBefore.has(name)),
+    runs,
     async [Symbol.asyncDispose]() {
       for (const restore of started) await restore[Symbol.asyncDispose]();
       await sample[Symbol.asyncDispose]();
