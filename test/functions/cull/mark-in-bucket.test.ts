@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
-import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
-import { cull, cullEnvironment, daysOf, fillVolume } from "../../support/culled.ts";
+import { cull, fillVolume } from "../../support/culled.ts";
 import { problemIn } from "../../support/faulty.ts";
-import { startFunction } from "../../support/function-process.ts";
-import { embeddedStore, makeBucket, mirrorEnvironment, type OwnStore } from "../../support/s3.ts";
-import { storeProxy } from "../../support/store-proxy.ts";
-import { pieces, temporaryVolume } from "../../support/volume.ts";
+import { ORIGIN, setMirroredCull } from "../../support/mirrored-cull.ts";
+import { embeddedStore, type OwnStore } from "../../support/s3.ts";
+import { temporaryVolume } from "../../support/volume.ts";
 
 const never = new AbortController().signal;
-/** The same in both places: they are of one installation. */
-const ORIGIN = { namespace: "hets", service: "postgresql", system: "7312345678901234567" };
 
 describe("a mark on a backup", () => {
   let store: OwnStore;
@@ -20,32 +16,18 @@ describe("a mark on a backup", () => {
 
   /** Three backups in the bucket; the volume has only the oldest. */
   async function setUp() {
-    const [bucket, proxy, volume, elsewhere] = await Promise.all([
-      makeBucket(store),
-      storeProxy(store.port),
-      temporaryVolume(),
-      temporaryVolume(),
-    ]);
-    const [onVolume] = await fillVolume(volume.path, 1, () => ({ origin: ORIGIN }));
-    const [, first, second] = await fillVolume(elsewhere.path, 3, () => ({ origin: ORIGIN }));
-    assert.ok(onVolume && first && second);
-    const mirror = bucketCatalog(bucket.settings);
-    for (const backup of [onVolume, first, second])
-      await mirror.copyIn(backup, async () => pieces(`PGDMP ${backup.name}`), never);
-    const environment = { NUM_BACKUPS: "1", ...mirrorEnvironment(bucket, proxy.endpoint) };
-    const culler = await startFunction("cull", cullEnvironment(volume.path, environment));
+    const given = await setMirroredCull(store, { onVolume: 1, inBucket: 3 });
+    const culler = await given.start({ NUM_BACKUPS: "1" });
+    const [onVolume, onlyInBucket] = given.backups;
+    assert.ok(onVolume && onlyInBucket);
     return {
+      ...given,
       onVolume,
-      onlyInBucket: first,
-      proxy,
+      onlyInBucket,
       culler,
-      mirror,
       manifestOf: async (body: object) => (await (await culler.post(body)).json()) as BackupManifest,
-      manifestInBucket: async (name: BackupManifest["name"]) => (await mirror.find(name, never))?.manifest,
-      mirrored: async () => daysOf((await mirror.list(never)).backups),
-      async [Symbol.asyncDispose]() {
-        for (const each of [culler, bucket, proxy, volume, elsewhere]) await each[Symbol.asyncDispose]();
-      },
+      manifestInBucket: async (name: BackupManifest["name"]) =>
+        (await given.mirror.find(name, never))?.manifest,
     };
   }
 
@@ -100,8 +82,7 @@ describe("a mark on a backup", () => {
       startedAt: new Date(Date.UTC(2025, 10, 20 + index)),
       ...(foreign[index] === undefined ? {} : { origin: foreign[index] }),
     }));
-    for (const backup of theirs)
-      await given.mirror.copyIn(backup, async () => pieces(`PGDMP ${backup.name}`), never);
+    await given.copyIn(theirs);
 
     for (const { name, manifest } of theirs) {
       for (const mark of ["pin", "unpin", "acknowledge"]) {
@@ -118,7 +99,6 @@ describe("a mark on a backup", () => {
     await using given = await setUp();
 
     const name = given.onVolume.name.replaceAll("11-01", "01-01");
-
     const { code } = await problemIn(given.culler.post({ pin: name }));
 
     assert.equal(code, "backup_not_found");
