@@ -140,7 +140,10 @@ export async function wake(pid: number): Promise<void> {
 }
 
 /** The sessions of pg_dump on the server. */
-export async function dumpSessions({ server, database }: Stage): Promise<readonly number[]> {
+export async function dumpSessions({
+  server,
+  database,
+}: Pick<Stage, "server" | "database">): Promise<readonly number[]> {
   const { rows } = await server.query("postgres", WAITING_DUMP, [database]);
   return (rows as { pid: number }[]).map(({ pid }) => pid);
 }
