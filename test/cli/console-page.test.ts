@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import axe from "axe-core";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { assertAccessible } from "../support/accessible.ts";
 import { lackOfBrowser, startBrowser } from "../support/browser.ts";
 import { addNights, setConsoleStage, type ConsoleStage } from "../support/console-stage.ts";
 import { startConsole, type ConsoleProcess } from "../support/console.ts";
@@ -46,17 +46,6 @@ describe("the console's page", { skip: SKIP }, () => {
   const rowOf = (name: string) => page.getByRole("row", { name: new RegExp(name.split("/").at(-1) ?? name) });
   /** After the page was given the catalog anew. */
   const settled = () => page.getByText(/^as of/).waitFor();
-
-  async function assertAccessible(what: string): Promise<void> {
-    // By the devtools: the page's own policy lets no script in.
-    const found = await page.evaluate(
-      `${axe.source}; axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] })`,
-    );
-    const { violations, passes } = found as axe.AxeResults;
-    assert.ok(passes.length > 10, what);
-    const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-    assert.deepEqual(told, [], what);
-  }
 
   it("says at one glance that all is well, and shows a missed and a suspect night", async () => {
     await page.getByRole("heading", { name: "All is well. There is nothing to do." }).waitFor();
@@ -120,7 +109,7 @@ describe("the console's page", { skip: SKIP }, () => {
 
       assert.match((await dialog().getByRole("alert").textContent()) ?? "", /standby/);
       assert.equal(await dialog().getByRole("textbox").count(), 0);
-      await assertAccessible("a plan with blockers");
+      await assertAccessible(page, "a plan with blockers");
       await closeDialog();
     } finally {
       await given.stage.query(database, "ALTER SUBSCRIPTION standby SET (slot_name = NONE)");
@@ -147,7 +136,7 @@ describe("the console's page", { skip: SKIP }, () => {
     assert.match(told, /Counted: [\d,]+ rows.*Downtime: .*undo restore-[0-9a-f]{24}/);
     assert.deepEqual(await given.stage.fingerprint(), given.stage.original);
     assert.deepEqual(given.cluster.replicas(), REPLICAS);
-    await assertAccessible("the end of a restore");
+    await assertAccessible(page, "the end of a restore");
     await page.keyboard.press("Escape");
     await page.getByText(/is kept for another 4[78] h/).waitFor();
     await button("Undo the restore").click();
@@ -174,7 +163,7 @@ describe("the console's page", { skip: SKIP }, () => {
     await dialog().getByText("The backup is there, and proved").waitFor();
     await closeDialog();
     await page.getByRole("heading", { name: "There is something to do." }).waitFor();
-    await assertAccessible("a suspect backup");
+    await assertAccessible(page, "a suspect backup");
 
     await button("Compare with the one before").click();
     await dialog()
@@ -226,11 +215,11 @@ describe("the console's page", { skip: SKIP }, () => {
   for (const scheme of ["light", "dark"] as const)
     it(`violates nothing of WCAG 2.2 AA: ${scheme}`, async () => {
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
-      await assertAccessible("the page");
+      await assertAccessible(page, "the page");
       await page.locator("button.row").first().click();
-      await assertAccessible("a backup that is opened");
+      await assertAccessible(page, "a backup that is opened");
       await button("Back up now").first().click();
-      await assertAccessible("a dialog");
+      await assertAccessible(page, "a dialog");
       await closeDialog();
       await page.locator("button.row").first().click();
     });
@@ -245,7 +234,7 @@ describe("the console's page", { skip: SKIP }, () => {
 
       const wide = await page.evaluate("document.documentElement.scrollWidth");
       assert.equal(wide, width);
-      await assertAccessible(what);
+      await assertAccessible(page, what);
       await page.locator("button.row").first().click();
     });
 
