@@ -104,13 +104,12 @@ describe("the rules of the house", () => {
     await write(LIMITED, 'import "node:fs";\nimport "../../errors.ts";\nimport "../../run/a.ts";\n');
     await write("shared/run/circle-a.ts", 'import type { B } from "./circle-b.ts";\nexport type A = B;\n');
     await write("shared/run/circle-b.ts", 'import type { A } from "./circle-a.ts";\nexport type B = A[];\n');
+    for (const lines of [250, 251])
+      await write(`test/of-${lines}.test.ts`, `${"// A line.\n".repeat(lines - 1)}export {};\n`);
     const { stdout } = await execa(
       "node_modules/.bin/oxlint",
-      ["--format=json", "shared", "functions", "cli"],
-      {
-        cwd: folder.path,
-        reject: false,
-      },
+      ["--format=json", "shared", "functions", "cli", "test"],
+      { cwd: folder.path, reject: false },
     );
     found = (JSON.parse(stdout) as { readonly diagnostics: Finding[] }).diagnostics;
   });
@@ -145,6 +144,12 @@ describe("the rules of the house", () => {
     const circles = found.filter(({ code }) => code.includes("no-cycle")).map(({ filename }) => filename);
 
     assert.deepEqual(circles.toSorted(), ["shared/run/circle-a.ts", "shared/run/circle-b.ts"]);
+  });
+
+  it("count every line of a test file", () => {
+    const long = found.filter(({ code }) => code.includes("max-lines")).map(({ filename }) => filename);
+
+    assert.deepEqual(long, ["test/of-251.test.ts"]);
   });
 
   it("leave each module able to load on its own", async () => {
