@@ -5,7 +5,7 @@ import { cull, type CullOptions } from "./commands/cull.ts";
 import { diff } from "./commands/diff.ts";
 import { doctor, type DoctorOptions } from "./commands/doctor.ts";
 import { list } from "./commands/list.ts";
-import { mark } from "./commands/marks.ts";
+import { mark, retire } from "./commands/marks.ts";
 import { plan, rehearse, restore, undo, type RestoreOptions } from "./commands/restore.ts";
 import { run, runs } from "./commands/runs.ts";
 import { status } from "./commands/status.ts";
@@ -31,6 +31,7 @@ export type WithSession = (
 ) => Promise<void>;
 
 const EXCLUDE = "dump these tables without their rows, instead of those that the installation leaves out";
+const LEAVE_OUT = "restore without this entry, as an error or pg_restore --list names it; once for each";
 const NAME = "name of a backup as list has it, or latest";
 const YES = "go on without a question: the name of the database";
 
@@ -124,6 +125,11 @@ function working(program: Command, doing: Doing): void {
       .option("--database <name>", "of several databases the one that latest is of")
       .option("--from-elsewhere", "a backup of another server or namespace is meant")
       .option("--create-roles", "make the roles that the server lacks, without passwords")
+      .option("--no-owner", "all belongs to the role that restores, not to its owner in the backup")
+      .option("--leave-out <entry>", LEAVE_OUT, (entry, before?: readonly string[]) => [
+        ...(before ?? []),
+        entry,
+      ])
       .description(description);
   const ways = (command: Command) =>
     command
@@ -168,6 +174,14 @@ function marking(program: Command, doing: Doing): void {
       doing((session) => mark(session, action, name, options)),
     );
   }
+  program
+    .command("retire")
+    .argument("<database>", "a database that is gone for good")
+    .requiredOption("--reason <text>", "why")
+    .description("end the alarms about a database that is gone; its backups go with time")
+    .action((database: string, options: { reason: string }) =>
+      doing((session) => retire(session, database, options)),
+    );
   program
     .command("cull")
     .option("--yes", "remove them")

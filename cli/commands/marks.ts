@@ -20,3 +20,16 @@ export async function mark(
   else session.output.line(`${name} ${DONE[action]}`);
   return EXIT.good;
 }
+
+/** A database that is gone for good: no alarm asks for backups of it any more. */
+export async function retire(
+  session: Session,
+  database: string,
+  { reason }: { readonly reason: string },
+): Promise<Exit> {
+  const remote = await session.remote("cull");
+  const answer = await remote.post<unknown>({ retire: database, reason });
+  if (session.output.isJson) session.output.json(answer);
+  else session.output.line(`${database} is retired: no alarm asks for backups of it any more`);
+  return EXIT.good;
+}

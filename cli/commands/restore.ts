@@ -14,13 +14,18 @@ export type RestoreOptions = {
   readonly into?: string;
   readonly fromElsewhere?: true;
   readonly createRoles?: true;
+  /** False: all belongs to the role that restores. */
+  readonly owner?: boolean;
+  readonly leaveOut?: readonly string[];
   readonly database?: string;
   readonly yes?: string;
 };
 
-function bodyOf(filename: string, { inPlace, into, fromElsewhere, createRoles, database }: RestoreOptions) {
+function bodyOf(filename: string, { inPlace, owner, ...asked }: RestoreOptions) {
+  const { database, into, fromElsewhere, createRoles, leaveOut } = asked;
   const strategy = inPlace === true ? "in-place" : undefined;
-  return { filename, database, into, fromElsewhere, createRoles, strategy };
+  const current = owner === false ? "current" : undefined;
+  return { filename, database, into, fromElsewhere, createRoles, leaveOut, owner: current, strategy };
 }
 
 export async function plan(session: Session, filename: string, options: RestoreOptions): Promise<Exit> {

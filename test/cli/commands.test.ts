@@ -90,6 +90,15 @@ describe("dormouse, without a terminal", () => {
     assert.notDeepEqual(await stage.fingerprint(), stage.original);
   });
 
+  it("plans without owners and entries, as remedies of blockers and errors say", async () => {
+    const choice = ["--no-owner", "--leave-out", "TABLE a b c", "--leave-out", "TABLE d e f"];
+    const { code, stdout } = await ask("plan", ...choice, stage.backup.name);
+
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /BLOCKED +entries to leave out .*: TABLE a b c, TABLE d e f/);
+    assert.match(stdout, /warning +.*the role that restores/);
+  });
+
   it("pins, unpins and shows what a cull would remove", async () => {
     await good("pin", stage.backup.name, "--reason", "the audit");
     const pinned = await good("list");

@@ -42,6 +42,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   unpin: { args: "unpin NAME", shows: /is not pinned any more/ },
   acknowledge: { args: "acknowledge NAME", shows: /acknowledged/ },
   cull: { args: "cull", shows: /Nothing was removed/ },
+  retire: { args: "retire DATABASE --reason gone", shows: /is retired/ },
   runs: { args: "runs", shows: /restore-[0-9a-f]{24}/ },
   run: { args: "run RUN --follow", shows: /has succeeded/, interrupted: { code: 1, asks: LEAVING } },
   doctor: { args: "doctor", shows: /restore volume: / },

@@ -119,7 +119,8 @@ describe("an operator’s own kustomization", async () => {
 
         const [image] = kustomization["images"] as readonly { newName: string; newTag: string }[];
         assert.deepEqual(imagesOf(manifests), [`${image?.newName}:${image?.newTag}`]);
-        for (const { literals } of kustomization["configMapGenerator"] as readonly { literals: string[] }[])
+        const generated = (kustomization["configMapGenerator"] ?? []) as readonly { literals: string[] }[];
+        for (const { literals } of generated)
           for (const literal of literals) assert.ok(settingsOf(manifests).includes(literal), literal);
         if (settingsOf(manifests).some((setting) => setting.startsWith("S3_BUCKET=")))
           assert.ok(settingsOf(manifests).includes("S3_PREFIX=hets"));
@@ -130,7 +131,34 @@ describe("an operator’s own kustomization", async () => {
       }
     });
   }
+
+  it("does without rehearsals, and with all else, as docs/tasks.md shows", { skip }, async () => {
+    const shown = await kustomizationsOf("docs/tasks.md");
+    const without = shown.find((each) => JSON.stringify(each).includes("dormouse-rehearsal"));
+    const namesOf = (manifests: readonly Manifest[]) =>
+      manifests.flatMap((each) => [
+        `${each.kind} ${each.metadata.name}`,
+        ...containersOf(each).flatMap(({ env = [] }) =>
+          env.map(({ name }) => `${each.metadata.name} ${name}`),
+        ),
+      ]);
+    const all = namesOf(await rendered({ ...FRAME, patches: [RENAMED] }));
+    const left = new Set(namesOf(await rendered(without ?? assert.fail())));
+
+    assert.deepEqual(all.filter((name) => !left.has(name)).toSorted(), [
+      "PingSource dormouse-rehearsal",
+      "dormouse-cull REHEARSAL_STALE_DAYS",
+    ]);
+  });
 });
+
+/** What pages show a part of. */
+const FRAME = { namespace: "hets", resources: ["../manifests/overlays/kubernetes"], images: [IMAGE] };
+const RENAMED = {
+  target: { kind: "ClusterRoleBinding" },
+  options: { allowNameChange: true },
+  patch: '[{"op": "replace", "path": "/metadata/name", "value": "hets-dormouse-asks-who-calls"}]',
+};
 
 async function kustomizationsOf(page: string): Promise<readonly Kustomization[]> {
   const text = await readFile(join(ROOT, page), "utf8");
@@ -138,9 +166,17 @@ async function kustomizationsOf(page: string): Promise<readonly Kustomization[]>
   const parsed = Array.from(blocks, ([, indent = "", block = ""]): unknown =>
     parse(block.replaceAll(new RegExp(`^${indent}`, "gm"), "")),
   );
-  return parsed.filter(
-    (value): value is Kustomization => typeof value === "object" && value !== null && "images" in value,
-  );
+  return parsed.flatMap((value) => wholeOf(value) ?? []);
+}
+
+/** A whole kustomization, some of its fields, or patches alone. */
+function wholeOf(shown: unknown): Kustomization | undefined {
+  const value: unknown = Array.isArray(shown) ? { patches: shown } : shown;
+  if (typeof value !== "object" || value === null) return undefined;
+  if ("images" in value) return value as Kustomization;
+  if (!("patches" in value) && !("configMapGenerator" in value)) return undefined;
+  const { patches = [] } = value as { readonly patches?: readonly object[] };
+  return { ...FRAME, ...value, patches: [RENAMED, ...patches] };
 }
 
 /** The pods that an object makes, of whatever kind it is. */
