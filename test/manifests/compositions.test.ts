@@ -119,7 +119,7 @@ describe("an operator’s own kustomization", async () => {
 
         const [image] = kustomization["images"] as readonly { newName: string; newTag: string }[];
         assert.deepEqual(imagesOf(manifests), [`${image?.newName}:${image?.newTag}`]);
-        const generated = (kustomization["configMapGenerator"] ?? []) as readonly { literals: string[] }[];
+        const generated = kustomization["configMapGenerator"] as readonly { literals: string[] }[];
         for (const { literals } of generated)
           for (const literal of literals) assert.ok(settingsOf(manifests).includes(literal), literal);
         if (settingsOf(manifests).some((setting) => setting.startsWith("S3_BUCKET=")))
@@ -153,7 +153,12 @@ describe("an operator’s own kustomization", async () => {
 });
 
 /** What pages show a part of. */
-const FRAME = { namespace: "hets", resources: ["../manifests/overlays/kubernetes"], images: [IMAGE] };
+const FRAME = {
+  namespace: "hets",
+  resources: ["../manifests/overlays/kubernetes"],
+  images: [IMAGE],
+  configMapGenerator: [],
+};
 const RENAMED = {
   target: { kind: "ClusterRoleBinding" },
   options: { allowNameChange: true },
@@ -171,12 +176,13 @@ async function kustomizationsOf(page: string): Promise<readonly Kustomization[]>
 
 /** A whole kustomization, some of its fields, or patches alone. */
 function wholeOf(shown: unknown): Kustomization | undefined {
-  const value: unknown = Array.isArray(shown) ? { patches: shown } : shown;
-  if (typeof value !== "object" || value === null) return undefined;
-  if ("images" in value) return value as Kustomization;
-  if (!("patches" in value) && !("configMapGenerator" in value)) return undefined;
-  const { patches = [] } = value as { readonly patches?: readonly object[] };
-  return { ...FRAME, ...value, patches: [RENAMED, ...patches] };
+  const value = (Array.isArray(shown) ? { patches: shown } : (shown ?? {})) as Readonly<
+    Record<string, unknown>
+  >;
+  const { images, patches, configMapGenerator } = value;
+  if (images !== undefined) return value as Kustomization;
+  if (patches === undefined && configMapGenerator === undefined) return undefined;
+  return { ...FRAME, ...value, patches: [RENAMED, ...((patches ?? []) as readonly object[])] };
 }
 
 /** The pods that an object makes, of whatever kind it is. */
