@@ -6,7 +6,7 @@ import { odditiesIn } from "../../shared/retention/oddities.ts";
 import { suspicionsIn, type Suspicion } from "../../shared/retention/suspicion.ts";
 import { originNow } from "../../shared/backup/taking-backup.ts";
 import { asDormouseError, DormouseError } from "../../shared/errors.ts";
-import { choiceOf, type LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
+import { choiceOf, type LoadChoice } from "../../shared/postgres/load/load-choice.ts";
 import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
 import { findRestorable, parseWanted, type Restorable, type WantedBackup } from "./plan/restorable.ts";
 import type { Strategy } from "./plan/strategy.ts";

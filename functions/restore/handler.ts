@@ -3,7 +3,7 @@ import type { Verb } from "../../shared/http/authorize.ts";
 import { noDatabaseOfThis, type DatabaseChoice } from "../../shared/config/database-choice.ts";
 import type { Work } from "../../shared/run/execute-run.ts";
 import { ALL_DATABASES, type Run, type RunContext } from "../../shared/run/run.ts";
-import { choiceOf } from "../../shared/postgres/databases/load-choice.ts";
+import { choiceOf } from "../../shared/postgres/load/load-choice.ts";
 import { parseWanted, readWanted } from "./plan/restorable.ts";
 import { EFFECTS } from "./plan/strategy.ts";
 import { nearestBackup, nearestHint, offeringNearest } from "../../shared/catalog/offer-nearest.ts";

@@ -3,7 +3,7 @@ import type { DatabaseChoice } from "../../shared/config/database-choice.ts";
 import type { VolumeCatalog } from "../../shared/catalog/catalog.ts";
 import type { MergedCatalog } from "../../shared/catalog/merged-catalog.ts";
 import type { HeldDatabase } from "../../shared/postgres/databases/held-database.ts";
-import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
+import type { LoadChoice } from "../../shared/postgres/load/load-choice.ts";
 import type { RestoreServer } from "../../shared/postgres/databases/restore-server.ts";
 import { isUnfinished, type KeptDatabase, type Run, type RunContext } from "../../shared/run/run.ts";
 import type { BackupDependencies } from "../../shared/backup/taking-backup.ts";

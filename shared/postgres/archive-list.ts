@@ -1,8 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { LoadChoice } from "./databases/load-choice.ts";
-import type { LoadRequest } from "./databases/load-choice.ts";
+import type { LoadChoice, LoadRequest } from "./load/load-choice.ts";
 import { INHERITED } from "./process/child-process.ts";
 import { startLoad, type Loader } from "./load-tool.ts";
 

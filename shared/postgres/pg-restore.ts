@@ -1,4 +1,4 @@
-import type { LoadRequest } from "./databases/load-choice.ts";
+import type { LoadRequest } from "./load/load-choice.ts";
 import { chosen, entryLists, usingList, type UsedList } from "./archive-list.ts";
 import { hasStatistics } from "./client-tools.ts";
 import { INHERITED, type RunningTool } from "./process/child-process.ts";

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { Settings } from "./properties/database-properties.ts";
-import type { LoadRequest } from "./databases/load-choice.ts";
+import type { LoadRequest } from "./load/load-choice.ts";
 import { DormouseError, readCode } from "../errors.ts";
 import { BESIDE, startLoad, type Loader } from "./load-tool.ts";
 import { restricted } from "./plain-dump/restricted-script.ts";

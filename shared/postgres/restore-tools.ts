@@ -1,4 +1,4 @@
-import type { LoadRequest, LoadChoice } from "./databases/load-choice.ts";
+import type { LoadRequest, LoadChoice } from "./load/load-choice.ts";
 import { replaceContent, type ReplaceRequest, type ReplacingSession } from "./databases/replace-content.ts";
 import type { ClientTools } from "./client-tools.ts";
 import type { LoadOptions } from "./load-tool.ts";

@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
 import { findBlockers } from "../../functions/restore/plan/blockers.ts";
 import { archiveIn } from "../../shared/catalog/archives/archive-files.ts";
-import type { LoadChoice } from "../../shared/postgres/databases/load-choice.ts";
+import type { LoadChoice } from "../../shared/postgres/load/load-choice.ts";
 import { openLibpq } from "../../shared/postgres/session/libpq.ts";
 import { restoreServer } from "../../shared/postgres/databases/restore-server.ts";
 import { sharedServer, type TestServer } from "./postgres.ts";

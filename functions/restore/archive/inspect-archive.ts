@@ -1,6 +1,6 @@
 import { findNeeds } from "../plan/blockers.ts";
 import { withTimeout } from "../../../shared/waiting.ts";
-import { choiceWarnings, type LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
+import { choiceWarnings, type LoadChoice } from "../../../shared/postgres/load/load-choice.ts";
 import type { Restorable } from "../plan/restorable.ts";
 import type { ArchiveDemands } from "../../../shared/postgres/plain-dump/plain-dump.ts";
 import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";

@@ -1,4 +1,4 @@
-import { expectedTables, type LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
+import { expectedTables, type LoadChoice } from "../../../shared/postgres/load/load-choice.ts";
 import type { ArchiveFile, ArchiveFiles } from "../../../shared/catalog/archives/archive-file.ts";
 import { totalRows, type TableRows } from "../../../shared/postgres/plain-dump/plain-dump.ts";
 import type { Restorable } from "../plan/restorable.ts";

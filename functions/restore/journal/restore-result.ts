@@ -1,6 +1,6 @@
 import type { Problem } from "../../../shared/errors.ts";
 import type { Comparison } from "../../../shared/postgres/databases/compare-rows.ts";
-import { choiceWarnings } from "../../../shared/postgres/databases/load-choice.ts";
+import { choiceWarnings } from "../../../shared/postgres/load/load-choice.ts";
 import type { RestorePlan } from "../plan/restore-plan.ts";
 import { EFFECTS, type Strategy } from "../plan/strategy.ts";
 import { type OpenRestore, readJournal } from "../restoring.ts";

@@ -1,6 +1,6 @@
 import type { Omission } from "../../../shared/postgres/lacks.ts";
 import type { Strategy } from "./strategy.ts";
-import type { LoadChoice } from "../../../shared/postgres/databases/load-choice.ts";
+import type { LoadChoice } from "../../../shared/postgres/load/load-choice.ts";
 import type { Restorable } from "./restorable.ts";
 import type { ArchiveDemands } from "../../../shared/postgres/plain-dump/plain-dump.ts";
 import type { TargetFacts } from "../../../shared/postgres/properties/target-facts.ts";

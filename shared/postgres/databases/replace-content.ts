@@ -2,7 +2,7 @@ import type { Writable } from "node:stream";
 import { COUNTED, COUNTING, listed, NAMED_SCHEMA, NAMED_TABLE } from "./count-sql.ts";
 import { ROWS_DIFFER, WRITTEN_MEANWHILE } from "./compare-rows.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
-import type { LoadRequest } from "./load-choice.ts";
+import type { LoadRequest } from "../load/load-choice.ts";
 import { DormouseError } from "../../errors.ts";
 import { chosen, entryLists, usingList, type UsedList } from "../archive-list.ts";
 import { INHERITED, type RunningTool } from "../process/child-process.ts";

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { LoadChoice } from "../databases/load-choice.ts";
+import type { LoadChoice } from "../load/load-choice.ts";
 import { type ArchiveDemands, type PlainDump, plainDumpScanner } from "./plain-dump.ts";
 import { chosen, entryIn, listLines, usingList, withoutEntries, writeList } from "../archive-list.ts";
 import type { ClientTools } from "../client-tools.ts";
