@@ -40,6 +40,7 @@ export function targetFacts({ missing, ...given }: FactsGiven = {}): TargetFacts
     liveLargeObjects: 0,
     liveObjects: 0,
     undroppable: [],
+    unmakeableRoles: [],
     missingLanguage: [],
     forbidden: NOTHING_FORBIDDEN,
     targetTaken: false,

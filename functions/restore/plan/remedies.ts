@@ -32,8 +32,11 @@ export const BY_SQL = {
     `stop what reads them, or drop them as well: ${each(names, (name) => `SELECT pg_drop_replication_slot(${literal(name)})`)}`,
   dropSubscriptions: ({ database }, names) =>
     `in ${identifier(database)}: ${each(names.map(identifier), (name) => `ALTER SUBSCRIPTION ${name} DISABLE; ALTER SUBSCRIPTION ${name} SET (slot_name = NONE); DROP SUBSCRIPTION ${name}`)}`,
-  createRoles: ({ role, mayCreateRoles, rolesToMake }, names) => {
+  createRoles: ({ role, database, mayCreateRoles, rolesToMake, unmakeableRoles }, names) => {
     if (names.every(isPredefined)) return "restore to a server of a newer major, which has them by itself";
+    const inside = names.filter((name) => unmakeableRoles.includes(name));
+    if (inside.length > 0)
+      return `from a session in ${identifier(database)}, or in another database of its encoding, in which the name is these bytes: ${each(inside, (name) => `CREATE ROLE ${identifier(name)} NOLOGIN`)}`;
     const first = mayCreateRoles ? "" : `ALTER ROLE ${identifier(role)} CREATEROLE, and then `;
     return `${rolesToMake.flatMap(({ sql, inside }) => [...sql, ...inside]).join("; ")}; or ${first}send "createRoles": true`;
   },

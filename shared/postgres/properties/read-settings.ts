@@ -167,22 +167,22 @@ async function encodeText(client: pg.Client, text: string, encoding: string): Pr
 }
 
 /**
- * Those roles that are there by the bytes that a database in that encoding has of them, which are another text in the session that
- * asks: the catalog is one for all databases.
+ * Of roles by the bytes that a database in that encoding has of them: those that are there, and those that are other bytes in the
+ * database of the session that asks.
  */
-export async function rolesInBytes(
-  client: pg.Client,
-  roles: readonly string[],
-  encoding: string,
-): Promise<string[]> {
-  const found: string[] = [];
-  for (const role of roles.filter((name) => !isAscii(Buffer.from(name)))) {
+export async function rolesInBytes(client: pg.Client, roles: readonly string[], encoding: string) {
+  const here: string[] = [];
+  const elsewhere: string[] = [];
+  const [own = ""] = await queryNames(client, "SELECT getdatabaseencoding() AS name");
+  const raw = "decode(replace(rolname::text, chr(92), repeat(chr(92), 2)), 'escape')";
+  for (const role of roles) {
     const bytes = await encodeText(client, role, encoding);
-    const raw = "decode(replace(rolname::text, chr(92), repeat(chr(92), 2)), 'escape')";
-    const { rowCount } = await client.query(`SELECT FROM pg_roles WHERE ${raw} = $1`, [bytes]);
-    if (rowCount === 1) found.push(role);
+    if ((await client.query(`SELECT FROM pg_roles WHERE ${raw} = $1`, [bytes])).rowCount === 1)
+      here.push(role);
+    if (bytes === undefined || (await encodeText(client, role, own))?.equals(bytes) !== true)
+      elsewhere.push(role);
   }
-  return found;
+  return { here, elsewhere };
 }
 
 /** No character of the encoding, none of Unicode's, and no way from the one to the other. */

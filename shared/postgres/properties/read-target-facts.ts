@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
 import type { TargetFacts, TargetRequest } from "./target-facts.ts";
@@ -31,7 +32,8 @@ export async function targetFacts(
     ...(await inOneSnapshot(client, request, noted)),
     ...(await listSessions(client, request.database)),
   };
-  return { ...facts, ...(await planRoles(client, facts.missing.roles, request.noted?.roles)) };
+  const makeable = facts.missing.roles.filter((name) => !facts.unmakeableRoles.includes(name));
+  return { ...facts, ...(await planRoles(client, makeable, request.noted?.roles)) };
 }
 
 async function inOneSnapshot(
@@ -41,7 +43,7 @@ async function inOneSnapshot(
 ): Promise<Omit<TargetFacts, OfOtherSessions | keyof OfSessions | keyof PlannedRoles>> {
   const { database, target } = request;
   const like = noted.live ?? request.noted?.properties;
-  const needs = await withoutRolesInBytes(client, needsOfMade(request.needs, noted.live, request), like);
+  const { needs, ...roles } = await byBytes(client, needsOfMade(request.needs, noted.live, request), like);
   await client.query("BEGIN READ ONLY");
   try {
     const rights = await ownRights(client, database);
@@ -49,7 +51,8 @@ async function inOneSnapshot(
       ...noted,
       ...rights,
       ...(await findHolders(client, database)),
-      missing: await findMissing(client, needs),
+      missing: await findMissing(client, needs, roles.missing),
+      unmakeableRoles: roles.unmakeable,
       homes: await homesOf(client),
       ...(await forbiddenTo(client, database, needs)),
       forbiddenSettings: await forbiddenSettings(client, like, noted.refusedSettings, rights.serverMajor),
@@ -69,14 +72,18 @@ async function inOneSnapshot(
   }
 }
 
-/** What cannot be read cannot be compared, either: the load itself finds such a role. */
-async function withoutRolesInBytes(
-  client: pg.Client,
-  needs: ArchiveNeeds,
-  like: DatabaseProperties | undefined,
-): Promise<ArchiveNeeds> {
-  const here = await rolesInBytes(client, needs.roles, like?.encoding ?? "UTF8");
-  return { ...needs, roles: needs.roles.filter((name) => isReadable(name) && !here.includes(name)) };
+/**
+ * A name beyond ASCII is other bytes in another encoding, and the catalog of roles is one for all databases: the load looks for those
+ * of its own database. What cannot be read cannot be compared: the load itself finds such a role.
+ */
+async function byBytes(client: pg.Client, needs: ArchiveNeeds, like: DatabaseProperties | undefined) {
+  const roles = needs.roles.filter((name) => isReadable(name) && !isAscii(Buffer.from(name)));
+  const { here, elsewhere } = await rolesInBytes(client, roles, like?.encoding ?? "UTF8");
+  return {
+    needs: { ...needs, roles: needs.roles.filter((name) => isAscii(Buffer.from(name))) },
+    missing: roles.filter((name) => !here.includes(name)),
+    unmakeable: elsewhere,
+  };
 }
 
 async function ownRights(client: pg.Client, database: string) {
@@ -170,11 +177,15 @@ async function findHolders(client: pg.Client, database: string) {
   };
 }
 
-async function findMissing(client: pg.Client, needs: ArchiveNeeds): Promise<ArchiveNeeds> {
+async function findMissing(
+  client: pg.Client,
+  needs: ArchiveNeeds,
+  roles: readonly string[],
+): Promise<ArchiveNeeds> {
   const lacking = (wanted: readonly string[], there: string) =>
     names(client, `SELECT unnest($1::text[]) AS name EXCEPT ${there}`, wanted);
   return {
-    roles: await lacking(needs.roles, "SELECT rolname::text FROM pg_roles"),
+    roles: [...(await lacking(needs.roles, "SELECT rolname::text FROM pg_roles")), ...roles],
     extensions: await lacking(needs.extensions, "SELECT name::text FROM pg_available_extensions"),
     tablespaces: await lacking(needs.tablespaces, "SELECT spcname::text FROM pg_tablespace"),
   };

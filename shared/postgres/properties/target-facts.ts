@@ -43,6 +43,8 @@ export type TargetFacts = PlannedRoles & {
   readonly inactiveSlots: readonly string[];
   readonly subscriptions: readonly string[];
   readonly missing: ArchiveNeeds;
+  /** Roles whose names are other bytes in the maintenance database than in that of the backup: made from there, they would be others. */
+  readonly unmakeableRoles: readonly string[];
   /** Extensions of the backup that only a superuser may create, unless the role is one. */
   readonly forbiddenExtensions: readonly string[];
   /** The one database in which such an extension can be, by its name; `undefined` where the server does not say it. */
