@@ -1,14 +1,26 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
+import { parseAllDocuments } from "yaml";
+import { RULES } from "../../shared/events/notify/message-rules.ts";
 import { until } from "../support/faulty.ts";
 import { freePort } from "../support/postgres.ts";
 
 const CHAT = "manifests/components/broker/chat.mjs";
+const BROKER = "manifests/components/broker/broker.yaml";
+
+type Trigger = {
+  readonly kind: string;
+  readonly spec: {
+    readonly filter: { readonly attributes: { readonly type: string } };
+    readonly subscriber: { readonly ref: { readonly name: string } };
+  };
+};
 
 /** What a pod of the namespace hets-prod reads. */
 const RESOLVER = `import fs from "node:fs"; import { syncBuiltinESMExports } from "node:module";
@@ -19,6 +31,26 @@ syncBuiltinESMExports();`;
 const IN_POD = `--import=data:text/javascript,${encodeURIComponent(RESOLVER)}`;
 
 describe("the example of a chat", () => {
+  it("gets each event of which people get a message because something is wrong", async () => {
+    const documents = parseAllDocuments(await readFile(BROKER, "utf8"));
+    const triggers = documents.map((each) => each.toJS() as Trigger).filter(({ kind }) => kind === "Trigger");
+    const sent = triggers
+      .filter(({ spec }) => spec.subscriber.ref.name === "dormouse-chat")
+      .map(({ spec }) => spec.filter.attributes.type);
+    const wrong = Object.entries(RULES).filter(
+      ([type, { when }]) => when === "daily" || type.endsWith(".rolledback"),
+    );
+
+    assert.deepEqual(
+      sent.toSorted(),
+      // Of a run over several databases each that failed has an event of its own.
+      wrong
+        .map(([type]) => type)
+        .filter((type) => type !== "dev.dormouse.backup.swept")
+        .toSorted(),
+    );
+  });
+
   const cases: readonly (readonly [type: string, data: object, said: RegExp])[] = [
     ["backup.failed", { problem: { message: "no server", hint: "start it" } }, /\n> no server\nstart it$/],
     ["backup.suspect", { suspicion: { detail: "table t is gone" } }, /\n> table t is gone\n$/],
@@ -26,6 +58,7 @@ describe("the example of a chat", () => {
     ["mirror.failed", { problem: { message: "no bucket" }, lacking: ["a"] }, /\n> no bucket\n$/],
     ["cull.failed", { place: "bucket", problem: { message: "no answer" } }, /\n> no answer\n$/],
     ["restore.rolledback", { problem: { message: "rows differ", hint: "look" } }, /\n> rows differ\nlook$/],
+    ["rehearsal.stale", { staleness: { detail: "30 days ago" } }, /\n> 30 days ago\n$/],
     ["restore.completed", { strategy: "swap" }, /for hets in HETS production, namespace hets-prod$/],
   ];
   for (const [type, data, said] of cases) {
