@@ -3,6 +3,7 @@ import { good, type Check } from "../../shared/doctor/finding.ts";
 import { retirementOf } from "../../shared/backup/retired-databases.ts";
 import { findStaleness } from "./retention/staleness.ts";
 import { listOwn } from "./own-backups.ts";
+import { shellQuote } from "../../shared/shell-quote.ts";
 import type { CullPlacesDependencies } from "./cull-places.ts";
 
 /** Whether each database has a backup as young as it should be. A warning: this function does its work without one. */
@@ -28,7 +29,7 @@ export function backupsCheck(deps: CullPlacesDependencies, staleHours: number): 
         state: "warning",
         database,
         detail: `${JSON.stringify(database)}: ${detail}`,
-        fix: "look at the backup function: its doctor, its runs, and the source of pings that wakes it; or retire the database, if it is gone for good",
+        fix: `look at the backup function: its doctor, its runs, and the source of pings that wakes it; if the database is gone for good, \`retire ${shellQuote(database)} --reason TEXT\``,
       }));
     },
   };

@@ -42,7 +42,7 @@ export const restoreConfig = z.object({
   ),
   SERVER_DISK_GIB: wholeNumber(
     { from: 1, to: 1_000_000 },
-    "Size of the disk of the server's databases. A rehearsal that would fill more than nine tenths of it is refused. Unset: no server says, and its room is not looked at.",
+    "Size of the disk of the server's databases. A rehearsal that would fill more than nine tenths of it is refused. Unset: the room for a rehearsal is not checked, since no server says how large its disk is.",
   ),
   UNDO_HOURS: wholeNumber(
     { from: 1, to: 8_760, unset: 48 },

@@ -36,7 +36,8 @@ export const databaseVariables = {
     allowed: "a host name, an address or the folder of a socket",
   }),
   POSTGRESQL_USER: variable(text, {
-    description: "Role that backs up. `pg_read_all_data` is enough for most databases.",
+    description:
+      "Role that backs up, or that restores. `pg_read_all_data` is enough to back up most databases.",
     allowed: "the name of a role",
   }),
   POSTGRESQL_PASSWORD: variable(text.check(z.regex(/^[^\r\n\0]*$/)), {
@@ -44,7 +45,7 @@ export const databaseVariables = {
     allowed: "text without line breaks",
     isSecret: true,
   }),
-  ...choiceVariables("Database to back up.", true),
+  ...choiceVariables("Database to back up and restore. Or set `POSTGRESQL_DATABASES`.", true),
   PGPORT: wholeNumber(
     { from: 1, to: 65_535, unset: 5_432 },
     "Port of the PostgreSQL server. Set it where that is not 5432.",

@@ -18,7 +18,7 @@ export const newestVariables = {
 export const retentionVariables = {
   KEEP_DAILY: wholeNumber(
     { from: 0, to: 10_000 },
-    "Of how many days the newest backup is kept besides. Unset: as many as newest ones are kept. 0: none.",
+    "Of how many days the newest backup is kept as well. Unset: as many as `NUM_BACKUPS` says, in the bucket `S3_NUM_BACKUPS`. 0: none.",
   ),
   KEEP_WEEKLY: keepCount("The same for weeks, which begin on Monday (ISO 8601). 0: none."),
   KEEP_MONTHLY: keepCount("The same for months."),

@@ -46,7 +46,7 @@ export const sinkVariables = {
 export const intervalVariables = {
   MIN_INTERVAL_MINUTES: wholeNumber(
     { from: 0, to: 1_440, unset: 10 },
-    "An event is answered by a verified backup that is younger, and none is taken; at `cull` by a cull that began later, unless the event names a backup that is newer than that; at `restore` by the same rehearsal if that is under way, or ended later, or less long ago than it took. A POST is not. Lower it to back up by events more often. 0: each event starts a run.",
+    "While a verified backup is younger than this, an event takes none. While a cull has begun within this time, an event starts none, unless it names a newer backup. An event starts no rehearsal while the same one is under way, or has ended within this time or less long ago than it took. A POST always starts a run. Lower it to back up by events more often. 0: each event starts a run.",
   ),
 };
 
