@@ -9,6 +9,7 @@ import type { CatalogListing, LegacyFile } from "../../../shared/catalog/catalog
 import type { ArchiveSource } from "../../../shared/catalog/archives/archive-file.ts";
 import { nearestHint } from "../../../shared/catalog/offer-nearest.ts";
 import { isOwn, originText, type Origin } from "../../../shared/catalog/origin.ts";
+import { hiding } from "../../../shared/retention/oddities.ts";
 import type { Suspicion } from "../../../shared/retention/suspicion.ts";
 import { isUntrusted, untrusted } from "../../../shared/catalog/trusted-listing.ts";
 import { DormouseError } from "../../../shared/errors.ts";
@@ -72,6 +73,7 @@ export function findRestorable(
   const legacy = listing.legacy.filter((file) => isOf(file, database, wanted));
   if ("latest" in wanted) {
     const latest = findLatest(backups, legacy, whose);
+    refuseHidden(listing, database, latest);
     if (latest !== undefined) return latest;
     const where = whose.fromElsewhere ? " from elsewhere" : "";
     const signed = listing.foreign.some(isUntrusted) ? " that a trusted key signed" : "";
@@ -82,6 +84,26 @@ export function findRestorable(
   const file = legacy.find(({ name }) => name === wanted.name);
   if (file !== undefined) return ofLegacy({ ...file, database });
   throw absent(listing, database, wanted.name);
+}
+
+/** What cannot be read may be the latest, unless the other place has it: only a name says then what is meant. */
+function refuseHidden(
+  { backups, foreign }: CatalogListing,
+  database: string,
+  latest: Restorable | undefined,
+): void {
+  const listed = new Set(backups.map(({ name }) => `${name}.json`));
+  const [hidden] = hiding(foreign, database, latest?.startedAt).filter(({ path }) => !listed.has(path));
+  if (hidden === undefined) return;
+  const [which, hint] =
+    latest === undefined
+      ? ["one", "let this function read it"]
+      : [`a later one than ${latest.name}`, "let this function read it, or name the backup that you mean"];
+  throw new DormouseError(
+    "catalog_unreadable",
+    `the latest backup of ${JSON.stringify(database)} is not known: ${hidden.path} ${hidden.detail}, and may hold ${which}`,
+    { hint },
+  );
 }
 
 /** An operator who names a file has decided of which database it is, where that is in doubt. */

@@ -74,6 +74,40 @@ describe("what is restored", () => {
     assert.equal(findRestorable(listing, "hets", { name: safety.name }).name, safety.name);
   });
 
+  const out: readonly (readonly [path: string, hides: boolean])[] = [
+    ["2026-11-24", true],
+    ["2026-11-23", true],
+    ["2026-11-22", false],
+    ["2026-11-24/hets2026-11-24-01-00.bak.json", true],
+    ["2026-11-22/hets2026-11-22-01-00.bak.json", false],
+    // The bucket has it.
+    [`${on(23).name}.json`, false],
+    ["2026-11-24/other2026-11-24-01-00.bak.json", false],
+    ["daily", false],
+  ];
+  for (const [path, hides] of out)
+    it(`is ${hides ? "not " : ""}known as the latest while ${path} cannot be read, and by its name`, () => {
+      const foreign = [{ path, reason: "unreadable", detail: "cannot be read: EIO" }] as const;
+      const listing = aListing({ backups: [on(23), on(22)], foreign: [...foreign] });
+      const find = () => findRestorable(listing, "hets", wantedLatest).name;
+
+      if (hides)
+        assert.throws(find, {
+          code: "catalog_unreadable",
+          message: new RegExp(`${path} cannot be read: EIO`),
+        });
+      else assert.equal(find(), on(23).name);
+      assert.equal(findRestorable(listing, "hets", { name: on(23).name }).name, on(23).name);
+    });
+
+  it("is not known to be missing while a day cannot be read", () => {
+    const foreign = [{ path: "2026-11-24", reason: "unreadable", detail: "cannot be read: EIO" } as const];
+
+    assert.throws(() => findRestorable(aListing({ foreign }), "hets", wantedLatest), {
+      code: "catalog_unreadable",
+    });
+  });
+
   it("is a file of the old pod where there is no backup, and says so by lacking a manifest", () => {
     const found = findRestorable(aListing({ legacy: [aLegacyFile()] }), "hets", wantedLatest);
 
