@@ -110,7 +110,7 @@ describe("an operator’s own kustomization", async () => {
     }
   });
 
-  for (const page of ["docs/knative.md", "docs/openshift.md", "docs/tasks.md"]) {
+  for (const page of ["docs/encryption.md", "docs/knative.md", "docs/openshift.md", "docs/tasks.md"]) {
     it(`is what ${page} shows, and does what it says there`, { skip }, async () => {
       const shown = await kustomizationsOf(page);
       assert.notEqual(shown.length, 0);
