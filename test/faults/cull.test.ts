@@ -18,13 +18,13 @@ const never = new AbortController().signal;
 const start = (path: string) => startFunction("cull", cullEnvironment(path, { NUM_BACKUPS: "2" }));
 
 /** The real file system, of which one call fails once. Each has its own count: a failed listing may still be reading. */
-function failingAt(call: "readdir" | "lstat" | "readRegular", failing: number) {
+function failingAt(call: "readdir" | "lstat" | "readRegular", failing: number, code: string) {
   let calls = 0;
   const files: Files = promises;
   const real = files[call] as (...args: unknown[]) => Promise<unknown>;
   const broken = (...args: unknown[]) => {
     calls += 1;
-    return calls === failing ? fault("EIO") : real(...args);
+    return calls === failing ? fault(code) : real(...args);
   };
   return { files: { ...files, [call]: broken } as Files, isReached: () => calls >= failing };
 }
@@ -38,7 +38,7 @@ describe("a cull whose volume fails", () => {
 
       let failures = 0;
       for (; ; failures++) {
-        const listing = failingAt(call, failures + 1);
+        const listing = failingAt(call, failures + 1, "ETIMEDOUT");
         const listed = await volumeCatalog(volume.path, listing.files)
           .list(never)
           .then(
@@ -47,13 +47,30 @@ describe("a cull whose volume fails", () => {
           );
         if (!listing.isReached()) break;
         assert.equal(listed, false);
-        const { files } = failingAt(call, failures + 1);
+        const { files } = failingAt(call, failures + 1, "ETIMEDOUT");
         await assert.rejects(cullWith(volume.path, files), { code: "catalog_unreadable" });
         assert.deepEqual(await readContent(volume.path), before, `${call} ${failures + 1}`);
       }
       assert.ok(failures >= 4, `${failures}`);
     });
   }
+
+  for (const call of ["readdir", "lstat", "readRegular"] as const)
+    it(`keeps what it keeps otherwise, wherever the disk has lost what ${call} asks for`, async () => {
+      const kept = ["11-04", "11-03"];
+      let [culls, isReached] = [0, true];
+      for (let failing = 1; isReached; failing++) {
+        await using volume = await temporaryVolume();
+        await fillVolume(volume.path, 4);
+        const listing = failingAt(call, failing, "EIO");
+        const { removed } = await cullWith(volume.path, listing.files).catch(() => ({ removed: [] }));
+        isReached = listing.isReached();
+        culls += isReached && removed.length > 0 ? 1 : 0;
+        const { backups } = await volume.catalog.list(never);
+        assert.deepEqual(daysOf(backups).slice(0, 2), kept, `${call} ${failing}`);
+      }
+      assert.ok(culls > 0);
+    });
 
   it("removes nothing while the record of another run cannot be read", async () => {
     await using volume = await temporaryVolume();
