@@ -112,8 +112,10 @@ function statistics({ major }: ClientTools, { leaveOut, inspection }: DumpReques
 /** On a standby pg_dump leaves out the rows of unlogged tables by itself. */
 export function leftOut(major: number, { kind, names }: Omission): string[] {
   if (kind === "large-objects") return [major >= 16 ? "--no-large-objects" : "--no-blobs"];
-  if (kind === "row-security") return names.map((name) => `--exclude-table-data=${name}`);
-  if (kind === "unreadable-tables") return names.map((name) => `--exclude-table=${name}`);
+  const without = (what: string) => names.map((name) => `--exclude-${what}=${name}`);
+  if (kind === "row-security") return without("table-data");
+  // The sequence of a column is dumped with its table, but for its value.
+  if (kind === "unreadable-tables") return [...without("table"), ...without("table-data")];
   return [];
 }
 

@@ -89,19 +89,27 @@ describe("inspectDatabase", () => {
       database,
       `REVOKE pg_read_all_data FROM ${role}; GRANT SELECT ON plain TO ${role};
        CREATE SCHEMA "Closed"; CREATE TABLE "Closed".inside (id int GENERATED ALWAYS AS IDENTITY);
-       CREATE TABLE denied (a int)`,
+       CREATE TABLE denied (a int); CREATE SEQUENCE alone;
+       CREATE TABLE counted (a serial, b int GENERATED ALWAYS AS IDENTITY); GRANT SELECT ON counted TO ${role}`,
     );
     try {
       const inspection = await inspect();
       const lack = inspection.lacks.find(({ kind }) => kind === "unreadable-tables");
 
-      assert.deepEqual(lack?.names, ['"Closed".inside', '"Closed".inside_id_seq', "public.denied"]);
+      assert.deepEqual(lack?.names, [
+        '"Closed".inside',
+        '"Closed".inside_id_seq',
+        "public.alone",
+        "public.counted_a_seq",
+        "public.counted_b_seq",
+        "public.denied",
+      ]);
       await assert.rejects(dumpAsRole(inspection, []), { code: "permission_denied" });
       await dumpAsRole(inspection, ["unreadable-tables"]);
     } finally {
       await server.query(
         database,
-        `DROP SCHEMA "Closed" CASCADE; DROP TABLE denied; GRANT pg_read_all_data TO ${role}`,
+        `DROP SCHEMA "Closed" CASCADE; DROP TABLE denied, counted; DROP SEQUENCE alone; GRANT pg_read_all_data TO ${role}`,
       );
     }
   });

@@ -62,13 +62,14 @@ async function valuesCompared(
   const { loaded: database, leaveOut } = readJournal(restoring);
   const { manifest } = backup;
   const columns = new Map(noted.tables.map((table) => [tableKey(table), table.columns]));
+  const { lacks } = await inspectDatabase({ ...connection, given: quietOf(settings) }, database, signal);
   const found = await tools.readBack(
     {
       database,
       encoding: manifest?.properties?.encoding ?? "UTF8",
       settings,
       columnsOf: (table) => columns.get(tableKey(table)),
-      lacks: (await inspectDatabase({ ...connection, given: quietOf(settings) }, database, signal)).lacks,
+      lacks,
     },
     reportingProgress(restoring, manifest?.archive.plainBytes),
     signal,
@@ -77,6 +78,7 @@ async function valuesCompared(
     counts,
     isSameRelease: majorOf(manifest?.versions.server) === majorOf(tools.version),
     isPartial: leaveOut !== undefined,
+    unread: lacks.map(({ kind }) => kind),
   });
 }
 

@@ -1,5 +1,6 @@
 import { SERVER_LOG } from "../session/server-errors.ts";
 import { DormouseError } from "../../errors.ts";
+import type { OmissionKind } from "../lacks.ts";
 import { addHashes, HASHING, NO_ROWS, type RowsHash } from "../plain-dump/copy-rows.ts";
 import type { ArchiveContents } from "../read-archive.ts";
 import { ROWS_DIFFER, type Comparison, type TableCount } from "./compare-rows.ts";
@@ -28,6 +29,8 @@ type Circumstances = {
   readonly isSameRelease: boolean;
   /** Something of the backup was left out. */
   readonly isPartial: boolean;
+  /** What the role that compares may not read. */
+  readonly unread: readonly OmissionKind[];
 };
 
 const NAMED = 5;
@@ -47,7 +50,7 @@ export function compareValues(
   found: LoadedValues,
   circumstances: Circumstances,
 ): Comparison {
-  const { counts, isSameRelease, isPartial } = circumstances;
+  const { counts, isSameRelease, isPartial, unread } = circumstances;
   const [wanted, loaded] = [hashesOf(noted.tables), hashesOf(found.tables)];
   const open = counts
     // A table whose rows were left out of the dump is expected to have none.
@@ -57,9 +60,17 @@ export function compareValues(
       mayDiffer: table.isConfiguration || !loaded.has(nameOf(table)),
     }));
   const others = [
-    { what: "sequences", isEqual: noted.sequences?.hash === found.sequences.hash },
-    { what: "large objects", isEqual: noted.largeObjectsHash === found.largeObjectsHash },
-  ].flatMap(({ what, isEqual }) => (isEqual ? [] : [{ what, mayDiffer: isPartial }]));
+    {
+      what: "sequences",
+      isEqual: noted.sequences?.hash === found.sequences.hash,
+      mayDiffer: isPartial || unread.includes("unreadable-tables"),
+    },
+    {
+      what: "large objects",
+      isEqual: noted.largeObjectsHash === found.largeObjectsHash,
+      mayDiffer: isPartial || unread.includes("large-objects"),
+    },
+  ].filter(({ isEqual }) => !isEqual);
   const all = [...open, ...others];
   const differing = isSameRelease ? all.filter(({ mayDiffer }) => !mayDiffer) : [];
   if (differing.length > 0) throw valuesDiffer(differing.map(({ what }) => what));
