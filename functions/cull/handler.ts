@@ -67,7 +67,7 @@ type Trial = z.output<typeof trial> | undefined;
 const NEWS = "dev.dormouse.backup.completed";
 const TYPES = [NEWS, "dev.knative.sources.ping"];
 const OURS = "dev.dormouse.";
-const TROUBLE = /\.(failed|suspect|stale|rolledback)$/;
+const TROUBLE = /\.(failed|suspect|stale|rolledback|unsettled)$/;
 type ReceivedEvent = {
   readonly type: string;
   readonly subject?: string | undefined;

@@ -22,7 +22,7 @@ export async function toPlan(
   planning: Planning,
   { strategy, backup, fromElsewhere, choice, target }: Found,
 ): Promise<{ readonly plan: RestorePlan; readonly facts: TargetFacts }> {
-  const { settings, wakeUpSource, signal } = planning;
+  const { settings, wakeUpSource, signal, sign, judge } = planning;
   const { database } = settings;
   const { facts, tools, demands, warnings, older } = await inspectArchive(planning, {
     backup,
@@ -34,9 +34,15 @@ export async function toPlan(
   const { missing } = stops ? await wakeUpSource.check(signal) : {};
   const unwoken =
     missing === undefined ? [] : [`nothing would wake this function if its pod died: ${missing}`];
+  const unsigned =
+    replaces && facts.exists && judge !== undefined && sign === undefined ? [SAFETY_UNSIGNED] : [];
   const lacks = replaces && facts.exists ? await listOmissions(planning) : [];
   const found = { strategy, database, backup, fromElsewhere, choice, target, facts, demands, lacks };
-  const plan = planRestore({ ...found, workloads, warnings: [...warnings, ...unwoken, ...waits] });
+  const plan = planRestore({
+    ...found,
+    workloads,
+    warnings: [...warnings, ...unwoken, ...unsigned, ...waits],
+  });
   const doubtful = (await findDoubts(planning, signal)).filter(({ stops: isStop }) => isStop).map(toBlocker);
   const around = [
     ...doubtful,
@@ -47,6 +53,9 @@ export async function toPlan(
   const blockers = [...around, ...plan.blockers];
   return { plan: { ...plan, blockers }, facts };
 }
+
+const SAFETY_UNSIGNED =
+  "the safety backup will bear no signature, and MANIFEST_PUBLIC_KEY lets no such backup be restored: set MANIFEST_SIGNING_KEY for this function as well";
 
 /** One that the restore of another database has stopped will have its replicas again before this one stops it. */
 async function readWorkloads(planning: Planning, wanted: readonly Workload[]) {

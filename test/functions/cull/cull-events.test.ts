@@ -58,6 +58,7 @@ describe("events of the cull function", () => {
       "backup.suspect",
       "backup.stale",
       "restore.rolledback",
+      "restore.unsettled",
     ];
     for (const type of ["cull.completed", "restore.completed", ...trouble])
       assert.equal((await sendEvent(culler, `dev.dormouse.${type}`)).status, 202);
