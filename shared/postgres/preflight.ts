@@ -5,6 +5,7 @@ import { DormouseError } from "../errors.ts";
 import { collationWarnings } from "./properties/collation-version.ts";
 import { withSession, type ConnectionSettings } from "./session/connection.ts";
 import { findExcluded, type Exclusion } from "./exclusions/excluded-tables.ts";
+import { whatNeeds } from "./exclusions/what-needs.ts";
 import { neededRoles, ROLES_NAMED } from "./roles/needed-roles.ts";
 import type { ServerRole } from "./roles/server-role.ts";
 import { partSettings, settingText } from "./properties/refused-settings.ts";
@@ -140,7 +141,13 @@ async function findLacks(client: pg.Client): Promise<readonly Omission[]> {
   const lacks: Omission[] = [];
   for (const { kind, detail, sql } of LACKS) {
     const names = await queryNames(client, sql);
-    if (names.length > 0) lacks.push({ kind, data: OMISSION_KINDS[kind].data, names, detail });
+    if (names.length === 0) continue;
+    const needing = kind === "unreadable-tables" ? await whatNeeds(client, names) : [];
+    const without =
+      needing.length === 0
+        ? ""
+        : ` (a restore fails at what needs them, unless "leaveOut" names it: ${needing.join(", ")})`;
+    lacks.push({ kind, data: OMISSION_KINDS[kind].data, names, detail: `${detail}${without}` });
   }
   return lacks;
 }

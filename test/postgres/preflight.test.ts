@@ -114,6 +114,42 @@ describe("inspectDatabase", () => {
     }
   });
 
+  const needing: Readonly<Record<string, readonly [sql: string, needs: string | undefined]>> = {
+    "a view": ["CREATE VIEW v AS SELECT a FROM lost", "view public.v"],
+    "a foreign key": [
+      "CREATE TABLE v (a int CONSTRAINT f REFERENCES lost)",
+      "constraint f on table public.v",
+    ],
+    "a child": ["CREATE TABLE v () INHERITS (lost)", "table public.v"],
+    "a partition": ["CREATE TABLE v PARTITION OF lost_root FOR VALUES FROM (0) TO (9)", "table public.v"],
+    "a sequence by default": [
+      "CREATE TABLE v (a int DEFAULT nextval('lost_seq'))",
+      "default value for column a of table public.v",
+    ],
+    "nothing, of a column's own sequence": ["CREATE TABLE v (a serial)", undefined],
+    "nothing, of what is lost itself": ["ALTER TABLE lost ADD b int REFERENCES lost", undefined],
+  };
+  for (const [what, [sql, needs]] of Object.entries(needing))
+    it(`says what cannot be restored without the tables that the role may not read: ${what}`, async () => {
+      const own = await server.createDatabase();
+      await server.query(
+        own,
+        `CREATE TABLE lost (a int PRIMARY KEY DEFAULT 1); CREATE SEQUENCE lost_seq;
+         CREATE TABLE lost_root (a int) PARTITION BY RANGE (a); ${sql};
+         DO $$ BEGIN GRANT SELECT ON v TO ${role}; EXCEPTION WHEN undefined_table THEN NULL; END $$`,
+      );
+      await server.query("postgres", `REVOKE pg_read_all_data FROM ${role}`);
+      try {
+        const { lacks } = await inspectDatabase(asRole(), own, never);
+        const detail = lacks.find(({ kind }) => kind === "unreadable-tables")?.detail ?? "";
+
+        assert.equal(/names it: (.*)\)$/.exec(detail)?.[1], needs);
+      } finally {
+        await server.query("postgres", `GRANT pg_read_all_data TO ${role}`);
+        await server.dropDatabase(own);
+      }
+    });
+
   it("names subscriptions, user mappings and foreign tables, which are no rows of this database", async () => {
     await server.query(
       database,
