@@ -4,11 +4,11 @@ import { rename, truncate, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { Finding, Report } from "../../shared/doctor/finding.ts";
-import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
 import { eachOnCluster } from "../support/each-on-cluster.ts";
 import { problemIn } from "../support/faulty.ts";
 import type { FunctionProcess } from "../support/function-process.ts";
 import { REPLICAS, startRestoreCluster, type RestoreCluster } from "../support/restore-cluster.ts";
+import { askPlan } from "../support/restore-plan.ts";
 import { setSeveralStage, type SeveralStage } from "../support/several-stage.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 import { runDatabase } from "../../shared/postgres/databases/own-database.ts";
@@ -32,7 +32,7 @@ describe("a restore that was killed with the application stopped, and whose reco
   });
 
   async function assertRefused(restore: FunctionProcess, record: string, told: RegExp): Promise<void> {
-    const { blockers } = await toPlan(restore, stage.backup.name);
+    const { blockers } = await askPlan(restore, { filename: stage.backup.name });
     const refused = await problemIn(restore.post({ filename: stage.backup.name }));
     const faults = await leftovers(restore);
 
@@ -100,7 +100,7 @@ describe("a restore that was killed with the application stopped, and whose reco
     cluster.server.set(0);
     const restore = await stage.start(as("first"));
 
-    const { warnings } = await toPlan(restore, stage.backup.name);
+    const { warnings } = await askPlan(restore, { filename: stage.backup.name });
     const { workloads, ...result } = await stage.readResult(restore.post({ filename: stage.backup.name }));
 
     assert.ok(
@@ -131,7 +131,7 @@ describe("an unreadable record of a restore, on a volume that several databases 
   const marked = (database: string, run = OF_NOBODY) =>
     stage.query("postgres", `COMMENT ON DATABASE "${database}" IS 'dormouse: under way ${run}'`);
   const blocked = async () => {
-    const { blockers } = await toPlan(restore, stage.backup.name);
+    const { blockers } = await askPlan(restore, { filename: stage.backup.name });
     return blockers.filter(({ kind }) => kind === "record-doubtful");
   };
 
@@ -211,8 +211,7 @@ describe("an unreadable record of a restore of another database of the installat
 
   const blockersOf = async (workloads: string) => {
     const restore = await several.start({ ...cluster.environment, APP_WORKLOADS: workloads });
-    const body = { filename: "latest", database: several.databases[1], dryRun: true };
-    return ((await (await restore.post(body)).json()) as RestorePlan).blockers;
+    return (await askPlan(restore, { filename: "latest", database: several.databases[1] })).blockers;
   };
 
   it("stops one that has a workload in common with it, and no other", async () => {
@@ -232,10 +231,6 @@ describe("an unreadable record of a restore of another database of the installat
     assert.deepEqual(apart, []);
   });
 });
-
-async function toPlan(restore: FunctionProcess, filename: string): Promise<RestorePlan> {
-  return (await (await restore.post({ filename, dryRun: true })).json()) as RestorePlan;
-}
 
 async function leftovers(restore: FunctionProcess): Promise<readonly Finding[]> {
   const { findings } = (await (await restore.get("/doctor")).json()) as Report;

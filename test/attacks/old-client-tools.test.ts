@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
 import { findClientTools } from "../../shared/postgres/client-tools.ts";
+import { askPlan } from "../support/restore-plan.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 
 /** The real tools, which say that they are of another release. */
@@ -85,7 +85,7 @@ describe("a file of unknown origin before such tools", () => {
         { into: "scratch" },
         { into: `${stage.database}_2` },
       ]) {
-        const plan = (await (await restore.post({ filename, ...how, dryRun: true })).json()) as RestorePlan;
+        const plan = await askPlan(restore, { filename, ...how });
         const refused = (await (await restore.post({ filename, ...how })).json()) as Record<string, string>;
 
         const blocker = plan.blockers.find(({ kind }) => kind === "client-tools-unsafe");

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
-import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
 import type { CullPlacesReport } from "../../functions/cull/cull-places.ts";
 import type { RestoreOverview } from "../../functions/restore/show-restores.ts";
 import { cull, cullEnvironment } from "../support/culled.ts";
@@ -14,6 +13,7 @@ import {
   startFunction,
 } from "../support/function-process.ts";
 import { sharedServer, startPostgres, type OwnServer, type TestServer } from "../support/postgres.ts";
+import { askPlan } from "../support/restore-plan.ts";
 import {
   embeddedStore,
   makeBucket,
@@ -118,10 +118,9 @@ describe("two installations with one prefix", () => {
     const volume = await newVolume();
     await using restore = await startRestore({ ...production, volume });
 
-    const answer = await restore.post({ filename: "latest", dryRun: true });
+    const plan = await askPlan(restore, { filename: "latest" });
     const { backups } = (await (await restore.get("/")).json()) as RestoreOverview;
 
-    const plan = (await answer.json()) as RestorePlan;
     assert.equal(plan.backup?.name, ofProduction[1]?.name);
     assert.deepEqual(plan.blockers, []);
     const marked = backups.filter(({ elsewhere }) => elsewhere !== undefined);
@@ -137,12 +136,11 @@ describe("two installations with one prefix", () => {
     const filename = ofDevelopment[2]?.name;
     for (const strategy of [{}, { strategy: "in-place" }, { into: "scratch" }, { into: "beside" }]) {
       const refused = await problemIn(await restore.post({ filename, ...strategy }));
-      const lifted = await restore.post({ filename, ...strategy, fromElsewhere: true, dryRun: true });
+      const plan = await askPlan(restore, { filename, ...strategy, fromElsewhere: true });
 
       assert.equal(refused["code"], "restore_blocked");
       assert.match(String(refused["detail"]), /namespace hets-dev/);
       assert.match(String(refused["hint"]), /"fromElsewhere": true/);
-      const plan = (await lifted.json()) as RestorePlan;
       assert.deepEqual(plan.blockers, []);
       assert.match(plan.warnings.join(), /comes from elsewhere: namespace hets-dev/);
     }
@@ -200,7 +198,7 @@ describe("two installations with one prefix", () => {
     const place = { ...production, server: servers[1] };
     await using restore = await startRestore(place);
 
-    const plan = (await (await restore.post({ filename: "latest", dryRun: true })).json()) as RestorePlan;
+    const plan = await askPlan(restore, { filename: "latest" });
     const [next] = await takeBackups(place, 1);
 
     assert.deepEqual([plan.backup?.name, plan.blockers], [ofProduction[1]?.name, []]);

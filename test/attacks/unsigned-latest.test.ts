@@ -7,11 +7,11 @@ import { archiveName } from "../../shared/catalog/archive-name.ts";
 import { toBackup } from "../../shared/catalog/backup.ts";
 import type { PlacedListing } from "../../shared/catalog/merged-catalog.ts";
 import { serialiseManifest, type BackupManifest } from "../../shared/catalog/manifest.ts";
-import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
 import { manifestSigner } from "../../shared/catalog/encryption/manifest-signature.ts";
 import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import { problemIn } from "../support/faulty.ts";
 import { backupEnvironment, manifestOf, startFunction } from "../support/function-process.ts";
+import { askPlan } from "../support/restore-plan.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 import {
   embeddedStore,
@@ -88,10 +88,9 @@ describe("the latest where a key is set, and newer manifests bear no signature o
     it(`is the newest that the key signed, ${where}, and the others are listed as what they are`, async () => {
       const restore = await stage.start({ ...environment(), MANIFEST_PUBLIC_KEY });
 
-      const answer = await restore.post({ filename: "latest", dryRun: true });
+      const plan = await askPlan(restore, { filename: "latest" });
       const listing = (await (await restore.get("/")).json()) as PlacedListing;
 
-      const plan = (await answer.json()) as RestorePlan;
       assert.deepEqual([plan.backup?.name, plan.blockers], [signed.name, []]);
       assert.deepEqual(
         listing.backups.map(({ name }) => name),

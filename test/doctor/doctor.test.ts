@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
 import { preload } from "../support/faulty.ts";
 import { states, toReport } from "../support/doctor-report.ts";
 import { backupEnvironment, startFunction, type FunctionProcess } from "../support/function-process.ts";
 import { sharedServer } from "../support/postgres.ts";
+import { askPlan } from "../support/restore-plan.ts";
 import { setRestoreStage, type RestoreStage } from "../support/restore-stage.ts";
 import { temporaryFolder } from "../support/volume.ts";
 
@@ -171,8 +171,7 @@ describe("GET /doctor of the restore function", () => {
       try {
         const restore = await stage.startAsOwner();
         const { findings } = await toReport(restore);
-        const plan = await restore.post({ filename: "latest", dryRun: true });
-        const { blockers } = (await plan.json()) as RestorePlan;
+        const { blockers } = await askPlan(restore, { filename: "latest" });
 
         const said = findings.filter(({ check }) => check === "restore").map(({ detail }) => detail);
         const ofOwner = `the owner of the database, which this role may not make one for: ${other}`;

@@ -5,11 +5,11 @@ import { chmod, chown, mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
-import type { RestorePlan } from "../../functions/restore/plan/restore-plan.ts";
 import { until } from "../support/faulty.ts";
 import type { FunctionProcess } from "../support/function-process.ts";
 import { installation } from "../support/installation.ts";
 import { setRefusingStage, type RefusingStage } from "../support/refusing-stage.ts";
+import { askPlan } from "../support/restore-plan.ts";
 import { smallVolume } from "../support/volume.ts";
 
 describe("a restore that the server cannot take", () => {
@@ -158,7 +158,7 @@ describe("a restore that the server cannot take", () => {
     await stage.query("postgres", "ALTER DATABASE :db SET TABLESPACE home");
     const home = await blocked(owners.post({ filename: stage.backup.name }));
     await lacking("tablespaces", ["home"]);
-    const plan = await owners.post({ filename: stage.backup.name, strategy: "in-place", dryRun: true });
+    const plan = await askPlan(owners, { filename: stage.backup.name, strategy: "in-place" });
     await stage.query("postgres", "ALTER DATABASE :db SET TABLESPACE pg_default");
     await server.query("postgres", "DROP TABLESPACE fast");
     await server.query("postgres", "DROP TABLESPACE home");
@@ -167,7 +167,7 @@ describe("a restore that the server cannot take", () => {
       assert.match(detail, /tablespaces in which this role may not create: fast$/);
     assert.match(home, /tablespaces in which this role may not create: fast/);
     assert.match(home, /tablespace of the live database, in which this role may make no other: home/);
-    assert.deepEqual(((await plan.json()) as RestorePlan).blockers, []);
+    assert.deepEqual(plan.blockers, []);
   });
 
   it("says that the role may not make databases, or does not own this one", async () => {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import type { RestoreResult } from "../../../functions/restore/journal/restore-result.ts";
 import {
   backupEnvironment,
@@ -10,6 +9,7 @@ import {
   startFunction,
 } from "../../support/function-process.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { temporaryFolder, type Removed } from "../../support/volume.ts";
 
 const EXCLUDE = `audit.*, "Odd ""Names""".*, nothing_*`;
@@ -69,7 +69,7 @@ describe("rows that a backup leaves out", () => {
   it("are empty tables after a restore, which the plan names before and the comparison expects", async () => {
     await take();
     await using restore = await startFunction("restore", restoreEnvironment(server, database, volume.path));
-    const plan = (await (await restore.post({ filename: "latest", dryRun: true })).json()) as RestorePlan;
+    const plan = await askPlan(restore, { filename: "latest" });
 
     for (const strategy of ["swap", "in-place"]) {
       const answer = await restore.post({ filename: "latest", strategy });
@@ -144,7 +144,7 @@ describe("rows that a backup leaves out", () => {
     const nightly = await manifestOf(await backup.post());
     const partial = await manifestOf(await backup.post({ excludeTableData: ["*.*"] }));
 
-    const plan = (await (await restore.post({ filename: "latest", dryRun: true })).json()) as RestorePlan;
+    const plan = await askPlan(restore, { filename: "latest" });
     const found = await manifestOf(await backup.post({ ifOlderThan: "1h" }));
 
     assert.equal(partial.content.rows, 0);

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { RestoreResult } from "../../../functions/restore/journal/restore-result.ts";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import {
   backupEnvironment,
   manifestOf,
@@ -9,6 +8,7 @@ import {
   startFunction,
 } from "../../support/function-process.ts";
 import { sharedServer, startPostgres, type TestServer } from "../../support/postgres.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { temporaryFolder } from "../../support/volume.ts";
 
 /** By the bytes of a name: of Latin-1 in a database that takes any, of what no decoder here knows, and a text that reads like the octal of one. */
@@ -122,9 +122,8 @@ describe("a name that is no text", () => {
       );
       await manifestOf(await backup.post());
 
-      const answer = await restore.post({ filename: "latest", dryRun: true, createRoles: true });
+      const { blockers, missingRoles } = await askPlan(restore, { filename: "latest", createRoles: true });
 
-      const { blockers, missingRoles } = (await answer.json()) as RestorePlan;
       assert.deepEqual(
         [blockers.map(({ kind, names }) => [kind, names.length]), missingRoles],
         [[["roles-unreadable", 1]], []],

@@ -5,7 +5,6 @@ import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
 import type { RestoreResult } from "../../../functions/restore/journal/restore-result.ts";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { preload } from "../../support/faulty.ts";
 import { endedRestore } from "../../support/restore-cluster.ts";
 import {
@@ -16,6 +15,7 @@ import {
 } from "../../support/function-process.ts";
 import { databaseOfManyRoles, PASSWORD, type ManyRoles } from "../../support/many-roles.ts";
 import { sharedServer, startPostgres, type OwnServer, type TestServer } from "../../support/postgres.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { temporaryFolder, type Removed } from "../../support/volume.ts";
 
 describe("a new server on which nothing is", () => {
@@ -108,10 +108,8 @@ describe("a new server on which nothing is", () => {
     for (const as of [{}, dormouse]) {
       await clear();
       await using restore = await start(as);
-      const blocked = (await (
-        await restore.post({ ...ask, createRoles: false, dryRun: true })
-      ).json()) as RestorePlan;
-      const plan = (await (await restore.post({ ...ask, dryRun: true })).json()) as RestorePlan;
+      const blocked = await askPlan(restore, { ...ask, createRoles: false });
+      const plan = await askPlan(restore, { ...ask });
 
       const answer = await restore.post(ask);
       const text = await answer.text();

@@ -3,11 +3,11 @@ import { cp, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { cull, cullEnvironment } from "../../support/culled.ts";
 import { problemIn } from "../../support/faulty.ts";
 import { restoreEnvironment, startFunction, type FunctionProcess } from "../../support/function-process.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { temporaryFolder, type Removed } from "../../support/volume.ts";
 
 /** Written by the servers and tools of these releases, as the pods called them: the same rows each time. */
@@ -64,9 +64,7 @@ describe("files that other releases of PostgreSQL wrote", () => {
         for (const filename of [name(major), scriptName(major)]) await assertRestored(filename);
         return;
       }
-      const plan = (await (
-        await restore.post({ filename: name(major), dryRun: true })
-      ).json()) as RestorePlan;
+      const plan = await askPlan(restore, { filename: name(major) });
       assert.deepEqual(
         plan.blockers.map(({ kind }) => kind),
         ["archive-newer"],

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { after, before, describe, it } from "node:test";
 import type { CatalogListing } from "../../../shared/catalog/catalog.ts";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { containerTree, type ContainerTree } from "../../support/container-tree.ts";
 import { cullEnvironment } from "../../support/culled.ts";
 import { problemIn } from "../../support/faulty.ts";
 import { restoreEnvironment, startFunction } from "../../support/function-process.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { createSample, fingerprint, fingerprintOf } from "../../support/sample-database.ts";
 import { readContent, temporaryFolder, type Removed } from "../../support/volume.ts";
 
@@ -159,8 +159,7 @@ describe("the volume of backup-container", () => {
 
   it("says in the plan of which database a file is, and takes an operator's word for it", async () => {
     await using restore = await startRestore();
-    const plan = async (filename: string) =>
-      (await (await restore.post({ filename, dryRun: true })).json()) as RestorePlan;
+    const plan = (filename: string) => askPlan(restore, { filename });
 
     const { warnings, blockers } = await plan(names.flat.slice("2024-03-02/".length));
     assert.deepEqual(blockers, []);

@@ -3,7 +3,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { problemIn } from "../../support/faulty.ts";
 import {
   backupEnvironment,
@@ -13,6 +12,7 @@ import {
   type FunctionProcess,
 } from "../../support/function-process.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { fingerprint } from "../../support/sample-database.ts";
 import { temporaryFolder, type Removed } from "../../support/volume.ts";
 
@@ -143,9 +143,8 @@ describe("what a load makes by chance", () => {
       POSTGRESQL_PASSWORD: role,
     });
 
-    const answer = await restore.post({ filename: "latest", strategy: "in-place", dryRun: true });
+    const { warnings } = await askPlan(restore, { filename: "latest", strategy: "in-place" });
 
-    const { warnings } = (await answer.json()) as RestorePlan;
     await server.query("postgres", `ALTER DATABASE ${database} OWNER TO postgres`);
     await server.query("postgres", `DROP ROLE ${role}`);
     assert.match(warnings.join("; "), /event trigger note_ddl fires for what is replaced, and may write/);

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
 import pg from "pg";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import {
   backupEnvironment,
   manifestOf,
@@ -10,6 +9,7 @@ import {
   startFunction,
 } from "../../support/function-process.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { fingerprint } from "../../support/sample-database.ts";
 import { temporaryFolder } from "../../support/volume.ts";
 
@@ -97,8 +97,7 @@ describe("a database that is gone", () => {
       await server.dropDatabase(name);
 
       await using restore = await startFunction("restore", restoreEnvironment(server, name, volume.path));
-      const planned = await restore.post({ filename: "latest", dryRun: true });
-      const plan = (await planned.json()) as RestorePlan;
+      const plan = await askPlan(restore, { filename: "latest" });
       const answer = await restore.post({ filename: "latest" });
       assert.equal(answer.status, 200, await answer.text());
       const { host, port, user, password, binDir } = server;
@@ -133,9 +132,8 @@ describe("a database that is gone", () => {
     await server.query("postgres", `DROP ROLE ${lost}`);
 
     await using restore = await startFunction("restore", restoreEnvironment(server, name, volume.path));
-    const answer = await restore.post({ filename: "latest", dryRun: true });
+    const { blockers } = await askPlan(restore, { filename: "latest" });
 
-    const { blockers } = (await answer.json()) as RestorePlan;
     assert.deepEqual(
       blockers.map(({ kind, names }) => [kind, names]),
       [["roles-missing", [lost]]],

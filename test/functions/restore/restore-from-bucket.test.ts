@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { PlacedListing } from "../../../shared/catalog/merged-catalog.ts";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { bucketCatalog } from "../../../shared/catalog/bucket/bucket-catalog.ts";
 import { ageKey, type AgeKey } from "../../support/age.ts";
 import { preload, problemIn } from "../../support/faulty.ts";
 import { backupEnvironment, manifestOf, startFunction } from "../../support/function-process.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { setRestoreStage, type RestoreStage } from "../../support/restore-stage.ts";
 import {
   embeddedStore,
@@ -120,8 +120,7 @@ describe("a restore with nothing but the bucket", () => {
     ] as const;
     for (const [place, { name }, keys, bytes] of needs) {
       await using restore = await start({ ...place, ...keys, ...full, RESTORE_DIR });
-      const answer = await restore.post({ filename: name, dryRun: true });
-      const { blockers } = (await answer.json()) as RestorePlan;
+      const { blockers } = await askPlan(restore, { filename: name });
       const told = blockers.map(({ kind, detail }) => [kind, detail]);
       const detail = `RESTORE_DIR needs ${bytes} bytes for a copy of ${name}, 0 are free`;
       assert.deepEqual(told, bytes === undefined ? [] : [["restore-dir-full", detail]]);

@@ -8,12 +8,12 @@ import { archiveFiles } from "../../../shared/catalog/archives/archive-files.ts"
 import { volumeCatalog } from "../../../shared/catalog/volume/volume-catalog.ts";
 import type { CatalogListing } from "../../../shared/catalog/catalog.ts";
 import { findRestorable, parseWanted } from "../../../functions/restore/plan/restorable.ts";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { verifyArchive } from "../../../functions/restore/archive/verify-archive.ts";
 import { findClientTools } from "../../../shared/postgres/client-tools.ts";
 import { restoreTools } from "../../../shared/postgres/restore-tools.ts";
 import { problemIn } from "../../support/faulty.ts";
 import type { FunctionProcess } from "../../support/function-process.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { setRestoreStage, type RestoreStage } from "../../support/restore-stage.ts";
 
 const CUTS = 40;
@@ -64,9 +64,8 @@ describe("a file of the old pod", () => {
   });
 
   it("is planned, with a warning that it has no manifest", async () => {
-    const answer = await restore.post({ filename: compressed.slice(11), dryRun: true });
+    const plan = await askPlan(restore, { filename: compressed.slice(11) });
 
-    const plan = (await answer.json()) as RestorePlan;
     assert.deepEqual(plan.blockers, []);
     assert.match(plan.warnings.join(), /has no manifest/);
     assert.match(plan.warnings.join(), /needs is known once it has been read/);

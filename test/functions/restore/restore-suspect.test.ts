@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import type { RestoreOverview } from "../../../functions/restore/show-restores.ts";
 import { cullEnvironment } from "../../support/culled.ts";
 import { manifestOf, startFunction } from "../../support/function-process.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { setRestoreStage } from "../../support/restore-stage.ts";
 
 describe("a restore after a table was lost", () => {
@@ -20,9 +20,7 @@ describe("a restore after a table was lost", () => {
       return backups.map(({ name, suspicion }) => [name, suspicion?.against]);
     };
     const listWarnings = async (filename: string) =>
-      ((await (await restore.post({ filename, dryRun: true })).json()) as RestorePlan).warnings.filter(
-        (each) => each.includes("suspect"),
-      );
+      (await askPlan(restore, { filename })).warnings.filter((each) => each.includes("suspect"));
 
     const listed = await shown();
     const [warning = "", ...more] = await listWarnings("latest");

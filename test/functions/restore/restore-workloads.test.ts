@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { spawnFunction } from "../../support/function-process.ts";
 import { problemIn, until } from "../../support/faulty.ts";
 import { eachOnCluster } from "../../support/each-on-cluster.ts";
 import { endedRestore, REPLICAS, type RestoreCluster } from "../../support/restore-cluster.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import type { RestoreStage } from "../../support/restore-stage.ts";
 
 describe("a restore and the workloads of the application", () => {
@@ -95,9 +95,8 @@ describe("a restore and the workloads of the application", () => {
     cluster.kubernetes.deny("create pingsources");
     const restore = await start();
 
-    const response = await restore.post({ filename: "latest", dryRun: true });
+    const plan = await askPlan(restore, { filename: "latest" });
 
-    const plan = (await response.json()) as RestorePlan;
     assert.match(plan.warnings.join("\n"), /horizontalpodautoscaler\/busy may scale deployment\/server/);
     assert.match(plan.warnings.join("\n"), /nothing would wake this function.*may not create pingsources/);
     assert.deepEqual(cluster.scalings(), []);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import type { RestoreResult } from "../../../functions/restore/journal/restore-result.ts";
 import { problemIn } from "../../support/faulty.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { setRestoreStage, type RestoreStage } from "../../support/restore-stage.ts";
 
 describe("the restore function", () => {
@@ -54,10 +54,8 @@ describe("the restore function", () => {
     const before = await stage.databases();
     const restore = await stage.start();
 
-    const response = await restore.post({ filename: stage.backup.name.slice(11), dryRun: true });
+    const plan = await askPlan(restore, { filename: stage.backup.name.slice(11) });
 
-    const plan = (await response.json()) as RestorePlan;
-    assert.equal(response.status, 200);
     assert.deepEqual(plan.blockers, []);
     assert.equal(plan.backup?.sha256, stage.backup.archive.sha256);
     assert.deepEqual(await stage.databases(), before);
@@ -121,7 +119,7 @@ describe("the restore function", () => {
     const { undo } = await stage.readResult(restore.post({ filename: "latest" }));
     await stage.server.dropDatabase(stage.database);
 
-    const planned = (await (await restore.post({ ...undo?.body, dryRun: true })).json()) as RestorePlan;
+    const planned = await askPlan(restore, { ...undo?.body });
     const result = await stage.readResult(restore.post(undo?.body));
 
     assert.deepEqual(planned.blockers, []);

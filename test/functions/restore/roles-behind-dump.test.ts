@@ -3,12 +3,12 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
 import type { CatalogListing } from "../../../shared/catalog/catalog.ts";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import { containerTree } from "../../support/container-tree.ts";
 import { cullEnvironment } from "../../support/culled.ts";
 import { problemIn } from "../../support/faulty.ts";
 import { restoreEnvironment, startFunction } from "../../support/function-process.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { temporaryFolder, type Removed } from "../../support/volume.ts";
 
 /** Roles belong to the whole server, and other tests have theirs there. */
@@ -108,7 +108,7 @@ describe("the roles behind a dump of backup-container", () => {
     assert.deepEqual(rows, [{ count: 100 }]);
     for (const { datname } of await databases()) await server.dropDatabase(datname);
     await server.query("postgres", `DROP ROLE ${OWNER}`);
-    const plan = (await (await restore.post({ filename, dryRun: true })).json()) as RestorePlan;
+    const plan = await askPlan(restore, { filename });
     assert.deepEqual(
       plan.missingRoles.map(({ name, sql }) => [name, sql]),
       [[OWNER, [`CREATE ROLE "${OWNER}" NOLOGIN`]]],

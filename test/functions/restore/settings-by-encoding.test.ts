@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { execa } from "execa";
 import type { BackupManifest } from "../../../shared/catalog/manifest.ts";
-import type { RestorePlan } from "../../../functions/restore/plan/restore-plan.ts";
 import {
   backupEnvironment,
   manifestOf,
@@ -10,6 +9,7 @@ import {
   startFunction,
 } from "../../support/function-process.ts";
 import { sharedServer, type TestServer } from "../../support/postgres.ts";
+import { askPlan } from "../../support/restore-plan.ts";
 import { temporaryFolder } from "../../support/volume.ts";
 
 const OWNER = `by_encoding_${process.pid}`;
@@ -124,7 +124,7 @@ describe("settings beyond ASCII", () => {
     await using backup = await startFunction("backup", backupEnvironment(server, name, volume.path));
     const { warnings } = await manifestOf(await backup.post());
     await using restore = await startFunction("restore", restoreEnvironment(server, name, volume.path));
-    const plan = (await (await restore.post({ filename: "latest", dryRun: true })).json()) as RestorePlan;
+    const plan = await askPlan(restore, { filename: "latest" });
     const answer = await restore.post({ filename: "latest", into: `${name}_beside` });
 
     assert.equal(answer.status, 200, await answer.text());

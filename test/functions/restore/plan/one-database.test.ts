@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { RestorePlan } from "../../../../functions/restore/plan/restore-plan.ts";
 import { lackOfProgram } from "../../../support/debian.ts";
 import { until } from "../../../support/faulty.ts";
 import { installation } from "../../../support/installation.ts";
 import { startPostgres, type TestServer } from "../../../support/postgres.ts";
+import { askPlan } from "../../../support/restore-plan.ts";
 import { setRestoreStage } from "../../../support/restore-stage.ts";
-
-type Plan = {
-  readonly blockers: readonly { readonly kind: string; readonly names: string[]; readonly remedy: string }[];
-};
 
 const SCHEDULED = `CREATE EXTENSION pg_cron; SELECT cron.schedule('nightly', '0 3 * * *', 'SELECT 1');
   GRANT USAGE ON SCHEMA cron TO pg_monitor; COMMENT ON EXTENSION pg_cron IS 'ours'`;
@@ -35,8 +33,7 @@ describe("an extension that only one database can have", async () => {
     const { rows: jobs } = await stage.query(stage.database, JOBS);
     const restore = await stage.start();
     const filename = stage.backup.name;
-    const planned = async (body: object) =>
-      (await (await restore.post({ filename, dryRun: true, ...body })).json()) as Plan;
+    const planned = (body: object) => askPlan(restore, { filename, ...body });
 
     await stage.query(stage.database, "SELECT cron.unschedule('nightly')");
     const [swap, beside, inPlace] = [
@@ -76,6 +73,6 @@ describe("an extension that only one database can have", async () => {
   });
 });
 
-function kindsOf({ blockers }: Plan): string[] {
+function kindsOf({ blockers }: RestorePlan): string[] {
   return blockers.map(({ kind }) => kind).toSorted();
 }

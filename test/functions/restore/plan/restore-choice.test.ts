@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { sharedServer, type TestServer } from "../../../support/postgres.ts";
+import { askPlan } from "../../../support/restore-plan.ts";
 import { setRestoreStage, type RestoreStage } from "../../../support/restore-stage.ts";
-
-type Plan = {
-  readonly blockers: readonly { readonly kind: string; readonly names: readonly string[] }[];
-  readonly warnings: readonly string[];
-};
 
 type Problem = { readonly detail: string; readonly hint: string };
 
@@ -52,13 +48,6 @@ function entryIn({ detail }: Problem, named: string): string {
   return JSON.parse(entry) as string;
 }
 
-async function toPlan(answer: Promise<Response>): Promise<Plan> {
-  const response = await answer;
-  const text = await response.text();
-  assert.equal(response.status, 200, text);
-  return JSON.parse(text) as Plan;
-}
-
 describe("what a caller asks of a load", () => {
   let stage: RestoreStage;
 
@@ -68,15 +57,13 @@ describe("what a caller asks of a load", () => {
     stage = await setRestoreStage({ prepare: (server, database) => server.query(database, OF_A_SUPERUSER) });
     await stage.query("postgres", `ALTER ROLE ${stage.owner} CREATEDB`);
     const restore = await stage.startAsOwner();
-    const asked = { filename: stage.backup.name, dryRun: true };
+    const asked = { filename: stage.backup.name };
     const leaveOut = ["FOREIGN DATA WRAPPER - away postgres", "SERVER - far postgres"];
 
-    const plain = await toPlan(restore.post(asked));
-    const current = await toPlan(restore.post({ ...asked, owner: "current" }));
-    const both = await toPlan(restore.post({ ...asked, owner: "current", leaveOut }));
-    const result = await stage.readResult(
-      restore.post({ ...asked, dryRun: false, owner: "current", leaveOut }),
-    );
+    const plain = await askPlan(restore, asked);
+    const current = await askPlan(restore, { ...asked, owner: "current" });
+    const both = await askPlan(restore, { ...asked, owner: "current", leaveOut });
+    const result = await stage.readResult(restore.post({ ...asked, owner: "current", leaveOut }));
 
     assert.deepEqual(
       [plain, current, both].map(({ blockers }) => blockers.map(({ kind }) => kind)),
@@ -151,9 +138,9 @@ describe("what a caller asks of a load", () => {
     const restore = await stage.start(own);
     const asked = { filename: stage.backup.name, into: "scratch" };
 
-    const few = await toPlan(restore.post({ ...asked, dryRun: true }));
+    const few = await askPlan(restore, asked);
     await stage.query("postgres", `ALTER ROLE ${stage.owner} CONNECTION LIMIT 5`);
-    const scarce = await toPlan(restore.post({ ...asked, dryRun: true }));
+    const scarce = await askPlan(restore, asked);
     await stage.readResult(restore.post(asked));
 
     assert.deepEqual(

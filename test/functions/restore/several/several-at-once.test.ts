@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import type { RestorePlan } from "../../../../functions/restore/plan/restore-plan.ts";
 import { problemIn, until } from "../../../support/faulty.ts";
 import { startRestoreCluster, restoreRuns, type RestoreCluster } from "../../../support/restore-cluster.ts";
+import { askPlan } from "../../../support/restore-plan.ts";
 import { setSeveralStage, type SeveralStage } from "../../../support/several-stage.ts";
 
 const SHARED = "deployment/server,deployment/frontend";
@@ -87,7 +87,7 @@ describe("two databases that are restored at once", () => {
 
     const other = stage.result(restore.post(latest(second)));
     await until(async () => (await lastOf(second))?.steps.some(({ step }) => step === "waiting") === true);
-    const plan = (await (await restore.post({ ...latest(second), dryRun: true })).json()) as RestorePlan;
+    const plan = await askPlan(restore, { ...latest(second) });
     const recorded = (await lastOf(second))?.journal?.workloads;
     cluster.server.behave({ stopMs: 0 });
     cluster.server.endPods();

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import type { RestorePlan } from "../../../../functions/restore/plan/restore-plan.ts";
 import type { RestoreOverview } from "../../../../functions/restore/show-restores.ts";
 import type { Report } from "../../../../shared/doctor/finding.ts";
 import type { Run } from "../../../../shared/run/run.ts";
 import { problemIn } from "../../../support/faulty.ts";
 import { backupEnvironment, spawnFunction, type FunctionProcess } from "../../../support/function-process.ts";
+import { askPlan } from "../../../support/restore-plan.ts";
 import { setSeveralStage, type SeveralStage } from "../../../support/several-stage.ts";
 
 describe("one restore function for several databases", () => {
@@ -97,9 +97,8 @@ describe("one restore function for several databases", () => {
   it("plans for one, and says in a run of which it is", async () => {
     const [, second] = stage.databases;
 
-    const answer = await restore.post({ filename: "latest", database: second, dryRun: true });
+    const plan = await askPlan(restore, { filename: "latest", database: second });
 
-    const plan = (await answer.json()) as RestorePlan;
     const { runs } = (await (await restore.get("/runs")).json()) as { runs: readonly Run[] };
     assert.deepEqual([plan.database, plan.blockers], [second, []]);
     assert.equal(runs[0]?.database, second);
