@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import { COUNTED, COUNTING, listed, NAMED_SCHEMA, NAMED_TABLE } from "./count-sql.ts";
+import { COUNTED, COUNTING, listed, NAMED_SCHEMA, NAMED_TABLE } from "./count-rows.ts";
 import { ROWS_DIFFER, WRITTEN_MEANWHILE } from "./compare-rows.ts";
 import type { TableRows } from "../plain-dump/plain-dump.ts";
 import type { LoadRequest } from "../load/load-choice.ts";
