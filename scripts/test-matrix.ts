@@ -81,7 +81,8 @@ async function makeRoot(major: number, root: string): Promise<void> {
       ...options.map((option) => `--aptopt=${option}`),
       release,
       root,
-      await mirror(),
+      await mirror("Debian"),
+      ...(release === "sid" ? [] : [`deb ${await mirror("Debian-Security")} ${release}-security main`]),
     ],
     { stdio: ["ignore", "ignore", "inherit"] },
   );
@@ -95,11 +96,11 @@ async function acquireOptions(): Promise<string[]> {
     .map((line) => line.replace(/;$/, ""));
 }
 
-async function mirror(): Promise<string> {
-  const wanted = ["--format", "$(SITE)", "Created-By: Packages", "Origin: Debian", "Label: Debian"];
+async function mirror(label: string): Promise<string> {
+  const wanted = ["--format", "$(SITE)", "Created-By: Packages", "Origin: Debian", `Label: ${label}`];
   const { stdout } = await execa("apt-get", ["indextargets", ...wanted]);
   const [site] = stdout.split("\n").filter(Boolean);
-  if (site === undefined) throw new Error("apt knows no Debian mirror: run apt-get update first");
+  if (site === undefined) throw new Error(`apt knows no mirror of ${label}: run apt-get update first`);
   return site;
 }
 

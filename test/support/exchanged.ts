@@ -44,7 +44,11 @@ export async function assertLoadsWhatWasVerified(
   const paused = { ...preload("records-preload.ts"), DORMOUSE_TEST_RECORD: `stop after ${point}` };
   const restore = await stage.start({ ...paused, RESTORE_JOBS: "3", ...environment });
   const answer = restore.post({ filename, strategy });
-  await until(async () => (await readFile(`/proc/${restore.pid}/stat`, "utf8")).includes(") T "));
+  let early: Response | undefined;
+  void answer.then((response) => (early = response));
+  const stands = async () => (await readFile(`/proc/${restore.pid}/stat`, "utf8")).includes(") T ");
+  await until(async () => early !== undefined || (await stands()));
+  assert.equal(early, undefined, await early?.text());
   await exchange();
   process.kill(restore.pid, "SIGCONT");
   await stage.readResult(answer);

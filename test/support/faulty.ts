@@ -117,7 +117,7 @@ export async function assertWhole(path: string, backups: CatalogListing["backups
 }
 
 /** Of a busy machine; the test runner, which ends a test later, does not say for what it waited. */
-const PATIENCE_MS = 20 * 60_000;
+const PATIENCE_MS = 5 * 60_000;
 
 /** Waits until a condition holds. */
 export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
