@@ -57,5 +57,6 @@ it("a flood of made-up names opens one session to the server, and not one for ea
   const found = await Promise.all([...names, database].map(isKnown));
 
   assert.deepEqual(found, [...names.map(() => false), true]);
-  assert.equal(connections, 1);
+  // Servers before 14 refuse the first, which asks for settings that they do not know.
+  assert.equal(connections, server.major < 14 ? 2 : 1);
 });
