@@ -3,22 +3,15 @@ import * as promises from "../catalog/volume/volume-calls.ts";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { isUnfinished, type Admission, type NewRun, type Run, type RunStore, type Trigger } from "./run.ts";
-import { asDormouseError, DormouseError, readCode } from "../errors.ts";
+import { asDormouseError, DormouseError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { inTurn } from "../waiting.ts";
 import * as file from "../catalog/volume/files.ts";
-import { readWhole } from "../catalog/volume/open-regular.ts";
 import { runsFolder } from "../catalog/volume/open-volume.ts";
+import { changing } from "../catalog/volume/change-lock.ts";
 import { replaceFile, writeDurably } from "../catalog/volume/write-durably.ts";
-import {
-  type FoundRecord,
-  readRecord,
-  notSealed,
-  recordPath,
-  runRecords,
-  type RunRecords,
-} from "./run-records.ts";
-import { parseRun, sealedText, type RunSeal } from "./run-record.ts";
+import { readRecord, notSealed, recordPath, runRecords, type RunRecords } from "./run-records.ts";
+import { sealedText, type RunSeal } from "./run-record.ts";
 
 /**
  * Records of ended runs beyond these are removed, oldest first: some months of daily work. Of each kind and database, so
@@ -44,7 +37,8 @@ export function runFiles(backupDir: string, log: Log, seal?: RunSeal): RunStore 
   const all: RunStore["all"] = async (kind) => (await records.ours(kind)).toSorted(byAcceptance);
 
   return {
-    begin: (wanted, admission = {}) => turn(() => begin(records, { wanted, ...admission, at: new Date() })),
+    begin: (wanted, admission = {}) =>
+      turn(() => begin(records, { wanted, ...admission, backupDir, at: new Date() })),
     update: (run) => replace(records, { ...run, updatedAt: new Date() }),
     find: (id) => records.find(id),
     all,
@@ -55,9 +49,10 @@ export function runFiles(backupDir: string, log: Log, seal?: RunSeal): RunStore 
   };
 }
 
-type Asked = Admission & { readonly wanted: NewRun; readonly at: Date };
+type Asked = Admission & { readonly wanted: NewRun; readonly backupDir: string; readonly at: Date };
 
-async function begin(records: RunRecords, { wanted, admit, answeredBy, at }: Asked): Promise<Begun> {
+async function begin(records: RunRecords, asked: Asked): Promise<Begun> {
+  const { wanted, admit, answeredBy } = asked;
   const found = await records.each();
   const same = found.find(({ run, isOurs }) => isOurs && isSameTrigger(run, wanted))?.run;
   const known = same === undefined ? await namedAs(records, wanted) : await records.find(same.id);
@@ -67,9 +62,14 @@ async function begin(records: RunRecords, { wanted, admit, answeredBy, at }: Ask
   const other = await answeredBy?.(alike.flatMap(({ run, isOurs }) => (isOurs ? [run] : [])));
   if (other !== undefined) return { run: other, isNew: false };
   admit?.();
-  await makeWay(records.folder, known, alike);
+  if (known !== undefined) return beginAgain(records, known, asked);
+  const runs = alike.map(({ run }) => run);
+  await prune(records.folder, runs);
+  return beginNew(records, asked);
+}
 
-  const run = accepted(wanted, known, at);
+async function beginNew(records: RunRecords, { wanted, at }: Asked): Promise<Begun> {
+  const run: Run = { ...wanted, id: runId(wanted), attempt: 1, ...acceptedAt(at) };
   if (await create(records, run)) return { run, isNew: true };
   const winner = await records.find(run.id);
   return { run: winner === undefined ? run : sameRequest(winner, wanted), isNew: winner === undefined };
@@ -99,29 +99,25 @@ async function readNamed(
   }
 }
 
-/** A new record takes the place of the oldest of its kind and database, or of a failed one of its name. */
-async function makeWay(
-  folder: string,
-  failed: Run | undefined,
-  alike: readonly FoundRecord[],
-): Promise<void> {
-  if (failed !== undefined) return takeAway(folder, failed);
-  const runs = alike.map(({ run }) => run);
-  return prune(folder, runs);
+/** The same request starts a failed run again, under its name: once, of however many processes that find it failed. */
+async function beginAgain(
+  records: RunRecords,
+  failed: Run,
+  { wanted, backupDir, at }: Asked,
+): Promise<Begun> {
+  const { id, trigger, attempt } = failed;
+  return changing(promises, backupDir, id, async (assertHeld) => {
+    const now = await records.find(id);
+    if (now !== undefined && now.attempt !== attempt) return { run: sameRequest(now, wanted), isNew: false };
+    const run: Run = { ...wanted, id, trigger, attempt: attempt + 1, ...acceptedAt(at) };
+    await assertHeld();
+    await replace(records, run);
+    return { run, isNew: true };
+  });
 }
 
-/** The same request starts a failed run again, under its name. */
-function accepted(wanted: NewRun, failed: Run | undefined, at: Date): Run {
-  return {
-    ...wanted,
-    id: failed?.id ?? runId(wanted),
-    trigger: failed?.trigger ?? wanted.trigger,
-    state: "accepted",
-    attempt: (failed?.attempt ?? 0) + 1,
-    acceptedAt: at,
-    updatedAt: at,
-    steps: [],
-  };
+function acceptedAt(at: Date): Pick<Run, "state" | "acceptedAt" | "updatedAt" | "steps"> {
+  return { state: "accepted", acceptedAt: at, updatedAt: at, steps: [] };
 }
 
 /** A schedule's tick is known by its minute, everything else by what its source calls it. */
@@ -147,23 +143,6 @@ function sameRequest(run: Run, { trigger, request }: NewRun): Run {
       hint: "use a new Idempotency-Key for a new request",
     },
   );
-}
-
-/**
- * Frees the name of a failed run. Of several processes that begin it again, one may find that another already has:
- * what it took away goes back.
- */
-async function takeAway(folder: string, failed: Run): Promise<void> {
-  const taken = join(folder, file.temporaryName(failed.id));
-  try {
-    await promises.rename(recordPath(folder, failed.id), taken);
-    const text = (await readWhole(promises, taken)) ?? "";
-    if (text !== "" && parseRun(failed.id, text).attempt !== failed.attempt)
-      await file.moveWithoutClobbering(promises, taken, recordPath(folder, failed.id));
-    await file.removeIfThere(promises, taken);
-  } catch (error) {
-    if (readCode(error) !== "ENOENT") throw file.volumeError(error, `record of run ${failed.id}`);
-  }
 }
 
 async function create({ folder, seal }: Written, run: Run): Promise<boolean> {

@@ -3,7 +3,6 @@ import { STORAGE } from "./volume-calls.ts";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { ArchiveName } from "../archive-name.ts";
 import { DormouseError, readCode } from "../../errors.ts";
 import * as file from "./files.ts";
 import type { Files } from "./files.ts";
@@ -20,13 +19,13 @@ const ownLocks = new Set<string>();
 export type AssertHeld = () => Promise<void>;
 
 /**
- * Runs `work` while no other process changes the manifest of `name`. A file system has no compare-and-set, so a file
+ * Runs `work` while no other process changes the manifest of an archive, or the record of a run, of that name. A file system has no compare-and-set, so a file
  * that only one can make (O_EXCL, also where there are no hard links) stands for the right to read, change and write.
  */
 export async function changing<Result>(
   files: Files,
   backupDir: string,
-  name: ArchiveName,
+  name: string,
   work: (assertHeld: AssertHeld) => Promise<Result>,
 ): Promise<Result> {
   const path = join(backupDir, ".dormouse", `changing-${name.replaceAll("/", "-")}`);

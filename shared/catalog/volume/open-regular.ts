@@ -32,13 +32,17 @@ export async function openRegular(files: Files, path: string): Promise<FileHandl
  * `catalog_unreadable` for those.
  */
 export async function readWhole(files: Files, path: string): Promise<string | undefined> {
-  const whole = await readBeginning(files, path, MAX_WHOLE_BYTES + 1, (bytes) =>
-    bytes.length > MAX_WHOLE_BYTES ? MAX_WHOLE_BYTES : bytes.toString("utf8"),
-  );
-  if (typeof whole === "string") return whole;
-  if (whole !== undefined) throw noSmallFile(path, `has more than ${MAX_WHOLE_BYTES} bytes`);
-  if ((await statIfThere(files, path)) === undefined) return undefined;
-  throw noSmallFile(path, "is not a regular file");
+  for (let attempt = 1; ; attempt++) {
+    const whole = await readBeginning(files, path, MAX_WHOLE_BYTES + 1, (bytes) =>
+      bytes.length > MAX_WHOLE_BYTES ? MAX_WHOLE_BYTES : bytes.toString("utf8"),
+    );
+    if (typeof whole === "string") return whole;
+    if (whole !== undefined) throw noSmallFile(path, `has more than ${MAX_WHOLE_BYTES} bytes`);
+    const found = await statIfThere(files, path);
+    if (found === undefined) return undefined;
+    // Another process has made it in between.
+    if (!found.isFile() || attempt === ATTEMPTS) throw noSmallFile(path, "is not a regular file");
+  }
 }
 
 function noSmallFile(path: string, why: string): DormouseError {

@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { execa } from "execa";
 import { openRegular, readWhole } from "../../../shared/catalog/volume/open-regular.ts";
 import * as files from "../../../shared/catalog/volume/volume-calls.ts";
+import { fault, filesWith } from "../../support/failing-files.ts";
 import { temporaryVolume } from "../../support/volume.ts";
 
 const RUN = "backup-0123456789abcdef01234567";
@@ -70,4 +71,16 @@ it("a small file is read again when another client replaces it in between", asyn
     stale-- > 0 ? Promise.reject(Object.assign(new Error(), { code: "ESTALE" })) : files.readRegular(...args);
 
   assert.equal(await readWhole({ ...files, readRegular }, path), "new");
+
+  it("is read if another process has made it while it was looked for", async () => {
+    await using volume = await temporaryVolume();
+    const path = join(volume.path, "file");
+    const readRegular: typeof files.readRegular = async (...args) => {
+      if ((await readdir(volume.path)).includes("file")) return files.readRegular(...args);
+      await writeFile(path, "made");
+      return fault("ENOENT");
+    };
+
+    assert.equal(await readWhole(filesWith({ readRegular }), path), "made");
+  });
 });
