@@ -6,6 +6,7 @@ import { execa } from "execa";
 import type { BackupManifest } from "../../shared/catalog/manifest.ts";
 import { hasAge } from "../support/age.ts";
 import { lackOfProgram } from "../support/debian.ts";
+import { installation } from "../support/installation.ts";
 import { blocksOf, pages, type Block } from "../support/pages.ts";
 import { aMachine, type Machine } from "../support/pasted-shell.ts";
 import { startPostgres, type OwnServer } from "../support/postgres.ts";
@@ -23,7 +24,9 @@ const PAGES = [
 const PASSWORD = "change-me";
 
 describe("what a page says to work without a cluster, pasted as it stands", async () => {
-  const skip = (await lackOfProgram("jq", "/usr/bin/jq")) ?? false;
+  const { major } = await installation();
+  const tooOld = major < 14 ? "the roles of the README need pg_read_all_data, of PostgreSQL 14" : undefined;
+  const skip = tooOld ?? (await lackOfProgram("jq", "/usr/bin/jq")) ?? false;
   let server: OwnServer;
   let machine: Machine;
   before(async () => {

@@ -33,7 +33,9 @@ describe("a restore in place whose process is killed inside of its transaction",
       PGPORT: `${proxy.port}`,
     });
     await doomed.logged("listening");
-    await doomed.post({ filename: stage.backup.name, strategy: "in-place" }).catch(() => undefined);
+    const request = { filename: stage.backup.name, strategy: "in-place" };
+    const answer = await doomed.post(request).catch(() => undefined);
+    assert.equal(answer, undefined, await answer?.text());
     assert.equal(await doomed.ended, "SIGKILL", JSON.stringify(doomed.lines.at(-1)));
     return proxy;
   }

@@ -50,7 +50,9 @@ describe("a restore of a file of the old pod that cannot or must not be loaded",
     ],
   ];
   for (const [what, script, code, detail] of scripts)
-    it(`is taken back when ${what}`, async () => {
+    it(`is taken back when ${what}`, async (test) => {
+      if (script.includes("BEGIN ATOMIC") && stood.stage.server.major < 14)
+        return test.skip("functions have no such body before 14");
       const witness = join(stood.stage.path, "witness");
       const name = `2020-01-01/${stood.stage.database}2020-01-01-00-00.bak`;
       await mkdir(join(stood.stage.path, "2020-01-01"), { recursive: true });

@@ -96,6 +96,8 @@ async function fill(server: TestServer, database: string, owner: string): Promis
   const sql = `ALTER DATABASE ${pg.escapeIdentifier(database)} OWNER TO ${owner}`;
   await server.query("postgres", sql);
   const client = await server.connect(database);
+  // Of the owner of the database from 15 on.
+  if (server.major < 15) await client.query(`ALTER SCHEMA public OWNER TO ${owner}`);
   await client.query(`SET ROLE ${owner}`);
   await createSample(client);
   await client.end();

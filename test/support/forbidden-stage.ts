@@ -22,6 +22,8 @@ export const MEMBER = `${ROLE}_member`;
 type Kind = {
   readonly what: string;
   readonly sql: string;
+  /** The first major that knows it. */
+  readonly since?: number;
   readonly choice?: LoadChoice;
   /** The server passes it over with a warning: it is told, although nothing fails. */
   readonly isPassedOver?: true;
@@ -45,8 +47,9 @@ export function describeForbidden(of: string, kinds: readonly Kind[]): void {
       await folder[Symbol.asyncDispose]();
     });
 
-    for (const [index, { what, sql, choice = {}, isPassedOver = false }] of kinds.entries())
-      it(`of ${what}`, async () => {
+    for (const [index, { what, sql, since = 0, choice = {}, isPassedOver = false }] of kinds.entries())
+      it(`of ${what}`, async (test) => {
+        if (server.major < since) return test.skip(`there is none before ${since}`);
         const database = await server.createDatabase();
         const loaded = `${database}_loaded`;
         try {

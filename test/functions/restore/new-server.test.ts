@@ -175,6 +175,7 @@ describe("a new server on which nothing is", () => {
     await clear();
     await empty.query("postgres", "ALTER ROLE dormouse NOCREATEDB");
     await empty.query("postgres", `CREATE DATABASE "${many.database}" OWNER dormouse`);
+    if (empty.major < 15) await empty.query(many.database, "ALTER SCHEMA public OWNER TO dormouse");
   };
 
   const POINTS = [

@@ -43,6 +43,8 @@ describe("a restore by the owner of what is restored", () => {
   async function backedUp(sql: string) {
     const database = await server.createDatabase();
     await server.query("postgres", `ALTER DATABASE ${database} OWNER TO ${OWNER}`);
+    // Of the owner of the database from 15 on.
+    if (server.major < 15) await server.query(database, `ALTER SCHEMA public OWNER TO ${OWNER}`);
     await server.query(
       database,
       `SET ROLE ${OWNER}; CREATE SCHEMA s; CREATE TABLE s.t AS SELECT generate_series(1, 9) AS a; ${sql}`,

@@ -84,6 +84,8 @@ describe("a database that is gone", () => {
 
   for (const [index, kind] of KINDS.entries())
     it(`is made anew from the manifest alone, and by its command: ${kind.what}`, async (test) => {
+      if (kind.created.includes("icu") && server.major < 15)
+        return test.skip("a database has no provider before 15");
       const icu = "SELECT FROM pg_collation WHERE collprovider = 'i' LIMIT 1";
       if (kind.created.includes("icu") && (await server.query("postgres", icu)).rowCount === 0)
         return test.skip("this server has no ICU");

@@ -16,8 +16,10 @@ describe("the roles that docs/roles.md makes", () => {
   before(async () => {
     stage = await setRestoreStage({
       // The page says what these need besides.
-      prepare: (server, database) =>
-        server.query(database, "SELECT lo_unlink(oid) FROM pg_largeobject_metadata"),
+      prepare: async (server, database) => {
+        await server.query(database, "SELECT lo_unlink(oid) FROM pg_largeobject_metadata");
+        if (server.major < 15) await server.query(database, "ALTER SCHEMA public OWNER TO postgres");
+      },
     });
     await stage.query("postgres", await statements(stage));
   });

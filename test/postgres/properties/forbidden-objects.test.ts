@@ -14,6 +14,7 @@ describeForbidden("objects of a superuser", [
   {
     what: "a publication for a schema",
     sql: "CREATE PUBLICATION of_schema FOR TABLES IN SCHEMA public",
+    since: 15,
     choice: { owner: "current" },
   },
   {

@@ -22,7 +22,7 @@ const OF_THE_ARCHIVE = words(
 const WITHOUT_MEANING = [
   // How a query is planned and how much it may use, which no value depends on.
   ...words(
-    `backend_flush_after constraint_exclusion cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost
+    `vacuum_cleanup_index_scale_factor backend_flush_after constraint_exclusion cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost
      cursor_tuple_fraction debug_parallel_query default_statistics_target effective_cache_size
      effective_io_concurrency enable_async_append enable_bitmapscan enable_distinct_reordering
      enable_gathermerge enable_group_by_reordering enable_hashagg enable_hashjoin enable_incremental_sort
