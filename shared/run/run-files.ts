@@ -68,9 +68,9 @@ async function begin(records: RunRecords, asked: Asked): Promise<Begun> {
   return beginNew(records, asked);
 }
 
-async function beginNew(records: RunRecords, { wanted, at }: Asked): Promise<Begun> {
+async function beginNew(records: RunRecords, { wanted, backupDir, at }: Asked): Promise<Begun> {
   const run: Run = { ...wanted, id: runId(wanted), attempt: 1, ...acceptedAt(at) };
-  if (await create(records, run)) return { run, isNew: true };
+  if (await create(records, backupDir, run)) return { run, isNew: true };
   const winner = await records.find(run.id);
   return { run: winner === undefined ? run : sameRequest(winner, wanted), isNew: winner === undefined };
 }
@@ -145,13 +145,13 @@ function sameRequest(run: Run, { trigger, request }: NewRun): Run {
   );
 }
 
-async function create({ folder, seal }: Written, run: Run): Promise<boolean> {
+async function create({ folder, seal }: Written, backupDir: string, run: Run): Promise<boolean> {
   const path = recordPath(folder, run.id);
   return writeDurably(promises, path, await sealedText(run, seal), {
     writer: run.id,
     what: `record of run ${run.id}`,
     async move(temporary) {
-      await setAside({ folder, seal }, run);
+      await setAside({ folder, seal }, backupDir, run);
       return (
         (await file.moveWithoutClobbering(promises, temporary, path)) || (await replaceEmpty(temporary, path))
       );
@@ -161,14 +161,19 @@ async function create({ folder, seal }: Written, run: Run): Promise<boolean> {
 
 /**
  * What is not ours must not keep a night from its backup: it stays under another name, to be looked at. In the record of
- * a restore may stand what an application needs back.
+ * a restore may stand what an application needs back. Another process that found the same may have written its own by now.
  */
-async function setAside({ folder, seal }: Written, wanted: Run): Promise<void> {
+async function setAside(written: Written, backupDir: string, wanted: Run): Promise<void> {
   const { id, kind } = wanted;
-  const found = await readNamed({ folder, seal }, wanted);
-  if (found?.isOurs !== false) return;
-  if (kind === "restore" && found.run !== undefined && isUnfinished(found.run)) throw notSealed(id);
-  await promises.rename(recordPath(folder, id), join(folder, `${id}.unsealed`));
+  const read = () => readNamed(written, wanted);
+  if ((await read())?.isOurs !== false) return;
+  await changing(promises, backupDir, id, async (assertHeld) => {
+    const found = await read();
+    if (found?.isOurs !== false) return;
+    if (kind === "restore" && found.run !== undefined && isUnfinished(found.run)) throw notSealed(id);
+    await assertHeld();
+    await promises.rename(recordPath(written.folder, id), join(written.folder, `${id}.unsealed`));
+  });
 }
 
 /**

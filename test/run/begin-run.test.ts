@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it, mock } from "node:test";
 import type { NewRun } from "../../shared/run/run.ts";
@@ -79,6 +79,20 @@ describe("a run that is asked for more than once", () => {
       assert.equal(begun.filter(([, isNew]) => isNew).length, 1);
       assert.equal(new Set(begun.map(([id]) => id)).size, 1);
     });
+
+  it("begins once where what has its name is no record, which stays under another name", async () => {
+    await using volume = await temporaryVolume();
+    const { run } = await runsOn(volume.path).begin(ping);
+    const folder = join(volume.path, ".dormouse/runs");
+    await writeFile(join(folder, `${run.id}.json`), "no record");
+
+    const stores = Array.from({ length: 10 }, () => runsOn(volume.path));
+    const begun = await Promise.all(stores.map((each) => each.begin(ping)));
+
+    assert.equal(begun.filter(({ isNew }) => isNew).length, 1);
+    assert.equal(await readFile(join(folder, `${run.id}.unsealed`), "utf8"), "no record");
+    assert.deepEqual((await readdir(join(volume.path, ".dormouse"))).toSorted(), ["runs"]);
+  });
 
   for (const [what, wanted] of [
     ["event", ping],

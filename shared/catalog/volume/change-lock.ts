@@ -19,8 +19,9 @@ const ownLocks = new Set<string>();
 export type AssertHeld = () => Promise<void>;
 
 /**
- * Runs `work` while no other process changes the manifest of an archive, or the record of a run, of that name. A file system has no compare-and-set, so a file
- * that only one can make (O_EXCL, also where there are no hard links) stands for the right to read, change and write.
+ * Runs `work` while no other process changes the manifest of an archive, or the record of a run, of that name. A file system has no
+ * compare-and-set, so a file that only one can make (O_EXCL, also where there are no hard links) stands for the right to read,
+ * change and write.
  */
 export async function changing<Result>(
   files: Files,
