@@ -47,7 +47,7 @@ const OVER_LIMIT = "this run has removed as many as it may";
 /**
  * Oldest first: a cull that stops half-way has removed only what mattered least. The first failure stops it, unless it is of that
  * one alone: a folder of another user would keep all younger backups, night after night, until the volume is full. For that reason
- * it takes nothing of the limit, either.
+ * it takes nothing of the limit, and neither does what a legal hold keeps.
  */
 export async function removePlanned(
   deps: CulledPlace,
@@ -61,7 +61,8 @@ export async function removePlanned(
   const doing: Doing = { planned: waiting.length, removed: [], remaining: [], denied: [] };
   const { planned, removed, remaining, denied } = doing;
   for (;;) {
-    const now = waiting.splice(0, maxRemovals - removed.length - remaining.length);
+    const hidden = remaining.filter(({ why }) => why === HELD.hidden);
+    const now = waiting.splice(0, maxRemovals - removed.length - hidden.length);
     if (now.length === 0) break;
     await context.amend({ journal: toJournal(deps, context, now) });
     for (const each of now) await removeNext(deps, context, each, doing);

@@ -86,6 +86,20 @@ describe("a cull of a bucket that fails, refuses, or keeps what is removed", () 
       assert.match(report.remaining[0]?.why ?? "", why);
     });
 
+  it("removes as many as one run may, however many before them a legal hold keeps", async () => {
+    await using given = await setMirroredCull(store, { onVolume: 1, inBucket: 4 });
+    const culler = await given.start({ MAX_REMOVALS: "1" });
+    const hold = { answer: 200, code: "", body: "", headers: { "x-amz-object-lock-legal-hold": "ON" } };
+    given.proxy.set(({ method, path }) =>
+      method === "HEAD" && path.includes("2025-11-01") ? hold : undefined,
+    );
+
+    const report = reportOfBucket(await cull(culler));
+
+    assert.deepEqual(daysOf(report.removed), ["11-02"]);
+    assert.match(report.remaining[0]?.why ?? "", /lock/);
+  });
+
   it("finishes what a killed process had half removed", async () => {
     await using given = await setMirroredCull(store, { onVolume: 1, inBucket: 3 });
     const doomed = await given.start();

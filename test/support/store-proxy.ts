@@ -36,7 +36,7 @@ export type StoreProxy = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** Stands between a client and a store, and breaks what it is told to. */
+/** Stands between a client and a store, and fails the requests that a test names. */
 export async function storeProxy(targetPort: number): Promise<StoreProxy> {
   const seen: Seen[] = [];
   let rule: (request: Seen) => Fault | undefined = () => undefined;

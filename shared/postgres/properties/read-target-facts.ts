@@ -121,16 +121,16 @@ async function ownRights(client: pg.Client, database: string) {
 async function listSessions(client: pg.Client, database: string): Promise<OfSessions> {
   for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
     const { rows } = await client.query<Session>(SESSIONS, [database]);
-    const atWork = await rolesAtWork(client, database);
-    const untouchable = rows.filter(
-      ({ touchable, program, role }) => !touchable && !(program === PROGRAM && atWork.includes(role)),
-    );
-    const isPassing = waitedMs < PASSED_WITHIN_MS && untouchable.some(({ program }) => program === PROGRAM);
-    if (!isPassing)
-      return { sessions: rows.length, untouchableSessions: untouchable.map(({ name }) => name) };
+    const denied = rows.filter(({ touchable }) => !touchable);
+    const atWork = denied.some(isOurs) ? await rolesAtWork(client, database) : [];
+    const staying = denied.filter((each) => !isOurs(each) || !atWork.includes(each.role));
+    if (!staying.some(isOurs) || waitedMs >= PASSED_WITHIN_MS)
+      return { sessions: rows.length, untouchableSessions: staying.map(({ name }) => name) };
     await pause(LOOK_EVERY_MS);
   }
 }
+
+const isOurs = ({ program }: Session) => program === PROGRAM;
 
 type Session = {
   readonly name: string;
