@@ -6,6 +6,7 @@ import { bucketCatalog } from "../../shared/catalog/bucket/bucket-catalog.ts";
 import type { ManifestGiven } from "./backups.ts";
 import { cullEnvironment, daysOf, fillVolume } from "./culled.ts";
 import { eventReceiver } from "./event-receiver.ts";
+import { until } from "./faulty.ts";
 import { startFunction } from "./function-process.ts";
 import { makeBucket, mirrorEnvironment, type OwnStore } from "./s3.ts";
 import { storeProxy } from "./store-proxy.ts";
@@ -46,6 +47,11 @@ export async function setMirroredCull(
     mirror,
     backups,
     copyIn,
+    /** The type and subject of each event, once there are two: one of each place. */
+    async events() {
+      await until(async () => sink.events.length >= 2);
+      return sink.events.map(({ type, subject }) => [type, subject]);
+    },
     mirrored: async () => daysOf((await mirror.list(never)).backups),
     onVolume: async () => daysOf((await volume.catalog.list(never)).backups),
     async start(changes: Readonly<Record<string, string>> = {}) {
